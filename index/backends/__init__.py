@@ -1,0 +1,1 @@
+"""Vector search over embeddings: one file each, with ``Options`` and ``build(**options)``."""

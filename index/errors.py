@@ -1,0 +1,29 @@
+"""What can go wrong, as one hierarchy: the command line prints any of these in one line and exits with code 2."""
+
+
+class PlaceBindError(Exception):
+    """Base of all expected errors. The message says what was expected, what arrived and what to do."""
+
+
+class InputError(PlaceBindError):
+    """Data or an argument from outside is unusable: a missing column, a latitude of 91, a corrupt file."""
+
+
+class ConfigError(PlaceBindError):
+    """A name or a setting does not exist or does not fit: an unknown encoder, a misspelt key."""
+
+
+class CatalogueError(PlaceBindError):
+    """The catalogue is missing, unreadable, of another schema version, or has nothing to work with."""
+
+
+class CheckpointError(PlaceBindError):
+    """A checkpoint is missing, incomplete or altered."""
+
+
+class ModelMismatchError(PlaceBindError):
+    """The index holds vectors of another model than the one opened with it."""
+
+
+class MissingExtraError(PlaceBindError):
+    """An optional dependency is not installed; the message names the extra that brings it."""

@@ -1,0 +1,62 @@
+"""Geometry on the globe: distances, unit vectors, ranges. Every coordinate is WGS84 degrees, latitude before longitude."""
+
+import math
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+MEAN_RADIUS_KM = 6371.0088  # IUGG mean radius R1: the sphere of great-circle approximations
+Degrees = npt.ArrayLike
+
+
+@cache
+def _wgs84() -> Any:
+    from pyproj import Geod
+
+    return Geod(ellps="WGS84")
+
+
+def geodesic_km(lat_a: Degrees, lon_a: Degrees, lat_b: Degrees, lon_b: Degrees) -> npt.NDArray[np.float64]:
+    """Distance on the WGS84 ellipsoid in km, elementwise with broadcasting (Karney's algorithm, through pyproj)."""
+    lat_a, lon_a, lat_b, lon_b = np.broadcast_arrays(*(np.asarray(a, dtype=np.float64) for a in (lat_a, lon_a, lat_b, lon_b)))
+    _, _, metres = _wgs84().inv(lon_a.ravel(), lat_a.ravel(), lon_b.ravel(), lat_b.ravel())
+    return np.asarray(metres, dtype=np.float64).reshape(lat_a.shape) / 1000
+
+
+def unit_xyz(lat: Degrees, lon: Degrees) -> npt.NDArray[np.float64]:
+    """Points on the unit sphere, [..., 3]: x towards (0, 0), y towards (0, 90 E), z towards the north pole."""
+    phi, theta = np.radians(np.asarray(lat, dtype=np.float64)), np.radians(np.asarray(lon, dtype=np.float64))
+    return np.stack([np.cos(phi) * np.cos(theta), np.cos(phi) * np.sin(theta), np.sin(phi)], axis=-1)
+
+
+def great_circle_km(lat_a: Degrees, lon_a: Degrees, lat_b: Degrees, lon_b: Degrees) -> npt.NDArray[np.float64]:
+    """All pairwise great-circle distances [A, B] in km on the mean sphere: at most 0.6 % off the geodesic, and a matrix product.
+
+    Through the chord, which keeps its precision for near points (an arc cosine would not).
+    """
+    a, b = unit_xyz(lat_a, lon_a), unit_xyz(lat_b, lon_b)
+    squared_chord = np.maximum(0, 2 - 2 * a @ b.T)
+    return 2 * MEAN_RADIUS_KM * np.arcsin(np.minimum(1, np.sqrt(squared_chord) / 2))
+
+
+def wrap_lon(lon: Degrees) -> npt.NDArray[np.float64]:
+    """Longitude brought into [-180, 180)."""
+    return (np.asarray(lon, dtype=np.float64) + 180) % 360 - 180
+
+
+def fibonacci_sphere(n: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """``n`` points spread evenly over the sphere as (lat, lon), each [n] (Swinbank and Purser 2006, spiral lattice)."""
+    golden_angle_deg = 180 * (3 - math.sqrt(5))
+    step = np.arange(n, dtype=np.float64)
+    lat = np.degrees(np.arcsin(1 - (2 * step + 1) / n))
+    return lat, wrap_lon(step * golden_angle_deg)
+
+
+def block_of(lat: Degrees, lon: Degrees, size_deg: float = 5.0) -> npt.NDArray[np.int64]:
+    """Number of the latitude/longitude block each point lies in: what balances and splits geographically."""
+    columns = math.ceil(360 / size_deg)
+    row = np.floor((np.asarray(lat, dtype=np.float64) + 90) / size_deg).astype(np.int64)
+    column = np.floor((wrap_lon(lon) + 180) / size_deg).astype(np.int64)
+    return row * columns + column

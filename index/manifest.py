@@ -1,0 +1,39 @@
+"""The manifest of an index: which model made the vectors and how they are to be compared. Written last: no manifest, no index."""
+
+import json
+from typing import Any, Literal, Self
+
+from pydantic import ValidationError
+
+from index.errors import CatalogueError
+from index.settings import Settings
+
+SCHEMA_VERSION = 1
+
+# Keys in a Lance table's metadata.
+MANIFEST_KEY = "placebind.manifest"
+BUILDING_KEY = "placebind.building"
+SCHEMA_KEY = "placebind.schema_version"
+
+
+class Manifest(Settings):
+    """``mean`` is the mean vector [dim] of this table's modality: what a correction of the modality gap subtracts."""
+
+    schema_version: int = SCHEMA_VERSION
+    model_digest: str
+    preprocessing: dict[str, Any]
+    dim: int
+    dtype: Literal["float32"] = "float32"
+    metric: Literal["cosine"] = "cosine"
+    rows: int
+    mean: tuple[float, ...]
+    source_dates: tuple[str, ...] = ()
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        try:
+            return cls(**json.loads(text))
+        except (ValidationError, ValueError, TypeError):
+            raise CatalogueError(
+                "the index manifest is of another PlaceBind version; run `placebind index --rebuild`"
+            ) from None

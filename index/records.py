@@ -1,0 +1,222 @@
+"""The central types: what a place, an article, a tile and a hit are. Checked here, trusted everywhere else.
+
+Ids are content hashes, so the same record from a second ingest, another machine or another source file is the same row.
+"""
+
+import hashlib
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from index.errors import InputError
+from index.geo import wrap_lon
+
+Modality = Literal["articles", "tiles", "locations"]
+MODALITIES: tuple[Modality, ...] = ("articles", "tiles", "locations")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A point in WGS84 degrees; ``lat`` in [-90, 90], ``lon`` in [-180, 180]. Raises ``InputError`` outside or not finite."""
+
+    lat: float
+    lon: float
+
+    def __post_init__(self) -> None:
+        for name, value, bound in (("lat", self.lat, 90), ("lon", self.lon, 180)):
+            if not math.isfinite(value) or abs(value) > bound:
+                hint = "; are lat and lon swapped?" if name == "lat" and 90 < abs(value) <= 180 else ""
+                raise InputError(f"{name} must lie in [-{bound}, {bound}] degrees, got {value}{hint}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BBox:
+    """A box in WGS84 degrees. ``west`` > ``east`` means that it crosses the antimeridian."""
+
+    south: float
+    west: float
+    north: float
+    east: float
+
+    def __post_init__(self) -> None:
+        Place(lat=self.south, lon=self.west), Place(lat=self.north, lon=self.east)
+        if self.south > self.north:
+            raise InputError(f"a box needs south <= north, got south {self.south}, north {self.north}")
+
+    @property
+    def crosses_antimeridian(self) -> bool:
+        return self.west > self.east
+
+    def contains(self, lat: npt.ArrayLike, lon: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+        """Which points lie inside or on the edge, elementwise; a longitude of 180 and of -180 are the same meridian."""
+        lat, lon = np.asarray(lat, dtype=np.float64), np.asarray(lon, dtype=np.float64)
+        width = self.east - self.west + (360 if self.crosses_antimeridian else 0)
+        offset = (lon - self.west) % 360
+        within_lon = (offset <= width) | (width == 360)
+        return (lat >= self.south) & (lat <= self.north) & within_lon
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Article:
+    """What is written about a place. ``split`` is 'train', 'val' or '' (not assigned)."""
+
+    place: Place
+    title: str
+    text: str
+    url: str = ""
+    country: str = ""
+    source: str = ""
+    licence: str = ""
+    split: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.text.strip():
+            raise InputError("the text is empty")
+
+    @property
+    def id(self) -> str:
+        return content_id("article", self.title, self.text, self.url, *_rounded(self.place))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Location:
+    """A point that can be an answer: a gazetteer entry or a grid point."""
+
+    place: Place
+    title: str = ""
+    url: str = ""
+    country: str = ""
+    kind: str = ""
+    source: str = ""
+    licence: str = ""
+
+    @property
+    def id(self) -> str:
+        return content_id("location", self.title, self.url, *_rounded(self.place))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tile:
+    """What a place looks like from space.
+
+    ``pixels`` [C, H, W] uint8 or uint16 in the sensor's stored unit (``index.sensors``), one layer per name in ``bands``;
+    ``valid`` is the share of pixels with data, in [0, 1]; ``bounds`` are (left, bottom, right, top) in units of ``crs``.
+    """
+
+    place: Place
+    pixels: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
+    bands: tuple[str, ...]
+    sensor: str
+    crs: str
+    bounds: tuple[float, float, float, float]
+    level: str = ""
+    date: str = ""
+    valid: float = 1.0
+    title: str = ""
+    url: str = ""
+    country: str = ""
+    source: str = ""
+    licence: str = ""
+    split: str = ""
+
+    def __post_init__(self) -> None:
+        if self.pixels.ndim != 3 or self.pixels.shape[0] != len(self.bands) or 0 in self.pixels.shape:
+            raise InputError(f"pixels must be [bands, height, width] with {len(self.bands)} bands, got {self.pixels.shape}")
+        if self.pixels.dtype not in (np.uint8, np.uint16):
+            raise InputError(f"pixels must be uint8 or uint16, got {self.pixels.dtype}")
+
+    @property
+    def id(self) -> str:
+        where = (self.crs, *(f"{edge:.7f}" for edge in self.bounds))
+        return content_id("tile", self.sensor, *self.bands, *where, self.level, self.date, self.pixels.tobytes())
+
+
+Record = Article | Tile | Location
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejected:
+    """A record that a source could not use: where it stood (file and row), and why, with the remedy."""
+
+    where: str
+    why: str
+
+
+class Source(Protocol):
+    """Where records come from. ``records`` yields the good ones and says which it rejected; it never stops at a bad one."""
+
+    modality: Modality
+    total: int | None  # how many records are expected, for the progress bar; None: not known
+
+    def records(self) -> Iterator[Record | Rejected]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
+    """One answer. ``score`` is the cosine in [-1, 1]; ``distance_km`` the geodesic to the place asked from, where there is one."""
+
+    rank: int
+    modality: Modality
+    id: str
+    title: str
+    place: Place
+    score: float
+    distance_km: float | None = None
+    url: str = ""
+    country: str = ""
+    snippet: str = ""
+
+    @property
+    def link(self) -> str:
+        """The record's own page, else the point on OpenStreetMap."""
+        lat, lon = f"{self.place.lat:.4f}", f"{self.place.lon:.4f}"
+        return self.url or f"https://www.openstreetmap.org/?mlat={lat}&mlon={lon}#map=9/{lat}/{lon}"
+
+    def as_dict(self) -> dict[str, Any]:
+        flat = {name: getattr(self, name) for name in ("rank", "modality", "id", "title")}
+        flat |= {"lat": self.place.lat, "lon": self.place.lon, "score": self.score, "distance_km": self.distance_km}
+        return flat | {"link": self.link, "country": self.country, "snippet": self.snippet}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Embeddings:
+    """Vectors [N, D] float32 of unit norm with the ids of their records and the digest of the model that made them."""
+
+    ids: Sequence[str]
+    vectors: npt.NDArray[np.float32]
+    modality: Modality
+    model_digest: str
+    places: npt.NDArray[np.float64] = field(repr=False)  # [N, 2]: lat, lon
+
+    def __post_init__(self) -> None:
+        check_unit_vectors(self.vectors)
+        if not len(self.ids) == len(self.vectors) == len(self.places):
+            raise InputError(f"{len(self.ids)} ids, {len(self.vectors)} vectors and {len(self.places)} places do not match")
+
+
+def check_unit_vectors(vectors: npt.NDArray[np.float32]) -> None:
+    """Refuse zero, NaN and unnormalised vectors: a single one poisons every distance computed beside it."""
+    norms = np.linalg.norm(vectors, axis=-1)
+    bad = ~(np.abs(norms - 1) < 1e-3)  # NaN is not < 1e-3
+    if bad.any():
+        row = int(np.flatnonzero(bad)[0])
+        raise InputError(f"{int(bad.sum())} vectors are not of unit norm (first: row {row}, norm {norms[row]}); normalise them")
+
+
+def content_id(*parts: str | bytes) -> str:
+    """128-bit BLAKE2b of the parts, hex. Lengths are hashed too, so that ('ab', 'c') and ('a', 'bc') differ."""
+    digest = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        raw = part.encode() if isinstance(part, str) else part
+        digest.update(len(raw).to_bytes(8, "little"))
+        digest.update(raw)
+    return digest.hexdigest()
+
+
+def _rounded(place: Place) -> tuple[str, str]:
+    """Coordinates as hashed: 1e-6 degrees is 11 cm; -180 and 180, 0.0 and -0.0 are the same."""
+    return f"{round(place.lat, 6) + 0.0:.6f}", f"{round(float(wrap_lon(place.lon)), 6) + 0.0:.6f}"

@@ -1,0 +1,67 @@
+"""What instruments deliver: the canonical band order, the stored unit and its scale, per-band statistics.
+
+Sentinel-2 pixels are stored as uint16 surface or top-of-atmosphere reflectance x 10,000 with any processing offset already
+removed (ESA, Sentinel-2 Products Specification Document 14.9); 0 means no data.
+"""
+
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sensor:
+    """``scale`` turns a stored value into the unit that ``mean`` and ``std`` (one per band) are in."""
+
+    name: str
+    title: str
+    bands: tuple[str, ...]
+    scale: float
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+SENTINEL2 = Sensor(
+    name="sentinel2",
+    title="Sentinel-2 MSI",
+    bands=("B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B10", "B11", "B12"),
+    scale=1e-4,
+    # Rounded over land scenes of all climates: they only centre the input, the band stem learns the rest.
+    mean=(0.12, 0.12, 0.14, 0.15, 0.18, 0.24, 0.27, 0.27, 0.29, 0.25, 0.01, 0.25, 0.19),
+    std=(0.10, 0.11, 0.11, 0.13, 0.13, 0.13, 0.13, 0.14, 0.13, 0.14, 0.02, 0.13, 0.13),
+)
+
+NASA_COARSE = Sensor(
+    name="nasa_coarse",
+    title="NASA Blue Marble with ETOPO1 relief, 7.4 km/px",
+    bands=("red", "green", "blue", "relief"),
+    scale=1 / 255,
+    mean=(0.35, 0.36, 0.32, 0.55),
+    std=(0.25, 0.22, 0.23, 0.20),
+)
+
+SENSORS = {sensor.name: sensor for sensor in (SENTINEL2, NASA_COARSE)}
+
+# What a file of N unnamed Sentinel-2 bands is taken to hold, by the usual orders of its products.
+UNNAMED_SENTINEL2 = {
+    13: SENTINEL2.bands,
+    12: tuple(band for band in SENTINEL2.bands if band != "B10"),
+    10: ("B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B11", "B12"),
+}
+
+_SENTINEL2_NAME = re.compile(r"^(?:B|band[ _]?)?0?(\d{1,2}|8A)$", re.IGNORECASE)
+
+
+def canonical_band(description: str | None) -> str | None:
+    """The canonical name of a band description ('b4', 'Band 4', 'B04' -> 'B04'; 'Red' -> 'red'), None if it is not known."""
+    name = (description or "").strip()
+    match = _SENTINEL2_NAME.match(name)
+    if match:
+        number = match.group(1).upper()
+        candidate = "B8A" if number == "8A" else f"B{int(number):02d}"
+        return candidate if candidate in SENTINEL2.bands else None
+    return name.lower() if name.lower() in NASA_COARSE.bands else None
+
+
+def sensor_of(bands: tuple[str, ...]) -> Sensor | None:
+    """The sensor that has all these bands."""
+    return next((sensor for sensor in SENSORS.values() if bands and set(bands) <= set(sensor.bands)), None)

@@ -1,0 +1,31 @@
+"""The one base of everything that can be configured: frozen, unknown keys rejected, errors in one line."""
+
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from index.errors import ConfigError
+
+
+class Settings(BaseModel):
+    """A frozen pydantic model. Use ``parse`` at the border: it turns pydantic's report into a one-line ``ConfigError``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @classmethod
+    def parse(cls, values: dict[str, Any], *, where: str) -> Self:
+        """Check ``values``; ``where`` says in the message which file or part they belong to."""
+        try:
+            return cls(**values)
+        except ValidationError as error:
+            problems = "; ".join(_explain(cls, problem) for problem in error.errors())
+            raise ConfigError(f"{where}: {problems}") from None
+
+
+def _explain(model: type[BaseModel], problem: Any) -> str:
+    key = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        nested = len(problem["loc"]) > 1
+        known = "" if nested else f" (known: {', '.join(model.model_fields)})"
+        return f"unknown setting '{key}'{known}"
+    return f"{key}: {problem['msg']}, got {problem['input']!r}"

@@ -1,0 +1,211 @@
+"""Tiles from GeoTIFF files: Sentinel-2 scenes cut small (L1C or L2A, 10, 12 or 13 bands, some missing) and coarse NASA imagery.
+
+Bands are taken by their description in the file, never by position alone, because some collections store B8A last. Pixels come
+in as any number type and are stored as the sensor's unit (``index.sensors``): for Sentinel-2 uint16 reflectance x 10,000 with the
++1,000 offset of processing baseline 04.00 (25 January 2022) removed. Licence and citation are those of the files.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from index.errors import InputError, MissingExtraError
+from index.records import Modality, Place, Rejected, Tile
+from index.sensors import SENTINEL2, UNNAMED_SENTINEL2, Sensor, canonical_band, sensor_of
+from index.settings import Settings
+
+MAX_SIDE_PX = 2048
+BOA_OFFSET = 1000
+BASELINE_04_DATE = "2022-01-25"
+_DATE = re.compile(r"(20\d\d)-?(0[1-9]|1[0-2])-?(0[1-9]|[12]\d|3[01])(?!\d)")
+_TABLE_COLUMNS = ("level", "date", "split", "title", "url", "country", "source", "licence")
+
+
+class Options(Settings):
+    paths: tuple[Path, ...] = Field(description="GeoTIFF files, or folders that are searched for them", min_length=1)
+    bands: tuple[str, ...] = Field((), description="band names in file order, for files without band descriptions")
+    table: Path | None = Field(None, description="CSV with a column 'file' and any of: " + ", ".join(_TABLE_COLUMNS))
+    crs: str = Field("", description="coordinate system of files that name none, for example EPSG:32632")
+    offset: Literal["auto", "none", "remove"] = Field("auto", description="the +1000 offset of processing baseline 04.00")
+
+
+def build(**options: Any) -> "GeotiffTiles":
+    return GeotiffTiles(Options.parse(options, where="geotiff_tiles"))
+
+
+class GeotiffTiles:
+    modality: Modality = "tiles"
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.files = [file for path in options.paths for file in _tiffs(path)]
+        self.total: int | None = len(self.files)
+        self.facts = _read_table(options.table) if options.table else {}
+
+    def records(self) -> Iterator[Tile | Rejected]:
+        for file in self.files:
+            try:
+                yield read_tile(file, self.options, self.facts.get(file.name, {}))
+            except InputError as error:
+                yield Rejected(where=str(file), why=str(error))
+
+
+def read_tile(path: Path, options: Options | None = None, facts: dict[str, str] | None = None) -> Tile:
+    """One GeoTIFF as a ``Tile``. Raises ``InputError`` with the remedy where that cannot be done without guessing."""
+    options, facts = options or Options(paths=(path,)), facts or {}
+    raster = _read(path, options)
+    sensor, bands, rows = _choose_bands(raster, options.bands)
+    chosen = np.ma.masked_invalid(raster.values[rows])
+    empty = np.ma.getmaskarray(chosen).all(axis=0) | (np.ma.filled(chosen, 0) == 0).all(axis=0)
+    if empty.all():
+        raise InputError("the file has no valid pixel in its bands; leave it out")
+    level = _level(path, bands, raster.tags, facts.get("level", "")) if sensor is SENTINEL2 else ""
+    date = facts.get("date", "") or _date(path, raster.tags)
+    if sensor is SENTINEL2:
+        pixels = _to_reflectance(chosen, date, options.offset)
+    else:
+        pixels = np.clip(np.ma.filled(chosen, 0), 0, 255).astype(np.uint8)
+    pixels[:, empty] = 0
+    facts = {"source": path.parent.name, "title": path.stem, **{key: value for key, value in facts.items() if value}}
+    facts |= {"level": level, "date": date}
+    return Tile(
+        place=raster.centre, pixels=pixels, bands=bands, sensor=sensor.name, crs=raster.crs, bounds=raster.bounds,
+        valid=float(1 - empty.mean()), **facts,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Raster:
+    values: np.ma.MaskedArray[Any, Any]  # [C, H, W]
+    descriptions: tuple[str | None, ...]
+    tags: dict[str, str]
+    crs: str
+    bounds: tuple[float, float, float, float]
+    centre: Place
+
+
+def _read(path: Path, options: Options) -> _Raster:
+    try:
+        import rasterio
+        from rasterio.warp import transform
+    except ImportError as error:
+        raise MissingExtraError("GeoTIFFs need rasterio; run `pip install 'placebind[raster]'`") from error
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; give the path of a GeoTIFF")
+    try:
+        # The driver is named so that a file cannot make GDAL open something else (a VRT, say, that points anywhere).
+        with rasterio.open(path, driver="GTiff") as file:
+            if max(file.height, file.width) > MAX_SIDE_PX or file.count > 64:
+                size = f"{file.count} bands of {file.width} x {file.height} px"
+                raise InputError(f"{size} is too large for one tile (limit {MAX_SIDE_PX} px a side); cut it with gdal_retile.py")
+            crs = file.crs or (rasterio.crs.CRS.from_user_input(options.crs) if options.crs else None)
+            if crs is None:
+                raise InputError("the file names no coordinate system (CRS); state it with --crs EPSG:…")
+            values = file.read(masked=True) * np.float64(1) if any(s != 1 for s in file.scales) else file.read(masked=True)
+            for layer, (scale, shift) in enumerate(zip(file.scales, file.offsets, strict=True)):
+                if (scale, shift) != (1, 0):
+                    values[layer] = values[layer] * scale + shift
+            left, bottom, right, top = file.bounds
+            (lon,), (lat,) = transform(crs, "EPSG:4326", [(left + right) / 2], [(bottom + top) / 2])
+            name = crs.to_string()
+            return _Raster(values, file.descriptions, file.tags(), name, (left, bottom, right, top), Place(lat=lat, lon=lon))
+    except rasterio.errors.RasterioError as error:
+        raise InputError(f"not a readable GeoTIFF ({_one_line(error)}); download or export it again") from None
+
+
+def _choose_bands(raster: _Raster, named: tuple[str, ...]) -> tuple[Sensor, tuple[str, ...], list[int]]:
+    """The sensor, its bands present in canonical order, and the layer of each; of a band that comes twice the first."""
+    count = len(raster.values)
+    if named and len(named) != count:
+        raise InputError(f"--bands names {len(named)} bands, the file has {count}")
+    descriptions = named or raster.descriptions
+    layers: dict[str, int] = {}
+    for layer, description in enumerate(descriptions):
+        band = canonical_band(description)
+        if band:
+            layers.setdefault(band, layer)
+    if not layers and not any(descriptions):
+        layers = {band: layer for layer, band in enumerate(UNNAMED_SENTINEL2.get(count, ()))}
+    sensor = sensor_of(tuple(layers))
+    if sensor is None:
+        said = ", ".join(description or "?" for description in descriptions)
+        raise InputError(f"cannot tell the bands of this {count}-band file (it says: {said}); name them with --bands B02,B03,…")
+    bands = tuple(band for band in sensor.bands if band in layers)
+    return sensor, bands, [layers[band] for band in bands]
+
+
+def _to_reflectance(values: np.ma.MaskedArray[Any, Any], date: str, offset: str) -> npt.NDArray[np.uint16]:
+    """Reflectance x 10,000 as uint16 with 0 for no data; valid pixels keep at least 1."""
+    numbers = np.ma.filled(values.astype(np.float64), 0)
+    data = numbers[numbers != 0]
+    if np.quantile(data, 0.99) <= 2.5:  # reflectance as a fraction
+        numbers = numbers * 10_000
+    if offset == "remove" or (offset == "auto" and _has_offset(numbers, date)):
+        numbers = np.where(numbers != 0, np.maximum(numbers - BOA_OFFSET, 1), 0)
+    return np.clip(np.rint(numbers), 0, 65535).astype(np.uint16)
+
+
+def _has_offset(numbers: npt.NDArray[np.float64], date: str) -> bool:
+    """Whether the +1,000 offset is still in: never before baseline 04.00; else by the darkest pixels.
+
+    Without the offset some band of a land scene is darker than 0.1 somewhere (water vapour and short-wave infrared bands over
+    snow, blue over deserts), so a first percentile of at least 1,000 in every band means that the offset is there.
+    """
+    if date and date < BASELINE_04_DATE:
+        return False
+    floors = [np.quantile(layer[layer != 0], 0.01) for layer in numbers if (layer != 0).any()]
+    return min(floors) >= BOA_OFFSET
+
+
+def _level(path: Path, bands: tuple[str, ...], tags: dict[str, str], stated: str) -> str:
+    said = re.search(r"L(1C|2A)", " ".join([stated.upper(), path.name.upper(), *map(str, tags.values())]))
+    if said:
+        return said.group(0)
+    return "L1C" if "B10" in bands else "L2A"  # atmospheric correction drops the cirrus band
+
+
+def _date(path: Path, tags: dict[str, str]) -> str:
+    for text in (tags.get("TIFFTAG_DATETIME", "").replace(":", "-", 2), path.stem):
+        match = _DATE.search(text)
+        if match:
+            return "-".join(match.groups())
+    return ""
+
+
+def _tiffs(path: Path) -> list[Path]:
+    if not path.exists():
+        raise InputError(f"{path}: no such file or folder")
+    if path.is_file():
+        return [path]
+    files = sorted(file for file in path.rglob("*") if file.suffix.lower() in (".tif", ".tiff") and file.is_file())
+    if not files:
+        raise InputError(f"{path}: no .tif or .tiff file in this folder")
+    return files
+
+
+def _read_table(path: Path) -> dict[str, dict[str, str]]:
+    """What a CSV says about each file, keyed by file name."""
+    import csv
+
+    try:
+        with path.open(newline="", encoding="utf-8") as stream:
+            rows = list(csv.DictReader(stream))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path}: not a readable CSV ({error})") from None
+    if not rows or "file" not in rows[0]:
+        raise InputError(f"{path}: needs a column 'file' with the name of each GeoTIFF")
+    facts = {}
+    for row in rows:
+        row["licence"] = row.get("licence") or row.get("license") or ""
+        facts[Path(row["file"]).name] = {key: row[key] for key in _TABLE_COLUMNS if row.get(key)}
+    return facts
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]

@@ -1,0 +1,1 @@
+"""Everything that learns: encoders, architectures, objectives, data from the catalogue, the loop, checkpoints, evaluation."""

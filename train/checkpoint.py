@@ -1,0 +1,130 @@
+"""Checkpoints: one safetensors file with the weights and, in its header, the resolved configuration and what was learnt from.
+
+A folder holds ``model.safetensors`` once training has ended, ``training.safetensors`` while it is under way (weights and optimiser
+state to resume from). Both are written under a temporary name and renamed. Nothing is ever unpickled.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import Field
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from index.errors import CheckpointError
+from index.records import Modality
+from index.settings import Settings
+from train.config import TrainConfig
+from train.model import build_encoder
+
+MODEL_FILE = "model.safetensors"
+TRAINING_FILE = "training.safetensors"
+_HEADER = "placebind"
+
+
+class Card(Settings):
+    """What is known about a model. ``trained_on``: records per modality; ``figures``: validation results by name."""
+
+    config: TrainConfig
+    trained_on: dict[Modality, int]
+    sensors: tuple[str, ...] = ()
+    figures: dict[str, float] = Field(default_factory=dict)
+    placebind_version: str
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A finished checkpoint on disk. ``digest`` is the SHA-256 of the model file: weights and configuration."""
+
+    path: Path
+    card: Card
+    digest: str
+
+    @classmethod
+    def open(cls, folder: Path) -> "Checkpoint":
+        """Raises ``CheckpointError`` if there is none, or if it is damaged or of another version."""
+        path = folder / MODEL_FILE
+        if not path.is_file():
+            unfinished = (folder / TRAINING_FILE).is_file()
+            remedy = "its training was interrupted: run the same `placebind train` again" if unfinished else "run `placebind train`"
+            raise CheckpointError(f"no finished checkpoint in {folder}; {remedy}")
+        try:
+            with safe_open(path, framework="pt") as file:
+                card = Card(**json.loads((file.metadata() or {})[_HEADER]))
+        except (SafetensorError, KeyError, ValueError, OSError) as error:
+            raise CheckpointError(f"{path} is not a PlaceBind checkpoint of this version ({_one_line(error)}); train it again") from None
+        with path.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        return cls(path, card, digest)
+
+    def encoder(self, modality: Modality, device: torch.device) -> Any:
+        """One trained encoder, ready to use. Raises ``CheckpointError`` if the model never learnt that modality."""
+        learnt = "locations" if modality == "locations" else modality
+        if learnt != "locations" and not self.card.trained_on.get(modality):
+            raise CheckpointError(f"the model in {self.path.parent} was trained without {modality}; train one with `placebind train` on a catalogue that has them")
+        encoder = build_encoder(self.card.config, modality)
+        prefix = f"encoders.{modality}."
+        with safe_open(self.path, framework="pt") as file:
+            weights = {key.removeprefix(prefix): file.get_tensor(key) for key in file.keys() if key.startswith(prefix)}  # noqa: SIM118
+        try:
+            encoder.load_state_dict(weights)
+        except RuntimeError as error:
+            raise CheckpointError(f"the weights in {self.path} do not fit their configuration ({_one_line(error)}); train it again") from None
+        return encoder.to(device).eval()
+
+
+def save_model(folder: Path, weights: Mapping[str, Tensor], card: Card) -> None:
+    """Write the finished model and drop the state it was resumed from."""
+    _write(folder / MODEL_FILE, weights, {_HEADER: card.model_dump_json()})
+    (folder / TRAINING_FILE).unlink(missing_ok=True)
+
+
+def save_training(folder: Path, weights: Mapping[str, Tensor], optimizer: torch.optim.Optimizer, step: int, config: TrainConfig) -> None:
+    """Write what a run needs to go on after ``step`` steps."""
+    tensors = {f"model/{name}": tensor for name, tensor in weights.items()}
+    for index, state in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer/{index}/{name}": torch.as_tensor(value) for name, value in state.items()}
+    _write(folder / TRAINING_FILE, tensors, {"step": str(step), "config": config.model_dump_json()})
+
+
+def load_training(folder: Path, config: TrainConfig) -> tuple[int, dict[str, Tensor], dict[int, dict[str, Tensor]]] | None:
+    """(steps done, weights, optimiser state by parameter) of an interrupted run, None where there is none.
+
+    Raises ``CheckpointError`` if the run was one with other settings.
+    """
+    path = folder / TRAINING_FILE
+    if not path.is_file():
+        return None
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{path} is damaged ({_one_line(error)}); start over with --overwrite") from None
+    if metadata.get("config") != config.model_dump_json():
+        raise CheckpointError(f"{path} is of a run with other settings; finish that one, choose another --out, or start over with --overwrite")
+    weights = {key.removeprefix("model/"): tensor for key, tensor in tensors.items() if key.startswith("model/")}
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, tensor in tensors.items():
+        kind, _, rest = key.partition("/")
+        if kind == "optimizer":
+            index, _, name = rest.partition("/")
+            state.setdefault(int(index), {})[name] = tensor
+    return int(metadata["step"]), weights, state
+
+
+def _write(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, partial, metadata=metadata)
+    partial.replace(path)
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]

@@ -1,0 +1,192 @@
+"""Training data from the catalogue: which records, where they are, and their batches.
+
+Texts enter as cached features of the frozen tower; tiles are read by row from Lance when their batch comes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from index.catalogue import Catalogue
+from index.errors import CatalogueError
+from index.pixels import decode_pixels
+from index.records import Modality
+from index.vectors import FeatureCache
+from train.sampling import block_weights
+
+NOT_VALIDATION = "split IS NULL OR split != 'val'"
+VALIDATION = "split = 'val'"
+TILE_COLUMNS = ("bands", "sensor", "height", "width", "dtype", "pixels")
+
+
+class Batch(Protocol):
+    """Some records of one modality with their places: ``lat``, ``lon`` [B] in degrees."""
+
+    modality: Modality
+    lat: Tensor
+    lon: Tensor
+
+    def encode(self, encoder: nn.Module) -> Tensor:
+        """[B, D] of these records, in order."""
+        ...
+
+    def to(self, device: torch.device) -> Batch: ...
+
+
+@dataclass
+class ArticleBatch:
+    features: Tensor  # [B, F]
+    lat: Tensor
+    lon: Tensor
+    modality: Modality = "articles"
+
+    def encode(self, encoder: nn.Module) -> Tensor:
+        return encoder(self.features)
+
+    def to(self, device: torch.device) -> ArticleBatch:
+        return ArticleBatch(self.features.to(device), self.lat.to(device), self.lon.to(device))
+
+
+@dataclass
+class TileBatch:
+    """Tiles grouped by sensor, because sensors have different bands: name -> (rows [n], pixels [n, C, S, S], mask [n, C])."""
+
+    groups: dict[str, tuple[Tensor, Tensor, Tensor]]
+    lat: Tensor
+    lon: Tensor
+    modality: Modality = "tiles"
+
+    def encode(self, encoder: nn.Module) -> Tensor:
+        parts = [(rows, encoder(pixels, present, sensor)) for sensor, (rows, pixels, present) in self.groups.items()]
+        order = torch.cat([rows for rows, _ in parts]).argsort()
+        return torch.cat([vectors for _, vectors in parts])[order]
+
+    def to(self, device: torch.device) -> TileBatch:
+        groups = {sensor: (r.to(device), p.to(device), m.to(device)) for sensor, (r, p, m) in self.groups.items()}
+        return TileBatch(groups, self.lat.to(device), self.lon.to(device))
+
+
+@dataclass
+class Records:
+    """The records of one modality that a run may draw from, and how to make a batch of some of them."""
+
+    modality: Modality
+    ids: list[str]
+    lat: npt.NDArray[np.float64]
+    lon: npt.NDArray[np.float64]
+    weights: npt.NDArray[np.float64]
+    collate: Callable[[npt.NDArray[np.int64], np.random.Generator | None], Any]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def batch(self, rows: npt.NDArray[np.int64], augment: np.random.Generator | None = None) -> Any:
+        """A ``Batch`` of these rows; with a generator tiles are turned and mirrored at random."""
+        return self.collate(rows, augment)
+
+
+def article_records(catalogue: Catalogue, tower: Any, where: str, advance: Callable[[int], None] = lambda n: None) -> Records:
+    """The articles that fulfil ``where``, their features computed where the catalogue does not have them yet."""
+    rows = catalogue.column("articles", ["lat", "lon"], where=where)
+    ids = rows["id"].to_pylist()
+    features = torch.from_numpy(cached_features(catalogue, tower, ids, advance))
+    lat, lon = rows["lat"].to_numpy(), rows["lon"].to_numpy()
+
+    def collate(chosen: npt.NDArray[np.int64], augment: np.random.Generator | None) -> ArticleBatch:
+        return ArticleBatch(features[torch.from_numpy(chosen)], torch.from_numpy(lat[chosen]), torch.from_numpy(lon[chosen]))
+
+    return Records("articles", ids, lat, lon, block_weights(lat, lon), collate)
+
+
+def cached_features(
+    catalogue: Catalogue, tower: Any, ids: Sequence[str], advance: Callable[[int], None] = lambda n: None, chunk: int = 1024
+) -> npt.NDArray[np.float32]:
+    """Features [N, F] of these articles; each chunk that had to be computed is committed, so that a stopped run goes on behind it."""
+    cache = FeatureCache(catalogue, tower.feature_key, tower.feature_dim)
+    missing = cache.missing(ids)
+    advance(len(ids) - len(missing))
+    for start in range(0, len(missing), chunk):
+        part = missing[start : start + chunk]
+        rows = catalogue.rows("articles", part, ["title", "text"])
+        cache.add(part, tower.features([whole_text(*pair) for pair in zip(rows["title"].to_pylist(), rows["text"].to_pylist(), strict=True)]))
+        advance(len(part))
+    return cache.read(ids)
+
+
+def whole_text(title: str | None, text: str) -> str:
+    """What of an article is read by a text tower."""
+    return f"{title}. {text}" if title and not text.startswith(title) else text
+
+
+def tile_records(catalogue: Catalogue, tower: Any, where: str) -> Records:
+    """The tiles that fulfil ``where``, of the sensors that the tower knows."""
+    known = ", ".join(f"'{sensor}'" for sensor in tower.sensors)
+    rows = catalogue.column("tiles", ["lat", "lon"], where=f"({where}) AND sensor IN ({known})")
+    ids = rows["id"].to_pylist()
+    lat, lon = rows["lat"].to_numpy(), rows["lon"].to_numpy()
+
+    def collate(chosen: npt.NDArray[np.int64], augment: np.random.Generator | None) -> TileBatch:
+        return read_tile_batch(catalogue, [ids[row] for row in chosen], lat[chosen], lon[chosen], tower, augment)
+
+    return Records("tiles", ids, lat, lon, block_weights(lat, lon), collate)
+
+
+def read_tile_batch(
+    catalogue: Catalogue,
+    ids: Sequence[str],
+    lat: npt.NDArray[np.float64],
+    lon: npt.NDArray[np.float64],
+    tower: Any,
+    augment: np.random.Generator | None = None,
+) -> TileBatch:
+    """Decode the tiles with these ids and prepare them for ``tower``."""
+    rows = catalogue.rows("tiles", ids, TILE_COLUMNS).to_pylist()
+    prepared = []
+    for row in rows:
+        pixels = decode_pixels(row["pixels"], (len(row["bands"]), row["height"], row["width"]), row["dtype"])
+        prepared.append((row["sensor"], *tower.prepare(pixels, tuple(row["bands"]), row["sensor"])))
+    return group_tiles(prepared, lat, lon, augment)
+
+
+def group_tiles(
+    prepared: Sequence[tuple[str, Tensor, Tensor]],
+    lat: npt.NDArray[np.float64],
+    lon: npt.NDArray[np.float64],
+    augment: np.random.Generator | None = None,
+) -> TileBatch:
+    """A batch of prepared tiles (sensor, pixels [C, S, S], mask [C])."""
+    groups = {}
+    for sensor in dict.fromkeys(sensor for sensor, _, _ in prepared):
+        members = [row for row, (name, _, _) in enumerate(prepared) if name == sensor]
+        pixels = [prepared[row][1] for row in members]
+        if augment is not None:
+            pixels = [_turn(image, int(augment.integers(8))) for image in pixels]
+        groups[sensor] = (torch.tensor(members), torch.stack(pixels), torch.stack([prepared[row][2] for row in members]))
+    return TileBatch(groups, torch.from_numpy(np.asarray(lat)), torch.from_numpy(np.asarray(lon)))
+
+
+def _turn(image: Tensor, which: int) -> Tensor:
+    """One of the eight symmetries of a square: seen from above, no direction is special."""
+    turned = torch.rot90(image, which % 4, dims=(1, 2))
+    return turned.flip(2) if which >= 4 else turned
+
+
+def training_records(catalogue: Catalogue, model: Any, where: str, advance: Callable[[int], None] = lambda n: None) -> list[Records]:
+    """All modalities of the catalogue that can be bound to position. Raises ``CatalogueError`` if there is nothing."""
+    encoders, found = model.encoders, []
+    if catalogue.count("articles", where):
+        found.append(article_records(catalogue, encoders["articles"], where, advance))
+    if catalogue.count("tiles", where):
+        tiles = tile_records(catalogue, encoders["tiles"], where)
+        found += [tiles] if len(tiles) else []
+    found = [records for records in found if len(records) >= 2]
+    if not found:
+        raise CatalogueError(f"{catalogue.uri} has no articles or tiles to learn from ({where}); add some with `placebind ingest`")
+    return found

@@ -1,0 +1,1 @@
+"""Location encoders: one file each, with ``Options`` and ``build(**options)``."""

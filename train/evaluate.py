@@ -1,0 +1,44 @@
+"""How well a text is put on the map: median geodesic error and the share within given distances, with the floors beside it."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from index.geo import geodesic_km
+
+ACCURACY_KM = (25, 200, 750, 2500)  # city, region, country, continent: the usual thresholds of image geolocation (Hays and Efros 2008)
+Degrees = npt.NDArray[np.float64]
+
+
+def geolocation_figures(lat: Degrees, lon: Degrees, true_lat: Degrees, true_lon: Degrees) -> dict[str, float]:
+    """Median error in km and accuracy (share within the threshold) of predicted points, all [N]."""
+    errors_km = geodesic_km(lat, lon, true_lat, true_lon)
+    figures = {"median_km": float(np.median(errors_km))}
+    return figures | {f"within_{km}_km": float((errors_km <= km).mean()) for km in ACCURACY_KM}
+
+
+def nearest(queries: Tensor, gallery: Tensor, chunk: int = 256) -> npt.NDArray[np.int64]:
+    """Row of the gallery [G, D] with the highest inner product for each query [N, D]."""
+    return torch.cat([(part @ gallery.T).argmax(dim=1) for part in queries.split(chunk)]).cpu().numpy()
+
+
+@torch.inference_mode()
+def encode_locations(encoder: torch.nn.Module, lat: Degrees, lon: Degrees, chunk: int = 8192) -> Tensor:
+    """Unit vectors [N, D] float32 of points in WGS84 degrees."""
+    device = next(encoder.parameters()).device
+    lats, lons = torch.from_numpy(np.asarray(lat, dtype=np.float64)), torch.from_numpy(np.asarray(lon, dtype=np.float64))
+    pairs = zip(lats.split(chunk), lons.split(chunk), strict=True)
+    return torch.cat([F.normalize(encoder(a.to(device), b.to(device)).float(), dim=-1) for a, b in pairs])
+
+
+def tfidf_nearest(train_texts: Sequence[str], texts: Sequence[str]) -> npt.NDArray[np.int64]:
+    """The floor for text to location: row of the training article most similar by TF-IDF, for each text."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    vectorizer = TfidfVectorizer(sublinear_tf=True, stop_words="english", min_df=2)
+    known = vectorizer.fit_transform(train_texts)
+    return np.concatenate([np.asarray((vectorizer.transform([text]) @ known.T).todense()).argmax(axis=1) for text in texts])
