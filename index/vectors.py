@@ -6,6 +6,7 @@ still lack a vector; every ``write_vectors`` is one commit; ``finish_vectors`` w
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -53,24 +54,46 @@ def write_vectors(catalogue: Catalogue, modality: Modality, ids: Sequence[str], 
     table.merge_insert("id").when_matched_update_all().execute(_with_ids(ids, vectors))
 
 
-def finish_vectors(catalogue: Catalogue, modality: Modality, manifest: Manifest) -> None:
+def finish_vectors(catalogue: Catalogue, modality: Modality, model_digest: str, preprocessing: dict[str, Any]) -> Manifest:
     """Compact what the many commits left behind and write the manifest: from now on this is an index."""
     table = catalogue.table(modality)
     table.optimize()
+    ids, vectors, _ = _read(catalogue, modality)
+    dates: list[str] = []
+    if "date" in table.schema.names:
+        dates = sorted({date for date in table.to_lance().to_table(columns=["date"])["date"].to_pylist() if date})
+    manifest = Manifest(
+        model_digest=model_digest,
+        preprocessing=preprocessing,
+        dim=vectors.shape[1],
+        rows=len(ids),
+        mean=tuple(vectors.mean(axis=0, dtype="float64").tolist()),
+        source_dates=tuple(dict.fromkeys(dates[:1] + dates[-1:])),
+    )
     table.to_lance().update_metadata({MANIFEST_KEY: manifest.model_dump_json(), BUILDING_KEY: None})
+    return manifest
 
 
-def read_embeddings(catalogue: Catalogue, modality: Modality, where: str | None = None) -> Embeddings:
+def read_embeddings(catalogue: Catalogue, modality: Modality) -> Embeddings:
     """All vectors of one table, ordered by id. Raises ``CatalogueError`` if the table was never indexed to the end."""
     manifest = manifest_of(catalogue, modality)
     if manifest is None:
         raise CatalogueError(f"the {modality} of {catalogue.uri} are not indexed; run `placebind index --catalogue {catalogue.uri}`")
-    condition = f"{VECTOR} IS NOT NULL" + (f" AND ({where})" if where else "")
-    rows = catalogue.column(modality, ["lat", "lon", VECTOR], where=condition)
-    vectors = rows[VECTOR].combine_chunks().flatten().to_numpy(zero_copy_only=False).reshape(-1, manifest.dim)
-    places = np.stack([rows["lat"].to_numpy(), rows["lon"].to_numpy()], axis=1)
-    ids = rows["id"].to_pylist()
+    ids, vectors, places = _read(catalogue, modality)
     return Embeddings(ids=ids, vectors=vectors, modality=modality, model_digest=manifest.model_digest, places=places)
+
+
+def _read(catalogue: Catalogue, modality: Modality) -> tuple[list[str], npt.NDArray[np.float32], npt.NDArray[np.float64]]:
+    rows = catalogue.column(modality, ["lat", "lon", VECTOR], where=f"{VECTOR} IS NOT NULL")
+    places = np.stack([rows["lat"].to_numpy(), rows["lon"].to_numpy()], axis=1)
+    return rows["id"].to_pylist(), _matrix(rows), places
+
+
+def _matrix(rows: pa.Table) -> npt.NDArray[np.float32]:
+    """The vector column as [N, D]."""
+    dim = rows.schema.field(VECTOR).type.list_size
+    matrix: npt.NDArray[np.float32] = rows[VECTOR].combine_chunks().flatten().to_numpy(zero_copy_only=False).reshape(-1, dim)
+    return matrix
 
 
 def mismatch(modality: Modality, index_digest: str, model_digest: str) -> ModelMismatchError:
@@ -103,8 +126,7 @@ class FeatureCache:
 
     def read(self, ids: Sequence[str]) -> npt.NDArray[np.float32]:
         """Features [N, D] in the order of ``ids``."""
-        rows = rows_by_id(self._table, ids, [VECTOR])
-        return rows[VECTOR].combine_chunks().flatten().to_numpy(zero_copy_only=False).reshape(len(ids), -1)
+        return _matrix(rows_by_id(self._table, ids, [VECTOR])).copy()  # Arrow's memory is read-only, torch wants it writable
 
 
 def _with_ids(ids: Sequence[str], vectors: npt.NDArray[np.float32]) -> pa.Table:

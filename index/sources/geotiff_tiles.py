@@ -80,6 +80,29 @@ def read_tile(path: Path, options: Options | None = None, facts: dict[str, str] 
     )  # fmt: skip
 
 
+def write_tile(tile: Tile, path: Path) -> None:
+    """Save a tile as a GeoTIFF with its band names, complete or not at all; ``read_tile`` gives back the same pixels."""
+    rasterio = _rasterio()
+    count, height, width = tile.pixels.shape
+    profile = {"driver": "GTiff", "count": count, "height": height, "width": width, "dtype": tile.pixels.dtype.name, "crs": tile.crs}
+    partial = path.with_suffix(".partial")
+    with rasterio.open(
+        partial, "w", transform=rasterio.transform.from_bounds(*tile.bounds, width, height), compress="deflate", nodata=0, **profile
+    ) as file:
+        file.write(tile.pixels)
+        file.descriptions = tile.bands
+    partial.replace(path)
+
+
+def _rasterio() -> Any:
+    try:
+        import rasterio
+        import rasterio.warp
+    except ImportError as error:
+        raise MissingExtraError("GeoTIFFs need rasterio; run `pip install 'placebind[raster]'`") from error
+    return rasterio
+
+
 @dataclass(frozen=True, slots=True)
 class _Raster:
     values: np.ma.MaskedArray[Any, Any]  # [C, H, W]
@@ -91,11 +114,7 @@ class _Raster:
 
 
 def _read(path: Path, options: Options) -> _Raster:
-    try:
-        import rasterio
-        from rasterio.warp import transform
-    except ImportError as error:
-        raise MissingExtraError("GeoTIFFs need rasterio; run `pip install 'placebind[raster]'`") from error
+    rasterio = _rasterio()
     if not path.is_file():
         raise InputError(f"{path}: no such file; give the path of a GeoTIFF")
     try:
@@ -112,7 +131,7 @@ def _read(path: Path, options: Options) -> _Raster:
                 if (scale, shift) != (1, 0):
                     values[layer] = values[layer] * scale + shift
             left, bottom, right, top = file.bounds
-            (lon,), (lat,) = transform(crs, "EPSG:4326", [(left + right) / 2], [(bottom + top) / 2])
+            (lon,), (lat,) = rasterio.warp.transform(crs, "EPSG:4326", [(left + right) / 2], [(bottom + top) / 2])
             name = crs.to_string()
             return _Raster(values, file.descriptions, file.tags(), name, (left, bottom, right, top), Place(lat=lat, lon=lon))
     except rasterio.errors.RasterioError as error:

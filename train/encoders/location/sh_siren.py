@@ -18,7 +18,7 @@ class Options(Settings):
     degrees: int = Field(20, ge=1, le=200, description="L: harmonics of degree 0 .. L-1, L*L features")
     hidden: int = Field(512, ge=1)
     depth: int = Field(2, ge=1, description="sine layers before the linear output layer")
-    w0_first: float = Field(30.0, gt=0, description="frequency of the first sine layer")
+    w0_first: float = Field(10.0, gt=0, description="frequency of the first sine layer; SatCLIP has 30, 10 generalised better here")
     dim: int = Field(256, ge=2)
 
 

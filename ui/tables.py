@@ -1,0 +1,49 @@
+"""Answers as tables for a terminal."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from rich.markup import escape
+from rich.table import Table
+
+from retrieval.space import Answer
+from ui.console import out
+from ui.doctor import Check
+
+
+def print_answer(answer: Answer) -> None:
+    """One table a modality: rank, score, distance, title with link, position, first words."""
+    out.print(f"[bold]{escape(answer.query)}[/]")
+    if answer.origin:
+        out.print(f"distances from {_position(answer.origin.lat, answer.origin.lon)}", style="dim")
+    for modality, hits in answer.hits.items():
+        table = Table("#", "score", "km", modality, "where", "link", title_justify="left", box=None, pad_edge=False, header_style="bold cyan")
+        for hit in hits:
+            distance = "" if hit.distance_km is None else f"{hit.distance_km:,.0f}"
+            title = escape(hit.title or "—") + (f"\n[dim]{escape(_first_words(hit.snippet))}[/]" if hit.snippet else "")
+            table.add_row(str(hit.rank), f"{hit.score:.3f}", distance, title, _position(hit.place.lat, hit.place.lon), escape(hit.link))
+        out.print(table)
+
+
+def print_info(catalogue: str, tables: dict[str, Any]) -> None:
+    table = Table("table", "rows", "indexed", "model", title=escape(catalogue), title_justify="left", box=None, pad_edge=False)
+    for name, facts in tables.items():
+        stale = f" ({facts['rows'] - facts['indexed']} to do: placebind index)" if facts["indexed"] < facts["rows"] else ""
+        table.add_row(name, f"{facts['rows']:,}", f"{facts['indexed']:,}{stale}", (facts["model"] or "—")[:8])
+    out.print(table)
+
+
+def print_checks(checks: Iterable[Check]) -> None:
+    table = Table("", "what", "found", "remedy", box=None, pad_edge=False)
+    for check in checks:
+        mark = "[green]ok[/]" if check.ok else "[red]missing[/]" if check.needed else "[yellow]absent[/]"
+        table.add_row(mark, check.what, escape(check.found), escape(check.remedy if not check.ok else ""))
+    out.print(table)
+
+
+def _position(lat: float, lon: float) -> str:
+    return f"{abs(lat):.2f}°{'N' if lat >= 0 else 'S'} {abs(lon):.2f}°{'E' if lon >= 0 else 'W'}"
+
+
+def _first_words(text: str, width: int = 100) -> str:
+    return text if len(text) <= width else text[:width].rsplit(" ", 1)[0] + " …"
