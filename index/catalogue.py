@@ -73,7 +73,9 @@ class Catalogue:
         uri = str(uri)
         local = "://" not in uri
         if local and not create and not Path(uri).is_dir():
-            raise CatalogueError(f"no catalogue at {uri}; fill one with `placebind ingest … --catalogue {uri}` or run `placebind demo`")
+            raise CatalogueError(
+                f"no catalogue at {uri}; fill one with `placebind ingest … --catalogue {uri}` or run `placebind demo`"
+            )
         try:
             db = lancedb.connect(uri, read_consistency_interval=timedelta(0))
             catalogue = cls(uri, db)
@@ -104,7 +106,8 @@ class Catalogue:
         version = (table.to_lance().metadata or {}).get(SCHEMA_KEY)
         if version != str(SCHEMA_VERSION):
             raise CatalogueError(
-                f"table {modality} in {self.uri} has schema version {version}, this PlaceBind reads {SCHEMA_VERSION}; ingest again into a new folder"
+                f"table {modality} in {self.uri} has schema version {version}, this PlaceBind reads {SCHEMA_VERSION}; "
+                "ingest again into a new folder"
             )
         return table
 
@@ -152,7 +155,9 @@ def rows_by_id(table: Any, ids: Sequence[str], columns: Sequence[str]) -> pa.Tab
     """Rows of a Lance table in the order of ``ids`` (content hashes: hex, so safe inside the condition)."""
     wanted = ", ".join(f"'{id_}'" for id_ in ids)
     names = list(dict.fromkeys(["id", *columns]))
-    found = table.to_lance().to_table(columns=names, filter=f"id IN ({wanted})") if ids else table.schema.empty_table().select(names)
+    found = (
+        table.to_lance().to_table(columns=names, filter=f"id IN ({wanted})") if ids else table.schema.empty_table().select(names)
+    )
     position = {id_: row for row, id_ in enumerate(found["id"].to_pylist())}
     missing = [id_ for id_ in ids if id_ not in position]
     if missing:

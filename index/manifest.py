@@ -34,6 +34,4 @@ class Manifest(Settings):
         try:
             return cls(**json.loads(text))
         except (ValidationError, ValueError, TypeError):
-            raise CatalogueError(
-                "the index manifest is of another PlaceBind version; run `placebind index --rebuild`"
-            ) from None
+            raise CatalogueError("the index manifest is of another PlaceBind version; run `placebind index --rebuild`") from None

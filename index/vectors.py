@@ -78,7 +78,9 @@ def read_embeddings(catalogue: Catalogue, modality: Modality) -> Embeddings:
     """All vectors of one table, ordered by id. Raises ``CatalogueError`` if the table was never indexed to the end."""
     manifest = manifest_of(catalogue, modality)
     if manifest is None:
-        raise CatalogueError(f"the {modality} of {catalogue.uri} are not indexed; run `placebind index --catalogue {catalogue.uri}`")
+        raise CatalogueError(
+            f"the {modality} of {catalogue.uri} are not indexed; run `placebind index --catalogue {catalogue.uri}`"
+        )
     ids, vectors, places = _read(catalogue, modality)
     return Embeddings(ids=ids, vectors=vectors, modality=modality, model_digest=manifest.model_digest, places=places)
 

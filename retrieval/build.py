@@ -1,4 +1,4 @@
-"""Fill the index: every record's vector into its own table. Every chunk is committed, so a killed build goes on where it stopped."""
+"""Fill the index: every record's vector into its own table. Every chunk is committed: a killed build goes on where it stopped."""
 
 from typing import Any
 
@@ -14,14 +14,16 @@ from train.config import Part
 CHUNK: dict[Modality, int] = {"articles": 4096, "tiles": 256, "locations": 16384}
 
 
-def build_index(checkpoint: Checkpoint, catalogue: Catalogue, *, rebuild: bool = False, progress: Progress | None = None) -> dict[Modality, int]:
+def build_index(
+    checkpoint: Checkpoint, catalogue: Catalogue, *, rebuild: bool = False, progress: Progress | None = None
+) -> dict[Modality, int]:
     """Embed what has no vector yet in every table that the model can read; returns how many vectors are new, by modality.
 
     Raises ``ModelMismatchError`` if the index is of another model and ``rebuild`` is not asked for.
     """
     progress = progress or Quiet()
     space = Space(checkpoint, catalogue)
-    present = [modality for modality in MODALITIES if catalogue.count(modality) and _learnt(checkpoint, modality)]
+    present = [modality for modality in MODALITIES if catalogue.count(modality) and checkpoint.learnt(modality)]
     if not present:
         raise CatalogueError(f"{catalogue.uri} has nothing that this model can embed; add some with `placebind ingest`")
     return {modality: _fill(space, modality, rebuild, progress) for modality in present}
@@ -47,7 +49,3 @@ def _preprocessing(checkpoint: Checkpoint, modality: Modality) -> dict[str, Any]
     config = checkpoint.card.config
     parts: dict[Modality, Part] = {"articles": config.text, "tiles": config.image, "locations": config.location}
     return parts[modality].model_dump(mode="json")
-
-
-def _learnt(checkpoint: Checkpoint, modality: Modality) -> bool:
-    return modality == "locations" or bool(checkpoint.card.trained_on.get(modality))

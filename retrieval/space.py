@@ -43,7 +43,19 @@ class Answer:
 
     def as_dict(self) -> dict[str, Any]:
         origin = {"lat": self.origin.lat, "lon": self.origin.lon} if self.origin else None
-        return {"query": self.query, "origin": origin, "hits": {m: [hit.as_dict() for hit in hits] for m, hits in self.hits.items()}}
+        return {
+            "query": self.query,
+            "origin": origin,
+            "hits": {m: [hit.as_dict() for hit in hits] for m, hits in self.hits.items()},
+        }
+
+    def to_geodataframe(self) -> Any:
+        """All hits as a ``geopandas.GeoDataFrame`` of points in EPSG:4326, one row a hit."""
+        import geopandas
+
+        rows = [hit.as_dict() for hit in self]
+        points = geopandas.points_from_xy([row["lon"] for row in rows], [row["lat"] for row in rows])
+        return geopandas.GeoDataFrame(rows, geometry=points, crs="EPSG:4326")
 
 
 class Space:
@@ -58,7 +70,7 @@ class Space:
 
     @classmethod
     def open(cls, checkpoint: str | Path, catalogue: str | Path, device: str = "auto") -> Space:
-        """Raises ``CheckpointError``, ``CatalogueError`` or, if the catalogue's vectors are of another model, ``ModelMismatchError``."""
+        """Raises ``CheckpointError``, ``CatalogueError``, or ``ModelMismatchError`` if the vectors are of another model."""
         space = cls(Checkpoint.open(Path(checkpoint)), Catalogue.open(catalogue), device)
         for modality, manifest in space.manifests.items():
             if manifest.model_digest != space.checkpoint.digest:
@@ -147,7 +159,9 @@ class Space:
             origin = Place(lat=float(lat), lon=float(lon))
         wanted = into or tuple(self.manifests)
         if not wanted:
-            raise CatalogueError(f"nothing in {self.catalogue.uri} is indexed; run `placebind index --catalogue {self.catalogue.uri}`")
+            raise CatalogueError(
+                f"nothing in {self.catalogue.uri} is indexed; run `placebind index --catalogue {self.catalogue.uri}`"
+            )
         return Answer(asked, origin, {modality: self._hits(modality, vector, k, origin) for modality in wanted})
 
     def _hits(self, modality: Modality, vector: Vectors, k: int, origin: Place | None) -> list[Hit]:

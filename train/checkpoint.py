@@ -58,16 +58,22 @@ class Checkpoint:
             with safe_open(path, framework="pt") as file:
                 card = Card(**json.loads((file.metadata() or {})[_HEADER]))
         except (SafetensorError, KeyError, ValueError, OSError) as error:
-            raise CheckpointError(f"{path} is not a PlaceBind checkpoint of this version ({_one_line(error)}); train it again") from None
+            raise CheckpointError(
+                f"{path} is not a PlaceBind checkpoint of this version ({_one_line(error)}); train it again"
+            ) from None
         with path.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
         return cls(path, card, digest)
 
+    def learnt(self, modality: Modality) -> bool:
+        """Whether there is an encoder for this modality; every model has one for locations."""
+        return modality == "locations" or bool(self.card.trained_on.get(modality))
+
     def encoder(self, modality: Modality, device: torch.device) -> Any:
         """One trained encoder, ready to use. Raises ``CheckpointError`` if the model never learnt that modality."""
-        learnt = "locations" if modality == "locations" else modality
-        if learnt != "locations" and not self.card.trained_on.get(modality):
-            raise CheckpointError(f"the model in {self.path.parent} was trained without {modality}; train one with `placebind train` on a catalogue that has them")
+        if not self.learnt(modality):
+            remedy = "train one with `placebind train` on a catalogue that has them"
+            raise CheckpointError(f"the model in {self.path.parent} was trained without {modality}; {remedy}")
         encoder = build_encoder(self.card.config, modality)
         prefix = f"encoders.{modality}."
         with safe_open(self.path, framework="pt") as file:
@@ -75,7 +81,9 @@ class Checkpoint:
         try:
             encoder.load_state_dict(weights)
         except RuntimeError as error:
-            raise CheckpointError(f"the weights in {self.path} do not fit their configuration ({_one_line(error)}); train it again") from None
+            raise CheckpointError(
+                f"the weights in {self.path} do not fit their configuration ({_one_line(error)}); train it again"
+            ) from None
         return encoder.to(device).eval()
 
 
@@ -85,7 +93,9 @@ def save_model(folder: Path, weights: Mapping[str, Tensor], card: Card) -> None:
     (folder / TRAINING_FILE).unlink(missing_ok=True)
 
 
-def save_training(folder: Path, weights: Mapping[str, Tensor], optimizer: torch.optim.Optimizer, step: int, config: TrainConfig) -> None:
+def save_training(
+    folder: Path, weights: Mapping[str, Tensor], optimizer: torch.optim.Optimizer, step: int, config: TrainConfig
+) -> None:
     """Write what a run needs to go on after ``step`` steps."""
     tensors = {f"model/{name}": tensor for name, tensor in weights.items()}
     for index, state in optimizer.state_dict()["state"].items():
@@ -108,7 +118,9 @@ def load_training(folder: Path, config: TrainConfig) -> tuple[int, dict[str, Ten
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{path} is damaged ({_one_line(error)}); start over with --overwrite") from None
     if metadata.get("config") != config.model_dump_json():
-        raise CheckpointError(f"{path} is of a run with other settings; finish that one, choose another --out, or start over with --overwrite")
+        raise CheckpointError(
+            f"{path} is of a run with other settings; finish that one, choose another --out, or start over with --overwrite"
+        )
     weights = {key.removeprefix("model/"): tensor for key, tensor in tensors.items() if key.startswith("model/")}
     state: dict[int, dict[str, Tensor]] = {}
     for key, tensor in tensors.items():

@@ -37,7 +37,7 @@ class TrainConfig(Settings):
 
     @classmethod
     def load(cls, file: Path | None = None, settings: tuple[str, ...] = (), **flags: Any) -> Self:
-        """Merge a TOML file, ``key.sub=value`` settings (values in TOML syntax, bare words are strings) and flags that are not None."""
+        """Merge a TOML file, ``key.sub=value`` settings (TOML values; bare words are strings) and flags that are not None."""
         values: dict[str, Any] = {}
         if file is not None:
             try:

@@ -108,14 +108,17 @@ def article_records(catalogue: Catalogue, tower: Any, where: str, advance: Calla
 def cached_features(
     catalogue: Catalogue, tower: Any, ids: Sequence[str], advance: Callable[[int], None] = lambda n: None, chunk: int = 1024
 ) -> npt.NDArray[np.float32]:
-    """Features [N, F] of these articles; each chunk that had to be computed is committed, so that a stopped run goes on behind it."""
+    """Features [N, F] of these articles; each computed chunk is committed, so that a stopped run goes on behind it."""
     cache = FeatureCache(catalogue, tower.feature_key, tower.feature_dim)
     missing = cache.missing(ids)
     advance(len(ids) - len(missing))
     for start in range(0, len(missing), chunk):
         part = missing[start : start + chunk]
         rows = catalogue.rows("articles", part, ["title", "text"])
-        cache.add(part, tower.features([whole_text(*pair) for pair in zip(rows["title"].to_pylist(), rows["text"].to_pylist(), strict=True)]))
+        cache.add(
+            part,
+            tower.features([whole_text(*pair) for pair in zip(rows["title"].to_pylist(), rows["text"].to_pylist(), strict=True)]),
+        )
         advance(len(part))
     return cache.read(ids)
 
@@ -178,7 +181,9 @@ def _turn(image: Tensor, which: int) -> Tensor:
     return turned.flip(2) if which >= 4 else turned
 
 
-def training_records(catalogue: Catalogue, model: Any, where: str, advance: Callable[[int], None] = lambda n: None) -> list[Records]:
+def training_records(
+    catalogue: Catalogue, model: Any, where: str, advance: Callable[[int], None] = lambda n: None
+) -> list[Records]:
     """All modalities of the catalogue that can be bound to position. Raises ``CatalogueError`` if there is nothing."""
     encoders, found = model.encoders, []
     if catalogue.count("articles", where):

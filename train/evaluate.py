@@ -10,7 +10,12 @@ from torch import Tensor
 
 from index.geo import geodesic_km
 
-ACCURACY_KM = (25, 200, 750, 2500)  # city, region, country, continent: the usual thresholds of image geolocation (Hays and Efros 2008)
+ACCURACY_KM = (
+    25,
+    200,
+    750,
+    2500,
+)  # city, region, country, continent: the usual thresholds of image geolocation (Hays and Efros 2008)
 Degrees = npt.NDArray[np.float64]
 
 

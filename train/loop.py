@@ -37,7 +37,9 @@ class Result:
     history: list[dict[str, float]]
 
 
-def train(config: TrainConfig, catalogue: Catalogue, out: Path, *, overwrite: bool = False, progress: Progress | None = None) -> Result:
+def train(
+    config: TrainConfig, catalogue: Catalogue, out: Path, *, overwrite: bool = False, progress: Progress | None = None
+) -> Result:
     """Train on everything in the catalogue but its validation split and write a checkpoint to ``out``.
 
     An interrupted run in ``out`` with the same settings is resumed. Raises ``CheckpointError`` if ``out`` holds a finished
@@ -54,7 +56,11 @@ def train(config: TrainConfig, catalogue: Catalogue, out: Path, *, overwrite: bo
     total = sum(catalogue.count("articles", where) for where in (NOT_VALIDATION, VALIDATION))
     progress.start("encode texts", total)
     records = training_records(catalogue, model, NOT_VALIDATION, progress.advance)
-    held_out = article_records(catalogue, model.encoders["articles"], VALIDATION, progress.advance) if catalogue.count("articles", VALIDATION) else None
+    held_out = (
+        article_records(catalogue, model.encoders["articles"], VALIDATION, progress.advance)
+        if catalogue.count("articles", VALIDATION)
+        else None
+    )
     optimizer = _optimizer(model, config)
     done = _restore(resumed, model, optimizer) if resumed else 0
     network, optimizer = fabric.setup(model, optimizer)

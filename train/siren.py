@@ -1,6 +1,7 @@
 """SIREN: a multilayer perceptron with sine activations (Sitzmann et al. 2020, arXiv:2006.09661)."""
 
 import math
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -22,14 +23,12 @@ class SineLayer(nn.Module):
 
 
 class Siren(nn.Module):
-    """[B, in_dim] -> [B, out_dim]: ``depth`` sine layers of ``hidden`` units, then a linear layer. Every layer has its own weights."""
+    """[B, in_dim] -> [B, out_dim]: ``depth`` sine layers of ``hidden`` units, then a linear layer. No layer shares weights."""
 
     def __init__(self, in_dim: int, hidden: int, out_dim: int, depth: int, *, w0_first: float = 30.0, w0: float = 1.0) -> None:
         super().__init__()
         sizes = [in_dim] + [hidden] * depth
-        layers = [
-            SineLayer(a, b, w0=w0_first if i == 0 else w0, first=i == 0) for i, (a, b) in enumerate(zip(sizes, sizes[1:], strict=False))
-        ]
+        layers = [SineLayer(a, b, w0=w0_first if i == 0 else w0, first=i == 0) for i, (a, b) in enumerate(pairwise(sizes))]
         self.body = nn.Sequential(*layers)
         self.head = nn.Linear(hidden, out_dim)
         bound = math.sqrt(6 / hidden) / w0

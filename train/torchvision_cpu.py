@@ -50,7 +50,7 @@ class _WithoutRegistration(Loader):
                 return lambda function: function
             return register(operator, *args, **options)
 
-        torch.library.register_fake = skip_torchvision  # type: ignore[assignment]
+        torch.library.register_fake = skip_torchvision
         try:
             self.real.exec_module(module)
         finally:

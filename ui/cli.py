@@ -18,7 +18,9 @@ DEFAULT_CATALOGUE = Path.home() / ".placebind" / "demo"
 SHOWN_REJECTIONS = 10
 
 CatalogueFlag = Annotated[Path, typer.Option("--catalogue", "-c", envvar="PLACEBIND_CATALOGUE", help="folder of the catalogue")]
-CheckpointFlag = Annotated[Path | None, typer.Option("--checkpoint", help="folder of the model; default: 'checkpoint' in the catalogue")]
+CheckpointFlag = Annotated[
+    Path | None, typer.Option("--checkpoint", help="folder of the model; default: 'checkpoint' in the catalogue")
+]
 JsonFlag = Annotated[bool, typer.Option("--json", help="print JSON to standard output")]
 
 app = typer.Typer(
@@ -63,7 +65,9 @@ def _ingest(name: str, values: dict[str, Any]) -> None:
     for rejected in report.rejected[:SHOWN_REJECTIONS]:
         err.print(f"[yellow]skipped[/] {_escaped(rejected.where)}: {_escaped(rejected.why)}", soft_wrap=True)
     if report.rejected:
-        raise InputError(f"{len(report.rejected)} of {report.read} records were skipped, the others are in; the full list is in {where}")
+        raise InputError(
+            f"{len(report.rejected)} of {report.read} records were skipped, the others are in; the full list is in {where}"
+        )
 
 
 _SHARED = [
@@ -80,13 +84,17 @@ app.add_typer(
 @app.command()
 def train(
     catalogue: CatalogueFlag = DEFAULT_CATALOGUE,
-    out_folder: Annotated[Path | None, typer.Option("--out", help="folder for the model; default: 'checkpoint' in the catalogue")] = None,
+    out_folder: Annotated[
+        Path | None, typer.Option("--out", help="folder for the model; default: 'checkpoint' in the catalogue")
+    ] = None,
     config: Annotated[Path | None, typer.Option(help="TOML file with training settings")] = None,
     architecture: Annotated[str | None, typer.Option(help="how modalities are bound, for example imagebind")] = None,
     location: Annotated[str | None, typer.Option(help="location encoder, for example sh_siren")] = None,
     steps: Annotated[int | None, typer.Option(help="optimiser steps")] = None,
     seed: Annotated[int | None, typer.Option(help="seed of weights, batches and dropout")] = None,
-    settings: Annotated[list[str] | None, typer.Option("--set", help="any setting, as key=value, for example location.options.degrees=40")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="any setting, as key=value, for example location.options.degrees=40")
+    ] = None,
     overwrite: Annotated[bool, typer.Option(help="replace a finished model or an interrupted run")] = False,
     as_json: JsonFlag = False,
 ) -> None:
@@ -105,7 +113,9 @@ def train(
     if as_json:
         _print_json({"checkpoint": str(folder), "digest": result.checkpoint.digest, **card.model_dump(mode="json")})
         return
-    out.print(f"model {result.checkpoint.digest[:8]} in {folder}, trained on " + ", ".join(f"{n} {m}" for m, n in card.trained_on.items()))
+    out.print(
+        f"model {result.checkpoint.digest[:8]} in {folder}, trained on " + ", ".join(f"{n} {m}" for m, n in card.trained_on.items())
+    )
     if "val_median_km" in card.figures:
         out.print(f"held-out text to place: median {card.figures['val_median_km']:.0f} km")
 
@@ -137,7 +147,9 @@ def search(
     image: Annotated[Path | None, typer.Option(help="a GeoTIFF to ask with")] = None,
     lat: Annotated[float | None, typer.Option(min=-90, max=90, help="latitude to ask with, WGS84 degrees")] = None,
     lon: Annotated[float | None, typer.Option(min=-180, max=180, help="longitude to ask with, WGS84 degrees")] = None,
-    into: Annotated[list[str] | None, typer.Option("--in", help="articles, tiles or locations; may be repeated; default: all")] = None,
+    into: Annotated[
+        list[str] | None, typer.Option("--in", help="articles, tiles or locations; may be repeated; default: all")
+    ] = None,
     k: Annotated[int, typer.Option("-k", min=1, max=1000, help="hits of each kind")] = 5,
     catalogue: CatalogueFlag = DEFAULT_CATALOGUE,
     checkpoint: CheckpointFlag = None,
@@ -172,7 +184,11 @@ def info(catalogue: CatalogueFlag = DEFAULT_CATALOGUE, as_json: JsonFlag = False
             continue
         manifest = manifest_of(opened, modality)
         rows = opened.count(modality)
-        tables[modality] = {"rows": rows, "indexed": manifest.rows if manifest else 0, "model": manifest.model_digest if manifest else None}
+        tables[modality] = {
+            "rows": rows,
+            "indexed": manifest.rows if manifest else 0,
+            "model": manifest.model_digest if manifest else None,
+        }
     if as_json:
         _print_json({"catalogue": str(catalogue), "tables": tables})
     else:

@@ -8,7 +8,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
-out = Console(highlight=False)
+PIPE_WIDTH = 120  # rich would take 80 where there is no terminal to ask
+
+out = Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
 err = Console(stderr=True, highlight=False)
 
 
@@ -16,7 +18,13 @@ class ProgressBars:
     """``index.progress.Progress`` as rich bars; where nobody watches (a pipe, CI), one line a stage instead."""
 
     def __init__(self) -> None:
-        columns = (TextColumn("{task.description:<18}"), BarColumn(30), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+        columns = (
+            TextColumn("{task.description:<18}"),
+            BarColumn(30),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+        )
         self._bars = Bars(*columns, TextColumn("{task.fields[figures]}"), console=err, disable=not sys.stderr.isatty())
         self._task: TaskID | None = None
         self._best: dict[str, float] = {}

@@ -40,7 +40,9 @@ def check_all() -> list[Check]:
     from train.torchvision_cpu import tolerate_missing_operators
 
     tolerate_missing_operators()
-    checks = [Check("Python", platform.python_version_tuple() >= ("3", "11"), platform.python_version(), "install Python 3.11 or newer")]
+    checks = [
+        Check("Python", platform.python_version_tuple() >= ("3", "11"), platform.python_version(), "install Python 3.11 or newer")
+    ]
     checks += [_package(*package) for package in _PACKAGES]
     return [*checks, _text_tower(), _accelerator()]
 

@@ -24,10 +24,10 @@ def sources_group(run: Run, shared: list[inspect.Parameter]) -> type[TyperGroup]
     """
 
     class SourcesGroup(TyperGroup):
-        def list_commands(self, ctx: typer.Context) -> list[str]:
+        def list_commands(self, ctx: Any) -> list[str]:
             return [name.replace("_", "-") for name in names("index.sources")]
 
-        def get_command(self, ctx: typer.Context, cmd_name: str) -> Any:
+        def get_command(self, ctx: Any, cmd_name: str) -> Any:
             if cmd_name.replace("-", "_") not in names("index.sources"):
                 return None
             module = load("index.sources", cmd_name)

@@ -17,11 +17,12 @@ def print_answer(answer: Answer) -> None:
     if answer.origin:
         out.print(f"distances from {_position(answer.origin.lat, answer.origin.lon)}", style="dim")
     for modality, hits in answer.hits.items():
-        table = Table("#", "score", "km", modality, "where", "link", title_justify="left", box=None, pad_edge=False, header_style="bold cyan")
+        table = Table("#", "score", "km", "position", modality, box=None, pad_edge=False, header_style="bold cyan")
         for hit in hits:
             distance = "" if hit.distance_km is None else f"{hit.distance_km:,.0f}"
-            title = escape(hit.title or "—") + (f"\n[dim]{escape(_first_words(hit.snippet))}[/]" if hit.snippet else "")
-            table.add_row(str(hit.rank), f"{hit.score:.3f}", distance, title, _position(hit.place.lat, hit.place.lon), escape(hit.link))
+            lines = [escape(hit.title or "—"), escape(_first_words(hit.snippet)), f"[dim]{escape(hit.link)}[/]"]
+            shown = "\n".join(line for line in lines if line)
+            table.add_row(str(hit.rank), f"{hit.score:.3f}", distance, _position(hit.place.lat, hit.place.lon), shown)
         out.print(table)
 
 

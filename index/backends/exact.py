@@ -33,7 +33,11 @@ class ExactSearch:
             raise InputError(f"queries must be [Q, {vectors.shape[1]}], got {queries.shape}")
         k = min(k, len(vectors))
         cosines = queries @ vectors.T
-        best = np.argpartition(-cosines, k - 1, axis=1)[:, :k] if 0 < k < len(vectors) else np.tile(np.arange(len(vectors)), (len(queries), 1))
+        best = (
+            np.argpartition(-cosines, k - 1, axis=1)[:, :k]
+            if 0 < k < len(vectors)
+            else np.tile(np.arange(len(vectors)), (len(queries), 1))
+        )
         found = np.take_along_axis(cosines, best, axis=1)
         order = np.lexsort((best, -found), axis=1)
         return np.take_along_axis(best, order, axis=1), np.take_along_axis(found, order, axis=1)

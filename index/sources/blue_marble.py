@@ -87,7 +87,9 @@ def cut_square(world: npt.NDArray[np.uint8], place: Place) -> tuple[npt.NDArray[
     return tile, (place.lon - half_lon, lat - half_lat, place.lon + half_lon, lat + half_lat)
 
 
-def _bilinear(world: npt.NDArray[np.uint8], rows: npt.NDArray[np.float64], columns: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:
+def _bilinear(
+    world: npt.NDArray[np.uint8], rows: npt.NDArray[np.float64], columns: npt.NDArray[np.float64]
+) -> npt.NDArray[np.uint8]:
     height, width = world.shape[1:]
     top, left = np.floor(rows).astype(int), np.floor(columns).astype(int)
     down, right = np.minimum(top + 1, height - 1), (left + 1) % width

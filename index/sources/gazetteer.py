@@ -96,11 +96,11 @@ class Gazetteer:
 
 def famous_places() -> list[Article]:
     """Well-known places described in PlaceBind's own words."""
-    with files("index.sources").joinpath("famous_places.csv").open(encoding="utf-8", newline="") as stream:
+    with files("index.sources").joinpath("famous_places.csv").open(encoding="utf-8") as stream:
         return [
             Article(
-                place=Place(lat=float(row["lat"]), lon=float(row["lon"])), title=row["title"], text=row["text"], country=row["country"],
-                source=WRITTEN_BY_US, licence="Apache-2.0",
+                place=Place(lat=float(row["lat"]), lon=float(row["lon"])), title=row["title"], text=row["text"],
+                country=row["country"], source=WRITTEN_BY_US, licence="Apache-2.0",
             )
             for row in csv.DictReader(stream)
         ]  # fmt: skip

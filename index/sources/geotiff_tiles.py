@@ -58,7 +58,7 @@ class GeotiffTiles:
 
 def read_tile(path: Path, options: Options | None = None, facts: dict[str, str] | None = None) -> Tile:
     """One GeoTIFF as a ``Tile``. Raises ``InputError`` with the remedy where that cannot be done without guessing."""
-    options, facts = options or Options(paths=(path,)), facts or {}
+    options, facts = options or Options.parse({"paths": (path,)}, where="geotiff_tiles"), facts or {}
     raster = _read(path, options)
     sensor, bands, rows = _choose_bands(raster, options.bands)
     chosen = np.ma.masked_invalid(raster.values[rows])
@@ -84,10 +84,23 @@ def write_tile(tile: Tile, path: Path) -> None:
     """Save a tile as a GeoTIFF with its band names, complete or not at all; ``read_tile`` gives back the same pixels."""
     rasterio = _rasterio()
     count, height, width = tile.pixels.shape
-    profile = {"driver": "GTiff", "count": count, "height": height, "width": width, "dtype": tile.pixels.dtype.name, "crs": tile.crs}
+    profile = {
+        "driver": "GTiff",
+        "count": count,
+        "height": height,
+        "width": width,
+        "dtype": tile.pixels.dtype.name,
+        "crs": tile.crs,
+    }
     partial = path.with_suffix(".partial")
     with rasterio.open(
-        partial, "w", transform=rasterio.transform.from_bounds(*tile.bounds, width, height), compress="deflate", nodata=0, **profile
+        partial,
+        "w",
+        transform=rasterio.transform.from_bounds(*tile.bounds, width, height),
+        compress="deflate",
+        nodata=0,
+        photometric="MINISBLACK",
+        **profile,
     ) as file:
         file.write(tile.pixels)
         file.descriptions = tile.bands

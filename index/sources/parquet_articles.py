@@ -75,7 +75,9 @@ class ParquetArticles:
         for role in ("lat", "lon", "text", *sorted(named)):
             wanted = getattr(self.options, role)
             if wanted not in columns:
-                raise InputError(f"{path}: no column '{wanted}' for {role}; name it with --{role}, the file has {', '.join(columns)}")
+                raise InputError(
+                    f"{path}: no column '{wanted}' for {role}; name it with --{role}, the file has {', '.join(columns)}"
+                )
 
 
 def _is_parquet(path: Path) -> bool:
@@ -96,7 +98,8 @@ def _open(path: Path, ragged: list[Rejected] | None = None) -> Any:
 
             def skip(invalid: Any) -> str:
                 if ragged is not None:
-                    why = f"the row has {invalid.actual_columns} fields, expected {invalid.expected_columns}; quote fields that hold commas"
+                    fields = f"the row has {invalid.actual_columns} fields, expected {invalid.expected_columns}"
+                    why = f"{fields}; quote fields that hold commas"
                     ragged.append(Rejected(where=f"{path}, the row '{invalid.text[:40]}'", why=why))
                 return "skip"
 

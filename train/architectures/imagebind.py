@@ -21,7 +21,9 @@ MAX_SCALE = 100.0  # as CLIP: beyond it training becomes unstable
 
 class Options(Settings):
     temperature: float = Field(0.07, gt=0, description="temperature at the start; learnt from there")
-    target_falloff_km: float = Field(150.0, ge=0, description="distance over which neighbours share the label; 0: one positive each")
+    target_falloff_km: float = Field(
+        150.0, ge=0, description="distance over which neighbours share the label; 0: one positive each"
+    )
     article_weight: float = Field(1.0, ge=0)
     tile_weight: float = Field(1.0, ge=0)
 
@@ -43,7 +45,7 @@ class ImageBind(nn.Module):
 
     def forward(self, batches: list[Batch]) -> dict[str, Tensor]:
         """Loss of each modality's batch and their weighted 'total'; the gradient flows into both encoders of a pair."""
-        losses = {batch.modality: self._bind(batch) for batch in batches}
+        losses: dict[str, Tensor] = {batch.modality: self._bind(batch) for batch in batches}
         total = torch.stack([self.weights[modality] * loss for modality, loss in losses.items()]).sum()
         return {**losses, "total": total}
 

@@ -41,11 +41,12 @@ class Multispectral(nn.Module):
         import timm
 
         self.dim, self.size_px = options.dim, options.size_px
-        self.trunk = timm.create_model(options.trunk, pretrained=False, num_classes=0, drop_path_rate=options.drop_path)
-        width = self.trunk.feature_info[0]["num_chs"]
-        self.trunk.stem = nn.Identity()
+        trunk: Any = timm.create_model(options.trunk, pretrained=False, num_classes=0, drop_path_rate=options.drop_path)
+        width = trunk.feature_info[0]["num_chs"]
+        trunk.stem = nn.Identity()
+        self.trunk = trunk
         self.stems = nn.ModuleDict({name: BandStem(_sensor(name), width) for name in options.sensors})
-        self.head = nn.Linear(self.trunk.num_features, options.dim)
+        self.head = nn.Linear(trunk.num_features, options.dim)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, pixels: Tensor, present: Tensor, sensor: str) -> Tensor:

