@@ -30,6 +30,7 @@ def manifest_of(catalogue: Catalogue, modality: Modality) -> Manifest | None:
 def begin_vectors(catalogue: Catalogue, modality: Modality, model_digest: str, dim: int, *, rebuild: bool = False) -> list[str]:
     """Make the table ready for vectors [dim] of this model; returns the ids without one, sorted.
 
+    ``rebuild`` replaces a finished index, also one of another model; an unfinished one of this model is gone on with either way.
     Raises ``ModelMismatchError`` if a finished index of another model is there and ``rebuild`` is not asked for.
     """
     table = catalogue.table(modality)
@@ -38,7 +39,8 @@ def begin_vectors(catalogue: Catalogue, modality: Modality, model_digest: str, d
     current = finished.model_digest if finished else metadata.get(BUILDING_KEY)
     if finished and finished.model_digest != model_digest and not rebuild:
         raise mismatch(modality, finished.model_digest, model_digest)
-    if rebuild or current != model_digest or VECTOR not in table.schema.names:
+    start_over = bool(rebuild and finished) or current != model_digest or VECTOR not in table.schema.names
+    if start_over:
         table.to_lance().update_metadata({MANIFEST_KEY: None, BUILDING_KEY: model_digest})
         table.checkout_latest()
         if VECTOR in table.schema.names:

@@ -148,7 +148,7 @@ class Space:
         if text is not None:
             vector, origin, asked = self.embed_texts([text]), None, text
         elif image is not None:
-            tile = read_tile(Path(image))
+            tile = _read_image(Path(image))
             vector, origin, asked = self.embed_tiles([tile]), tile.place, str(image)
         else:
             assert place is not None
@@ -195,6 +195,13 @@ class Space:
     def _embed_batch(self, modality: Modality, batch: Any) -> Vectors:
         with torch.inference_mode():
             return _unit(batch.to(self.device).encode(self.encoder(modality)))
+
+
+def _read_image(path: Path) -> Tile:
+    try:
+        return read_tile(path)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
 
 
 def _unit(vectors: torch.Tensor) -> Vectors:

@@ -103,10 +103,12 @@ def save_training(
     _write(folder / TRAINING_FILE, tensors, {"step": str(step), "config": config.model_dump_json()})
 
 
-def load_training(folder: Path, config: TrainConfig) -> tuple[int, dict[str, Tensor], dict[int, dict[str, Tensor]]] | None:
+def load_training(
+    folder: Path, config: TrainConfig, *, overwrite: bool = False
+) -> tuple[int, dict[str, Tensor], dict[int, dict[str, Tensor]]] | None:
     """(steps done, weights, optimiser state by parameter) of an interrupted run, None where there is none.
 
-    Raises ``CheckpointError`` if the run was one with other settings.
+    A run with other settings, or a damaged one, is not gone on with: ``CheckpointError``, or None if it may be overwritten.
     """
     path = folder / TRAINING_FILE
     if not path.is_file():
@@ -116,11 +118,14 @@ def load_training(folder: Path, config: TrainConfig) -> tuple[int, dict[str, Ten
             metadata = file.metadata() or {}
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
+        if overwrite:
+            return None
         raise CheckpointError(f"{path} is damaged ({_one_line(error)}); start over with --overwrite") from None
     if metadata.get("config") != config.model_dump_json():
-        raise CheckpointError(
-            f"{path} is of a run with other settings; finish that one, choose another --out, or start over with --overwrite"
-        )
+        if overwrite:
+            return None
+        remedy = "finish that one, choose another --out, or start over with --overwrite"
+        raise CheckpointError(f"{path} is of a run with other settings; {remedy}")
     weights = {key.removeprefix("model/"): tensor for key, tensor in tensors.items() if key.startswith("model/")}
     state: dict[int, dict[str, Tensor]] = {}
     for key, tensor in tensors.items():

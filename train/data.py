@@ -172,7 +172,7 @@ def group_tiles(
         if augment is not None:
             pixels = [_turn(image, int(augment.integers(8))) for image in pixels]
         groups[sensor] = (torch.tensor(members), torch.stack(pixels), torch.stack([prepared[row][2] for row in members]))
-    return TileBatch(groups, torch.from_numpy(np.asarray(lat)), torch.from_numpy(np.asarray(lon)))
+    return TileBatch(groups, torch.from_numpy(np.array(lat)), torch.from_numpy(np.array(lon)))
 
 
 def _turn(image: Tensor, which: int) -> Tensor:

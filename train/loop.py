@@ -18,7 +18,7 @@ from index.errors import CheckpointError
 from index.geo import fibonacci_sphere
 from index.progress import Progress, Quiet
 from index.records import Modality
-from train.checkpoint import MODEL_FILE, TRAINING_FILE, Card, Checkpoint, load_training, save_model, save_training
+from train.checkpoint import MODEL_FILE, Card, Checkpoint, load_training, save_model, save_training
 from train.config import TrainConfig
 from train.data import NOT_VALIDATION, VALIDATION, Records, article_records, training_records
 from train.evaluate import encode_locations, geolocation_figures, nearest
@@ -43,11 +43,12 @@ def train(
     """Train on everything in the catalogue but its validation split and write a checkpoint to ``out``.
 
     An interrupted run in ``out`` with the same settings is resumed. Raises ``CheckpointError`` if ``out`` holds a finished
-    checkpoint or a run with other settings, unless ``overwrite``.
+    checkpoint or a run with other settings, unless ``overwrite``; a finished one stays until the new one takes its place.
     """
     progress = progress or Quiet()
-    _prepare_folder(out, overwrite)
-    resumed = load_training(out, config)
+    if (out / MODEL_FILE).exists() and not overwrite:
+        raise CheckpointError(f"{out} holds a finished checkpoint; choose another --out, or replace it with --overwrite")
+    resumed = load_training(out, config, overwrite=overwrite)
     from lightning_fabric import Fabric
 
     device = choose_device(config.device)
@@ -130,14 +131,6 @@ def _restore(resumed: Any, model: torch.nn.Module, optimizer: torch.optim.Optimi
     model.load_state_dict(weights)
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
     return int(done)
-
-
-def _prepare_folder(out: Path, overwrite: bool) -> None:
-    if overwrite:
-        (out / MODEL_FILE).unlink(missing_ok=True)
-        (out / TRAINING_FILE).unlink(missing_ok=True)
-    elif (out / MODEL_FILE).exists():
-        raise CheckpointError(f"{out} holds a finished checkpoint; choose another --out, or replace it with --overwrite")
 
 
 def _card(config: TrainConfig, model: Any, records: list[Records], history: list[dict[str, float]]) -> Card:

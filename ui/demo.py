@@ -81,6 +81,6 @@ def _say_what_is_real(space: Space) -> None:
         f"[bold]What is in here.[/] Real: {count['tiles']} coarse tiles cut from NASA Blue Marble and NOAA ETOPO1 (7.4 km a pixel, "
         "not Sentinel-2); the facts in the articles (GeoNames, airportsdata, Köppen classes); "
         f"{count['locations']} points on land. Written by PlaceBind: the sentences of the {count['articles']} articles, among them "
-        f"{len(famous_places())} descriptions of well-known places. Nothing is from Wikipedia. The model was trained on this machine "
-        "in minutes: expect the right region, not the right valley.\n"
+        f"{len(famous_places())} descriptions of well-known places. Nothing is from Wikipedia. The model was trained on this "
+        "machine in minutes: expect the right region, not the valley.\n"
     )

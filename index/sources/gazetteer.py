@@ -182,7 +182,8 @@ def _climate(koeppen: str) -> str:
 
 def _elevation(airport: dict[str, Any], place: Place) -> str:
     """The airport's elevation, where there is one near enough to speak for the town; airportsdata gives feet."""
-    if geodesic_km(airport["lat"], airport["lon"], place.lat, place.lon) > AIRPORT_WITHIN_KM:
+    unknown = not airport["elevation"]  # 0 stands for sea level and for not known alike
+    if unknown or geodesic_km(airport["lat"], airport["lon"], place.lat, place.lon) > AIRPORT_WITHIN_KM:
         return ""
     return f"The nearest airfield, {airport['name']}, is {round(airport['elevation'] * 0.3048)} metres above the sea."
 

@@ -129,7 +129,7 @@ class _Raster:
 def _read(path: Path, options: Options) -> _Raster:
     rasterio = _rasterio()
     if not path.is_file():
-        raise InputError(f"{path}: no such file; give the path of a GeoTIFF")
+        raise InputError("no such file; give the path of a GeoTIFF")
     try:
         # The driver is named so that a file cannot make GDAL open something else (a VRT, say, that points anywhere).
         with rasterio.open(path, driver="GTiff") as file:
