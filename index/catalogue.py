@@ -135,7 +135,10 @@ class Catalogue:
         return self.table(modality).to_lance().to_table(columns=["id", *columns], filter=where).sort_by("id")
 
     def _create(self, modality: Modality) -> Any:
-        table = self.db.create_table(modality, schema=SCHEMAS[modality], exist_ok=True)
+        if self.has(modality):
+            table = self.db.open_table(modality)
+        else:
+            table = self.db.create_table(modality, schema=SCHEMAS[modality])
         if not table.count_rows() and SCHEMA_KEY not in (table.to_lance().metadata or {}):
             table.create_index("id", config=BTree(), replace=True)
             table.to_lance().update_metadata({SCHEMA_KEY: str(SCHEMA_VERSION)})

@@ -86,7 +86,7 @@ def train(
         if (step + 1) % config.save_every == 0 and not last:
             save_training(out, model.state_dict(), optimizer, step + 1, config)
         progress.advance(1, **figures)
-    save_model(out, model.state_dict(), _card(config, model, records, history))
+    save_model(out, model.state_dict(), _card(config, model, catalogue, records, history))
     return Result(Checkpoint.open(out), history)
 
 
@@ -133,8 +133,11 @@ def _restore(resumed: Any, model: torch.nn.Module, optimizer: torch.optim.Optimi
     return int(done)
 
 
-def _card(config: TrainConfig, model: Any, records: list[Records], history: list[dict[str, float]]) -> Card:
+def _card(config: TrainConfig, model: Any, catalogue: Catalogue, records: list[Records], history: list[dict[str, float]]) -> Card:
     figures = {name: value for name, value in history[-1].items() if name != "step"} if history else {}
     trained_on = {each.modality: len(each) for each in records}
-    sensors = tuple(model.encoders["tiles"].sensors) if "tiles" in trained_on else ()
+    seen = (
+        set(catalogue.column("tiles", ["sensor"], where=NOT_VALIDATION)["sensor"].to_pylist()) if "tiles" in trained_on else set()
+    )
+    sensors = tuple(sensor for sensor in model.encoders["tiles"].sensors if sensor in seen)
     return Card(config=config, trained_on=trained_on, sensors=sensors, figures=figures, placebind_version=version("placebind"))

@@ -145,8 +145,8 @@ def index(
 def search(
     text: Annotated[str | None, typer.Argument(help="what to look for, in words")] = None,
     image: Annotated[Path | None, typer.Option(help="a GeoTIFF to ask with")] = None,
-    lat: Annotated[float | None, typer.Option(min=-90, max=90, help="latitude to ask with, WGS84 degrees")] = None,
-    lon: Annotated[float | None, typer.Option(min=-180, max=180, help="longitude to ask with, WGS84 degrees")] = None,
+    lat: Annotated[float | None, typer.Option(help="latitude to ask with, WGS84 degrees")] = None,
+    lon: Annotated[float | None, typer.Option(help="longitude to ask with, WGS84 degrees")] = None,
     into: Annotated[
         list[str] | None, typer.Option("--in", help="articles, tiles or locations; may be repeated; default: all")
     ] = None,

@@ -1,0 +1,153 @@
+"""Distances, unit vectors and blocks on the globe, against numbers that can be looked up or computed by hand."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from index.geo import block_of, fibonacci_sphere, geodesic_km, great_circle_km, unit_xyz, wrap_lon
+
+LATS = st.floats(-90, 90)
+LONS = st.floats(-180, 180)
+
+
+def test_one_degree_along_the_equator_is_the_equatorial_radius_times_one_degree() -> None:
+    assert geodesic_km(0, 0, 0, 1) == pytest.approx(6378.137 * math.pi / 180, rel=1e-9)
+
+
+def test_pole_to_pole_is_two_quarter_meridians() -> None:
+    quarter_meridian_km = 10001.965729  # WGS84
+    assert geodesic_km(90, 0, -90, 0) == pytest.approx(2 * quarter_meridian_km, abs=1e-5)
+
+
+def test_wellington_to_salamanca_is_as_far_as_karney_says() -> None:
+    # The example of GeographicLib's documentation: nearly antipodal, where older formulas do not converge.
+    assert geodesic_km(-41.32, 174.81, 40.96, -5.50) == pytest.approx(19959.679267, abs=1e-5)
+
+
+def test_latitude_comes_before_longitude() -> None:
+    # From (0, 0) to 60 N is two thirds of a quarter meridian; to 60 E is a sixth of the equator, 32 km more.
+    north, east = geodesic_km(0, 0, 60, 0), geodesic_km(0, 0, 0, 60)
+    assert east == pytest.approx(6378.137 * math.pi / 3, rel=1e-9)
+    assert north < east - 20
+
+
+def test_the_short_way_leads_across_the_antimeridian() -> None:
+    assert geodesic_km(0, 179.5, 0, -179.5) == pytest.approx(geodesic_km(0, 0, 0, 1), rel=1e-12)
+    assert great_circle_km([0], [179.5], [0], [-179.5])[0, 0] == pytest.approx(6371.0088 * math.pi / 180, rel=1e-9)
+
+
+def test_all_longitudes_meet_at_the_pole() -> None:
+    assert geodesic_km(90, -170, 90, [0, 45, 180]).tolist() == pytest.approx([0, 0, 0], abs=1e-9)
+    assert great_circle_km([-90], [-170], [-90], [0, 45, 180])[0].tolist() == pytest.approx([0, 0, 0], abs=1e-9)
+
+
+def test_distances_are_elementwise_with_broadcasting() -> None:
+    from_one = geodesic_km(0, 0, [0, 0, 0], [1, 2, 3])
+    assert from_one.shape == (3,)
+    assert from_one[2] == pytest.approx(3 * from_one[0])
+    assert geodesic_km(0, 0, [[0], [1]], [0, 1, 2]).shape == (2, 3)
+
+
+def test_great_circles_are_all_pairs() -> None:
+    quarter_km = 6371.0088 * math.pi / 2
+    found = great_circle_km([0, 90], [0, 0], [0, 0, -90], [0, 90, 0])
+    assert found == pytest.approx(np.array([[0, 1, 1], [1, 1, 2]]) * quarter_km, abs=1e-6)
+
+
+@given(LATS, LONS, LATS, LONS)
+def test_a_great_circle_is_within_0_6_percent_of_the_geodesic(lat_a: float, lon_a: float, lat_b: float, lon_b: float) -> None:
+    geodesic = float(geodesic_km(lat_a, lon_a, lat_b, lon_b))
+    one_metre_km = 0.001
+    assert great_circle_km([lat_a], [lon_a], [lat_b], [lon_b])[0, 0] == pytest.approx(geodesic, rel=0.006, abs=one_metre_km)
+
+
+@pytest.mark.parametrize("metres", [10, 1, 0.1])
+def test_a_great_circle_keeps_its_precision_for_near_points(metres: float) -> None:
+    step_deg = math.degrees(metres / 6_371_008.8)
+    for lat in (0.0, 51.1, -80.3):
+        found = great_circle_km([lat], [7.1], [lat + step_deg], [7.1])[0, 0]
+        assert found * 1000 == pytest.approx(metres, rel=0.006)
+
+
+@given(LATS, LONS, LATS, LONS)
+def test_the_way_back_is_as_long(lat_a: float, lon_a: float, lat_b: float, lon_b: float) -> None:
+    assert geodesic_km(lat_a, lon_a, lat_b, lon_b) == pytest.approx(geodesic_km(lat_b, lon_b, lat_a, lon_a), abs=1e-6)
+
+
+def test_unit_vectors_point_where_the_docstring_says() -> None:
+    found = unit_xyz([0, 0, 90, -90, 0], [0, 90, 0, 123, 180])
+    assert found == pytest.approx(np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [0, 0, -1], [-1, 0, 0]]), abs=1e-15)
+
+
+@given(st.floats(-89, 89), LONS)
+def test_a_place_can_be_read_back_from_its_unit_vector(lat: float, lon: float) -> None:
+    x, y, z = unit_xyz(lat, lon)
+    assert math.hypot(x, y, z) == pytest.approx(1, abs=1e-15)
+    assert math.degrees(math.asin(z)) == pytest.approx(lat, abs=1e-9)
+    turned = math.degrees(math.atan2(y, x)) - lon
+    assert abs((turned + 180) % 360 - 180) < 1e-9
+
+
+@pytest.mark.parametrize(("lon", "wrapped"), [(0, 0), (180, -180), (-180, -180), (181, -179), (-181, 179), (360, 0), (540, -180), (-725, -5)])
+def test_longitudes_are_wrapped_into_one_turn(lon: float, wrapped: float) -> None:
+    assert wrap_lon(lon) == wrapped
+
+
+@given(st.floats(-1e6, 1e6))
+def test_a_wrapped_longitude_is_the_same_meridian_and_lies_below_180(lon: float) -> None:
+    wrapped = float(wrap_lon(lon))
+    assert -180 <= wrapped < 180
+    turns = (lon - wrapped) / 360
+    assert turns == pytest.approx(round(turns), abs=1e-9)
+    assert wrap_lon(wrapped) == pytest.approx(wrapped, abs=1e-9)
+
+
+def test_a_longitude_a_hair_west_of_the_antimeridian_is_still_wrapped_below_180() -> None:
+    just_beyond = np.nextafter(-180.0, -181.0)
+    assert -180 <= wrap_lon(just_beyond) < 180
+
+
+def test_the_first_points_of_the_spiral_are_where_the_formula_puts_them() -> None:
+    lat, lon = fibonacci_sphere(1)
+    assert (lat.tolist(), lon.tolist()) == ([0], [0])
+    lat, lon = fibonacci_sphere(2)  # z = 1/2 and -1/2, half a turn of 360 / golden ratio squared apart
+    assert lat == pytest.approx([30, -30])
+    assert lon[1] == pytest.approx(180 * (3 - math.sqrt(5)))
+
+
+def test_the_spiral_is_even_over_the_sphere() -> None:
+    lat, lon = fibonacci_sphere(2000)
+    points = unit_xyz(lat, lon)
+    assert np.abs(points.mean(axis=0)).max() < 1e-3
+    assert (lat > 30).mean() == pytest.approx(1 / 4, abs=0.001)  # a cap of height 1/2 has a quarter of the surface
+    cosines = points @ points.T
+    np.fill_diagonal(cosines, -1)
+    nearest = np.arccos(cosines.max(axis=1))
+    assert nearest.min() > 0.5 * nearest.max()
+    assert ((lon >= -180) & (lon < 180)).all()
+
+
+def test_blocks_are_numbered_from_the_south_west_corner_row_by_row() -> None:
+    lat, lon = [-90, -90, -85.01, -85, 0, 89.9], [-180, 179.9, -180, -180, 0, 179.9]
+    assert block_of(lat, lon).tolist() == [0, 71, 0, 72, 18 * 72 + 36, 36 * 72 - 1]
+
+
+def test_both_names_of_the_antimeridian_are_in_the_same_block() -> None:
+    assert block_of(10, 180) == block_of(10, -180) != block_of(10, 179.9)
+
+
+def test_the_pole_lies_in_the_northernmost_row_of_blocks() -> None:
+    assert block_of(90, 2) == block_of(89.9, 2)
+
+
+@given(LATS, LONS, st.sampled_from([5.0, 10.0, 7.0]))
+def test_points_share_a_block_exactly_if_they_share_row_and_column(lat: float, lon: float, size_deg: float) -> None:
+    columns, rows = math.ceil(360 / size_deg), math.ceil(180 / size_deg)
+    row, column = divmod(int(block_of(lat, lon, size_deg)), columns)
+    assert 0 <= row < rows
+    south, west = row * size_deg - 90, column * size_deg - 180
+    assert south <= lat < south + size_deg or (lat == 90 and row == rows - 1)
+    assert west <= float(wrap_lon(lon)) < west + size_deg

@@ -1,0 +1,131 @@
+"""The shared space answers with what is near in meaning, and refuses what does not belong together."""
+
+import numpy as np
+import pytest
+
+from index.errors import CatalogueError, InputError, ModelMismatchError
+from index.geo import geodesic_km
+from index.records import Place
+from index.sources.geotiff_tiles import write_tile
+from retrieval import Space
+from tests.conftest import TINY, World, coarse_tile, fill
+from train.config import TrainConfig
+from train.loop import train
+
+
+@pytest.fixture(scope="module")
+def space(_trained: World) -> Space:
+    return Space.open(_trained.checkpoint, _trained.folder)
+
+
+def test_a_text_finds_its_latitude(space):
+    cold = space.search("snow and ice in the far north", into=("locations",), k=5)
+    hot = space.search("hot sand and palm trees in the tropics", into=("locations",), k=5)
+    assert all(hit.place.lat == 70 for hit in cold)
+    assert all(hit.place.lat == 5 for hit in hot)
+
+
+def test_an_image_finds_articles_of_its_kind_and_knows_where_it_was_taken(space, world):
+    answer = space.search(image=world.tile_file, into=("articles",), k=5)
+    assert all(hit.title.startswith("North") for hit in answer)
+    assert answer.origin is not None
+    assert (round(answer.origin.lat, 3), round(answer.origin.lon, 3)) == (70, 10)
+
+
+def test_a_place_finds_tiles_and_distances_are_geodesic_from_it(space):
+    asked = Place(lat=70.0, lon=179.0)
+    answer = space.search(place=asked, into=("tiles",), k=3)
+    assert all(hit.place.lat == 70 for hit in answer)
+    for hit in answer:
+        assert hit.distance_km == pytest.approx(float(geodesic_km(70, 179, hit.place.lat, hit.place.lon)))
+
+
+def test_hits_are_ranked_and_equal_the_slow_obvious_loop(space):
+    vector = space.embed_texts(["snow"])[0]
+    answer = space.search("snow", into=("articles",), k=48)
+    records = {hit.id: hit.score for hit in answer}
+    slow = {id_: float(space.embed_records("articles", [id_])[0] @ vector) for id_ in records}
+    assert [hit.rank for hit in answer] == list(range(1, 49))
+    assert sorted(records.values(), reverse=True) == [hit.score for hit in answer]
+    for id_, score in records.items():
+        assert score == pytest.approx(slow[id_], abs=1e-5)
+
+
+def test_all_indexed_modalities_answer_by_default(space):
+    answer = space.search("snow", k=2)
+    assert {modality: len(hits) for modality, hits in answer.hits.items()} == {"articles": 2, "tiles": 2, "locations": 2}
+    best = answer.hits["locations"][0]
+    assert answer.origin == best.place
+    assert best.distance_km == 0
+
+
+def test_vectors_have_unit_norm(space):
+    for vectors in (space.embed_texts(["a", "b"]), space.embed_places([90.0, -90.0], [0.0, 180.0])):
+        assert np.linalg.norm(vectors, axis=1) == pytest.approx(1, abs=1e-5)
+
+
+def test_a_query_across_the_antimeridian_is_the_same_place(space):
+    assert space.embed_places(10, 180) == pytest.approx(space.embed_places(10, -180), abs=1e-5)
+
+
+def test_more_hits_than_records_gives_all_records(space):
+    assert len(space.search("snow", into=("tiles",), k=1000).hits["tiles"]) == 24
+
+
+def test_an_answer_becomes_a_geodataframe(space):
+    frame = space.search("snow", into=("articles",), k=3).to_geodataframe()
+    assert frame.crs.to_epsg() == 4326
+    assert frame.geometry.y.tolist() == frame["lat"].tolist()
+    assert len(frame) == 3
+
+
+def test_a_link_leads_to_the_point_where_a_record_has_no_page(space):
+    hit = space.search("snow", into=("articles",), k=1).hits["articles"][0]
+    assert f"mlat={hit.place.lat:.4f}" in hit.link
+
+
+@pytest.mark.parametrize("question", [{}, {"text": "snow", "place": Place(lat=0, lon=0)}])
+def test_exactly_one_question_is_asked(space, question):
+    with pytest.raises(InputError, match="exactly one"):
+        space.search(**question)
+
+
+def test_an_empty_text_is_refused(space):
+    with pytest.raises(InputError, match="empty"):
+        space.search("   ")
+
+
+def test_a_corrupt_image_is_refused_with_its_name(space, tmp_path):
+    bad = tmp_path / "bad.tif"
+    bad.write_bytes(b"II*\0 not really")
+    with pytest.raises(InputError, match=r"bad\.tif.*not a readable GeoTIFF"):
+        space.search(image=bad)
+
+
+def test_a_sensor_the_model_never_saw_is_refused(world, tmp_path):
+    """The model has a stem for Sentinel-2, but no Sentinel-2 tile was in its training data."""
+    space = Space.open(world.checkpoint, world.folder)
+    tile = coarse_tile(Place(lat=0, lon=0), 90)
+    pixels = tile.pixels.astype(np.uint16) * 10
+    from dataclasses import replace
+
+    file = tmp_path / "s2.tif"
+    write_tile(replace(tile, pixels=pixels, bands=("B02", "B03", "B04", "B08"), sensor="sentinel2"), file)
+    with pytest.raises(InputError, match="sentinel2"):
+        space.search(image=file)
+
+
+def test_an_index_of_another_model_is_refused_with_the_remedy(own_world):
+    config = TrainConfig.parse({**TINY, "steps": 2, "seed": 1}, where="tests").resolved()
+    other = train(config, fill(own_world.folder), own_world.folder / "other").checkpoint
+    with pytest.raises(ModelMismatchError, match=r"placebind index --rebuild"):
+        Space.open(other.path.parent, own_world.folder)
+
+
+def test_a_modality_that_is_not_indexed_is_named(tmp_path, world):
+    fill(tmp_path / "bare")
+    space = Space.open(world.checkpoint, tmp_path / "bare")
+    with pytest.raises(CatalogueError, match="placebind index"):
+        space.search("snow")
+    with pytest.raises(CatalogueError, match=r"articles .* are not indexed"):
+        space.search(place=Place(lat=0, lon=0), into=("articles",))

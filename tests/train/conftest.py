@@ -1,0 +1,43 @@
+"""What the tests of train/ share: the MiniLM tower, and one world whose texts are encoded once and copied for each test."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from index.catalogue import Catalogue
+from tests.train.small_worlds import fill, region_articles, region_tiles
+from train.data import cached_features
+from train.encoders.text import minilm as minilm_module
+from train.torchvision_cpu import tolerate_missing_operators
+
+tolerate_missing_operators()
+
+
+@pytest.fixture(scope="session")
+def minilm() -> minilm_module.MiniLM:
+    return minilm_module.build(hidden=32, dim=16).eval()
+
+
+@pytest.fixture(scope="session")
+def encoded_world(tmp_path_factory: pytest.TempPathFactory, minilm: minilm_module.MiniLM) -> Path:
+    """A catalogue of the four regions with the features of their texts. Read only: take ``world`` to train on."""
+    folder = tmp_path_factory.mktemp("regions") / "catalogue"
+    catalogue = fill(folder, region_articles(), region_tiles())
+    cached_features(catalogue, minilm, catalogue.column("articles", [])["id"].to_pylist())
+    return folder
+
+
+@pytest.fixture
+def copy_world(encoded_world: Path, tmp_path: Path) -> Callable[[str], Catalogue]:
+    def copy(name: str) -> Catalogue:
+        shutil.copytree(encoded_world, tmp_path / name)
+        return Catalogue.open(tmp_path / name)
+
+    return copy
+
+
+@pytest.fixture
+def world(copy_world: Callable[[str], Catalogue]) -> Catalogue:
+    return copy_world("world")
