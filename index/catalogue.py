@@ -6,7 +6,6 @@ ingest can be repeated or interrupted and resumed. The vector column of the same
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +20,7 @@ from lancedb.index import BTree
 from index.errors import CatalogueError
 from index.manifest import SCHEMA_KEY, SCHEMA_VERSION
 from index.pixels import encode_pixels
-from index.records import MODALITIES, Article, Location, Modality, Record, Rejected, Source
+from index.records import MODALITIES, Article, Done, Location, Modality, Record, Rejected, Source
 
 _COMMON = [("id", pa.string()), ("lat", pa.float64()), ("lon", pa.float64())]
 _COMMON += [(name, pa.string()) for name in ("title", "url", "country", "source", "licence")]
@@ -118,10 +117,23 @@ class Catalogue:
         """Add what is new of a source. Every batch is committed at once, so an interrupted ingest goes on where it stopped."""
         report = IngestReport()
         table = self._create(source.modality)
-        records = iter(source.records())
-        while batch := list(itertools.islice(records, BATCH_ROWS[source.modality])):
-            self._add(table, source.modality, batch, report)
-            advance(len(batch))
+        finished = FinishedUnits(self, source.key)
+        batch: list[Record | Rejected | Done] = []
+
+        def commit() -> None:
+            nonlocal batch
+            batch, full = [], batch
+            self._add(table, source.modality, [each for each in full if not isinstance(each, Done)], report)
+            finished.add([each.unit for each in full if isinstance(each, Done)])
+            advance(sum(not isinstance(each, Done) for each in full))
+
+        try:
+            for each in source.records(finished.units):
+                batch.append(each)
+                if len(batch) == BATCH_ROWS[source.modality]:
+                    commit()
+        finally:
+            commit()  # also what a source had delivered before it failed or was interrupted
         if report.added:
             table.optimize()
         return report
@@ -135,10 +147,8 @@ class Catalogue:
         return self.table(modality).to_lance().to_table(columns=["id", *columns], filter=where).sort_by("id")
 
     def _create(self, modality: Modality) -> Any:
-        if self.has(modality):
-            table = self.db.open_table(modality)
-        else:
-            table = self.db.create_table(modality, schema=SCHEMAS[modality])
+        exists = self.has(modality)
+        table = self.db.open_table(modality) if exists else self.db.create_table(modality, schema=SCHEMAS[modality])
         if not table.count_rows() and SCHEMA_KEY not in (table.to_lance().metadata or {}):
             table.create_index("id", config=BTree(), replace=True)
             table.to_lance().update_metadata({SCHEMA_KEY: str(SCHEMA_VERSION)})
@@ -148,10 +158,34 @@ class Catalogue:
         report.read += len(batch)
         report.rejected += [each for each in batch if isinstance(each, Rejected)]
         fresh = {record.id: record for record in batch if not isinstance(record, Rejected)}
+        if not fresh:
+            return
         rows = pa.Table.from_pylist([_row(id_, record) for id_, record in fresh.items()], schema=SCHEMAS[modality])
         result = table.merge_insert("id").when_not_matched_insert_all().execute(rows)
         report.added += result.num_inserted_rows
         report.known += sum(not isinstance(each, Rejected) for each in batch) - result.num_inserted_rows
+
+
+class FinishedUnits:
+    """Which units of a source are in the catalogue already, in a table of its own; noted only after their records are committed."""
+
+    def __init__(self, catalogue: Catalogue, key: str) -> None:
+        self.key = key
+        self.units: set[str] = set()
+        if key:
+            name = "finished_units"
+            schema = pa.schema([("key", pa.string()), ("unit", pa.string())])
+            self._table = (
+                catalogue.db.open_table(name) if name in catalogue.names() else catalogue.db.create_table(name, schema=schema)
+            )
+            rows = self._table.to_lance().to_table(filter="key = '" + key.replace("'", "''") + "'")
+            self.units = set(rows["unit"].to_pylist())
+
+    def add(self, units: Sequence[str]) -> None:
+        fresh = [unit for unit in dict.fromkeys(units) if unit not in self.units]
+        if self.key and fresh:
+            self._table.add(pa.table({"key": [self.key] * len(fresh), "unit": fresh}))
+            self.units |= set(fresh)
 
 
 def rows_by_id(table: Any, ids: Sequence[str], columns: Sequence[str]) -> pa.Table:

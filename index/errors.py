@@ -9,6 +9,10 @@ class InputError(PlaceBindError):
     """Data or an argument from outside is unusable: a missing column, a latitude of 91, a corrupt file."""
 
 
+class SourceError(PlaceBindError):
+    """A server, or what it sent, cannot be used: it refuses, keeps failing, or sends something else than its format."""
+
+
 class ConfigError(PlaceBindError):
     """A name or a setting does not exist or does not fit: an unknown encoder, a misspelt key."""
 

@@ -5,7 +5,7 @@ Ids are content hashes, so the same record from a second ingest, another machine
 
 import hashlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -146,13 +146,25 @@ class Rejected:
     why: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """Everything of one unit of a source (a map cell, a stream of a dump, a scene) was yielded before this."""
+
+    unit: str
+
+
 class Source(Protocol):
-    """Where records come from. ``records`` yields the good ones and says which it rejected; it never stops at a bad one."""
+    """Where records come from. ``records`` yields the good ones and says which it rejected; it never stops at a bad one.
+
+    A source whose records are dear to get has a ``key``, naming itself and what it was asked for, and yields ``Done`` after each
+    unit; an ingest that is repeated gives it the units that are already in the catalogue. A source without a key is read whole.
+    """
 
     modality: Modality
     total: int | None  # how many records are expected, for the progress bar; None: not known
+    key: str  # "" for a source that is always read whole
 
-    def records(self) -> Iterator[Record | Rejected]: ...
+    def records(self, finished: Container[str] = frozenset()) -> Iterator[Record | Rejected | Done]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

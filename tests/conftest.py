@@ -41,9 +41,9 @@ class Records:
     """A source of given records."""
 
     def __init__(self, modality, records):
-        self.modality, self.total, self._records = modality, len(records), records
+        self.modality, self.total, self.key, self._records = modality, len(records), "", records
 
-    def records(self):
+    def records(self, finished=frozenset()):
         yield from self._records
 
 

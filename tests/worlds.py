@@ -23,13 +23,17 @@ UTM_ZONE_32 = "EPSG:32632"
 EQUATOR_AT_9_EAST = (500_000.0, 0.0)
 
 
-def article(title: str = "Null Island", lat: float = 0.0, lon: float = 0.0, text: str = "A buoy in the sea.", **more: str) -> Article:
+def article(
+    title: str = "Null Island", lat: float = 0.0, lon: float = 0.0, text: str = "A buoy in the sea.", **more: str
+) -> Article:
     return Article(place=Place(lat=lat, lon=lon), title=title, text=text, **more)
 
 
 def articles(count: int) -> list[Article]:
     """Article number i, all different, marching east and north around the globe."""
-    return [article(f"place {i}", lat=i % 120 - 60, lon=i % 360 - 180, text=f"What is written about place {i}.") for i in range(count)]
+    return [
+        article(f"place {i}", lat=i % 120 - 60, lon=i % 360 - 180, text=f"What is written about place {i}.") for i in range(count)
+    ]
 
 
 def location(title: str = "Null Island", lat: float = 0.0, lon: float = 0.0, **more: str) -> Location:
@@ -41,7 +45,9 @@ def locations(count: int) -> list[Location]:
     return [location(f"place {i}", lat=i % 120 - 60, lon=i % 360 - 180) for i in range(count)]
 
 
-def tile(value: int = 7, *, lat: float = 0.0, lon: float = 0.0, bands: Sequence[str] = ("B04", "B08"), side: int = 2, **more: Any) -> Tile:
+def tile(
+    value: int = 7, *, lat: float = 0.0, lon: float = 0.0, bands: Sequence[str] = ("B04", "B08"), side: int = 2, **more: Any
+) -> Tile:
     """A Sentinel-2 tile [bands, side, side] with the same value in every pixel; its corner is at the place."""
     more = {"sensor": "sentinel2", "crs": "EPSG:4326", "bounds": (lon, lat, lon + 1, lat + 1), "level": "L2A"} | more
     pixels = np.full((len(bands), side, side), value, dtype=np.uint16)
@@ -117,13 +123,20 @@ def write_geotiff(
     are written into the file, anything else (nodata, compress) is an option of rasterio.
     """
     import rasterio
-    from rasterio.transform import from_origin
 
     values = list(layers.values()) if isinstance(layers, Mapping) else list(layers)
     pixels = np.stack([np.broadcast_to(np.asarray(value), (side, side)) for value in values]).astype(dtype)
     inside = {name: more.pop(name, None) for name in ("tags", "scales", "offsets")}
-    transform = from_origin(centre[0] - side * pixel / 2, centre[1] + side * pixel / 2, pixel, pixel)
-    profile = {"driver": "GTiff", "count": len(pixels), "height": side, "width": side, "dtype": dtype, "crs": crs, "transform": transform}
+    transform = rasterio.Affine(pixel, 0, centre[0] - side * pixel / 2, 0, -pixel, centre[1] + side * pixel / 2)
+    profile = {
+        "driver": "GTiff",
+        "count": len(pixels),
+        "height": side,
+        "width": side,
+        "dtype": dtype,
+        "crs": crs,
+        "transform": transform,
+    }
     with rasterio.open(path, "w", photometric="MINISBLACK", **(profile | more)) as file:
         file.write(pixels)
         if isinstance(layers, Mapping):

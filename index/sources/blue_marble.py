@@ -6,7 +6,7 @@ NASA Blue Marble Next Generation (public domain, NASA Earth Observatory) and NOA
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,7 @@ def build(**options: Any) -> "BlueMarble":
 
 class BlueMarble:
     modality: Modality = "tiles"
+    key = ""
 
     def __init__(self, options: Options) -> None:
         self.sites = [(article.place, article.title, article.country) for article in famous_places()]
@@ -44,7 +45,7 @@ class BlueMarble:
         self.sites += [(place, f"land at {place.lat:.1f}, {place.lon:.1f}", "") for place in _land_points(options.grid)]
         self.total: int | None = len(self.sites)
 
-    def records(self) -> Iterator[Tile]:
+    def records(self, finished: Container[str] = frozenset()) -> Iterator[Tile]:
         world = load_world()
         for place, title, country in self.sites:
             yield _tile(world, place, title, country)

@@ -6,7 +6,7 @@ and ``famous_places.csv`` are PlaceBind's own. No article here is from Wikipedia
 """
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
@@ -83,13 +83,14 @@ class Town:
 
 class Gazetteer:
     modality: Modality = "articles"
+    key = ""
 
     def __init__(self, options: Options) -> None:
         self.famous = famous_places()
         self.towns = spread_towns(options.places)
         self.total: int | None = len(self.famous) + len(self.towns)
 
-    def records(self) -> Iterator[Article]:
+    def records(self, finished: Container[str] = frozenset()) -> Iterator[Article]:
         yield from self.famous
         yield from write_articles(self.towns)
 

@@ -6,23 +6,21 @@ in as any number type and are stored as the sensor's unit (``index.sensors``): f
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import Field
 
 from index.errors import InputError, MissingExtraError
 from index.records import Modality, Place, Rejected, Tile
+from index.reflectance import OffsetRule, to_reflectance
 from index.sensors import SENTINEL2, UNNAMED_SENTINEL2, Sensor, canonical_band, sensor_of
 from index.settings import Settings
 
 MAX_SIDE_PX = 2048
-BOA_OFFSET = 1000
-BASELINE_04_DATE = "2022-01-25"
 _DATE = re.compile(r"(20\d\d)-?(0[1-9]|1[0-2])-?(0[1-9]|[12]\d|3[01])(?!\d)")
 _TABLE_COLUMNS = ("level", "date", "split", "title", "url", "country", "source", "licence")
 
@@ -32,7 +30,7 @@ class Options(Settings):
     bands: tuple[str, ...] = Field((), description="band names in file order, for files without band descriptions")
     table: Path | None = Field(None, description="CSV with a column 'file' and any of: " + ", ".join(_TABLE_COLUMNS))
     crs: str = Field("", description="coordinate system of files that name none, for example EPSG:32632")
-    offset: Literal["auto", "none", "remove"] = Field("auto", description="the +1000 offset of processing baseline 04.00")
+    offset: OffsetRule = Field("auto", description="the +1000 offset of processing baseline 04.00")
 
 
 def build(**options: Any) -> "GeotiffTiles":
@@ -41,6 +39,7 @@ def build(**options: Any) -> "GeotiffTiles":
 
 class GeotiffTiles:
     modality: Modality = "tiles"
+    key = ""
 
     def __init__(self, options: Options) -> None:
         self.options = options
@@ -48,7 +47,7 @@ class GeotiffTiles:
         self.total: int | None = len(self.files)
         self.facts = _read_table(options.table) if options.table else {}
 
-    def records(self) -> Iterator[Tile | Rejected]:
+    def records(self, finished: Container[str] = frozenset()) -> Iterator[Tile | Rejected]:
         for file in self.files:
             try:
                 yield read_tile(file, self.options, self.facts.get(file.name, {}))
@@ -68,7 +67,7 @@ def read_tile(path: Path, options: Options | None = None, facts: dict[str, str] 
     level = _level(path, bands, raster.tags, facts.get("level", "")) if sensor is SENTINEL2 else ""
     date = facts.get("date", "") or _date(path, raster.tags)
     if sensor is SENTINEL2:
-        pixels = _to_reflectance(chosen, date, options.offset)
+        pixels = to_reflectance(chosen, date=date, offset=options.offset)
     else:
         pixels = np.clip(np.ma.filled(chosen, 0), 0, 255).astype(np.uint8)
     pixels[:, empty] = 0
@@ -170,29 +169,6 @@ def _choose_bands(raster: _Raster, named: tuple[str, ...]) -> tuple[Sensor, tupl
         raise InputError(f"cannot tell the bands of this {count}-band file (it says: {said}); name them with --bands B02,B03,…")
     bands = tuple(band for band in sensor.bands if band in layers)
     return sensor, bands, [layers[band] for band in bands]
-
-
-def _to_reflectance(values: np.ma.MaskedArray[Any, Any], date: str, offset: str) -> npt.NDArray[np.uint16]:
-    """Reflectance x 10,000 as uint16 with 0 for no data; valid pixels keep at least 1."""
-    numbers = np.ma.filled(values.astype(np.float64), 0)
-    data = numbers[numbers != 0]
-    if np.quantile(data, 0.99) <= 2.5:  # reflectance as a fraction
-        numbers = numbers * 10_000
-    if offset == "remove" or (offset == "auto" and _has_offset(numbers, date)):
-        numbers = np.where(numbers != 0, np.maximum(numbers - BOA_OFFSET, 1), 0)
-    return np.clip(np.rint(numbers), 0, 65535).astype(np.uint16)
-
-
-def _has_offset(numbers: npt.NDArray[np.float64], date: str) -> bool:
-    """Whether the +1,000 offset is still in: never before baseline 04.00; else by the darkest pixels.
-
-    Without the offset some band of a land scene is darker than 0.1 somewhere (water vapour and short-wave infrared bands over
-    snow, blue over deserts), so a first percentile of at least 1,000 in every band means that the offset is there.
-    """
-    if date and date < BASELINE_04_DATE:
-        return False
-    floors = [np.quantile(layer[layer != 0], 0.01) for layer in numbers if (layer != 0).any()]
-    return min(floors) >= BOA_OFFSET
 
 
 def _level(path: Path, bands: tuple[str, ...], tags: dict[str, str], stated: str) -> str:

@@ -5,7 +5,7 @@ are left out, the continent is in). Each is named after the nearest town of 15,0
 100,000 points are 38 km apart and take 8 MB.
 """
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,7 @@ def build(**options: Any) -> "Grid":
 
 class Grid:
     modality: Modality = "locations"
+    key = ""
 
     def __init__(self, options: Options) -> None:
         lat, lon = fibonacci_sphere(round(options.points / LAND_SHARE))
@@ -37,7 +38,7 @@ class Grid:
         self.lat, self.lon = lat[land], lon[land]
         self.total: int | None = len(self.lat)
 
-    def records(self) -> Iterator[Location]:
+    def records(self, finished: Container[str] = frozenset()) -> Iterator[Location]:
         from scipy.spatial import cKDTree
 
         towns = all_towns()

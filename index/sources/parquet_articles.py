@@ -4,7 +4,7 @@ Licence and citation are those of the file; name them with ``--licence``. Rows s
 file. A row that cannot be used is skipped and reported with its number (the first data row is row 1).
 """
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,7 @@ def build(**options: Any) -> "ParquetArticles":
 
 class ParquetArticles:
     modality: Modality = "articles"
+    key = ""
 
     def __init__(self, options: Options) -> None:
         self.options = options
@@ -46,7 +47,7 @@ class ParquetArticles:
             self._check_columns(path)
         self.total = sum(_count(path) for path in options.paths) if all(_is_parquet(p) for p in options.paths) else None
 
-    def records(self) -> Iterator[Article | Rejected]:
+    def records(self, finished: Container[str] = frozenset()) -> Iterator[Article | Rejected]:
         for path in self.options.paths:
             row, ragged = 0, list[Rejected]()
             try:

@@ -23,6 +23,7 @@ from train.torchvision_cpu import tolerate_missing_operators
 
 WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 FEATURE_DIM = 384
+SKIP_GAIN = 4.0  # lets the unit-norm features weigh as much at the start as the head's standardised ones
 
 
 class Options(Settings):
@@ -36,7 +37,10 @@ def build(**options: Any) -> "MiniLM":
 
 
 class MiniLM(nn.Module):
-    """Features [B, 384] of a text -> [B, dim], not normalised. ``features`` makes them from strings; they can be cached."""
+    """Features [B, 384] of a text -> [B, dim], not normalised. ``features`` makes them from strings; they can be cached.
+
+    The linear path keeps texts together that MiniLM finds alike; without it a small corpus makes the head forget what words mean.
+    """
 
     feature_key = f"minilm_{WEIGHTS_SHA256[:8]}"
     feature_dim = FEATURE_DIM
@@ -44,6 +48,7 @@ class MiniLM(nn.Module):
     def __init__(self, options: Options) -> None:
         super().__init__()
         self.dim = options.dim
+        self.skip = nn.Linear(FEATURE_DIM, options.dim)
         self.head = nn.Sequential(
             nn.LayerNorm(FEATURE_DIM),
             nn.Dropout(options.dropout),
@@ -54,7 +59,7 @@ class MiniLM(nn.Module):
         )
 
     def forward(self, features: Tensor) -> Tensor:
-        return self.head(features)
+        return self.skip(SKIP_GAIN * features) + self.head(features)
 
     def features(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """Frozen features [N, 384] float32, unit norm."""
