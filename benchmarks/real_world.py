@@ -17,7 +17,7 @@ from rich.table import Table
 from index.catalogue import Catalogue
 from index.vectors import read_embeddings
 from retrieval import Space
-from train.data import NOT_VALIDATION, VALIDATION, whole_text
+from train.data import TRAINING, VALIDATION, whole_text
 from train.evaluate import geolocation_figures, tfidf_nearest
 
 Places = npt.NDArray[np.float64]  # [N, 2]: lat, lon
@@ -26,7 +26,7 @@ Places = npt.NDArray[np.float64]  # [N, 2]: lat, lon
 def main(folder: Path) -> None:
     catalogue = Catalogue.open(folder)
     space = Space.open(folder / "checkpoint", folder)
-    known = catalogue.column("articles", ["lat", "lon", "title", "text"], where=NOT_VALIDATION)
+    known = catalogue.column("articles", ["lat", "lon", "title", "text"], where=TRAINING)
     asked = catalogue.column("articles", ["lat", "lon", "title", "text", "source"], where=VALIDATION)
     known_texts, asked_texts = (
         [whole_text(*pair) for pair in zip(rows["title"].to_pylist(), rows["text"].to_pylist(), strict=True)]

@@ -157,7 +157,10 @@ class Catalogue:
     def _add(self, table: Any, modality: Modality, batch: list[Record | Rejected], report: IngestReport) -> None:
         report.read += len(batch)
         report.rejected += [each for each in batch if isinstance(each, Rejected)]
-        fresh = {record.id: record for record in batch if not isinstance(record, Rejected)}
+        fresh: dict[str, Record] = {}
+        for record in batch:
+            if not isinstance(record, Rejected):
+                fresh.setdefault(record.id, record)  # the first wins, as it does across batches
         if not fresh:
             return
         rows = pa.Table.from_pylist([_row(id_, record) for id_, record in fresh.items()], schema=SCHEMAS[modality])

@@ -32,18 +32,20 @@ def unit_xyz(lat: Degrees, lon: Degrees) -> npt.NDArray[np.float64]:
 
 
 def great_circle_km(lat_a: Degrees, lon_a: Degrees, lat_b: Degrees, lon_b: Degrees) -> npt.NDArray[np.float64]:
-    """All pairwise great-circle distances [A, B] in km on the mean sphere: at most 0.6 % off the geodesic, and a matrix product.
+    """All pairwise great-circle distances [A, B] in km on the mean sphere: at most 0.6 % off the geodesic, and much faster.
 
     Through the chord, which keeps its precision for near points (an arc cosine would not).
     """
-    a, b = unit_xyz(lat_a, lon_a), unit_xyz(lat_b, lon_b)
-    squared_chord = np.maximum(0, 2 - 2 * a @ b.T)
-    return 2 * MEAN_RADIUS_KM * np.arcsin(np.minimum(1, np.sqrt(squared_chord) / 2))
+    from scipy.spatial.distance import cdist
+
+    chord = cdist(unit_xyz(lat_a, lon_a), unit_xyz(lat_b, lon_b))
+    return 2 * MEAN_RADIUS_KM * np.arcsin(np.minimum(1, chord / 2))
 
 
 def wrap_lon(lon: Degrees) -> npt.NDArray[np.float64]:
     """Longitude brought into [-180, 180)."""
-    return (np.asarray(lon, dtype=np.float64) + 180) % 360 - 180
+    wrapped = (np.asarray(lon, dtype=np.float64) + 180) % 360 - 180
+    return np.where(wrapped >= 180, -180.0, wrapped)  # rounding, just below -180
 
 
 def fibonacci_sphere(n: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
@@ -58,5 +60,6 @@ def block_of(lat: Degrees, lon: Degrees, size_deg: float = 5.0) -> npt.NDArray[n
     """Number of the latitude/longitude block each point lies in: what balances and splits geographically."""
     columns = math.ceil(360 / size_deg)
     row = np.floor((np.asarray(lat, dtype=np.float64) + 90) / size_deg).astype(np.int64)
+    row = np.minimum(row, math.ceil(180 / size_deg) - 1)  # the north pole belongs to the last row
     column = np.floor((wrap_lon(lon) + 180) / size_deg).astype(np.int64)
     return row * columns + column

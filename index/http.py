@@ -8,6 +8,7 @@ from importlib.metadata import version
 from typing import Any
 
 import requests
+import urllib3
 
 from index.errors import SourceError
 
@@ -102,4 +103,9 @@ def _retry_after_s(response: requests.Response) -> float | None:
 
 
 def _first_line(response: requests.Response) -> str:
-    return " ".join(response.raw.read(200, decode_content=True).decode(errors="replace").split())[:120]
+    """The beginning of what a refusal says; its reason phrase where that breaks off or cannot be unpacked."""
+    try:
+        said = response.raw.read(200, decode_content=True).decode(errors="replace")
+    except urllib3.exceptions.HTTPError:
+        said = response.reason
+    return " ".join(said.split())[:120]

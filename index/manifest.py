@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from index.errors import CatalogueError
 from index.settings import Settings
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION: Literal[1] = 1
 
 # Keys in a Lance table's metadata.
 MANIFEST_KEY = "placebind.manifest"
@@ -19,7 +19,7 @@ SCHEMA_KEY = "placebind.schema_version"
 class Manifest(Settings):
     """``mean`` is the mean vector [dim] of this table's modality: what a correction of the modality gap subtracts."""
 
-    schema_version: int = SCHEMA_VERSION
+    schema_version: Literal[1] = SCHEMA_VERSION
     model_digest: str
     preprocessing: dict[str, Any]
     dim: int

@@ -17,6 +17,7 @@ from index.geo import wrap_lon
 
 Modality = Literal["articles", "tiles", "locations"]
 MODALITIES: tuple[Modality, ...] = ("articles", "tiles", "locations")
+SPLITS = ("", "train", "val", "test")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +32,9 @@ class Place:
             if not math.isfinite(value) or abs(value) > bound:
                 hint = "; are lat and lon swapped?" if name == "lat" and 90 < abs(value) <= 180 else ""
                 raise InputError(f"{name} must lie in [-{bound}, {bound}] degrees, got {value}{hint}")
+
+
+_EDGE_DEG = 1e-9  # what rounding may do to a longitude on the edge of a box
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,13 +60,13 @@ class BBox:
         lat, lon = np.asarray(lat, dtype=np.float64), np.asarray(lon, dtype=np.float64)
         width = self.east - self.west + (360 if self.crosses_antimeridian else 0)
         offset = (lon - self.west) % 360
-        within_lon = (offset <= width) | (width == 360)
+        within_lon = (offset <= width + _EDGE_DEG) | (offset >= 360 - _EDGE_DEG)
         return (lat >= self.south) & (lat <= self.north) & within_lon
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Article:
-    """What is written about a place. ``split`` is 'train', 'val' or '' (not assigned)."""
+    """What is written about a place. ``split`` is one of ``SPLITS``; '' is not assigned, and trained on like 'train'."""
 
     place: Place
     title: str
@@ -76,6 +80,7 @@ class Article:
     def __post_init__(self) -> None:
         if not self.text.strip():
             raise InputError("the text is empty")
+        _check_split(self.split)
 
     @property
     def id(self) -> str:
@@ -128,11 +133,14 @@ class Tile:
             raise InputError(f"pixels must be [bands, height, width] with {len(self.bands)} bands, got {self.pixels.shape}")
         if self.pixels.dtype not in (np.uint8, np.uint16):
             raise InputError(f"pixels must be uint8 or uint16, got {self.pixels.dtype}")
+        _check_split(self.split)
 
     @property
     def id(self) -> str:
         where = (self.crs, *(f"{edge:.7f}" for edge in self.bounds))
-        return content_id("tile", self.sensor, *self.bands, *where, self.level, self.date, self.pixels.tobytes())
+        return content_id(
+            "tile", self.sensor, *self.bands, *where, self.level, self.date, str(self.pixels.shape), self.pixels.tobytes()
+        )
 
 
 Record = Article | Tile | Location
@@ -229,6 +237,11 @@ def content_id(*parts: str | bytes) -> str:
     return digest.hexdigest()
 
 
+def _check_split(split: str) -> None:
+    if split not in SPLITS:
+        raise InputError(f"split must be one of 'train', 'val', 'test' or empty, got '{split}'")
+
+
 def _rounded(place: Place) -> tuple[str, str]:
     """Coordinates as hashed: 1e-6 degrees is 11 cm; -180 and 180, 0.0 and -0.0 are the same."""
-    return f"{round(place.lat, 6) + 0.0:.6f}", f"{round(float(wrap_lon(place.lon)), 6) + 0.0:.6f}"
+    return f"{round(place.lat, 6) + 0.0:.6f}", f"{float(wrap_lon(round(place.lon, 6))) + 0.0:.6f}"

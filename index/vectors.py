@@ -35,17 +35,24 @@ def begin_vectors(catalogue: Catalogue, modality: Modality, model_digest: str, d
     """
     table = catalogue.table(modality)
     metadata = table.to_lance().metadata or {}
-    finished = manifest_of(catalogue, modality)
+    try:
+        finished = manifest_of(catalogue, modality)
+    except CatalogueError:  # of another version of PlaceBind
+        if not rebuild:
+            raise
+        finished = None
     current = finished.model_digest if finished else metadata.get(BUILDING_KEY)
     if finished and finished.model_digest != model_digest and not rebuild:
         raise mismatch(modality, finished.model_digest, model_digest)
     start_over = bool(rebuild and finished) or current != model_digest or VECTOR not in table.schema.names
     if start_over:
-        table.to_lance().update_metadata({MANIFEST_KEY: None, BUILDING_KEY: model_digest})
+        # In this order, so that a kill between any two leaves something that will be started over.
+        table.to_lance().update_metadata({MANIFEST_KEY: None, BUILDING_KEY: None})
         table.checkout_latest()
         if VECTOR in table.schema.names:
             table.drop_columns([VECTOR])
         table.add_columns(pa.field(VECTOR, pa.list_(pa.float32(), dim)))
+        table.to_lance().update_metadata({BUILDING_KEY: model_digest})
     return catalogue.column(modality, [], where=f"{VECTOR} IS NULL")["id"].to_pylist()
 
 

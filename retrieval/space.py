@@ -22,7 +22,7 @@ from index.registry import load
 from index.sources.geotiff_tiles import read_tile
 from index.vectors import manifest_of, mismatch, read_embeddings
 from train.checkpoint import Checkpoint
-from train.data import cached_features, group_tiles, read_tile_batch
+from train.data import cached_features, group_tiles, read_tiles
 from train.precision import choose_device
 
 Vectors = npt.NDArray[np.float32]
@@ -126,7 +126,7 @@ class Space:
         lat, lon = rows["lat"].to_numpy(), rows["lon"].to_numpy()
         if modality == "locations":
             return self.embed_places(lat, lon)
-        return self._embed_batch("tiles", read_tile_batch(self.catalogue, ids, lat, lon, self.encoder("tiles")))
+        return self._embed_batch("tiles", group_tiles(read_tiles(self.catalogue, ids, self.encoder("tiles")), lat, lon))
 
     def search(
         self,

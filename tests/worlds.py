@@ -1,7 +1,7 @@
 """Tiny invented worlds whose answers can be computed by hand."""
 
 import csv
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from index.catalogue import Catalogue
-from index.records import Article, Location, Modality, Place, Record, Rejected, Tile
+from index.records import Article, Done, Location, Modality, Place, Record, Rejected, Tile
 from index.sensors import SENTINEL2
 
 # One reflectance x 10,000 per Sentinel-2 band: 100, 200, ... 1300. No two are alike, so a band in the wrong layer shows, and the
@@ -55,18 +55,28 @@ def tile(
 
 
 class Listed:
-    """A source over a list. An exception in the list is raised when its turn comes: the process that dies in the middle."""
+    """A source over a list. An exception in the list is raised when its turn comes: the process that dies in the middle.
 
-    def __init__(self, modality: Modality, records: Sequence[Record | Rejected | BaseException]) -> None:
+    With a ``key`` the list is one of units, each ending with its ``Done``; units that are in already are left out.
+    """
+
+    def __init__(self, modality: Modality, records: Sequence[Record | Rejected | Done | BaseException], *, key: str = "") -> None:
         self.modality: Modality = modality
         self.total: int | None = len(records)
+        self.key = key
         self._records = records
 
-    def records(self) -> Iterator[Record | Rejected]:
+    def records(self, finished: Container[str] = frozenset()) -> Iterator[Record | Rejected | Done]:
+        unit: list[Record | Rejected | Done] = []
         for record in self._records:
             if isinstance(record, BaseException):
+                yield from unit
                 raise record
-            yield record
+            unit.append(record)
+            if isinstance(record, Done):
+                yield from [] if record.unit in finished else unit
+                unit = []
+        yield from unit
 
 
 def catalogue_with(

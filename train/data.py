@@ -5,6 +5,7 @@ Texts enter as cached features of the frozen tower; tiles are read by row from L
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -21,8 +22,10 @@ from index.records import Modality
 from index.vectors import FeatureCache
 from train.sampling import block_weights
 
-NOT_VALIDATION = "split IS NULL OR split != 'val'"
+TRAINING = "split IS NULL OR split IN ('', 'train')"
 VALIDATION = "split = 'val'"
+KEPT_TILES_BYTES = 2**30  # prepared tiles held in memory; what does not fit is read again for each batch
+PreparedTile = tuple[str, Tensor, Tensor]  # sensor, pixels [C, S, S], band mask [C]
 TILE_COLUMNS = ("bands", "sensor", "height", "width", "dtype", "pixels")
 
 
@@ -135,50 +138,55 @@ def tile_records(catalogue: Catalogue, tower: Any, where: str) -> Records:
     ids = rows["id"].to_pylist()
     lat, lon = rows["lat"].to_numpy(), rows["lon"].to_numpy()
 
+    kept: dict[str, PreparedTile] = {}
+
     def collate(chosen: npt.NDArray[np.int64], augment: np.random.Generator | None) -> TileBatch:
-        return read_tile_batch(catalogue, [ids[row] for row in chosen], lat[chosen], lon[chosen], tower, augment)
+        wanted = [ids[row] for row in chosen]
+        fresh = [id_ for id_ in wanted if id_ not in kept]
+        found = dict(zip(fresh, read_tiles(catalogue, fresh, tower), strict=True))
+        prepared = [kept[id_] if id_ in kept else found[id_] for id_ in wanted]
+        room = KEPT_TILES_BYTES - sum(pixels.nbytes for _, pixels, _ in kept.values())
+        kept.update(itertools.islice(found.items(), max(0, room // max(pixels.nbytes for _, pixels, _ in prepared))))
+        return group_tiles(prepared, lat[chosen], lon[chosen], augment)
 
     return Records("tiles", ids, lat, lon, block_weights(lat, lon), collate)
 
 
-def read_tile_batch(
-    catalogue: Catalogue,
-    ids: Sequence[str],
-    lat: npt.NDArray[np.float64],
-    lon: npt.NDArray[np.float64],
-    tower: Any,
-    augment: np.random.Generator | None = None,
-) -> TileBatch:
+def read_tiles(catalogue: Catalogue, ids: Sequence[str], tower: Any) -> list[PreparedTile]:
     """Decode the tiles with these ids and prepare them for ``tower``."""
     rows = catalogue.rows("tiles", ids, TILE_COLUMNS).to_pylist()
     prepared = []
     for row in rows:
         pixels = decode_pixels(row["pixels"], (len(row["bands"]), row["height"], row["width"]), row["dtype"])
         prepared.append((row["sensor"], *tower.prepare(pixels, tuple(row["bands"]), row["sensor"])))
-    return group_tiles(prepared, lat, lon, augment)
+    return prepared
 
 
 def group_tiles(
-    prepared: Sequence[tuple[str, Tensor, Tensor]],
+    prepared: Sequence[PreparedTile],
     lat: npt.NDArray[np.float64],
     lon: npt.NDArray[np.float64],
     augment: np.random.Generator | None = None,
 ) -> TileBatch:
-    """A batch of prepared tiles (sensor, pixels [C, S, S], mask [C])."""
+    """A batch of prepared tiles, turned and mirrored at random where there is a generator."""
     groups = {}
     for sensor in dict.fromkeys(sensor for sensor, _, _ in prepared):
         members = [row for row, (name, _, _) in enumerate(prepared) if name == sensor]
-        pixels = [prepared[row][1] for row in members]
+        pixels = torch.stack([prepared[row][1] for row in members])
         if augment is not None:
-            pixels = [_turn(image, int(augment.integers(8))) for image in pixels]
-        groups[sensor] = (torch.tensor(members), torch.stack(pixels), torch.stack([prepared[row][2] for row in members]))
+            pixels = _turn(pixels, augment.integers(8, size=len(members)))
+        groups[sensor] = (torch.tensor(members), pixels, torch.stack([prepared[row][2] for row in members]))
     return TileBatch(groups, torch.from_numpy(np.array(lat)), torch.from_numpy(np.array(lon)))
 
 
-def _turn(image: Tensor, which: int) -> Tensor:
-    """One of the eight symmetries of a square: seen from above, no direction is special."""
-    turned = torch.rot90(image, which % 4, dims=(1, 2))
-    return turned.flip(2) if which >= 4 else turned
+def _turn(images: Tensor, which: npt.NDArray[np.int64]) -> Tensor:
+    """[N, C, S, S] each in one of the eight symmetries of a square (0 .. 7): seen from above, no direction is special."""
+    turned = images.clone()
+    for symmetry in range(1, 8):
+        rows = torch.from_numpy(np.flatnonzero(which == symmetry))
+        image = torch.rot90(images[rows], symmetry % 4, dims=(2, 3))
+        turned[rows] = image.flip(3) if symmetry >= 4 else image
+    return turned
 
 
 def training_records(

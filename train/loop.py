@@ -20,7 +20,7 @@ from index.progress import Progress, Quiet
 from index.records import Modality
 from train.checkpoint import MODEL_FILE, Card, Checkpoint, load_training, save_model, save_training
 from train.config import TrainConfig
-from train.data import NOT_VALIDATION, VALIDATION, Records, article_records, training_records
+from train.data import TRAINING, VALIDATION, Records, article_records, training_records
 from train.evaluate import encode_locations, geolocation_figures, nearest
 from train.model import build_model
 from train.precision import choose_device
@@ -54,9 +54,9 @@ def train(
     device = choose_device(config.device)
     fabric = Fabric(accelerator=device.type, devices=1)
     model = build_model(config)
-    total = sum(catalogue.count("articles", where) for where in (NOT_VALIDATION, VALIDATION))
+    total = sum(catalogue.count("articles", where) for where in (TRAINING, VALIDATION))
     progress.start("encode texts", total)
-    records = training_records(catalogue, model, NOT_VALIDATION, progress.advance)
+    records = training_records(catalogue, model, TRAINING, progress.advance)
     held_out = (
         article_records(catalogue, model.encoders["articles"], VALIDATION, progress.advance)
         if catalogue.count("articles", VALIDATION)
@@ -136,8 +136,6 @@ def _restore(resumed: Any, model: torch.nn.Module, optimizer: torch.optim.Optimi
 def _card(config: TrainConfig, model: Any, catalogue: Catalogue, records: list[Records], history: list[dict[str, float]]) -> Card:
     figures = {name: value for name, value in history[-1].items() if name != "step"} if history else {}
     trained_on = {each.modality: len(each) for each in records}
-    seen = (
-        set(catalogue.column("tiles", ["sensor"], where=NOT_VALIDATION)["sensor"].to_pylist()) if "tiles" in trained_on else set()
-    )
+    seen = set(catalogue.column("tiles", ["sensor"], where=TRAINING)["sensor"].to_pylist()) if "tiles" in trained_on else set()
     sensors = tuple(sensor for sensor in model.encoders["tiles"].sensors if sensor in seen)
     return Card(config=config, trained_on=trained_on, sensors=sensors, figures=figures, placebind_version=version("placebind"))

@@ -33,11 +33,14 @@ class ExactSearch:
             raise InputError(f"queries must be [Q, {vectors.shape[1]}], got {queries.shape}")
         k = min(k, len(vectors))
         cosines = queries @ vectors.T
-        best = (
-            np.argpartition(-cosines, k - 1, axis=1)[:, :k]
-            if 0 < k < len(vectors)
-            else np.tile(np.arange(len(vectors)), (len(queries), 1))
-        )
-        found = np.take_along_axis(cosines, best, axis=1)
-        order = np.lexsort((best, -found), axis=1)
-        return np.take_along_axis(best, order, axis=1), np.take_along_axis(found, order, axis=1)
+        rows = np.stack([_best(row, k) for row in cosines]) if len(queries) else np.empty((0, k), dtype=np.int64)
+        return rows, np.take_along_axis(cosines, rows, axis=1)
+
+
+def _best(cosines: npt.NDArray[np.float32], k: int) -> npt.NDArray[np.int64]:
+    """The ``k`` rows with the highest cosine [N], ties by row; a partition alone would pick any of the equal ones at the cut."""
+    if k == 0:
+        return np.empty(0, dtype=np.int64)
+    worst = np.partition(cosines, len(cosines) - k)[len(cosines) - k]
+    candidates = np.flatnonzero(cosines >= worst)
+    return candidates[np.lexsort((candidates, -cosines[candidates]))][:k]

@@ -23,7 +23,7 @@ from index.sources.gazetteer import famous_places, spread_towns
 KM_PER_DEG = 111.195  # of latitude on the mean sphere
 SIDE_KM = 240.0
 SIDE_PX = 64
-MAX_LAT = 89.0  # the square of the outermost tile must not reach over the pole
+MAX_LAT = 88.9  # the square of the outermost tile must not reach over the pole
 
 
 class Options(Settings):

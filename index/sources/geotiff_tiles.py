@@ -14,13 +14,15 @@ from typing import Any
 import numpy as np
 from pydantic import Field
 
-from index.errors import InputError, MissingExtraError
+from index.errors import InputError
+from index.raster import centre_of, check_size, import_rasterio, one_line
 from index.records import Modality, Place, Rejected, Tile
 from index.reflectance import OffsetRule, to_reflectance
 from index.sensors import SENTINEL2, UNNAMED_SENTINEL2, Sensor, canonical_band, sensor_of
 from index.settings import Settings
 
 MAX_SIDE_PX = 2048
+_STORED_TAG = "PLACEBIND_STORED_UNIT"
 _DATE = re.compile(r"(20\d\d)-?(0[1-9]|1[0-2])-?(0[1-9]|[12]\d|3[01])(?!\d)")
 _TABLE_COLUMNS = ("level", "date", "split", "title", "url", "country", "source", "licence")
 
@@ -66,10 +68,16 @@ def read_tile(path: Path, options: Options | None = None, facts: dict[str, str] 
         raise InputError("the file has no valid pixel in its bands; leave it out")
     level = _level(path, bands, raster.tags, facts.get("level", "")) if sensor is SENTINEL2 else ""
     date = facts.get("date", "") or _date(path, raster.tags)
-    if sensor is SENTINEL2:
-        pixels = to_reflectance(chosen, date=date, offset=options.offset)
+    if raster.tags.get(_STORED_TAG):  # written by ``write_tile``: nothing is left to convert
+        pixels = np.ma.filled(chosen, 0)
+    elif sensor is SENTINEL2:
+        pixels = to_reflectance(chosen, bands=bands, date=date, offset=options.offset)
+    elif chosen.dtype == np.uint8:
+        pixels = np.ma.filled(chosen, 0)
     else:
-        pixels = np.clip(np.ma.filled(chosen, 0), 0, 255).astype(np.uint8)
+        raise InputError(
+            f"bands {', '.join(bands)} of {sensor.title} are 8-bit, these are {chosen.dtype}; name others with --bands"
+        )
     pixels[:, empty] = 0
     facts = {"source": path.parent.name, "title": path.stem, **{key: value for key, value in facts.items() if value}}
     facts |= {"level": level, "date": date}
@@ -81,7 +89,7 @@ def read_tile(path: Path, options: Options | None = None, facts: dict[str, str] 
 
 def write_tile(tile: Tile, path: Path) -> None:
     """Save a tile as a GeoTIFF with its band names, complete or not at all; ``read_tile`` gives back the same pixels."""
-    rasterio = _rasterio()
+    rasterio = import_rasterio()
     count, height, width = tile.pixels.shape
     profile = {
         "driver": "GTiff",
@@ -103,16 +111,8 @@ def write_tile(tile: Tile, path: Path) -> None:
     ) as file:
         file.write(tile.pixels)
         file.descriptions = tile.bands
+        file.update_tags(**{_STORED_TAG: "1"})
     partial.replace(path)
-
-
-def _rasterio() -> Any:
-    try:
-        import rasterio
-        import rasterio.warp
-    except ImportError as error:
-        raise MissingExtraError("GeoTIFFs need rasterio; run `pip install 'placebind[raster]'`") from error
-    return rasterio
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,28 +126,34 @@ class _Raster:
 
 
 def _read(path: Path, options: Options) -> _Raster:
-    rasterio = _rasterio()
+    rasterio = import_rasterio()
     if not path.is_file():
         raise InputError("no such file; give the path of a GeoTIFF")
     try:
         # The driver is named so that a file cannot make GDAL open something else (a VRT, say, that points anywhere).
         with rasterio.open(path, driver="GTiff") as file:
-            if max(file.height, file.width) > MAX_SIDE_PX or file.count > 64:
-                size = f"{file.count} bands of {file.width} x {file.height} px"
-                raise InputError(f"{size} is too large for one tile (limit {MAX_SIDE_PX} px a side); cut it with gdal_retile.py")
-            crs = file.crs or (rasterio.crs.CRS.from_user_input(options.crs) if options.crs else None)
+            check_size(file, MAX_SIDE_PX)
+            crs = file.crs or (_stated_crs(options.crs) if options.crs else None)
             if crs is None:
                 raise InputError("the file names no coordinate system (CRS); state it with --crs EPSG:…")
-            values = file.read(masked=True) * np.float64(1) if any(s != 1 for s in file.scales) else file.read(masked=True)
-            for layer, (scale, shift) in enumerate(zip(file.scales, file.offsets, strict=True)):
-                if (scale, shift) != (1, 0):
-                    values[layer] = values[layer] * scale + shift
-            left, bottom, right, top = file.bounds
-            (lon,), (lat,) = rasterio.warp.transform(crs, "EPSG:4326", [(left + right) / 2], [(bottom + top) / 2])
-            name = crs.to_string()
-            return _Raster(values, file.descriptions, file.tags(), name, (left, bottom, right, top), Place(lat=lat, lon=lon))
+            values = file.read(masked=True)
+            scales, shifts = np.array(file.scales)[:, None, None], np.array(file.offsets)[:, None, None]
+            if (scales != 1).any() or (shifts != 0).any():
+                values = values * scales + shifts
+            bounds = tuple(file.bounds)
+            return _Raster(values, file.descriptions, file.tags(), crs.to_string(), bounds, centre_of(bounds, crs))
     except rasterio.errors.RasterioError as error:
-        raise InputError(f"not a readable GeoTIFF ({_one_line(error)}); download or export it again") from None
+        raise InputError(f"not a readable GeoTIFF ({one_line(error)}); download or export it again") from None
+
+
+def _stated_crs(text: str) -> Any:
+    from rasterio.crs import CRS
+    from rasterio.errors import CRSError
+
+    try:
+        return CRS.from_user_input(text)
+    except CRSError:
+        raise InputError(f"--crs '{text}' is no coordinate system; give something like EPSG:32632") from None
 
 
 def _choose_bands(raster: _Raster, named: tuple[str, ...]) -> tuple[Sensor, tuple[str, ...], list[int]]:
@@ -202,18 +208,16 @@ def _read_table(path: Path) -> dict[str, dict[str, str]]:
     import csv
 
     try:
-        with path.open(newline="", encoding="utf-8") as stream:
+        with path.open(newline="", encoding="utf-8-sig") as stream:
             rows = list(csv.DictReader(stream))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: not a readable CSV ({error})") from None
     if not rows or "file" not in rows[0]:
         raise InputError(f"{path}: needs a column 'file' with the name of each GeoTIFF")
     facts = {}
-    for row in rows:
+    for number, row in enumerate(rows, start=1):
+        if not row["file"]:
+            raise InputError(f"{path}: row {number} has nothing in the column 'file'; complete or delete it")
         row["licence"] = row.get("licence") or row.get("license") or ""
         facts[Path(row["file"]).name] = {key: row[key] for key in _TABLE_COLUMNS if row.get(key)}
     return facts
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]

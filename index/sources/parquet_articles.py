@@ -17,6 +17,7 @@ from index.errors import InputError
 from index.records import Article, Modality, Place, Rejected
 from index.settings import Settings
 
+CSV_BLOCK_BYTES = 32 * 2**20  # no row may be longer
 _OPTIONAL = ("title", "url", "country", "source", "licence", "split")
 
 
@@ -49,16 +50,18 @@ class ParquetArticles:
 
     def records(self, finished: Container[str] = frozenset()) -> Iterator[Article | Rejected]:
         for path in self.options.paths:
-            row, ragged = 0, list[Rejected]()
+            row, ragged = 0, dict[int, Rejected]()
             try:
                 for batch in _batches(path, ragged):
-                    for values in batch.to_pylist():
+                    for values in _with_bytes(batch).to_pylist():
                         row += 1
+                        while row in ragged:
+                            row += 1
                         yield self._article(values, path, row)
             except (pa.ArrowException, OSError) as error:
                 why = f"the file is damaged from here on ({_first_line(error)}); repair or export it again"
                 yield Rejected(where=f"{path}, row {row + 1}", why=why)
-            yield from ragged
+            yield from ragged.values()
 
     def _article(self, values: dict[str, Any], path: Path, row: int) -> Article | Rejected:
         options = self.options
@@ -89,29 +92,39 @@ def _count(path: Path) -> int:
     return int(pyarrow.parquet.ParquetFile(path).metadata.num_rows)
 
 
-def _open(path: Path, ragged: list[Rejected] | None = None) -> Any:
+def _open(path: Path, ragged: dict[int, Rejected] | None = None) -> Any:
     if not path.is_file():
         raise InputError(f"{path}: no such file; give the path of a Parquet or CSV file")
     try:
         if _is_parquet(path):
             return pyarrow.parquet.ParquetFile(path)
         if path.suffix.lower() == ".csv":
-
-            def skip(invalid: Any) -> str:
-                if ragged is not None:
-                    fields = f"the row has {invalid.actual_columns} fields, expected {invalid.expected_columns}"
-                    why = f"{fields}; quote fields that hold commas"
-                    ragged.append(Rejected(where=f"{path}, the row '{invalid.text[:40]}'", why=why))
-                return "skip"
-
-            parsing = pyarrow.csv.ParseOptions(newlines_in_values=True, invalid_row_handler=skip)
-            header = pyarrow.csv.open_csv(path, parse_options=parsing).schema.names
-            # Everything as text: a column type guessed from the first block would fail the whole file on one odd row.
-            conversion = pyarrow.csv.ConvertOptions(column_types={name: pa.string() for name in header}, strings_can_be_null=True)
-            return pyarrow.csv.open_csv(path, parse_options=parsing, convert_options=conversion)
+            return _open_csv(path, {} if ragged is None else ragged)
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"{path}: not a readable {path.suffix[1:]} file ({_first_line(error)}); export it again") from None
     raise InputError(f"{path}: expected a .parquet or .csv file; convert it first")
+
+
+def _open_csv(path: Path, ragged: dict[int, Rejected]) -> Any:
+    """A reader that takes every value as text: a type guessed from the first block would fail the whole file on one odd row.
+
+    Rows with too few or too many fields go into ``ragged`` by their number.
+    """
+
+    def skip(invalid: Any) -> str:
+        number = invalid.number - 1 if invalid.number else len(ragged) + 1
+        fields = f"the row has {invalid.actual_columns} fields, expected {invalid.expected_columns}"
+        ragged[number] = Rejected(where=f"{path}, row {number}", why=f"{fields}; quote fields that hold commas")
+        return "skip"
+
+    reading = pyarrow.csv.ReadOptions(use_threads=False, block_size=CSV_BLOCK_BYTES)
+    parsing = pyarrow.csv.ParseOptions(newlines_in_values=True, invalid_row_handler=lambda invalid: "skip")
+    names = pyarrow.csv.open_csv(path, read_options=reading, parse_options=parsing).schema.names
+    parsing.invalid_row_handler = skip
+    text = pyarrow.csv.ConvertOptions(
+        column_types={name: pa.binary() for name in names}, strings_can_be_null=True, null_values=[""], check_utf8=False
+    )
+    return pyarrow.csv.open_csv(path, read_options=reading, parse_options=parsing, convert_options=text)
 
 
 def _columns(path: Path) -> list[str]:
@@ -120,12 +133,23 @@ def _columns(path: Path) -> list[str]:
     return list(schema.names)
 
 
-def _batches(path: Path, ragged: list[Rejected]) -> Iterator[Any]:
+def _batches(path: Path, ragged: dict[int, Rejected]) -> Iterator[Any]:
     opened = _open(path, ragged)
     yield from opened.iter_batches(1024) if _is_parquet(path) else opened
 
 
+def _with_bytes(batch: Any) -> Any:
+    """Text columns as bytes, so that one value that is not UTF-8 costs its own row and no other."""
+    kinds = [pa.binary() if pa.types.is_string(f.type) or pa.types.is_large_string(f.type) else f.type for f in batch.schema]
+    return batch.cast(pa.schema([field.with_type(kind) for field, kind in zip(batch.schema, kinds, strict=True)]))
+
+
 def _string(value: Any) -> str:
+    if isinstance(value, bytes):
+        try:
+            return value.decode()
+        except UnicodeDecodeError:
+            raise InputError("the text is not valid UTF-8; convert the file") from None
     return "" if value is None else str(value)
 
 
@@ -134,7 +158,7 @@ def _degrees(values: dict[str, Any], column: str) -> float:
     try:
         return float(value)
     except (TypeError, ValueError):
-        raise InputError(f"{column} must be a number in degrees, got {value!r}") from None
+        raise InputError(f"{column} must be a number in degrees, got '{_string(value)}'") from None
 
 
 def _first_line(error: Exception) -> str:

@@ -1,7 +1,7 @@
 """Settings are frozen, know their keys, and complain in one line."""
 
-from pydantic import Field, ValidationError
 import pytest
+from pydantic import Field, ValidationError
 
 from index.errors import ConfigError, PlaceBindError
 from index.settings import Settings

@@ -21,8 +21,8 @@ def minilm() -> minilm_module.MiniLM:
 
 
 @pytest.fixture(scope="session")
-def encoded_world(tmp_path_factory: pytest.TempPathFactory, minilm: minilm_module.MiniLM) -> Path:
-    """A catalogue of the four regions with the features of their texts. Read only: take ``world`` to train on."""
+def encoded_regions(tmp_path_factory: pytest.TempPathFactory, minilm: minilm_module.MiniLM) -> Path:
+    """A catalogue of the four regions with the features of their texts. Read only: take ``regions`` to train on."""
     folder = tmp_path_factory.mktemp("regions") / "catalogue"
     catalogue = fill(folder, region_articles(), region_tiles())
     cached_features(catalogue, minilm, catalogue.column("articles", [])["id"].to_pylist())
@@ -30,14 +30,14 @@ def encoded_world(tmp_path_factory: pytest.TempPathFactory, minilm: minilm_modul
 
 
 @pytest.fixture
-def copy_world(encoded_world: Path, tmp_path: Path) -> Callable[[str], Catalogue]:
+def copy_regions(encoded_regions: Path, tmp_path: Path) -> Callable[[str], Catalogue]:
     def copy(name: str) -> Catalogue:
-        shutil.copytree(encoded_world, tmp_path / name)
+        shutil.copytree(encoded_regions, tmp_path / name)
         return Catalogue.open(tmp_path / name)
 
     return copy
 
 
 @pytest.fixture
-def world(copy_world: Callable[[str], Catalogue]) -> Catalogue:
-    return copy_world("world")
+def regions(copy_regions: Callable[[str], Catalogue]) -> Catalogue:
+    return copy_regions("regions")

@@ -1,6 +1,6 @@
 """Small worlds to learn from: four regions that differ in word and colour, the quickest settings, and runs that are stopped."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +26,13 @@ VAL_LON_SHIFT = 0.125  # validation records lie at longitudes that no training r
 class ListSource:
     """Records from a list, as any source gives them."""
 
+    key = ""
+
     def __init__(self, modality: Modality, records: Sequence[Record]) -> None:
         self.modality, self.total = modality, len(records)
         self._records = records
 
-    def records(self) -> Iterator[Record]:
+    def records(self, finished: Container[str] = frozenset()) -> Iterator[Record]:
         return iter(self._records)
 
 
@@ -52,7 +54,9 @@ def tile(
 ) -> Tile:
     bounds = (lon - 0.1, lat - 0.1, lon + 0.1, lat + 0.1)
     bands = bands or SENSORS[sensor].bands
-    return Tile(place=Place(lat=lat, lon=lon), pixels=pixels, bands=bands, sensor=sensor, crs="EPSG:4326", bounds=bounds, split=split)
+    return Tile(
+        place=Place(lat=lat, lon=lon), pixels=pixels, bands=bands, sensor=sensor, crs="EPSG:4326", bounds=bounds, split=split
+    )
 
 
 def region_articles(val_text: str | None = None) -> list[Article]:
@@ -60,7 +64,9 @@ def region_articles(val_text: str | None = None) -> list[Article]:
     found = []
     for name, (lat, lon, words) in REGIONS.items():
         for n in range(TRAIN_PER_REGION):
-            found.append(article(f"{words}. Number {n}.", lat + n / 4, lon - n / 4, title=f"{name} {n}", split="train" if n % 2 else ""))
+            found.append(
+                article(f"{words}. Number {n}.", lat + n / 4, lon - n / 4, title=f"{name} {n}", split="train" if n % 2 else "")
+            )
         found.append(article(val_text or f"{words}. Number nine.", lat, lon + VAL_LON_SHIFT, title=f"{name} val", split="val"))
     return found
 
@@ -90,7 +96,16 @@ def tiny_config(**flags: Any) -> TrainConfig:
         "image.name=multispectral",
         "image.options={trunk='test_convnext', size_px=32}",
     )
-    small = {"dim": 16, "steps": 8, "article_batch": 12, "tile_batch": 6, "warmup_steps": 2, "validate_every": 4, "save_every": 3, "device": "cpu"}
+    small = {
+        "dim": 16,
+        "steps": 8,
+        "article_batch": 12,
+        "tile_batch": 6,
+        "warmup_steps": 2,
+        "validate_every": 4,
+        "save_every": 3,
+        "device": "cpu",
+    }
     return TrainConfig.load(settings=settings, **{**small, **flags})
 
 
@@ -116,7 +131,7 @@ class StopAfter:
 
 
 class LetterTower:
-    """A frozen tower slow enough to count: its feature of a text is its length and the shares of a, e and o. Remembers what it read."""
+    """A frozen tower to follow by hand: a text's length and its shares of a, e and o. Remembers what it read."""
 
     feature_key = "letters"
     feature_dim = 4

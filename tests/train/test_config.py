@@ -65,7 +65,12 @@ def test_an_option_can_be_set_without_repeating_the_name_of_the_default_part() -
 
 @pytest.mark.parametrize(
     ("setting", "key", "value"),
-    [("steps=7", "steps", 7), ("learning_rate=2.5e-4", "learning_rate", 2.5e-4), ("device=cpu", "device", "cpu"), ('device="cpu"', "device", "cpu")],
+    [
+        ("steps=7", "steps", 7),
+        ("learning_rate=2.5e-4", "learning_rate", 2.5e-4),
+        ("device=cpu", "device", "cpu"),
+        ('device="cpu"', "device", "cpu"),
+    ],
 )
 def test_settings_are_toml_values_and_bare_words_are_strings(setting: str, key: str, value: object) -> None:
     assert getattr(TrainConfig.load(settings=(setting,)), key) == value
@@ -147,7 +152,12 @@ def test_every_option_of_every_part_is_spelt_out_and_knows_the_dimension() -> No
     assert config.text.options == {"hidden": 512, "dropout": 0.2, "dim": 48}
     assert set(config.image.options) == {"trunk", "sensors", "size_px", "drop_path", "dim"}
     assert config.image.options["dim"] == 48
-    assert config.architecture.options == {"temperature": 0.07, "target_falloff_km": 150.0, "article_weight": 1.0, "tile_weight": 1.0}
+    assert config.architecture.options == {
+        "temperature": 0.07,
+        "target_falloff_km": 150.0,
+        "article_weight": 1.0,
+        "tile_weight": 1.0,
+    }
 
 
 def test_resolving_twice_and_a_round_trip_through_json_change_nothing() -> None:

@@ -78,7 +78,11 @@ def test_tf_idf_finds_the_article_on_the_same_subject() -> None:
 
 def test_tf_idf_does_not_take_a_long_text_for_a_similar_one() -> None:
     """By common words alone the encyclopedia would win; by cosine the short note does."""
-    known = ["volcano lava ash", "volcano lava ash harbour temple river desert snow jungle", "harbour temple river desert snow jungle"]
+    known = [
+        "volcano lava ash",
+        "volcano lava ash harbour temple river desert snow jungle",
+        "harbour temple river desert snow jungle",
+    ]
     assert tfidf_nearest(known, ["volcano lava ash"]).tolist() == [0]
 
 

@@ -11,6 +11,7 @@ from train.siren import SineLayer, Siren
 
 def spread_evenly(weights: Tensor, bound: float) -> None:
     """Uniform over +-bound: nothing outside, the edges nearly reached, the standard deviation bound/sqrt(3)."""
+    weights = weights.detach()
     assert weights.abs().max() <= bound * (1 + 1e-6)
     assert weights.max() > 0.98 * bound
     assert weights.min() < -0.98 * bound

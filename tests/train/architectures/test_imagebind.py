@@ -40,7 +40,9 @@ class MeanColour(nn.Module):
 
 def model(**options: float) -> ImageBind:
     torch.manual_seed(0)
-    return imagebind.build(encoders=nn.ModuleDict({"locations": Globe(), "articles": nn.Linear(5, 3), "tiles": MeanColour()}), **options)
+    return imagebind.build(
+        encoders=nn.ModuleDict({"locations": Globe(), "articles": nn.Linear(5, 3), "tiles": MeanColour()}), **options
+    )
 
 
 def articles(n: int = 4) -> ArticleBatch:
@@ -74,21 +76,25 @@ def haversine_km(i: int, j: int) -> float:
 @pytest.mark.parametrize("falloff_km", [0.0, 150.0])
 def test_the_losses_agree_with_loops_over_all_pairs(falloff_km: float) -> None:
     bound = model(target_falloff_km=falloff_km, temperature=0.1)
-    losses = bound([articles(), tiles()])
+    losses = {name: loss.detach() for name, loss in bound([articles(), tiles()]).items()}
     places = bound.encoders["locations"](LAT, LON)
-    assert float(losses["articles"]) == pytest.approx(slow_loss(articles().encode(bound.encoders["articles"]), places, 10, falloff_km), rel=1e-5)
-    assert float(losses["tiles"]) == pytest.approx(slow_loss(tiles().encode(bound.encoders["tiles"]), places, 10, falloff_km), rel=1e-5)
+    assert float(losses["articles"]) == pytest.approx(
+        slow_loss(articles().encode(bound.encoders["articles"]), places, 10, falloff_km), rel=1e-5
+    )
+    assert float(losses["tiles"]) == pytest.approx(
+        slow_loss(tiles().encode(bound.encoders["tiles"]), places, 10, falloff_km), rel=1e-5
+    )
 
 
 def test_the_total_is_the_weighted_sum() -> None:
-    losses = model(article_weight=0.5, tile_weight=3.0)([articles(), tiles()])
+    losses = {name: loss.detach() for name, loss in model(article_weight=0.5, tile_weight=3.0)([articles(), tiles()]).items()}
     assert set(losses) == {"articles", "tiles", "total"}
     assert float(losses["total"]) == pytest.approx(0.5 * float(losses["articles"]) + 3 * float(losses["tiles"]), rel=1e-6)
 
 
 def test_neighbours_share_the_label_only_within_the_falloff() -> None:
     """The first two places are 56 km apart: with a falloff of 150 km the loss differs, with 1 km it is the hard one."""
-    hard, near, far = (float(model(target_falloff_km=km)([articles()])["articles"]) for km in (0, 1, 150))
+    hard, near, far = (float(model(target_falloff_km=km)([articles()])["articles"].detach()) for km in (0, 1, 150))
     assert near == pytest.approx(hard, rel=1e-5)
     assert abs(far - hard) > 1e-3
 
@@ -114,7 +120,10 @@ def test_the_gradient_flows_into_both_encoders_of_a_pair_and_into_its_temperatur
 def test_the_temperature_is_learnt_as_a_logarithm() -> None:
     """WildSAT's scale was neither optimised nor exponentiated."""
     bound = model(temperature=0.05)
-    assert {name for name, _ in bound.named_parameters() if name.startswith("log_scale")} == {"log_scale.articles", "log_scale.tiles"}
+    assert {name for name, _ in bound.named_parameters() if name.startswith("log_scale")} == {
+        "log_scale.articles",
+        "log_scale.tiles",
+    }
     assert float(bound.log_scale["articles"].detach()) == pytest.approx(math.log(20))
     assert float(bound.scale("articles").detach()) == pytest.approx(20)
 

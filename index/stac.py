@@ -1,0 +1,215 @@
+"""Satellite scenes from a STAC API: which there are, what they say about themselves, and addresses that may be read.
+
+STAC API 1.0 item search (https://github.com/radiantearth/stac-api-spec), by GET, page by page along rel=next links. Everything a
+server says is checked here; what a ``Scene`` holds can be trusted.
+"""
+
+import json
+import math
+import re
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from index.errors import InputError, SourceError
+from index.http import Client
+from index.records import BBox, Rejected
+
+PAGE_ITEMS = 100
+MAX_PAGES = 500
+MAX_PAGE_BYTES = 64 * 2**20
+TOKEN_RESERVE = timedelta(seconds=60)  # a token that ends sooner is renewed, so that it outlives the read
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """One item: ``hrefs`` by the names asked for; ``bounds`` in metres of ``epsg``, None where the item does not say."""
+
+    id: str
+    date: str
+    epsg: int
+    cloud_percent: float
+    hrefs: Mapping[str, str]
+    baseline: str = ""
+    offset_applied: bool | None = None
+    bounds: tuple[float, float, float, float] | None = None
+    url: str = ""
+
+
+class StacApi:
+    """A STAC API found by its landing page. Raises ``SourceError`` where the address is not one."""
+
+    def __init__(self, client: Client, endpoint: str) -> None:
+        self.client, self.endpoint = client, check_http(endpoint)
+        landing = self._json(endpoint, {})
+        self.filters = any(str(each).endswith("#query") for each in landing.get("conformsTo") or ())
+        links = [link for link in _links(landing, "search") if str(link.get("method", "GET")).upper() == "GET"]
+        if not links:
+            raise SourceError(f"{endpoint}: not a STAC API with item search (no link rel=search); check the address")
+        self.search_url = check_http(str(links[0].get("href")))
+
+    def items(self, collection: str, box: BBox, dates: str, max_cloud_percent: float) -> Iterator[dict[str, Any]]:
+        """All items, each once. ``dates`` is an RFC 3339 interval; clouds are filtered here too, as not every server does.
+
+        A box across the antimeridian is two searches: the standard allows one, but servers have got it wrong.
+        """
+        seen: set[str] = set()
+        for west, east in [(box.west, 180.0), (-180.0, box.east)] if box.crosses_antimeridian else [(box.west, box.east)]:
+            where = ",".join(f"{edge:.6f}" for edge in (west, box.south, east, box.north))
+            parameters = {"collections": collection, "bbox": where, "datetime": dates, "limit": PAGE_ITEMS}
+            if self.filters:
+                parameters["query"] = json.dumps({"eo:cloud_cover": {"lte": max_cloud_percent}})
+            for item in self._pages(parameters):
+                if str(item.get("id")) not in seen and cloud_percent(item) <= max_cloud_percent:
+                    seen.add(str(item.get("id")))
+                    yield item
+
+    def _pages(self, parameters: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        url, asked = self.search_url, set[str]()
+        while url:
+            page = self._json(url, {} if asked else parameters)
+            asked.add(url if asked else "")
+            yield from (item for item in page.get("features") or () if isinstance(item, dict))
+            url = self._next(page) if page.get("features") else ""
+            if url and (url in asked or len(asked) >= MAX_PAGES):
+                raise SourceError(f"{self.search_url}: the pages of the answer do not end ({len(asked)} read); ask for fewer dates")
+
+    def _next(self, page: dict[str, Any]) -> str:
+        for link in _links(page, "next"):
+            if str(link.get("method", "GET")).upper() != "GET":
+                raise SourceError(f"{self.search_url}: the next page is offered by {link['method']}, expected GET; use another API")
+            return check_http(str(link.get("href")))
+        return ""
+
+    def _json(self, url: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        body = self.client.get(
+            url, params=parameters, headers={"Accept": "application/geo+json, application/json"}, max_bytes=MAX_PAGE_BYTES
+        )
+        try:
+            answer = json.loads(body)
+        except ValueError:
+            answer = None
+        if not isinstance(answer, dict):
+            raise SourceError(f"{url}: expected JSON of a STAC API, got {body[:60]!r}; check the address")
+        return answer
+
+
+def scene_of(item: dict[str, Any], names: Mapping[str, tuple[str, ...]]) -> Scene | Rejected:
+    """The scene of an item. ``names`` has for each asset wanted the keys that providers give it."""
+    try:
+        facts, assets = _mapping(item, "properties"), _mapping(item, "assets")
+        hrefs = {wanted: _href(assets, keys) for wanted, keys in names.items()}
+        applied = facts.get("earthsearch:boa_offset_applied")
+        return Scene(
+            id=str(item.get("id", "")), date=_date(facts), epsg=_epsg(facts), cloud_percent=cloud_percent(item), hrefs=hrefs,
+            baseline=_baseline(facts), offset_applied=applied if isinstance(applied, bool) else None,
+            bounds=_bounds(assets), url=_page_of(item),
+        )  # fmt: skip
+    except InputError as error:
+        return Rejected(where=f"scene {item.get('id')}", why=f"{error}; it was left out, the others are read")
+
+
+def cloud_percent(item: dict[str, Any]) -> float:
+    """Clouds over the whole scene; what does not say counts as overcast."""
+    said = (item.get("properties") or {}).get("eo:cloud_cover")
+    return float(said) if isinstance(said, int | float) and math.isfinite(said) else 100.0
+
+
+class Tokens:
+    """Shared access signatures of Azure Blob Storage, as Planetary Computer gives them out for its files.
+
+    ``url`` answers ``GET url/account/container`` with ``token`` and ``msft:expiry``. Only addresses whose host ends with ``hosts``
+    are signed: a token must not travel elsewhere. Safe to share between threads.
+    """
+
+    def __init__(self, client: Client, url: str, hosts: str) -> None:
+        self.client, self.url, self.hosts = client, url, hosts
+        self._known: dict[str, tuple[str, datetime]] = {}
+        self._lock = threading.Lock()
+
+    def concern(self, href: str) -> bool:
+        return bool(self.url) and (urlsplit(href).hostname or "").endswith(self.hosts) and not urlsplit(href).query
+
+    def sign(self, href: str, *, refused: str = "") -> str:
+        """The address with a token that is valid for another minute; ``refused`` is a signed address that was turned down."""
+        if not self.concern(href):
+            return href
+        with self._lock:
+            account, container = (urlsplit(href).hostname or "").split(".")[0], urlsplit(href).path.split("/")[1]
+            token, expiry = self._known.get(f"{account}/{container}", ("", datetime.min.replace(tzinfo=UTC)))
+            if expiry - datetime.now(UTC) < TOKEN_RESERVE or refused.endswith(f"?{token}"):
+                token, expiry = self._known[f"{account}/{container}"] = self._fetch(f"{self.url}/{account}/{container}")
+        return f"{href}?{token}"
+
+    def _fetch(self, url: str) -> tuple[str, datetime]:
+        try:
+            answer = json.loads(self.client.get(url, max_bytes=2**16))
+            expiry = datetime.fromisoformat(answer["msft:expiry"])
+            return str(answer["token"]), expiry if expiry.tzinfo else expiry.replace(tzinfo=UTC)
+        except (ValueError, KeyError, TypeError) as error:
+            raise SourceError(f"{url}: expected a token and msft:expiry ({type(error).__name__}); try again later") from None
+
+
+def check_http(url: str) -> str:
+    """The address, if it is one on the web: file paths and GDAL's own /vsi prefixes are refused."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"[\s\x00-\x1f\\]", url):
+        raise InputError(f"expected an http(s) address, got '{url[:80]}'")
+    return url
+
+
+def _links(page: dict[str, Any], rel: str) -> list[dict[str, Any]]:
+    return [link for link in page.get("links") or () if isinstance(link, dict) and link.get("rel") == rel]
+
+
+def _mapping(item: dict[str, Any], key: str) -> dict[str, Any]:
+    value = item.get(key)
+    if not isinstance(value, dict):
+        raise InputError(f"the item has no {key}")
+    return value
+
+
+def _href(assets: dict[str, Any], keys: tuple[str, ...]) -> str:
+    for key in keys:
+        if isinstance(assets.get(key), dict) and isinstance(assets[key].get("href"), str):
+            return check_http(assets[key]["href"])
+    raise InputError(f"the item has no asset {' or '.join(keys)}")
+
+
+def _date(facts: dict[str, Any]) -> str:
+    said = str(facts.get("datetime") or facts.get("start_datetime") or "")
+    if not re.match(r"20\d\d-[01]\d-[0-3]\d", said):
+        raise InputError(f"the item has no date (datetime is '{said[:30]}')")
+    return said[:10]
+
+
+def _epsg(facts: dict[str, Any]) -> int:
+    """Projection extension 2 says proj:code 'EPSG:32633', version 1 proj:epsg 32633."""
+    said = re.fullmatch(r"(?:EPSG:)?(32[67]\d\d)", str(facts.get("proj:code") or facts.get("proj:epsg") or ""))
+    if not said:
+        raise InputError("the item names no UTM zone (proj:code or proj:epsg)")
+    return int(said.group(1))
+
+
+def _baseline(facts: dict[str, Any]) -> str:
+    said = str(facts.get("s2:processing_baseline") or facts.get("processing:version") or "")
+    return said if re.fullmatch(r"\d\d\.\d\d", said) else ""
+
+
+def _bounds(assets: dict[str, Any]) -> tuple[float, float, float, float] | None:
+    """Edges of the scene, from any asset that has its grid."""
+    for asset in assets.values():
+        try:
+            (step_x, _, left, _, step_y, top), (rows, columns) = asset["proj:transform"][:6], asset["proj:shape"]
+            return float(left), float(top + rows * step_y), float(left + columns * step_x), float(top)
+        except (KeyError, TypeError, ValueError):
+            continue
+    return None
+
+
+def _page_of(item: dict[str, Any]) -> str:
+    href = next((str(link.get("href")) for link in _links(item, "self")), "")
+    return href if href.startswith(("https://", "http://")) else ""

@@ -1,0 +1,257 @@
+"""Wikitext -> where an article's subject lies, and its plain text. Used by the Wikipedia sources.
+
+Coordinates follow what English Wikipedia shows beside the title: a {{coord}} with display=title comes first, then the infobox
+({{coord}} in it, text, or the older latd/longd and latitude/longitude fields). A {{coord}} that is only inline speaks of something
+else that the article mentions. The forms are those of Template:Coord and Module:Coordinates.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
+from typing import Any
+
+import mwparserfromhell
+
+from index.angles import degrees, place_from_fields, place_from_text
+from index.errors import InputError
+from index.records import Place
+from index.wikitext_render import plain
+
+MAX_PARSED_CHARS = 500_000  # of the lead, and of a full text: the parser needs about 1 kB of memory for 10 characters
+MAX_NESTING = 100
+_MARKUP = re.compile(r"\{[{|]|[|}]\}|\[|\]|</?(?!br\b|hr\b|li\b|p\b)[a-z][^<>]{0,500}>", re.IGNORECASE)
+_COORD_NAMES = r"co-?ord|coords|coordinates?|coor(?: (?:title |at )?(?:d|dm|dms))?|latlong|geobox coor"
+_COORD = re.compile(_COORD_NAMES, re.IGNORECASE)
+# Every count in these patterns is bounded or disjoint from the next: they must take linear time on any text.
+_COORD_START = re.compile(r"\{\{\s{0,9}(?:template\s?:\s?)?(?:" + _COORD_NAMES.replace(" ", "[ _]") + r")\s{0,9}\|", re.IGNORECASE)
+_MAY_BE_TITLE = re.compile(r"display|coor[ _](?:title|at)", re.IGNORECASE)
+_BOX = re.compile(r"(?:.*[ _-])?infobox\b.*|geobox\b.*|ficha de\b.*", re.IGNORECASE | re.DOTALL)
+_FIELD = re.compile(r"\|\s*(?:lat|lon|lng|coord)", re.IGNORECASE)
+_HEADING = re.compile(r"^(={1,6})[^=\n].*?\1[ \t]*$", re.MULTILINE)
+_NOTE_MARK = re.compile(r"<!--|-->|<ref\b[^<>]*>|</ref\s*>", re.IGNORECASE)
+_DISAMBIGUATION = re.compile(
+    r"\{\{\s{0,9}(?:template:)?(?:(?![^{}|\n]{0,60}(?:needed|inline))[^{}|\n]{0,60}disambig[^{}|\n]{0,60}"
+    r"|dab|disamb?|geo-?dis|hndis|hndab|(?:school|road|number|station|callsign|math|mil-unit)-?(?:dis|dab)"
+    r"|begriffsklärung|homonymie|desambigua[cç][^{}|\n]{0,60}|dp)\s{0,9}[|}]|__DISAMBIG__",
+    re.IGNORECASE,
+)
+# Parameters of an infobox that say where its subject lies, best first; then any other, but not those of a person's life or a river's
+# ends. A template's own name for the same thing (map_coordinates, headquarters_coordinates) falls under "any other".
+_BEST_FIELDS = ("coordinates", "coords", "coord", "location_coordinates", "site_coordinates", "mouth_coordinates", "location")
+_FOREIGN_FIELD = re.compile(r"(?:birth|death|resting|burial|source|start|end|origin|destination|launch|landing)", re.IGNORECASE)
+
+
+class Wikitext:
+    """One page's wikitext. References and comments are cut out first: they are most of many articles, and none of their text."""
+
+    def __init__(self, text: str) -> None:
+        self.raw = text
+
+    @cached_property
+    def text(self) -> str:
+        return without_notes(self.raw)
+
+    @property
+    def is_disambiguation(self) -> bool:
+        return bool(_DISAMBIGUATION.search(self.raw))
+
+    def coordinates(self) -> Place | None:
+        """Where the subject lies; None where the article does not say. Raises ``InputError``: malformed, or not on Earth."""
+        if not (_FIELD.search(self.raw) or _COORD_START.search(self.raw)):
+            return None
+        from_title = [each for each in self._coord_templates() if _is_for_title(each)]
+        return _first_place(map(_place_of_coord, from_title)) or self._infobox_place()
+
+    def plain_text(self, *, full: bool = False, dropped: frozenset[str] = frozenset()) -> str:
+        """The lead (up to the first heading), or with ``full`` all sections but the lists at the end, without markup.
+
+        ``dropped`` are this wiki's names (lower case) of the namespaces of files and categories, besides the English ones.
+        """
+        code = _parse(self.text) if full else self._lead
+        return plain(code, dropped)
+
+    @cached_property
+    def _lead_chars(self) -> int:
+        """Where the first heading begins that is not inside a template."""
+        opened = at = 0
+        for heading in _HEADING.finditer(self.text):
+            opened += self.text.count("{{", at, heading.start()) - self.text.count("}}", at, heading.start())
+            at = heading.start()
+            if opened <= 0:
+                return at
+        return len(self.text)
+
+    @cached_property
+    def _lead(self) -> Any:
+        return _parse(self.text[: self._lead_chars])
+
+    def _coord_templates(self) -> Iterator[Any]:
+        yield from (each for each in self._lead.filter_templates() if _is_coord(each))
+        for start in _COORD_START.finditer(self.text, self._lead_chars):  # only these few characters of the rest are parsed
+            form = _balanced(self.text, start.start())
+            if _MAY_BE_TITLE.search(form):
+                yield from (each for each in _parse(form).filter_templates() if _is_coord(each))
+
+    def _infobox_place(self) -> Place | None:
+        boxes = [each for each in self._lead.filter_templates() if _BOX.fullmatch(_name(each))]
+        return _first_place(place for box in boxes for place in _places_of_box(box))
+
+
+def without_notes(text: str) -> str:
+    """Without <ref>…</ref> and <!-- … -->, in one pass: a pattern with .*? takes quadratic time where they are never closed."""
+    kept, at, awaited = [], 0, ""
+    for mark in _NOTE_MARK.finditer(text):
+        token = mark[0].lower()
+        if awaited:
+            if token.startswith(awaited):
+                at, awaited = mark.end(), ""
+        else:
+            kept.append(text[at : mark.start()])
+            at = mark.end()
+            if token == "<!--":
+                awaited = "-->"
+            elif token.startswith("<ref") and not token.endswith("/>"):
+                awaited = "</ref"
+    return "".join(kept) + ("" if awaited == "-->" else text[at:])
+
+
+def _first_place(candidates: Iterable[Callable[[], Place | None]]) -> Place | None:
+    """The first that is there and good; raises the first fault where none is good."""
+    fault = None
+    for candidate in candidates:
+        try:
+            place = candidate()
+            if place:
+                return place
+        except InputError as error:
+            fault = fault or error
+    if fault:
+        raise fault
+    return None
+
+
+def _place_of_coord(template: Any) -> Callable[[], Place | None]:
+    def place() -> Place | None:
+        fields = _positional(template)
+        globe = _value(template, "globe") or next((found[1] for each in fields if (found := re.search(r"globe:([a-z]+)", each, re.IGNORECASE))), "")
+        _check_globe(globe)
+        return place_from_fields(fields)
+
+    return place
+
+
+def _places_of_box(box: Any) -> Iterator[Callable[[], Place | None]]:
+    names = {str(each.name).strip().lower(): each for each in box.params if each.showkey}
+    others = [name for name in names if name not in _BEST_FIELDS and not _FOREIGN_FIELD.match(name)]
+    for name in [*(each for each in _BEST_FIELDS if each in names), *others]:
+        inside = [each for each in names[name].value.filter_templates() if _is_coord(each)]
+        yield from map(_place_of_coord, inside)
+        if not inside and name in ("coordinates", "coords", "coord"):
+            text = " ".join(str(each) for each in names[name].value.filter_text(recursive=False)).replace("&nbsp;", " ")
+            yield lambda text=text: place_from_text(text)  # type: ignore[misc]
+    yield lambda: _place_of_old_fields({name: _text(each.value) for name, each in names.items()})
+
+
+_AXES = {"lat": "lat|latitude", "lon": "lon|long|lng|longitude"}
+_PARTS = {
+    "whole": "|d|deg|degrees|dd",
+    "minutes": "m|min|minutes",
+    "seconds": "s|sec|seconds",
+    "letter": "ns|ew|dir|direction|hem|h",
+}
+_OLD_FIELDS = {
+    f"{axis_name}{joint}{part_name}": (axis, part)
+    for axis, axis_names in _AXES.items()
+    for axis_name in axis_names.split("|")
+    for part, part_names in _PARTS.items()
+    for part_name in part_names.split("|")
+    for joint in ("", "_")
+}
+
+
+def _place_of_old_fields(values: dict[str, str]) -> Place | None:
+    """latd/latm/lats/latNS and longd/… in any of their spellings, or latitude= and longitude= (decimals, or text with ° and letters)."""
+    said: dict[str, dict[str, str]] = {"lat": {}, "lon": {}}
+    for name, value in values.items():
+        if value and name in _OLD_FIELDS:
+            axis, part = _OLD_FIELDS[name]
+            said[axis].setdefault(part, value)
+    there = [axis for axis in said if re.search(r"\d", said[axis].get("whole", ""))]
+    if len(there) < 2:
+        if there:
+            raise InputError(f"the infobox has a {'latitude' if 'lat' in there else 'longitude'} only; it needs both")
+        return None
+    _check_globe(values.get("globe", ""))
+    if re.search(r"[°NSEW]", said["lat"]["whole"] + said["lon"]["whole"]):
+        return place_from_text(f"{said['lat']['whole']} {said['lon']['whole']}")
+    for axis, letters in (("lat", "NS"), ("lon", "EW")):
+        letter = said[axis]["letter"] = said[axis].get("letter", "")[:1].upper()
+        if letter and letter not in letters:
+            raise InputError(f"malformed coordinate in the infobox: expected {letters[0]} or {letters[1]}, got '{letter}'")
+    lat, lon = (
+        degrees([parts["whole"], parts.get("minutes", ""), parts.get("seconds", "")], parts["letter"]) for parts in said.values()
+    )
+    return Place(lat=lat, lon=lon)
+
+
+def _check_globe(globe: str) -> None:
+    if globe.strip().lower() not in ("", "earth"):
+        raise InputError(f"the coordinate is on another globe ({globe.strip().lower()}), not on Earth")
+
+
+def _parse(text: str) -> Any:
+    text = text[:MAX_PARSED_CHARS]
+    _check_nesting(text)
+    return mwparserfromhell.parse(text, skip_style_tags=True)
+
+
+def _check_nesting(text: str) -> None:
+    """The parser reads again from every brace, bracket or tag that is never closed: 20,000 of them would take it minutes."""
+    depths = {"{": 0, "[": 0, "<": 0}
+    for mark in _MARKUP.finditer(text):
+        token = mark[0]
+        if token.endswith("/>"):
+            continue
+        kind = {"}": "{", "|": "{", "]": "["}.get(token[0], token[0])
+        closes = token in ("}}", "|}", "]") or token.startswith("</")
+        depths[kind] = max(0, depths[kind] + (-1 if closes else 1))
+        if depths[kind] > MAX_NESTING:
+            raise InputError(f"more than {MAX_NESTING} of '{token[:8]}' are open at once, which is not how articles are written")
+
+
+def _balanced(text: str, start: int, limit: int = 2000) -> str:
+    """From ``start`` to where as many }} as {{ were met."""
+    depth = 0
+    for mark in re.finditer(r"\{\{|\}\}", text[start : start + limit]):
+        depth += 1 if mark[0] == "{{" else -1
+        if depth == 0:
+            return text[start : start + mark.end()]
+    return ""
+
+
+def _name(template: Any) -> str:
+    return re.sub(r"(?i)^template\s*:\s*", "", str(template.name).replace("_", " ").strip())
+
+
+def _is_coord(template: Any) -> bool:
+    return bool(_COORD.fullmatch(_name(template)))
+
+
+def _is_for_title(template: Any) -> bool:
+    display = _value(template, "display").lower()
+    by_name = re.match(r"(?i)coor (title|at) ", _name(template))
+    return "title" in display or display.replace(",", "").strip() in ("t", "it", "ti") or bool(by_name)
+
+
+def _value(template: Any, name: str) -> str:
+    return _text(template.get(name).value) if template.has(name) else ""
+
+
+def _positional(template: Any) -> list[str]:
+    """Values of the parameters 1, 2, 3, … also where they are numbered in the text."""
+    numbered = {int(str(each.name)): _text(each.value) for each in template.params if str(each.name).strip().isdigit()}
+    return [numbered.get(number, "") for number in range(1, min(max(numbered, default=0), 20) + 1)]
+
+
+def _text(code: Any) -> str:
+    return str(code).replace("&nbsp;", " ").replace("&minus;", "-").replace("<nowiki/>", "").strip()

@@ -1,0 +1,67 @@
+"""What the documentation shows works: every command of the README runs, every link inside the repository leads somewhere."""
+
+import re
+import shlex
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from index.records import Place
+from index.sources.geotiff_tiles import write_tile
+from tests.conftest import coarse_tile
+from ui.cli import main
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def commands(page: Path) -> list[str]:
+    blocks = re.findall(r"```console\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    return [line[2:].split("  #")[0].strip() for block in blocks for line in block.splitlines() if line.startswith("$ placebind")]
+
+
+def run(monkeypatch, command: str) -> None:
+    monkeypatch.setattr(sys, "argv", shlex.split(command))
+    with pytest.raises(SystemExit) as stop:
+        main()
+    assert stop.value.code == 0, command
+
+
+def prepare_own_data(folder: Path) -> None:
+    """The files that the section on own data names."""
+    rng = np.random.default_rng(0)
+    lat, lon = rng.uniform(-60, 70, 40), rng.uniform(-180, 180, 40)
+    texts = [f"Vineyards and a river at place {n}." for n in range(40)]
+    pd.DataFrame({"latitude": lat, "longitude": lon, "text": texts}).to_parquet(folder / "articles.parquet")
+    (folder / "tiles").mkdir()
+    for number in range(3):
+        write_tile(coarse_tile(Place(lat=10.0 * number, lon=5.0), 90, number), folder / "tiles" / f"{number}.tif")
+
+
+def test_the_commands_on_own_data_run_in_the_order_of_the_readme(tmp_path, monkeypatch, capsys):
+    prepare_own_data(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    shown = [command for command in commands(ROOT / "README.md") if "world" in command]
+    assert [command.split()[1] for command in shown] == ["ingest", "ingest", "ingest", "train", "index", "search", "info"]
+    for command in shown:
+        run(monkeypatch, command)
+    assert "score" in capsys.readouterr().out
+
+
+def test_the_three_questions_of_the_readme_run(world, monkeypatch, capsys):
+    """On the tests' world instead of the demo's, and with its tile instead of the example."""
+    shown = [command for command in commands(ROOT / "README.md") if "search" in command and "world" not in command]
+    assert len(shown) == 3
+    monkeypatch.setenv("PLACEBIND_CATALOGUE", str(world.folder))
+    for command in shown:
+        run(monkeypatch, re.sub(r"~/\S+\.tif", str(world.tile_file), command))
+        assert "score" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_inside_the_repository_lead_somewhere(page):
+    for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), f"{page.name} links to {target}"
