@@ -27,7 +27,6 @@ _LASTING = re.compile(r"HTTP 4(?!08|25|29)|more than \d+ redirects|.*the answer 
 GDAL_OPTIONS = {
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",  # no listing, no side files
     "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": ".tif,.tiff",
-    "CPL_VSIL_CURL_USE_HEAD": "NO",  # signed addresses may be good for GET only
     "CPL_VSIL_CURL_CACHE_SIZE": 128 * 2**20,
     "GDAL_INGESTED_BYTES_AT_OPEN": 32768,  # the whole header at once
     "GDAL_HTTP_MERGE_CONSECUTIVE_RANGES": "YES",

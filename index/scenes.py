@@ -49,7 +49,7 @@ def view(cogs: Cogs, scene: Scene, cell: Cell, *, least_valid: float, offset: Of
         return None
     rule = offset_rule(scene, values[:, clear], offset)
     masked = np.ma.MaskedArray(values, mask=np.broadcast_to(~clear, values.shape))
-    pixels = to_reflectance(masked, date=scene.date, baseline=scene.baseline, offset=rule)
+    pixels = to_reflectance(masked, bands=BANDS, date=scene.date, baseline=scene.baseline, offset=rule)
     return View(pixels, float(clear.mean()), (scene,))
 
 
