@@ -68,3 +68,15 @@ def place_from_text(text: str) -> Place | None:
     if len(letters) > 1:
         fields = fields[: letters[1] + 1]
     return place_from_fields(fields)
+
+
+def globe_in(fields: Sequence[str]) -> str:
+    """The globe that one of the fields names ("globe:moon_type:landmark"), or ''."""
+    return next((found[1] for each in fields if (found := re.search(r"globe:([a-z]+)", each, re.IGNORECASE))), "")
+
+
+def check_globe(globe: str) -> None:
+    """Raises ``InputError`` for the moon, Mars and all other globes than ours; '' is Earth."""
+    name = globe.strip().lower()
+    if name not in ("", "earth"):
+        raise InputError(f"the coordinate is on another globe ({name[:20]}), not on Earth")

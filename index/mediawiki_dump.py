@@ -1,8 +1,8 @@
 """The file format of MediaWiki's XML dumps: bz2 streams, the index beside them, the header, and pages cut out of the XML.
 
-A ``…-pages-articles-multistream.xml.bz2`` is many bz2 streams one after another: the first holds the header, each of the others 100
-pages. ``…-multistream-index.txt.bz2`` has a line ``offset:page id:title`` for every page. Whatever the size of a file, no more than one
-page and one chunk of it is in memory. See https://meta.wikimedia.org/wiki/Data_dumps/Dump_format.
+A ``…-pages-articles-multistream.xml.bz2`` is many bz2 streams one after another: the first holds the header, each of the others
+100 pages. ``…-multistream-index.txt.bz2`` has a line ``offset:page id:title`` for every page. Whatever the size of a file, no more
+than one page and one chunk of it is in memory. See https://meta.wikimedia.org/wiki/Data_dumps/Dump_format.
 """
 
 import bz2
@@ -43,7 +43,7 @@ def unpacked(path: Path, start: int = 0, stop: int | None = None) -> Iterator[by
     with path.open("rb") as file:
         file.seek(start)
         packed = iter(lambda: file.read(CHUNK_BYTES if stop is None else min(CHUNK_BYTES, stop - file.tell())), b"")
-        if path.suffix.lower() != ".bz2" and ".bz2" not in path.suffixes and not _is_bz2(path):
+        if path.suffix.lower() != ".bz2":
             yield from packed
             return
         decoder, begun, stream_start, read_to = bz2.BZ2Decompressor(), False, start, start
@@ -67,7 +67,7 @@ def unpacked(path: Path, start: int = 0, stop: int | None = None) -> Iterator[by
 
 
 def pages(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """The XML of each page, from ``<page>`` to ``</page>``. In a dump these tags cannot stand inside a text: it is escaped."""
+    """The XML of each page, from ``<page>`` to ``</page>``. These tags cannot stand inside a text: there they are escaped."""
     buffer = bytearray()
     for chunk in chunks:
         searched = max(0, len(buffer) - len(b"</page>"))
@@ -85,7 +85,7 @@ def pages(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def read_header(path: Path, language: str = "") -> Header:
-    """What stands before the first page. Raises ``InputError`` where the file is no dump, or ``language`` is needed and not given."""
+    """What stands before the first page. Raises ``InputError`` for a file that is no dump, or that does not name its language."""
     top = b""
     try:
         for chunk in unpacked(path):
@@ -107,6 +107,8 @@ def read_header(path: Path, language: str = "") -> Header:
 
 def index_beside(path: Path) -> Path | None:
     """``…-multistream1.xml-p1p9.bz2`` -> ``…-multistream-index1.txt-p1p9.bz2``, if that file is there (packed or not)."""
+    if path.suffix.lower() != ".bz2":
+        return None  # its offsets are those of the packed file
     name, changes = re.subn(r"multistream(\d*)\.xml", r"multistream-index\1.txt", path.name)
     found = [path.with_name(each) for each in (name, name.removesuffix(".bz2")) if changes and path.with_name(each).is_file()]
     return found[0] if found else None
@@ -142,6 +144,7 @@ def at_most(chunks: Iterable[bytes], limit_bytes: int) -> Iterator[bytes]:
         yield chunk
 
 
-def _is_bz2(path: Path) -> bool:
+def begins_stream(path: Path, offset: int) -> bool:
     with path.open("rb") as file:
+        file.seek(offset)
         return file.read(3) == b"BZh"

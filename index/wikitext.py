@@ -12,8 +12,9 @@ from typing import Any
 
 import mwparserfromhell
 
-from index.angles import degrees, place_from_fields, place_from_text
+from index.angles import check_globe, globe_in, place_from_fields, place_from_text
 from index.errors import InputError
+from index.infobox_fields import place_of_old_fields
 from index.records import Place
 from index.wikitext_render import plain
 
@@ -26,7 +27,7 @@ _COORD = re.compile(_COORD_NAMES, re.IGNORECASE)
 _COORD_START = re.compile(r"\{\{\s{0,9}(?:template\s?:\s?)?(?:" + _COORD_NAMES.replace(" ", "[ _]") + r")\s{0,9}\|", re.IGNORECASE)
 _MAY_BE_TITLE = re.compile(r"display|coor[ _](?:title|at)", re.IGNORECASE)
 _BOX = re.compile(r"(?:.*[ _-])?infobox\b.*|geobox\b.*|ficha de\b.*", re.IGNORECASE | re.DOTALL)
-_FIELD = re.compile(r"\|\s*(?:lat|lon|lng|coord)", re.IGNORECASE)
+_FIELD = re.compile(r"\|\s{0,99}(?:lat|lon|lng|coord)\w{0,20}\s{0,99}=[^\S\n]{0,99}[^\s|}]", re.IGNORECASE)  # with a value
 _HEADING = re.compile(r"^(={1,6})[^=\n].*?\1[ \t]*$", re.MULTILINE)
 _NOTE_MARK = re.compile(r"<!--|-->|<ref\b[^<>]*>|</ref\s*>", re.IGNORECASE)
 _DISAMBIGUATION = re.compile(
@@ -35,8 +36,8 @@ _DISAMBIGUATION = re.compile(
     r"|begriffsklärung|homonymie|desambigua[cç][^{}|\n]{0,60}|dp)\s{0,9}[|}]|__DISAMBIG__",
     re.IGNORECASE,
 )
-# Parameters of an infobox that say where its subject lies, best first; then any other, but not those of a person's life or a river's
-# ends. A template's own name for the same thing (map_coordinates, headquarters_coordinates) falls under "any other".
+# Parameters of an infobox that say where its subject lies, best first; then any other, but not those of a person's life or a
+# river's ends. A template's own name for the same thing (map_coordinates, headquarters_coordinates) falls under "any other".
 _BEST_FIELDS = ("coordinates", "coords", "coord", "location_coordinates", "site_coordinates", "mouth_coordinates", "location")
 _FOREIGN_FIELD = re.compile(r"(?:birth|death|resting|burial|source|start|end|origin|destination|launch|landing)", re.IGNORECASE)
 
@@ -133,8 +134,7 @@ def _first_place(candidates: Iterable[Callable[[], Place | None]]) -> Place | No
 def _place_of_coord(template: Any) -> Callable[[], Place | None]:
     def place() -> Place | None:
         fields = _positional(template)
-        globe = _value(template, "globe") or next((found[1] for each in fields if (found := re.search(r"globe:([a-z]+)", each, re.IGNORECASE))), "")
-        _check_globe(globe)
+        check_globe(_value(template, "globe") or globe_in(fields))
         return place_from_fields(fields)
 
     return place
@@ -149,54 +149,7 @@ def _places_of_box(box: Any) -> Iterator[Callable[[], Place | None]]:
         if not inside and name in ("coordinates", "coords", "coord"):
             text = " ".join(str(each) for each in names[name].value.filter_text(recursive=False)).replace("&nbsp;", " ")
             yield lambda text=text: place_from_text(text)  # type: ignore[misc]
-    yield lambda: _place_of_old_fields({name: _text(each.value) for name, each in names.items()})
-
-
-_AXES = {"lat": "lat|latitude", "lon": "lon|long|lng|longitude"}
-_PARTS = {
-    "whole": "|d|deg|degrees|dd",
-    "minutes": "m|min|minutes",
-    "seconds": "s|sec|seconds",
-    "letter": "ns|ew|dir|direction|hem|h",
-}
-_OLD_FIELDS = {
-    f"{axis_name}{joint}{part_name}": (axis, part)
-    for axis, axis_names in _AXES.items()
-    for axis_name in axis_names.split("|")
-    for part, part_names in _PARTS.items()
-    for part_name in part_names.split("|")
-    for joint in ("", "_")
-}
-
-
-def _place_of_old_fields(values: dict[str, str]) -> Place | None:
-    """latd/latm/lats/latNS and longd/… in any of their spellings, or latitude= and longitude= (decimals, or text with ° and letters)."""
-    said: dict[str, dict[str, str]] = {"lat": {}, "lon": {}}
-    for name, value in values.items():
-        if value and name in _OLD_FIELDS:
-            axis, part = _OLD_FIELDS[name]
-            said[axis].setdefault(part, value)
-    there = [axis for axis in said if re.search(r"\d", said[axis].get("whole", ""))]
-    if len(there) < 2:
-        if there:
-            raise InputError(f"the infobox has a {'latitude' if 'lat' in there else 'longitude'} only; it needs both")
-        return None
-    _check_globe(values.get("globe", ""))
-    if re.search(r"[°NSEW]", said["lat"]["whole"] + said["lon"]["whole"]):
-        return place_from_text(f"{said['lat']['whole']} {said['lon']['whole']}")
-    for axis, letters in (("lat", "NS"), ("lon", "EW")):
-        letter = said[axis]["letter"] = said[axis].get("letter", "")[:1].upper()
-        if letter and letter not in letters:
-            raise InputError(f"malformed coordinate in the infobox: expected {letters[0]} or {letters[1]}, got '{letter}'")
-    lat, lon = (
-        degrees([parts["whole"], parts.get("minutes", ""), parts.get("seconds", "")], parts["letter"]) for parts in said.values()
-    )
-    return Place(lat=lat, lon=lon)
-
-
-def _check_globe(globe: str) -> None:
-    if globe.strip().lower() not in ("", "earth"):
-        raise InputError(f"the coordinate is on another globe ({globe.strip().lower()}), not on Earth")
+    yield lambda: place_of_old_fields({name: _text(each.value) for name, each in names.items()})
 
 
 def _parse(text: str) -> Any:

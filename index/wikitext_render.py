@@ -25,9 +25,8 @@ def plain(code: Any, dropped: frozenset[str] = frozenset()) -> str:
     """The text of parsed wikitext; ``dropped`` are more names (lower case) of namespaces whose links are no text."""
     kept, skipping = [], 0
     for node in code.nodes:
-        if isinstance(node, nodes.Heading):
-            if not skipping or node.level <= skipping:
-                skipping = node.level if _written(node.title, dropped).strip().lower() in _LISTS_AT_THE_END else 0
+        if isinstance(node, nodes.Heading) and (not skipping or node.level <= skipping):
+            skipping = node.level if _written(node.title, dropped).strip().lower() in _LISTS_AT_THE_END else 0
         if not skipping:
             kept.append(_node(node, dropped))
     return _tidy("".join(kept))

@@ -1,10 +1,11 @@
 """What the tests of train/ share: the MiniLM tower, and one world whose texts are encoded once and copied for each test."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 from index.catalogue import Catalogue
 from tests.train.small_worlds import fill, region_articles, region_tiles
@@ -13,6 +14,15 @@ from train.encoders.text import minilm as minilm_module
 from train.torchvision_cpu import tolerate_missing_operators
 
 tolerate_missing_operators()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Tiny networks gain nothing from threads, and on a busy machine every operation would wait for the slowest of them."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

@@ -45,12 +45,12 @@ def fill(folder: Path, articles: Sequence[Article] = (), tiles: Sequence[Tile] =
     return catalogue
 
 
-def article(text: str, lat: float, lon: float, title: str = "", split: Any = "") -> Article:
+def article(text: str, lat: float, lon: float, title: str = "", split: str = "") -> Article:
     return Article(place=Place(lat=lat, lon=lon), title=title, text=text, split=split)
 
 
 def tile(
-    pixels: npt.NDArray[Any], lat: float, lon: float, sensor: str = "nasa_coarse", bands: tuple[str, ...] = (), split: Any = ""
+    pixels: npt.NDArray[Any], lat: float, lon: float, sensor: str = "nasa_coarse", bands: tuple[str, ...] = (), split: str = ""
 ) -> Tile:
     bounds = (lon - 0.1, lat - 0.1, lon + 0.1, lat + 0.1)
     bands = bands or SENSORS[sensor].bands

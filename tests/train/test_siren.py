@@ -86,5 +86,5 @@ def test_activations_keep_their_spread_through_many_layers() -> None:
     siren = Siren(64, 512, 8, depth=6, w0_first=30.0, w0=1.0)
     hidden = torch.rand(256, 64) * 2 - 1
     for number, layer in enumerate(siren.body):
-        hidden = layer(hidden)
+        hidden = layer(hidden).detach()
         assert 0.5 < float(hidden.std()) < 0.8, f"layer {number}"

@@ -1,0 +1,198 @@
+"""Articles with coordinates from a Wikipedia dump (pages-articles-multistream .xml.bz2), streamed, on several cores.
+
+Text CC BY-SA 4.0, the contributors of Wikipedia (https://dumps.wikimedia.org). English: about 25 GB packed, over a million
+articles with coordinates. With the index beside the dump (…-multistream-index.txt.bz2, found by its name) each core reads other
+streams; without, one unpacks and the others read. Redirects, disambiguation pages and all namespaces but articles are left out.
+"""
+
+import re
+from collections.abc import Container, Iterator
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain, islice, pairwise
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+from xml.etree import ElementTree
+
+from pydantic import Field
+
+from index.errors import InputError
+from index.in_order import in_order
+from index.mediawiki_dump import (
+    MAX_STREAM_BYTES,
+    DamagedDumpError,
+    Header,
+    at_most,
+    begins_stream,
+    index_beside,
+    pages,
+    read_header,
+    stream_offsets,
+    unpacked,
+)
+from index.records import Article, Done, Modality, Rejected
+from index.settings import Settings
+
+RULES = 1  # raise it when pages are read differently: units read by older rules are then read again
+PAGES_PER_UNIT = 100
+MAX_STRANGERS = 10  # offsets without a stream until we say that the index belongs to another file
+_HEAD_BYTES = 4096  # title, namespace and redirect of a page stand before this
+# On bytes in lower case: a template of the {{coord}} family, or a field for a coordinate that has a value.
+_MAY_HAVE_PLACE = re.compile(
+    rb"\{\{\s{0,9}(?:template\s?:\s?)?(?:coor|co-ord|latlong|geobox[ _]coor)"
+    rb"|\|\s{0,99}(?:lat|lon|lng|coord)\w{0,20}\s{0,99}=[^\S\n]{0,99}[^\s|}]"
+)
+_REMEDY = "download the file again (compare its checksum) and repeat the command"
+
+
+class Options(Settings):
+    paths: tuple[Path, ...] = Field(description="dumps: …-pages-articles-multistream.xml.bz2, whole or in parts", min_length=1)
+    index: Path | None = Field(None, description="the index of the dump, where it is not beside it under its own name")
+    workers: int = Field(0, description="processes; 0: one for each core, at most 8", ge=0, le=64)
+    language: str = Field("", description="of the Wikipedia, as in its address; absent: as the dump says", pattern="^[a-z-]*$")
+    full: bool = Field(False, description="the whole text of each article, not only what stands before the first heading")
+    limit: int | None = Field(
+        None, description="stop after about so many articles (whole units of 100 pages); the next run goes on there", ge=1
+    )
+
+
+def build(**options: Any) -> "WikipediaDump":
+    return WikipediaDump(Options.parse(options, where="wikipedia_dump"))
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """What is read at once, and its name in the catalogue: one stream (``start`` to ``stop``), or the XML of some pages."""
+
+    name: str
+    path: Path
+    header: Header
+    start: int = 0
+    stop: int | None = None
+    xml: tuple[bytes, ...] | None = None
+
+
+class WikipediaDump:
+    modality: Modality = "articles"
+    total = None  # how many pages have coordinates shows only when they are read
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        if options.index and len(options.paths) > 1:
+            raise InputError("--index belongs to one dump, got several; put each index beside its dump instead")
+        for path in [*options.paths, *([options.index] if options.index else [])]:
+            if not path.is_file():
+                raise InputError(f"{path}: no such file; give a dump from https://dumps.wikimedia.org")
+        self.headers = {path: read_header(path, options.language) for path in options.paths}
+        # ``limit`` and ``workers`` do not change what a unit holds; file names and sizes are in the units' own names.
+        self.key = f"wikipedia_dump rules={RULES} full={options.full} language={options.language}"
+
+    def records(self, finished: Container[str] = frozenset()) -> Iterator[Article | Rejected | Done]:
+        count = 0
+        for record in in_order(self._units(finished), partial(read_unit, full=self.options.full), self.options.workers):
+            yield record
+            count += isinstance(record, Article)
+            if self.options.limit and count >= self.options.limit and isinstance(record, Done):
+                return  # only between units: the middle of one would be read again, and a small limit never get beyond it
+
+    def _units(self, finished: Container[str]) -> Iterator[Unit | Rejected]:
+        for path, header in self.headers.items():
+            index = self.options.index or index_beside(path)
+            name = f"{path.name} of {path.stat().st_size} bytes"
+            for unit in _streams(path, header, name, index) if index else _batches(path, header, name):
+                if isinstance(unit, Rejected) or unit.name not in finished:
+                    yield unit
+
+
+def _streams(path: Path, header: Header, name: str, index: Path) -> Iterator[Unit | Rejected]:
+    """One unit for each stream that the index names."""
+    size = path.stat().st_size
+    strangers = 0
+    for start, stop in pairwise(chain(stream_offsets(index), [-1])):  # -1: to the end of the file
+        if start >= size:
+            why = f"the file ends at {size} bytes, but its index {index.name} goes on; {_REMEDY}"
+            yield Rejected(where=f"{path}, offset {start}", why=why)
+            return
+        strangers += not begins_stream(path, start)
+        if strangers > MAX_STRANGERS:
+            why = f"the index {index.name} does not fit this file; give the one of the same date with --index, or delete it"
+            yield Rejected(where=f"{path}, offset {start}", why=why)
+            return
+        yield Unit(f"{name}, stream at {start}", path, header, start, None if stop < 0 else stop)
+
+
+def _batches(path: Path, header: Header, name: str) -> Iterator[Unit | Rejected]:
+    """One unit for every 100 pages, in files without index; unpacked here, read by the workers."""
+    every_page, first, damage = pages(unpacked(path)), 0, None
+    while damage is None:
+        batch: list[bytes] = []
+        try:
+            for page in islice(every_page, PAGES_PER_UNIT):
+                batch.append(page)  # not extend(): what came before a damage must stay
+        except DamagedDumpError as error:
+            damage = error
+        if not batch and damage is None:
+            return
+        if batch:
+            yield Unit(f"{name}, pages from {first}" if damage is None else "", path, header, xml=tuple(batch))
+        first += len(batch)
+    yield Rejected(where=f"{path}, offset {damage.offset}", why=f"{damage}; the pages before it were read; {_REMEDY}")
+
+
+def read_unit(unit: Unit | Rejected, *, full: bool) -> list[Article | Rejected | Done]:
+    """All that one unit gives; ``Done`` last, unless the file is damaged in it: then it is to be read again."""
+    if isinstance(unit, Rejected):
+        return [unit]
+    records: list[Article | Rejected | Done] = []
+    xml = pages(at_most(unpacked(unit.path, unit.start, unit.stop), MAX_STREAM_BYTES)) if unit.xml is None else iter(unit.xml)
+    try:
+        for page in xml:
+            record = read_page(page, unit, full=full)
+            if record is not None:
+                records.append(record)
+    except DamagedDumpError as error:
+        why = f"{error}; the pages before it were read; {_REMEDY}, with the index of the same date"
+        return [*records, Rejected(where=f"{unit.path}, offset {error.offset or unit.start}", why=why)]
+    return [*records, Done(unit=unit.name)] if unit.name else records
+
+
+def read_page(xml: bytes, unit: Unit, *, full: bool) -> Article | Rejected | None:
+    """An article; None for pages that are none of ours. Most are told by a look at the bytes, without parsing."""
+    head = xml[:_HEAD_BYTES]
+    if b"<ns>0</ns>" not in head or b"<redirect " in head or not _MAY_HAVE_PLACE.search(xml.lower()):
+        return None
+    try:
+        # A document type could only stand before <page>, which is where this begins: entities cannot be defined.
+        page = ElementTree.fromstring(xml)
+    except ElementTree.ParseError as error:
+        return Rejected(where=f"{unit.path}, {_title_in(head)}", why=f"the page is not well-formed XML ({error}); {_REMEDY}")
+    title = (page.findtext("title") or "").strip()
+    revisions = page.findall("revision")
+    text = revisions[-1].findtext("text") if revisions else ""
+    try:
+        return article(title, text or "", unit.header, full=full)
+    except InputError as error:
+        return Rejected(where=f"{unit.path.name}, page '{title}'", why=f"{error}; left out, correct it in Wikipedia")
+
+
+def article(title: str, wikitext: str, header: Header, *, full: bool) -> Article | None:
+    """The article, if it says where its subject lies. Raises ``InputError``: bad coordinates, or no text before the headings."""
+    from index.wikitext import Wikitext
+
+    page = Wikitext(wikitext)
+    if page.is_disambiguation or title.endswith("(disambiguation)") or re.match(r"\s*#redirect\b", wikitext, re.IGNORECASE):
+        return None
+    place = page.coordinates()
+    if place is None:
+        return None
+    text = page.plain_text(full=full, dropped=header.no_text)
+    url = f"https://{header.language}.wikipedia.org/wiki/{quote(title.replace(' ', '_'), safe=';@$!*(),/~:')}"
+    return Article(
+        place=place, title=title, text=text, url=url, source=f"Wikipedia dump ({header.language})", licence="CC BY-SA 4.0"
+    )
+
+
+def _title_in(head: bytes) -> str:
+    found = re.search(rb"<title>([^<]{1,300})", head)
+    return f"page '{found[1].decode(errors='replace')}'" if found else "a page without title"
