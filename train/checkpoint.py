@@ -57,7 +57,7 @@ class Checkpoint:
         try:
             with safe_open(path, framework="pt") as file:
                 card = Card(**json.loads((file.metadata() or {})[_HEADER]))
-        except (SafetensorError, KeyError, ValueError, OSError) as error:
+        except (SafetensorError, KeyError, TypeError, ValueError, OSError) as error:
             raise CheckpointError(
                 f"{path} is not a PlaceBind checkpoint of this version ({_one_line(error)}); train it again"
             ) from None

@@ -33,7 +33,7 @@ class TrainConfig(Settings):
     validate_every: int = Field(50, ge=1, description="steps between validations")
     save_every: int = Field(50, ge=1, description="steps between states to resume from")
     seed: int = Field(0, ge=0)
-    device: str = Field("auto", description="auto, cpu or cuda")
+    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto, cpu or cuda")
 
     @classmethod
     def load(cls, file: Path | None = None, settings: tuple[str, ...] = (), **flags: Any) -> Self:
@@ -47,6 +47,9 @@ class TrainConfig(Settings):
         for setting in settings:
             _assign(values, setting)
         values |= {key: value for key, value in flags.items() if value is not None}
+        for field, default in cls.model_fields.items():
+            if isinstance(default.default, Part) and isinstance(values.get(field), dict):
+                values[field] = {"name": default.default.name, **values[field]}  # options alone mean the default part's
         return cls.parse(values, where=str(file or "training settings")).resolved()
 
     def resolved(self) -> Self:
@@ -76,4 +79,6 @@ def _assign(values: dict[str, Any], setting: str) -> None:
     *parents, last = path.strip().split(".")
     for parent in parents:
         values = values.setdefault(parent, {})
+        if not isinstance(values, dict):
+            raise ConfigError(f"--set {setting}: '{parent}' is a value, it has no settings of its own")
     values[last] = value

@@ -44,6 +44,6 @@ def tfidf_nearest(train_texts: Sequence[str], texts: Sequence[str]) -> npt.NDArr
     """The floor for text to location: row of the training article most similar by TF-IDF, for each text."""
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    vectorizer = TfidfVectorizer(sublinear_tf=True, stop_words="english", min_df=2)
+    vectorizer = TfidfVectorizer(sublinear_tf=True, stop_words="english")
     known = vectorizer.fit_transform(train_texts)
     return np.concatenate([np.asarray((vectorizer.transform([text]) @ known.T).todense()).argmax(axis=1) for text in texts])

@@ -17,8 +17,8 @@ def real_harmonics(lat: Tensor, lon: Tensor, degrees: int) -> Tensor:
     Column l*l + l + m holds Y_lm for l < ``degrees``, -l <= m <= l, without the Condon-Shortley phase: m > 0 goes with
     cos(m lon), m < 0 with sin(|m| lon). The integral of Y_lm squared over the unit sphere is 1.
     """
-    sin_lat = torch.sin(torch.deg2rad(lat.to(torch.float64)))
-    legendre = _legendre(sin_lat, degrees)
+    phi = torch.deg2rad(lat.to(torch.float64))
+    legendre = _legendre(torch.sin(phi), torch.cos(phi), degrees)
     orders = torch.arange(1, degrees, dtype=torch.float64, device=lat.device)
     angle = torch.deg2rad(lon.to(torch.float64))[:, None] * orders
     cosine, sine = math.sqrt(2) * torch.cos(angle), math.sqrt(2) * torch.sin(angle)
@@ -29,10 +29,9 @@ def real_harmonics(lat: Tensor, lon: Tensor, degrees: int) -> Tensor:
     return torch.cat(blocks, dim=-1)
 
 
-def _legendre(x: Tensor, degrees: int) -> list[Tensor]:
+def _legendre(x: Tensor, cos_lat: Tensor, degrees: int) -> list[Tensor]:
     """Fully normalised associated Legendre functions of ``x`` = sin(lat) [B]: for each degree l a tensor [B, degrees] over m,
-    zero for m > l."""
-    cos_lat = torch.sqrt(torch.clamp((1 - x) * (1 + x), min=0))
+    zero for m > l. ``cos_lat`` [B] comes along because sqrt(1 - x**2) has lost its digits near the poles."""
     m = torch.arange(degrees, dtype=torch.float64, device=x.device)
     before = torch.zeros(len(x), degrees, dtype=torch.float64, device=x.device)
     current = before.clone()

@@ -45,7 +45,7 @@ def train(
     An interrupted run in ``out`` with the same settings is resumed. Raises ``CheckpointError`` if ``out`` holds a finished
     checkpoint or a run with other settings, unless ``overwrite``; a finished one stays until the new one takes its place.
     """
-    progress = progress or Quiet()
+    progress, config = progress or Quiet(), config.resolved()
     if (out / MODEL_FILE).exists() and not overwrite:
         raise CheckpointError(f"{out} holds a finished checkpoint; choose another --out, or replace it with --overwrite")
     resumed = load_training(out, config, overwrite=overwrite)

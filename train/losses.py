@@ -24,7 +24,8 @@ def info_nce(vectors: Tensor, locations: Tensor, scale: Tensor, targets: Tensor 
 def geodesic_targets(lat: Tensor, lon: Tensor, falloff_km: float) -> Tensor:
     """Soft labels [B, B]: exp(-d/falloff) over great-circle distance d in km, rows normalised (the kernel of PIGEON, Haas et al.
     2023, arXiv:2307.05845). Neighbours in a batch stop being false negatives."""
-    return F.normalize(torch.exp(-_distances_km(lat, lon) / falloff_km), p=1, dim=1)
+    distances_km = _distances_km(lat, lon).fill_diagonal_(0)  # rounding leaves some millimetres
+    return F.softmax(-distances_km / falloff_km, dim=1)
 
 
 def _distances_km(lat: Tensor, lon: Tensor) -> Tensor:

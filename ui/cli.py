@@ -1,4 +1,4 @@
-"""The command line: ingest, train, index, search, info, doctor, demo. Everything heavy is imported by the command that needs it."""
+"""The command line: ingest, train, index, search, info, check, doctor, demo. Each command imports the heavy things it needs."""
 
 import inspect
 import json
@@ -21,6 +21,7 @@ CatalogueFlag = Annotated[Path, typer.Option("--catalogue", "-c", envvar="PLACEB
 CheckpointFlag = Annotated[
     Path | None, typer.Option("--checkpoint", help="folder of the model; default: 'checkpoint' in the catalogue")
 ]
+DryRunFlag = Annotated[bool, typer.Option("--dry-run", help="only estimate requests, bytes and time")]
 JsonFlag = Annotated[bool, typer.Option("--json", help="print JSON to standard output")]
 
 app = typer.Typer(
@@ -33,6 +34,8 @@ app = typer.Typer(
 
 def main() -> None:
     """Run the command line. Expected errors are one line on standard error and exit code 2; Ctrl-C is 130."""
+    # Threads that wait without spinning: beside other work on the same cores, spinning made training twenty times slower.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         app()
     except PlaceBindError as error:
@@ -50,8 +53,11 @@ def _ingest(name: str, values: dict[str, Any]) -> None:
     from index.catalogue import Catalogue, write_report
     from index.registry import load
 
-    folder, as_json = values.pop("catalogue"), values.pop("as_json")
+    folder, as_json, dry_run = values.pop("catalogue"), values.pop("as_json"), values.pop("dry_run")
     source = load("index.sources", name).build(**values)
+    if dry_run:
+        _print_estimate(source, as_json)
+        return
     catalogue = Catalogue.open(folder, create=True)
     with ProgressBars() as bars:
         bars.start(f"ingest {source.modality}", source.total)
@@ -73,6 +79,7 @@ def _ingest(name: str, values: dict[str, Any]) -> None:
 _SHARED = [
     inspect.Parameter("catalogue", inspect.Parameter.KEYWORD_ONLY, default=DEFAULT_CATALOGUE, annotation=CatalogueFlag),
     inspect.Parameter("as_json", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=JsonFlag),
+    inspect.Parameter("dry_run", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=DryRunFlag),
 ]
 app.add_typer(
     typer.Typer(cls=sources_group(_ingest, _SHARED), no_args_is_help=True),
@@ -198,6 +205,19 @@ def info(catalogue: CatalogueFlag = DEFAULT_CATALOGUE, as_json: JsonFlag = False
 
 
 @app.command()
+def check(
+    catalogue: CatalogueFlag = DEFAULT_CATALOGUE,
+    picture: Annotated[Path | None, typer.Option("--map", help="PNG file for a world map of the records and findings")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Look for wrong coordinates, duplicates and poor records in the catalogue; exit code 1 if there are errors among them."""
+    from ui.check import check as run
+
+    if run(catalogue, as_json, picture):
+        raise typer.Exit(1)
+
+
+@app.command()
 def doctor(as_json: JsonFlag = False) -> None:
     """Check that everything PlaceBind needs is installed and works; exit code 2 if not."""
     from ui.doctor import check_all
@@ -218,6 +238,17 @@ def demo(catalogue: CatalogueFlag = DEFAULT_CATALOGUE) -> None:
     from ui.demo import run_demo
 
     run_demo(catalogue)
+
+
+def _print_estimate(source: Any, as_json: bool) -> None:
+    """Sources that ask a server know what it will cost; of the others at most the number of records is known."""
+    expected = source.estimate() if hasattr(source, "estimate") else {"records": source.total}
+    if as_json:
+        _print_json(expected)
+        return
+    units = {"requests": "{:,.0f} requests", "bytes": "{:,.0f} bytes", "seconds": "{:,.0f} s", "records": "{:,.0f} records"}
+    known = [units[name].format(value) for name, value in expected.items() if value is not None]
+    out.print("about " + ", ".join(known) if known else "how much this source holds is not known before it is read")
 
 
 def _modality(name: str) -> Modality:

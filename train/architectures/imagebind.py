@@ -50,7 +50,10 @@ class ImageBind(nn.Module):
         return {**losses, "total": total}
 
     def scale(self, modality: str) -> Tensor:
-        return self.log_scale[modality].exp().clamp(max=MAX_SCALE)
+        """1/temperature. The parameter itself is kept at the limit, as CLIP does: behind a clamp its gradient would be zero."""
+        log_scale = self.log_scale[modality]
+        log_scale.data.clamp_(max=math.log(MAX_SCALE))
+        return log_scale.exp()
 
     def _bind(self, batch: Batch) -> Tensor:
         vectors = F.normalize(batch.encode(self.encoders[batch.modality]).float(), dim=-1)

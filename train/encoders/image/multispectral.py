@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from index.errors import InputError
+from index.errors import ConfigError, InputError
 from index.sensors import SENSORS, Sensor
 from index.settings import Settings
 from train.precision import fast_autocast
@@ -41,7 +41,13 @@ class Multispectral(nn.Module):
         import timm
 
         self.dim, self.size_px = options.dim, options.size_px
-        trunk: Any = timm.create_model(options.trunk, pretrained=False, num_classes=0, drop_path_rate=options.drop_path)
+        from timm.models.convnext import ConvNeXt
+
+        made: dict[str, Any] = {"pretrained": False, "num_classes": 0, "drop_path_rate": options.drop_path}
+        trunk: Any = timm.create_model(options.trunk, **made) if timm.is_model(options.trunk) else None
+        is_convnext = isinstance(trunk, ConvNeXt)
+        if not is_convnext:
+            raise ConfigError(f"trunk '{options.trunk}' is no ConvNeXt of timm; take for example convnext_atto or convnextv2_nano")
         width = trunk.feature_info[0]["num_chs"]
         trunk.stem = nn.Identity()
         self.trunk = trunk

@@ -63,6 +63,8 @@ class MiniLM(nn.Module):
 
     def features(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """Frozen features [N, 384] float32, unit norm."""
+        if not texts:
+            return np.empty((0, FEATURE_DIM), dtype=np.float32)
         with torch.inference_mode(), fast_autocast(choose_device("auto")):
             vectors = self._backbone.encode(list(texts), batch_size=64, convert_to_numpy=True, show_progress_bar=False)
         vectors = np.asarray(vectors, dtype=np.float32)
