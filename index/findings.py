@@ -14,6 +14,7 @@ from index.records import Modality
 Severity = Literal["error", "warning", "note"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 READ_ROWS = 4096
+READ_AHEAD_BYTES = 32 * 2**20  # Lance would read 2 GiB ahead
 NAMED_AT_ONCE = 1024  # rows taken by number to say what was found
 Rows = npt.NDArray[Any]  # row numbers
 
@@ -73,7 +74,9 @@ class Snapshot:
         """All rows in order. ``id`` and ``title`` are always among the columns."""
         wanted = [name for name in SCHEMAS[self.table].names if name in {"id", "title", *columns}]
         progress.start(task, self.rows)
-        for part in self._data.to_batches(columns=wanted, batch_size=READ_ROWS, batch_readahead=2):
+        for part in self._data.to_batches(
+            columns=wanted, batch_size=READ_ROWS, batch_readahead=2, fragment_readahead=1, io_buffer_size=READ_AHEAD_BYTES
+        ):
             yield Batch(self.table, {name: _without_none(part[name].to_pylist(), name) for name in wanted})
             progress.advance(len(part))
 

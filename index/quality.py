@@ -9,7 +9,7 @@ from collections import Counter
 import numpy as np
 
 from index.catalogue import Catalogue
-from index.country_at import Countries
+from index.country_at import Countries, load_countries
 from index.duplicates import near_duplicates, rounded_points
 from index.errors import MissingExtraError
 from index.findings import SEVERITIES, Batch, Finding, Snapshot
@@ -54,7 +54,9 @@ def record_findings(
     for batch in Snapshot(catalogue, table).batches(_COLUMNS[table], progress or Quiet(), f"check {table}"):
         found += bad_coordinates(batch)
         if countries:
-            found += elsewhere(batch, countries) + at_sea(batch, countries)
+            misplaced = elsewhere(batch, countries)
+            known = {finding.id for finding in misplaced}  # a wrong sign that leads to the sea is one mistake
+            found += misplaced + [finding for finding in at_sea(batch, countries) if finding.id not in known]
         if table == "articles":
             found += poor_texts(batch)
         if table == "tiles":
@@ -105,7 +107,7 @@ def mixed_levels(catalogue: Catalogue) -> list[Finding]:
 def _countries(tables: list[Modality]) -> tuple[Countries | None, list[Finding]]:
     try:
         is_land(0.0, 0.0)
-        return Countries(), []
+        return load_countries(), []
     except MissingExtraError as error:
         why = f"whether points lie in the country they name, or at sea: {error}"
         remedy = "pip install 'placebind[demo]'"

@@ -6,8 +6,9 @@ hashing (Shrivastava 2017, arXiv 1703.04664): each shingle is hashed once, so th
 A library such as datasketch hashes each shingle 128 times and calls Python for each text.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -16,11 +17,12 @@ SHINGLE = 8
 BANDS, ROWS = 20, 6  # a pair of similarity 0.8 shares a band with probability 0.998, one of 0.5 with 0.27
 BINS = BANDS * ROWS
 EMPTY = 0x10000  # one more than any value of a bin
-MAX_CHARACTERS = 20_000  # of a text: more would not change the answer, only the memory
+MAX_CHARACTERS = 10_000  # of a text: more would not change the answer, only the memory
 ESTIMATE_SLACK = 0.12  # 3 standard deviations of the estimate from 120 bins at 0.8
 NEIGHBOURS = 4  # each text of a band's bucket is compared with so many after it and with the bucket's first ...
-MAX_PAIRS = 10  # ... and with the so many likeliest of these over all bands: work grows with the texts, not with their square
-VERIFY_AT_ONCE = 4096
+MAX_PAIRS = 5  # ... and with the so many likeliest of these over all bands: work grows with the texts, not with their square
+VERIFY_AT_ONCE = 2048  # pairs
+HASH_AT_ONCE = 1_000_000  # characters: 8 bytes each, in some five arrays
 
 Hashes = npt.NDArray[np.uint64]
 Rows = npt.NDArray[np.int64]
@@ -36,17 +38,14 @@ class SimilarPair:
 
 
 def normalise(text: str) -> str:
-    """What is compared: lower case, single spaces, the first 20,000 characters, padded to one shingle."""
+    """What is compared: lower case, single spaces, the first 10,000 characters, padded to one shingle."""
     return " ".join(text[: 2 * MAX_CHARACTERS].lower().split())[:MAX_CHARACTERS].ljust(SHINGLE)
 
 
 def sketch(texts: Sequence[str]) -> npt.NDArray[np.uint16]:
     """Sketches [N, BINS] of normalised texts; the share of equal bins of two estimates their similarity."""
-    hashes, owner = _shingles(texts)
-    bins = ((hashes >> np.uint64(32)) * np.uint64(BINS)) >> np.uint64(32)
-    minima = np.full(len(texts) * BINS, EMPTY, dtype=np.uint32)
-    np.minimum.at(minima, owner * BINS + bins.astype(np.int64), (hashes & np.uint64(0xFFFF)).astype(np.uint32))
-    return _fill_empty_bins(minima.reshape(len(texts), BINS)).astype(np.uint16)
+    parts = [_fill_empty_bins(_minima(part)).astype(np.uint16) for part in _portions(texts)]
+    return np.concatenate([np.empty((0, BINS), dtype=np.uint16), *parts])
 
 
 def similar_pairs(
@@ -57,7 +56,7 @@ def similar_pairs(
 ) -> list[SimilarPair]:
     """Pairs whose exact similarity reaches ``threshold``. ``fetch`` gives the normalised texts of rows, some thousand at a time.
 
-    Of a large bucket of alike texts not every pair is compared, but enough of them that the group hangs together.
+    Of many alike texts not every pair is compared: each is with its likeliest earlier ones, so that the group hangs together.
     """
     first, second = _candidates(sketches, threshold - ESTIMATE_SLACK)
     found = []
@@ -75,9 +74,11 @@ def similar_pairs(
 
 def shingle_sets(texts: Sequence[str]) -> list[Hashes]:
     """The sorted distinct shingle hashes of each normalised text."""
-    hashes, owner = _shingles(texts)
-    ends = np.searchsorted(owner, np.arange(1, len(texts)))
-    return [np.unique(part) for part in np.split(hashes, ends)]
+    sets: list[Hashes] = []
+    for part in _portions(texts):
+        hashes, owner = _shingles(part)
+        sets += [np.unique(own) for own in np.split(hashes, np.searchsorted(owner, np.arange(1, len(part))))]
+    return sets
 
 
 def jaccard(a: Hashes, b: Hashes) -> float:
@@ -108,6 +109,23 @@ def _mixed(value: Hashes) -> Hashes:
     return value ^ (value >> np.uint64(31))
 
 
+def _portions(texts: Sequence[str]) -> Iterator[Sequence[str]]:
+    """The texts in order, a portion no longer than a million characters or one text."""
+    portion = np.cumsum([len(text) for text in texts], dtype=np.int64) // HASH_AT_ONCE
+    starts = np.flatnonzero(np.diff(portion, prepend=-1)).tolist()
+    for start, end in pairwise([*starts, len(texts)]):
+        yield texts[start:end]
+
+
+def _minima(texts: Sequence[str]) -> npt.NDArray[np.uint32]:
+    """The smallest 16-bit hash in each bin [N, BINS]; ``EMPTY`` where no shingle fell."""
+    hashes, owner = _shingles(texts)
+    bins = ((hashes >> np.uint64(32)) * np.uint64(BINS)) >> np.uint64(32)
+    minima = np.full(len(texts) * BINS, EMPTY, dtype=np.uint32)
+    np.minimum.at(minima, owner * BINS + bins.astype(np.int64), (hashes & np.uint64(0xFFFF)).astype(np.uint32))
+    return minima.reshape(len(texts), BINS)
+
+
 def _fill_empty_bins(minima: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
     """Each empty bin takes the value of a full one, tried in an order that is random but the same for all texts."""
     filled, order = minima.copy(), np.random.default_rng(0)
@@ -121,7 +139,7 @@ def _fill_empty_bins(minima: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
 
 
 def _candidates(sketches: npt.NDArray[np.uint16], least: float) -> tuple[Rows, Rows]:
-    """Pairs of rows that share a band and whose estimated similarity is ``least`` or more, at most ``MAX_PAIRS`` for each row."""
+    """Pairs of rows that share a band and are similar by ``least`` as estimated, at most ``MAX_PAIRS`` for each later row."""
     pairs = [_bucket_pairs(sketches[:, band * ROWS : (band + 1) * ROWS]) for band in range(BANDS)]
     packed = np.unique(np.concatenate(pairs))
     first, second = packed // len(sketches), packed % len(sketches)
@@ -129,8 +147,8 @@ def _candidates(sketches: npt.NDArray[np.uint16], least: float) -> tuple[Rows, R
     for start in range(0, len(packed), 65536):
         part = slice(start, start + 65536)
         estimate[part] = (sketches[first[part]] == sketches[second[part]]).mean(axis=1)
-    order = np.lexsort((-estimate, first))
-    rank = np.arange(len(order)) - np.searchsorted(first[order], first[order])
+    order = np.lexsort((-estimate, second))
+    rank = np.arange(len(order)) - np.searchsorted(second[order], second[order])
     kept = np.sort(order[(estimate[order] >= least) & (rank < MAX_PAIRS)])
     return first[kept], second[kept]
 
