@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from index.cells import METRES_PER_DEG, rows
 from index.errors import InputError
 from index.geo import MEAN_RADIUS_KM, Degrees, unit_xyz
 from index.packaged import is_land, package
 from index.records import BBox
+from index.wikimedia.cells import METRES_PER_DEG, rows
 
 LAND_REACH_KM = 800.0  # how far from its towns a country goes over land: all but Antarctica and some islands is in …
 SEA_REACH_KM = 50.0  # … and over the sea, twice the territorial waters of 12 nautical miles

@@ -12,8 +12,8 @@ from rich.table import Table
 
 from index.catalogue import Catalogue
 from index.errors import InputError
-from index.findings import SEVERITIES, Finding
-from index.quality import examine
+from index.quality.examine import examine
+from index.quality.findings import SEVERITIES, Finding
 from index.records import MODALITIES
 from ui.check_map import draw_map, load_world
 from ui.console import ProgressBars, out

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from index.catalogue import Catalogue
-from index.findings import SEVERITIES, Finding, Severity, Snapshot
 from index.packaged import basemap_file, package
 from index.progress import Progress, Quiet
+from index.quality.findings import SEVERITIES, Finding, Severity, Snapshot
 from index.records import MODALITIES, Modality
 
 WIDTH_PX, HEIGHT_PX = 2048, 1024  # plate carree: 0.18 degrees a pixel

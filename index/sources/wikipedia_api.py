@@ -11,13 +11,13 @@ from typing import Any
 
 from pydantic import Field
 
-from index.cells import area_m2, cells, quarters
 from index.countries import Country, find_country, towns_in
 from index.errors import InputError, MissingExtraError
 from index.http import Client
-from index.mediawiki import Api, Page
 from index.records import Article, BBox, Done, Modality, Place, Rejected
 from index.settings import Settings
+from index.wikimedia.cells import area_m2, cells, quarters
+from index.wikimedia.mediawiki import Api, Page
 
 LICENCE = "CC BY-SA 4.0"
 BACKOFF_S = 1.0  # of the HTTP client; tests make it tiny

@@ -18,8 +18,10 @@ from xml.etree import ElementTree
 from pydantic import Field
 
 from index.errors import InputError
-from index.in_order import in_order
-from index.mediawiki_dump import (
+from index.records import Article, Done, Modality, Rejected
+from index.settings import Settings
+from index.wikimedia.in_order import in_order
+from index.wikimedia.mediawiki_dump import (
     MAX_STREAM_BYTES,
     DamagedDumpError,
     Header,
@@ -31,8 +33,6 @@ from index.mediawiki_dump import (
     stream_offsets,
     unpacked,
 )
-from index.records import Article, Done, Modality, Rejected
-from index.settings import Settings
 
 RULES = 1  # raise it when pages are read differently: units read by older rules are then read again
 PAGES_PER_UNIT = 100
@@ -178,7 +178,7 @@ def read_page(xml: bytes, unit: Unit, *, full: bool) -> Article | Rejected | Non
 
 def article(title: str, wikitext: str, header: Header, *, full: bool) -> Article | None:
     """The article, if it says where its subject lies. Raises ``InputError``: bad coordinates, or no text before the headings."""
-    from index.wikitext import Wikitext
+    from index.wikimedia.wikitext import Wikitext
 
     page = Wikitext(wikitext)
     if page.is_disambiguation or title.endswith("(disambiguation)") or re.match(r"\s*#redirect\b", wikitext, re.IGNORECASE):

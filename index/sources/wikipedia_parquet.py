@@ -19,10 +19,10 @@ import pyarrow as pa
 import pyarrow.parquet
 from pydantic import Field
 
-from index.angles import check_globe, globe_in, place_from_fields, place_from_text
 from index.errors import InputError
 from index.records import Article, Modality, Place, Rejected
 from index.settings import Settings
+from index.wikimedia.angles import check_globe, globe_in, place_from_fields, place_from_text
 
 MAX_LINE_BYTES = 64 * 2**20
 BATCH_ROWS = 64  # whole articles with all their sections: some hundred kB each

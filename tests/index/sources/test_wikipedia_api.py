@@ -5,11 +5,11 @@ import re
 
 import pytest
 
-from index import mediawiki
 from index.catalogue import Catalogue
 from index.errors import ConfigError, InputError, SourceError
 from index.records import Article, BBox, Done, Rejected
 from index.sources import wikipedia_api
+from index.wikimedia import mediawiki
 from tests.index.sources.mediawiki_server import Invented, MediaWiki
 
 BERLIN = (52.3, 13.0, 52.7, 13.8)  # 3 x 3 cells

@@ -9,11 +9,11 @@ import pytest
 
 from index.catalogue import Catalogue
 from index.errors import ConfigError, InputError
-from index.in_order import in_order
-from index.mediawiki_dump import DamagedDumpError, pages, unpacked
 from index.records import Article, Done, Rejected
 from index.sources import wikipedia_dump
 from index.sources.wikipedia_dump import build
+from index.wikimedia.in_order import in_order
+from index.wikimedia.mediawiki_dump import DamagedDumpError, pages, unpacked
 from tests.dumps import page_xml, place_text, write_dump
 
 GOOD = "{{coord|5.6|-0.2|display=title}}\nCapital."

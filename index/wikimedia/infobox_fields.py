@@ -3,9 +3,9 @@
 import re
 from collections.abc import Mapping
 
-from index.angles import check_globe, degrees, place_from_text
 from index.errors import InputError
 from index.records import Place
+from index.wikimedia.angles import check_globe, degrees, place_from_text
 
 _AXES = {"lat": "lat|latitude", "lon": "lon|long|lng|longitude"}
 _PARTS = {

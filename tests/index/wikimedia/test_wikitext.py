@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from index.errors import InputError
-from index.wikitext import Wikitext, without_notes
+from index.wikimedia.wikitext import Wikitext, without_notes
 
 
 def place(wikitext: str) -> tuple[float, float] | None:

@@ -12,11 +12,11 @@ from typing import Any
 
 import mwparserfromhell
 
-from index.angles import check_globe, globe_in, place_from_fields, place_from_text
 from index.errors import InputError
-from index.infobox_fields import place_of_old_fields
 from index.records import Place
-from index.wikitext_render import plain
+from index.wikimedia.angles import check_globe, globe_in, place_from_fields, place_from_text
+from index.wikimedia.infobox_fields import place_of_old_fields
+from index.wikimedia.wikitext_render import plain
 
 MAX_PARSED_CHARS = 500_000  # of the lead, and of a full text: the parser needs about 1 kB of memory for 10 characters
 MAX_NESTING = 100

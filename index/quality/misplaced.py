@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from index.country_at import AGREES_WITHIN_KM, Codes, Countries, Degrees, Mask
-from index.findings import Batch, Finding, Rows, Severity
 from index.packaged import is_land
+from index.quality.country_at import AGREES_WITHIN_KM, Codes, Countries, Degrees, Mask
+from index.quality.findings import Batch, Finding, Rows, Severity
 
 NULL_ISLAND_DEG = 0.01
 SHORE_KM = 25.0  # the land mask lacks small islands, and a coast is not where it was drawn

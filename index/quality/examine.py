@@ -9,14 +9,14 @@ from collections import Counter
 import numpy as np
 
 from index.catalogue import Catalogue
-from index.country_at import Countries, load_countries
-from index.duplicates import near_duplicates, rounded_points
 from index.errors import MissingExtraError
-from index.findings import SEVERITIES, Batch, Finding, Snapshot
-from index.misplaced import at_sea, bad_coordinates, elsewhere
-from index.overlaps import overlapping_tiles
 from index.packaged import is_land
 from index.progress import Progress, Quiet
+from index.quality.country_at import Countries, load_countries
+from index.quality.duplicates import near_duplicates, rounded_points
+from index.quality.findings import SEVERITIES, Batch, Finding, Snapshot
+from index.quality.misplaced import at_sea, bad_coordinates, elsewhere
+from index.quality.overlaps import overlapping_tiles
 from index.records import MODALITIES, Modality
 
 __all__ = ["Finding", "examine", "near_duplicates", "overlapping_tiles", "record_findings", "rounded_points"]

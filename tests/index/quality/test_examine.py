@@ -6,15 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import index.country_at
+import index.quality.country_at
 from index.catalogue import Catalogue
-from index.country_at import Countries, first_sentence, load_countries
 from index.errors import MissingExtraError
-from index.findings import Batch, Finding
-from index.misplaced import at_sea, bad_coordinates, elsewhere
-from index.quality import examine, near_duplicates, overlapping_tiles, rounded_points
+from index.quality.country_at import Countries, first_sentence, load_countries
+from index.quality.examine import examine, near_duplicates, overlapping_tiles, rounded_points
+from index.quality.findings import Batch, Finding
+from index.quality.misplaced import at_sea, bad_coordinates, elsewhere
+from index.quality.similar import jaccard, normalise, shingle_sets, similar_pairs, sketch
 from index.records import Article, Location, Place, Tile
-from index.similar import jaccard, normalise, shingle_sets, similar_pairs, sketch
 from tests.conftest import Records, fill
 
 WORDS = ("river", "castle", "harbour", "market", "valley", "bridge", "temple", "forest", "meadow", "quarry", "orchard", "chapel")
@@ -108,7 +108,7 @@ def test_without_the_gazetteer_the_other_checks_are_made_and_the_gap_is_named(tm
     def missing(name: str) -> None:
         raise MissingExtraError(f"this needs the package {name}")
 
-    monkeypatch.setattr(index.country_at, "package", missing)
+    monkeypatch.setattr(index.quality.country_at, "package", missing)
     load_countries.cache_clear()
     findings = examine(world(tmp_path, articles=[article("Null", 0.0, 0.0), article("Sign", 12.05, -77.04, country="Peru")]))
     assert said(findings) == [("error", "null-island", "Null"), ("note", "not-checked", "")]
@@ -249,7 +249,7 @@ def test_a_sketch_does_not_depend_on_the_texts_beside_it(monkeypatch):
     alone = np.concatenate([sketch([text]) for text in texts])
     assert np.array_equal(sketch(texts), alone)
     assert [len(own) for own in shingle_sets(texts[:3])] == [1, 1, 1]
-    monkeypatch.setattr("index.similar.HASH_AT_ONCE", 100)
+    monkeypatch.setattr("index.quality.similar.HASH_AT_ONCE", 100)
     assert np.array_equal(sketch(texts), alone)
 
 
