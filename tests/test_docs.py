@@ -45,7 +45,7 @@ def test_the_commands_on_own_data_run_in_the_order_of_the_readme(tmp_path, monke
     prepare_own_data(tmp_path)
     monkeypatch.chdir(tmp_path)
     shown = [command for command in commands(ROOT / "README.md") if "world" in command]
-    assert [command.split()[1] for command in shown] == ["ingest", "ingest", "ingest", "train", "index", "search", "info"]
+    assert [command.split()[1] for command in shown] == ["ingest", "ingest", "ingest", "train", "index", "search", "info", "check"]
     for command in shown:
         run(monkeypatch, command)
     assert "score" in capsys.readouterr().out
@@ -59,6 +59,16 @@ def test_the_three_questions_of_the_readme_run(world, monkeypatch, capsys):
     for command in shown:
         run(monkeypatch, re.sub(r"~/\S+\.tif", str(world.tile_file), command))
         assert "score" in capsys.readouterr().out
+
+
+def test_the_dry_runs_of_the_readme_ask_no_server(tmp_path, monkeypatch, capsys):
+    shown = [command for command in commands(ROOT / "README.md") if "--dry-run" in command]
+    assert len(shown) == 2
+    monkeypatch.setenv("PLACEBIND_CATALOGUE", str(tmp_path / "untouched"))
+    for command in shown:
+        run(monkeypatch, command)
+        assert "requests" in capsys.readouterr().out
+    assert not (tmp_path / "untouched").exists()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

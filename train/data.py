@@ -6,6 +6,7 @@ Texts enter as cached features of the frozen tower; tiles are read by row from L
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -24,6 +25,8 @@ from train.sampling import block_weights
 
 TRAINING = "split IS NULL OR split IN ('', 'train')"
 VALIDATION = "split = 'val'"
+SENTENCES = 4
+SENTENCE_CHARACTERS = 2_000  # of a text are looked through for them
 KEPT_TILES_BYTES = 2**30  # prepared tiles held in memory; what does not fit is read again for each batch
 PreparedTile = tuple[str, Tensor, Tensor]  # sensor, pixels [C, S, S], band mask [C]
 TILE_COLUMNS = ("bands", "sensor", "height", "width", "dtype", "pixels")
@@ -95,35 +98,82 @@ class Records:
         return self.collate(rows, augment)
 
 
-def article_records(catalogue: Catalogue, tower: Any, where: str, advance: Callable[[int], None] = lambda n: None) -> Records:
-    """The articles that fulfil ``where``, their features computed where the catalogue does not have them yet."""
+def article_records(
+    catalogue: Catalogue, tower: Any, where: str, advance: Callable[[int], None] = lambda n: None, *, sentence_share: float = 0.0
+) -> Records:
+    """The articles that fulfil ``where``, their features computed where the catalogue does not have them yet.
+
+    In augmented batches a share of the articles is stood for by one of its first sentences: people ask in a few words, and a
+    tower that only ever saw whole articles places short texts badly.
+    """
     rows = catalogue.column("articles", ["lat", "lon"], where=where)
     ids = rows["id"].to_pylist()
     features = torch.from_numpy(cached_features(catalogue, tower, ids, advance))
     lat, lon = rows["lat"].to_numpy(), rows["lon"].to_numpy()
+    sentences = _Sentences(catalogue, tower, ids, advance) if sentence_share else None
 
     def collate(chosen: npt.NDArray[np.int64], augment: np.random.Generator | None) -> ArticleBatch:
-        return ArticleBatch(features[torch.from_numpy(chosen)], torch.from_numpy(lat[chosen]), torch.from_numpy(lon[chosen]))
+        seen = features[torch.from_numpy(chosen)]
+        if sentences is not None and augment is not None:
+            seen = sentences.mix(seen, chosen, sentence_share, augment)
+        return ArticleBatch(seen, torch.from_numpy(lat[chosen]), torch.from_numpy(lon[chosen]))
 
     return Records("articles", ids, lat, lon, block_weights(lat, lon), collate)
+
+
+class _Sentences:
+    """Features of the first sentences of articles, cached like those of whole texts under '<article id>#<number>'."""
+
+    def __init__(self, catalogue: Catalogue, tower: Any, ids: list[str], advance: Callable[[int], None]) -> None:
+        texts = catalogue.rows("articles", ids, ["text"])["text"].to_pylist()
+        counts = np.array([len(first_sentences(text)) for text in texts])
+        names = [f"{id_}#{number}" for id_, count in zip(ids, counts, strict=True) for number in range(count)]
+        self.features = torch.from_numpy(cached_features(catalogue, tower, names, advance))
+        self.start, self.counts = np.cumsum(counts) - counts, counts
+
+    def mix(self, features: Tensor, chosen: npt.NDArray[np.int64], share: float, rng: np.random.Generator) -> Tensor:
+        """``features`` [B, F] of the chosen articles, a share of them replaced by those of one of their sentences."""
+        count = self.counts[chosen]
+        sentence = self.start[chosen] + np.floor(rng.random(len(chosen)) * count).astype(np.int64)
+        replaced = (rng.random(len(chosen)) < share) & (count > 0)
+        mixed = features.clone()
+        mixed[torch.from_numpy(replaced)] = self.features[torch.from_numpy(sentence[replaced])]
+        return mixed
 
 
 def cached_features(
     catalogue: Catalogue, tower: Any, ids: Sequence[str], advance: Callable[[int], None] = lambda n: None, chunk: int = 1024
 ) -> npt.NDArray[np.float32]:
-    """Features [N, F] of these articles; each computed chunk is committed, so that a stopped run goes on behind it."""
+    """Features [N, F] of these articles, or of single sentences of them ('<article id>#<number>').
+
+    Each computed chunk is committed, so that a stopped run goes on behind it.
+    """
     cache = FeatureCache(catalogue, tower.feature_key, tower.feature_dim)
     missing = cache.missing(ids)
     advance(len(ids) - len(missing))
     for start in range(0, len(missing), chunk):
         part = missing[start : start + chunk]
-        rows = catalogue.rows("articles", part, ["title", "text"])
-        cache.add(
-            part,
-            tower.features([whole_text(*pair) for pair in zip(rows["title"].to_pylist(), rows["text"].to_pylist(), strict=True)]),
-        )
+        cache.add(part, tower.features(_texts(catalogue, part)))
         advance(len(part))
     return cache.read(ids)
+
+
+def _texts(catalogue: Catalogue, ids: Sequence[str]) -> list[str]:
+    """What a text tower reads of each id: the whole article, or one sentence."""
+    articles = list(dict.fromkeys(id_.partition("#")[0] for id_ in ids))
+    rows = catalogue.rows("articles", articles, ["title", "text"]).to_pylist()
+    by_id = {row["id"]: row for row in rows}
+    texts = []
+    for article, _, number in (id_.partition("#") for id_ in ids):
+        row = by_id[article]
+        texts.append(first_sentences(row["text"])[int(number)] if number else whole_text(row["title"], row["text"]))
+    return texts
+
+
+def first_sentences(text: str) -> list[str]:
+    """Up to ``SENTENCES`` first sentences that are long enough to say something."""
+    parts = re.split(r"(?<=[.!?])\s+(?=\S)", text[:SENTENCE_CHARACTERS])
+    return [part for part in parts if len(part) >= 30][:SENTENCES]
 
 
 def whole_text(title: str | None, text: str) -> str:
@@ -190,12 +240,12 @@ def _turn(images: Tensor, which: npt.NDArray[np.int64]) -> Tensor:
 
 
 def training_records(
-    catalogue: Catalogue, model: Any, where: str, advance: Callable[[int], None] = lambda n: None
+    catalogue: Catalogue, model: Any, where: str, advance: Callable[[int], None] = lambda n: None, *, sentence_share: float = 0.0
 ) -> list[Records]:
     """All modalities of the catalogue that can be bound to position. Raises ``CatalogueError`` if there is nothing."""
     encoders, found = model.encoders, []
     if catalogue.count("articles", where):
-        found.append(article_records(catalogue, encoders["articles"], where, advance))
+        found.append(article_records(catalogue, encoders["articles"], where, advance, sentence_share=sentence_share))
     if catalogue.count("tiles", where):
         tiles = tile_records(catalogue, encoders["tiles"], where)
         found += [tiles] if len(tiles) else []

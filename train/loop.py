@@ -54,9 +54,8 @@ def train(
     device = choose_device(config.device)
     fabric = Fabric(accelerator=device.type, devices=1)
     model = build_model(config)
-    total = sum(catalogue.count("articles", where) for where in (TRAINING, VALIDATION))
-    progress.start("encode texts", total)
-    records = training_records(catalogue, model, TRAINING, progress.advance)
+    progress.start("encode texts", None)  # articles and their sentences, which are not counted yet
+    records = training_records(catalogue, model, TRAINING, progress.advance, sentence_share=config.sentence_share)
     held_out = (
         article_records(catalogue, model.encoders["articles"], VALIDATION, progress.advance)
         if catalogue.count("articles", VALIDATION)

@@ -63,7 +63,7 @@ COMPASS = ("north", "north-east", "east", "south-east", "south", "south-west", "
 
 
 class Options(Settings):
-    places: int = Field(3000, ge=1, description="towns to write about, spread over the globe, the largest of a region first")
+    places: int = Field(1500, ge=1, description="towns to write about, spread over the globe, the largest of a region first")
 
 
 def build(**options: Any) -> "Gazetteer":
