@@ -27,9 +27,9 @@ from rich.table import Table
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from index.catalogue import Catalogue
-from index.cog import GDAL_OPTIONS
+from index.imagery.cog import GDAL_OPTIONS
+from index.imagery.scenes import BANDS
 from index.records import Tile
-from index.scenes import BANDS
 from index.sources import geotiff_tiles, sentinel2_stac
 from tests.stac_world import Invented, files_of, served
 

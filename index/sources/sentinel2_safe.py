@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 from pydantic import Field
 
-from index.archive import Archive, open_archive
 from index.errors import InputError
-from index.raster import MAX_SCENE_SIDE_PX, BandStack, Cutting, Scene, opened, rows_of_windows
+from index.imagery.archive import Archive, open_archive
+from index.imagery.raster import MAX_SCENE_SIDE_PX, BandStack, Cutting, Scene, opened, rows_of_windows
+from index.imagery.safe import Metadata, counts_to_reflectance, granules, read_metadata, verify
 from index.records import Done, Modality, Rejected, Tile
 from index.reflectance import BOA_OFFSET, OffsetRule
-from index.safe import Metadata, counts_to_reflectance, granules, read_metadata, verify
 from index.sensors import SENTINEL2, canonical_band
 from index.settings import Settings
 

@@ -5,10 +5,10 @@ preset. Licence: Copernicus Sentinel data, free and open; state "contains modifi
 Drusch et al. 2012, Remote Sensing of Environment 120. A tile of 256 px takes about 0.5 MB in the catalogue; a lone one costs some
 20 MB to read (reckoned, not measured), because blocks of 1024 px travel whole; neighbours share them.
 
-The region is cut into squares that never move (index.utm_grid), 12 bands at 10 m each; clouds, their shadows and defects by the
-scene classification (SCL) become 0. The search goes through index.http and not pystac-client (0.9.1): that one reads answers of any
-size and follows pages without end, its retries would be a second set beside ours, and it brings over twenty packages for what is
-one GET in a loop.
+The region is cut into squares that never move (index.imagery.utm_grid), 12 bands at 10 m each; clouds, their shadows and defects
+by the scene classification (SCL) become 0. The search goes through index.http and not pystac-client (0.9.1): that one reads
+answers of any size and follows pages without end, its retries would be a second set beside ours, and it brings over twenty
+packages for what is one GET in a loop.
 """
 
 import csv
@@ -27,17 +27,17 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 from pydantic import Field
 
-from index.cog import PIXEL_M, Cogs, Unreadable
 from index.errors import InputError, SourceError
 from index.geo import wrap_lon
 from index.http import Client
+from index.imagery.cog import PIXEL_M, Cogs, Unreadable
+from index.imagery.scenes import ASSETS, BANDS, View, median, ranked, view
+from index.imagery.stac import Scene, StacApi, Tokens, scene_of
+from index.imagery.utm_grid import Cell, blocks_in, blocks_of, cell_at
 from index.records import BBox, Done, Modality, Place, Rejected, Tile
 from index.reflectance import OffsetRule
-from index.scenes import ASSETS, BANDS, View, median, ranked, view
 from index.sensors import SENTINEL2
 from index.settings import Settings
-from index.stac import Scene, StacApi, Tokens, scene_of
-from index.utm_grid import Cell, blocks_in, blocks_of, cell_at
 
 MAX_CELLS = 2_000_000
 RETRIES = 6

@@ -135,8 +135,8 @@ def test_resuming_tells_the_progress_bar_where_it_stands(regions: Catalogue, tmp
     diary = Diary()
     train(tiny_config(), regions, tmp_path / "run", progress=diary)
     begun = diary.said.index(("train", 8))
-    assert diary.said[0] == ("encode texts", TRAIN_ARTICLES + 4)
-    assert sum(n or 0 for _, n in diary.said[1:begun]) == TRAIN_ARTICLES + 4
+    assert diary.said[0] == ("encode texts", None)
+    assert sum(n or 0 for _, n in diary.said[1:begun]) >= TRAIN_ARTICLES + 4  # and their sentences
     assert diary.said[begun + 1 :] == [("advance", 3)] + [("advance", 1)] * 5
 
 

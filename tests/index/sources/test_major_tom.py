@@ -127,7 +127,7 @@ def test_the_full_1068_px_of_a_real_cell_take_25_tiles_of_256_px() -> None:
 
 
 def index_rows(side: int, cutting: Any) -> Any:
-    from index.raster import rows_of_windows
+    from index.imagery.raster import rows_of_windows
 
     return rows_of_windows(side, side, cutting)
 

@@ -13,7 +13,7 @@ import numpy as np
 import pyproj
 import pytest
 
-import index.archive
+import index.imagery.archive
 from index.catalogue import Catalogue
 from index.errors import InputError
 from index.geo import geodesic_km
@@ -343,14 +343,14 @@ def test_the_same_product_under_another_path_is_in_already_but_other_options_are
 
 def test_only_windows_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     largest = [0]
-    read = index.raster.BandStack._read
+    read = index.imagery.raster.BandStack._read
 
     def watched(self: Any, name: str, window: Any) -> Any:
         values = read(self, name, window)
         largest[0] = max(largest[0], values.size)
         return values
 
-    monkeypatch.setattr(index.raster.BandStack, "_read", watched)
+    monkeypatch.setattr(index.imagery.raster.BandStack, "_read", watched)
     assert len(tiles(World().write(tmp_path))) == 16
     assert largest[0] == 16 * 16
 
@@ -507,7 +507,7 @@ def test_a_zip_that_claims_more_than_a_product_can_hold_is_refused(tmp_path: Pat
     with zipfile.ZipFile(product, "a", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("bomb", bytes(20_000_000))
     assert product.stat().st_size < 1_000_000
-    monkeypatch.setattr(index.archive, "MAX_PRODUCT_BYTES", 10_000_000)
+    monkeypatch.setattr(index.imagery.archive, "MAX_PRODUCT_BYTES", 10_000_000)
     assert "it claims more than a product can hold" in rejected(product)[0]
 
 
@@ -523,7 +523,7 @@ def test_a_zip_that_claims_little_and_holds_much_is_refused(tmp_path: Path) -> N
 
 def test_metadata_larger_than_any_is_not_read_whole(tmp_path: Path) -> None:
     product = World().write(tmp_path)
-    (product / "MTD_MSIL2A.xml").write_bytes(b" " * (index.archive.MAX_TEXT_BYTES + 1))
+    (product / "MTD_MSIL2A.xml").write_bytes(b" " * (index.imagery.archive.MAX_TEXT_BYTES + 1))
     assert "larger than metadata can be (limit 16 MiB)" in rejected(zipped(product))[0]
 
 
@@ -536,7 +536,7 @@ def test_a_zip_with_two_members_of_one_name_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_zip_of_too_many_members_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(index.archive, "MAX_MEMBERS", 5)
+    monkeypatch.setattr(index.imagery.archive, "MAX_MEMBERS", 5)
     product = World().write(tmp_path)
     assert "more than 5 files" in rejected(product)[0]
     assert "claims more than a product can hold" in rejected(zipped(product))[0]

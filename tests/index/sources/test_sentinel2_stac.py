@@ -17,9 +17,9 @@ from index.records import BBox, Done, Rejected, Tile
 pytest.importorskip("rasterio", reason="needs the [raster] extra")
 
 from index import cog, scenes
+from index.imagery.utm_grid import blocks_in, cell_at, utm_epsg
 from index.sources import sentinel2_stac
 from index.sources.sentinel2_stac import PROVIDERS, build
-from index.utm_grid import blocks_in, cell_at, utm_epsg
 from tests.stac_world import BANDS, PIXEL_M, Invented, World, files_of, served, value_at
 from tests.worlds import contents
 

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from index.archive import Archive, read_text
 from index.errors import InputError
+from index.imagery.archive import Archive, read_text
 from index.reflectance import BOA_OFFSET, OFFSET_BASELINE
 from index.sensors import SENTINEL2
 

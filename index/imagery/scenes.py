@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from index.cog import Cogs
+from index.imagery.cog import Cogs
+from index.imagery.stac import Scene
+from index.imagery.utm_grid import Cell
 from index.reflectance import BOA_OFFSET, OFFSET_BASELINE, OffsetRule, to_reflectance
 from index.sensors import UNNAMED_SENTINEL2
-from index.stac import Scene
-from index.utm_grid import Cell
 
 BANDS = UNNAMED_SENTINEL2[12]
 # Planetary Computer names assets by band, Earth Search by colour.
@@ -36,7 +36,7 @@ def ranked(scenes: Iterable[Scene], cell: Cell) -> list[Scene]:
 
 
 def view(cogs: Cogs, scene: Scene, cell: Cell, *, least_valid: float, offset: OffsetRule) -> View | None:
-    """The cell in one scene, None where less than ``least_valid`` of it is seen. Raises ``index.cog.Unreadable``.
+    """The cell in one scene, None where less than ``least_valid`` of it is seen. Raises ``index.imagery.cog.Unreadable``.
 
     The scene classification is read first: a cloudy cell costs one window instead of thirteen.
     """

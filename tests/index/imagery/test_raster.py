@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from index.errors import InputError
-from index.raster import Cutting, check_size, rows_of_windows
+from index.imagery.raster import Cutting, check_size, rows_of_windows
 
 
 def cutting(**options: float) -> Cutting:

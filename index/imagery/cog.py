@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from index.errors import InputError, MissingExtraError, SourceError
 from index.http import Client
-from index.stac import Tokens, check_http
+from index.imagery.stac import Tokens, check_http
 
 PIXEL_M = 10
 FACTORS = (1, 2, 6)  # Sentinel-2 has pixels of 10, 20 and 60 m

@@ -1,0 +1,4 @@
+"""What is read of rasters: safe opening and cutting, Sentinel-2 products and archives, windows of COGs, STAC.
+
+The sources of tiles stand on this.
+"""
