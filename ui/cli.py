@@ -34,8 +34,6 @@ app = typer.Typer(
 
 def main() -> None:
     """Run the command line. Expected errors are one line on standard error and exit code 2; Ctrl-C is 130."""
-    # Threads that wait without spinning: beside other work on the same cores, spinning made training twenty times slower.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         app()
     except PlaceBindError as error:
