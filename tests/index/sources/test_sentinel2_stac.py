@@ -16,7 +16,7 @@ from index.records import BBox, Done, Rejected, Tile
 
 pytest.importorskip("rasterio", reason="needs the [raster] extra")
 
-from index import cog, scenes
+from index.imagery import cog, scenes
 from index.imagery.utm_grid import blocks_in, cell_at, utm_epsg
 from index.sources import sentinel2_stac
 from index.sources.sentinel2_stac import PROVIDERS, build
