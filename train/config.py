@@ -27,7 +27,7 @@ class TrainConfig(Settings):
     steps: int = Field(400, ge=1)
     article_batch: int = Field(1024, ge=2)
     tile_batch: int = Field(96, ge=2)
-    sentence_share: float = Field(0.5, ge=0, le=1, description="share of a batch's articles that are seen as one sentence only")
+    sentence_share: float = Field(0.25, ge=0, le=1, description="share of a batch's articles that are seen as one sentence only")
     learning_rate: float = Field(1e-3, gt=0)
     weight_decay: float = Field(1e-2, ge=0)
     warmup_steps: int = Field(20, ge=0)

@@ -30,6 +30,7 @@ TRAINING: dict[str, Any] = {
     "steps": 300,
     "article_batch": 768,
     "tile_batch": 256,
+    "sentence_share": 0.5,
     "image": {"name": "multispectral", "options": {"size_px": 32}},
 }
 
