@@ -31,3 +31,8 @@ class ModelMismatchError(PlaceBindError):
 
 class MissingExtraError(PlaceBindError):
     """An optional dependency is not installed; the message names the extra that brings it."""
+
+
+def one_line(error: BaseException) -> str:
+    """What a library said, folded into one line of at most 200 characters: to be quoted in a message of ours."""
+    return " ".join(str(error).split())[:200]

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 MEAN_RADIUS_KM = 6371.0088  # IUGG mean radius R1: the sphere of great-circle approximations
+KM_PER_DEG = 111.195  # of latitude on that sphere
 Degrees = npt.ArrayLike
 
 

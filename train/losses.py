@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-MEAN_RADIUS_KM = 6371.0088
+from index.geo import MEAN_RADIUS_KM
 
 
 def info_nce(vectors: Tensor, locations: Tensor, scale: Tensor, targets: Tensor | None = None) -> Tensor:

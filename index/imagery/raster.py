@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from index.errors import InputError, MissingExtraError
+from index.errors import InputError, MissingExtraError, one_line
 from index.records import Place, Tile
 from index.sensors import SENTINEL2
 from index.settings import Settings
@@ -119,10 +119,6 @@ def centre_of(bounds: Sequence[float], crs: Any) -> Place:
     with checked("position"):
         (lon,), (lat,) = import_rasterio().warp.transform(crs, "EPSG:4326", [(left + right) / 2], [(bottom + top) / 2])
     return Place(lat=lat, lon=lon)
-
-
-def one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:200]
 
 
 class BandStack:

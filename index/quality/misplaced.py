@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from index.geo import KM_PER_DEG
 from index.packaged import is_land
 from index.quality.country_at import AGREES_WITHIN_KM, Codes, Countries, Degrees, Mask
 from index.quality.findings import Batch, Finding, Rows, Severity
@@ -19,7 +20,6 @@ SHORE_KM = 25.0  # the land mask lacks small islands, and a coast is not where i
 # A point this far from the country it names is wrong; between 100 km and this, a border or an empty quarter may explain it.
 MISTAKE_KM = 200.0
 OTHER_COUNTRY_KM = 400.0  # without a fix that proves the mistake; Wrangel Island is 400 km from the next Russian town
-KM_PER_DEG = 111.195
 
 # An article that says one of these may well be about a place at sea, or on an island that the mask does not have.
 _AT_SEA = re.compile(

@@ -13,14 +13,13 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from index.geo import fibonacci_sphere
-from index.packaged import basemap_file, is_land, package
+from index.geo import KM_PER_DEG, fibonacci_sphere
+from index.packaged import LAND_SHARE, basemap_file, is_land, package
 from index.records import Modality, Place, Tile
 from index.sensors import NASA_COARSE
 from index.settings import Settings
 from index.sources.gazetteer import famous_places, spread_towns
 
-KM_PER_DEG = 111.195  # of latitude on the mean sphere
 SIDE_KM = 240.0
 SIDE_PX = 64
 MAX_LAT = 88.9  # the square of the outermost tile must not reach over the pole
@@ -101,6 +100,6 @@ def _bilinear(
 
 
 def _land_points(count: int) -> list[Place]:
-    lat, lon = fibonacci_sphere(math.ceil(count / 0.287)) if count else (np.empty(0), np.empty(0))
+    lat, lon = fibonacci_sphere(math.ceil(count / LAND_SHARE)) if count else (np.empty(0), np.empty(0))
     inside = is_land(lat, lon) & (np.abs(lat) < MAX_LAT) if count else np.empty(0, dtype=bool)
     return [Place(lat=float(a), lon=float(b)) for a, b in zip(lat[inside], lon[inside], strict=True)]

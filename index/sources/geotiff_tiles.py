@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from pydantic import Field
 
-from index.errors import InputError
-from index.imagery.raster import centre_of, check_size, import_rasterio, one_line
+from index.errors import InputError, one_line
+from index.imagery.raster import centre_of, check_size, import_rasterio
 from index.records import Modality, Place, Rejected, Tile
 from index.reflectance import OffsetRule, to_reflectance
 from index.sensors import SENTINEL2, UNNAMED_SENTINEL2, Sensor, canonical_band, sensor_of

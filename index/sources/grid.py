@@ -12,12 +12,10 @@ import numpy as np
 from pydantic import Field
 
 from index.geo import MEAN_RADIUS_KM, fibonacci_sphere, unit_xyz
-from index.packaged import is_land
+from index.packaged import LAND_SHARE, is_land
 from index.records import Location, Modality, Place
 from index.settings import Settings
 from index.sources.gazetteer import COMPASS, all_towns
-
-LAND_SHARE = 0.287  # of the sphere, as the mask has it; checked in the tests
 
 
 class Options(Settings):

@@ -19,8 +19,8 @@ import pyarrow as pa
 import pyarrow.parquet
 from pydantic import Field
 
-from index.errors import InputError
-from index.imagery.raster import BandStack, Cutting, Scene, one_line, opened, rows_of_windows
+from index.errors import InputError, one_line
+from index.imagery.raster import BandStack, Cutting, Scene, opened, rows_of_windows
 from index.records import Done, Modality, Rejected, Tile
 from index.reflectance import OffsetRule, to_reflectance
 from index.sensors import SENTINEL2

@@ -1,7 +1,7 @@
 """`placebind check` as a person and a script use it: a table, JSON, a picture, and exit codes that CI can rely on."""
 
 import json
-import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,26 +12,14 @@ from index.catalogue import Catalogue
 from index.records import Article, Location, Place
 from tests.conftest import Records, fill
 from ui.check_map import HEIGHT_PX, WIDTH_PX, to_pixels
-from ui.cli import main
 
 RED, ORANGE = (255, 40, 60), (255, 190, 0)
 
 
 @pytest.fixture
-def run(capsys, monkeypatch):
-    """Run a command in this process: (exit code, standard output, standard error)."""
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["placebind", "check", *map(str, arguments)])
-        try:
-            main()
-            code = 0
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return call
+def run(run):
+    """``placebind check`` in this process."""
+    return partial(run, "check")
 
 
 @pytest.fixture

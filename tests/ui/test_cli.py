@@ -10,26 +10,8 @@ import pytest
 
 from index.catalogue import Catalogue
 from tests.conftest import World, fill
-from ui.cli import main
 
 RECORD = {"title": "Here", "text": "A place by the sea.", "lat": 1.5, "lon": 2.5}
-
-
-@pytest.fixture
-def run(capsys, monkeypatch):
-    """Run a command in this process: (exit code, standard output, standard error)."""
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["placebind", *map(str, arguments)])
-        try:
-            main()
-            code = 0
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return call
 
 
 def write_parquet(path: Path, *records: dict) -> Path:
