@@ -27,10 +27,12 @@ from rich.table import Table
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from index.catalogue import Catalogue
+from index.errors import InputError
 from index.imagery.cog import GDAL_OPTIONS
 from index.imagery.scenes import BANDS
 from index.records import Tile
 from index.sources import geotiff_tiles, sentinel2_stac
+from index.threads import thread_count
 from tests.stac_world import Invented, files_of, served
 
 SIDE_PX = 2046  # of the invented scene
@@ -46,7 +48,7 @@ def main(folder: Path) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         files = sorted(folder.rglob("*.tif")) if folder.is_dir() else invented_tiles(Path(scratch))
         table = Table("source", "tiles/s", "bare rasterio", "share", title=f"{len(files)} files of {folder}", title_justify="left")
-        add_row(table, "geotiff_tiles", *best(lambda _: ours_local(files), lambda _: bare_local(files), lambda: nullcontext("")))
+        local_rows(table, files, Path(scratch))
         stac_rows(table)
         Console(width=120).print(table)
         print_bytes(files, Path(scratch) / "catalogue")
@@ -67,15 +69,41 @@ def best(ours: Read, bare: Read, setting: Callable[[], AbstractContextManager[st
     return rates[ours], rates[bare]
 
 
-def ours_local(files: list[Path]) -> int:
-    return sum(isinstance(each, Tile) for each in geotiff_tiles.build(paths=tuple(files)).records())
+def local_rows(table: Table, files: list[Path], scratch: Path) -> None:
+    """Tiles made by one thread, by as many as the source has, and those stored: read, hashed, measured, packed and committed."""
+    many = thread_count()
+    options = geotiff_tiles.Options.parse({"paths": files}, where="benchmark")
+
+    def read_one(path: Path) -> bool:
+        try:
+            return bool(geotiff_tiles.read_tile(path, options))
+        except InputError:
+            return False
+
+    def ours(_: str) -> int:
+        return sum(isinstance(each, Tile) for each in geotiff_tiles.build(paths=tuple(files)).records())
+
+    def stored(_: str) -> int:
+        with tempfile.TemporaryDirectory(dir=scratch) as folder:
+            return Catalogue.open(folder, create=True).ingest(geotiff_tiles.build(paths=tuple(files))).added
+
+    def row(title: str, read: Read, threads: int) -> None:
+        add_row(table, title, *best(read, lambda _: bare_local(files, threads), lambda: nullcontext("")))
+
+    row("geotiff_tiles, 1 thread", lambda _: sum(map(read_one, files)), 1)
+    row(f"geotiff_tiles, {many} threads", ours, many)
+    row(f"the same, stored in a catalogue, {many} threads", stored, many)
 
 
-def bare_local(files: list[Path]) -> int:
-    for path in files:
+def bare_local(files: list[Path], threads: int) -> int:
+    def read(path: Path) -> bool:
         with rasterio.open(path) as file:
-            file.read()
-    return len(files)
+            return bool(file.read().size)
+
+    if threads == 1:
+        return sum(map(read, files))
+    with ThreadPoolExecutor(threads) as pool:
+        return sum(pool.map(read, files))
 
 
 def stac_rows(table: Table) -> None:

@@ -7,9 +7,11 @@ ingest can be repeated or interrupted and resumed. The vector column of the same
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +22,15 @@ from lancedb.index import BTree
 from index.errors import CatalogueError
 from index.manifest import SCHEMA_KEY, SCHEMA_VERSION
 from index.pixels import encode_pixels
-from index.records import MODALITIES, Article, Done, Location, Modality, Record, Rejected, Source
+from index.records import MODALITIES, Article, Done, Location, Modality, Record, Rejected, Source, Tile
+from index.statistics import SUM_COLUMNS, SUMS, BandStatistics, add_sums, band_statistics, band_sums
+from index.threads import thread_count
 
 _COMMON = [("id", pa.string()), ("lat", pa.float64()), ("lon", pa.float64())]
 _COMMON += [(name, pa.string()) for name in ("title", "url", "country", "source", "licence")]
 
 SCHEMAS: dict[Modality, pa.Schema] = {
-    "articles": pa.schema([*_COMMON, ("text", pa.string()), ("split", pa.string())]),
+    "articles": pa.schema([*_COMMON, *[(name, pa.string()) for name in ("text", "split", "language", "wikidata", "image")]]),
     "tiles": pa.schema(
         [
             *_COMMON,
@@ -36,6 +40,7 @@ SCHEMAS: dict[Modality, pa.Schema] = {
             ("height", pa.int32()),
             ("width", pa.int32()),
             ("valid", pa.float32()),
+            *SUM_COLUMNS,
             ("pixels", pa.large_binary()),
         ]
     ),
@@ -146,27 +151,35 @@ class Catalogue:
         """Some columns of all rows (or those that fulfil the SQL condition ``where``), ordered by id."""
         return self.table(modality).to_lance().to_table(columns=["id", *columns], filter=where).sort_by("id")
 
+    def band_statistics(self) -> list[BandStatistics]:
+        """What the tiles measured, by sensor, level and band."""
+        return band_statistics(self.table("tiles")) if self.has("tiles") else []
+
     def _create(self, modality: Modality) -> Any:
         exists = self.has(modality)
         table = self.db.open_table(modality) if exists else self.db.create_table(modality, schema=SCHEMAS[modality])
         if not table.count_rows() and SCHEMA_KEY not in (table.to_lance().metadata or {}):
             table.create_index("id", config=BTree(), replace=True)
             table.to_lance().update_metadata({SCHEMA_KEY: str(SCHEMA_VERSION)})
-        return self.table(modality)
+        table = self.table(modality)
+        # A column that may be empty needs no new schema version: what an older PlaceBind wrote does not know, and '' says so.
+        lacking = [name for name in SCHEMAS[modality].names if name not in table.schema.names]
+        if set(lacking) & set(SUMS):
+            add_sums(table)
+        if texts := [name for name in lacking if name not in SUMS]:
+            table.add_columns(dict.fromkeys(texts, "''"))
+        return table
 
     def _add(self, table: Any, modality: Modality, batch: list[Record | Rejected], report: IngestReport) -> None:
         report.read += len(batch)
         report.rejected += [each for each in batch if isinstance(each, Rejected)]
-        fresh: dict[str, Record] = {}
-        for record in batch:
-            if not isinstance(record, Rejected):
-                fresh.setdefault(record.id, record)  # the first wins, as it does across batches
-        if not fresh:
+        records = [each for each in batch if not isinstance(each, Rejected)]
+        if not records:
             return
-        rows = pa.Table.from_pylist([_row(id_, record) for id_, record in fresh.items()], schema=SCHEMAS[modality])
+        rows = pa.Table.from_pylist(_rows(records), schema=SCHEMAS[modality])
         result = table.merge_insert("id").when_not_matched_insert_all().execute(rows)
         report.added += result.num_inserted_rows
-        report.known += sum(not isinstance(each, Rejected) for each in batch) - result.num_inserted_rows
+        report.known += len(records) - result.num_inserted_rows
 
 
 class FinishedUnits:
@@ -205,16 +218,26 @@ def rows_by_id(table: Any, ids: Sequence[str], columns: Sequence[str]) -> pa.Tab
     return found.take(pa.array([position[id_] for id_ in ids], pa.int64()))
 
 
+def _rows(records: Sequence[Record]) -> list[dict[str, Any]]:
+    """One row for each id: the first wins, as it does across batches. Tiles are hashed, measured and packed in threads."""
+    fresh: dict[str, Record] = {}
+    with ThreadPoolExecutor(thread_count()) as pool:
+        each_of: Callable[..., Iterable[Any]] = pool.map if isinstance(records[0], Tile) else map
+        for id_, record in zip(each_of(attrgetter("id"), records), records, strict=True):
+            fresh.setdefault(id_, record)
+        return list(each_of(_row, fresh, fresh.values()))
+
+
 def _row(id_: str, record: Record) -> dict[str, Any]:
     row = {"id": id_, "lat": record.place.lat, "lon": record.place.lon}
     row |= {name: getattr(record, name) for name in ("title", "url", "country", "source", "licence")}
     if isinstance(record, Article):
-        return row | {"text": record.text, "split": record.split}
+        return row | {name: getattr(record, name) for name in ("text", "split", "language", "wikidata", "image")}
     if isinstance(record, Location):
         return row | {"kind": record.kind}
     row |= {name: getattr(record, name) for name in ("sensor", "level", "date", "crs", "split", "bands", "bounds", "valid")}
     _, row["height"], row["width"] = record.pixels.shape
-    return row | {"dtype": record.pixels.dtype.name, "pixels": encode_pixels(record.pixels)}
+    return row | band_sums(record.pixels) | {"dtype": record.pixels.dtype.name, "pixels": encode_pixels(record.pixels)}
 
 
 def write_report(report: IngestReport, path: Path) -> None:

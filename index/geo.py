@@ -40,7 +40,13 @@ def great_circle_km(lat_a: Degrees, lon_a: Degrees, lat_b: Degrees, lon_b: Degre
     from scipy.spatial.distance import cdist
 
     chord = cdist(unit_xyz(lat_a, lon_a), unit_xyz(lat_b, lon_b))
-    return 2 * MEAN_RADIUS_KM * np.arcsin(np.minimum(1, chord / 2))
+    return chord_km(chord)
+
+
+def chord_km(chord: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Great-circle distance in km of points whose unit vectors are ``chord`` apart; infinite stays infinite (no neighbour)."""
+    chord = np.asarray(chord, dtype=np.float64)
+    return np.where(np.isinf(chord), np.inf, 2 * MEAN_RADIUS_KM * np.arcsin(np.minimum(1, chord / 2)))
 
 
 def wrap_lon(lon: Degrees) -> npt.NDArray[np.float64]:
@@ -64,3 +70,45 @@ def block_of(lat: Degrees, lon: Degrees, size_deg: float = 5.0) -> npt.NDArray[n
     row = np.minimum(row, math.ceil(180 / size_deg) - 1)  # the north pole belongs to the last row
     column = np.floor((wrap_lon(lon) + 180) / size_deg).astype(np.int64)
     return row * columns + column
+
+
+def cell_of(lat: Degrees, lon: Degrees, size_km: float) -> npt.NDArray[np.int64]:
+    """Number of the cell each point lies in. All cells have the same area of about ``size_km`` squared, everywhere on the globe.
+
+    Zonal equal-area partition (Leopardi 2006, ETNA 25:309): a round cap at either pole and rings of equal cells between, each about
+    as high as wide. Near points may lie in neighbouring cells. Unlike ``block_of``, cells do not become slivers towards a pole.
+    """
+    in_ring = _cells_in_rings(size_km)
+    first = np.cumsum(in_ring) - in_ring
+    total = int(in_ring.sum())
+    z = np.sin(np.radians(np.asarray(lat, dtype=np.float64)))  # the area north of a latitude is proportional to 1 - z
+    ring = np.searchsorted(first[1:], (1 - z) / 2 * total, side="right")
+    turn = (wrap_lon(lon) + 180) / 360
+    return np.asarray(first[ring] + np.minimum((turn * in_ring[ring]).astype(np.int64), in_ring[ring] - 1))
+
+
+def _cells_in_rings(size_km: float) -> npt.NDArray[np.int64]:
+    """How many cells each ring has, from the north pole's cap (1) to the south pole's (1)."""
+    total = max(2, round(4 * math.pi * (MEAN_RADIUS_KM / size_km) ** 2))
+    side, cap = math.sqrt(4 * math.pi / total), math.acos(1 - 2 / total)
+    rings = max(1, round((math.pi - 2 * cap) / side)) if total > 2 else 0
+    borders = np.linspace(cap, math.pi - cap, rings + 1)  # colatitudes; the rounded sums below move them to where areas are equal
+    until = np.rint((1 - np.cos(borders)) / 2 * total).astype(np.int64)
+    return np.array([1, *np.diff(until).tolist(), 1])
+
+
+def uniform_on_sphere(count: int, rng: np.random.Generator) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """``count`` random points as (lat, lon), each [count]: areas of one size are all as likely, so it is not uniform in degrees."""
+    lat = np.degrees(np.arcsin(rng.uniform(-1, 1, size=count)))
+    return lat, rng.uniform(-180, 180, size=count)
+
+
+def jitter(
+    lat: Degrees, lon: Degrees, sigma_km: float, rng: np.random.Generator
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Points moved along geodesics to any side, as (lat, lon): normal with ``sigma_km`` north-south and east-west alike."""
+    lat, lon = np.broadcast_arrays(np.asarray(lat, dtype=np.float64), np.asarray(lon, dtype=np.float64))
+    east_km, north_km = rng.normal(0, sigma_km, size=(2, *lat.shape))
+    azimuth, metres = np.degrees(np.arctan2(east_km, north_km)), 1000 * np.hypot(east_km, north_km)
+    moved_lon, moved_lat, _ = _wgs84().fwd(lon.ravel(), lat.ravel(), azimuth.ravel(), metres.ravel())
+    return np.asarray(moved_lat).reshape(lat.shape), wrap_lon(moved_lon).reshape(lat.shape)

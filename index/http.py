@@ -1,5 +1,6 @@
 """How sources talk to servers: politely (User-Agent, rate limit), patiently (retries with backoff), and never without a limit."""
 
+import os
 import random
 import threading
 import time
@@ -10,8 +11,9 @@ from typing import Any
 import requests
 import urllib3
 
-from index.errors import SourceError
+from index.errors import ConfigError, SourceError
 
+CONTACT_VARIABLE = "PLACEBIND_CONTACT"
 TIMEOUT_S = (10, 60)  # to connect, between two bytes
 MAX_REDIRECTS = 5
 MAX_BODY_BYTES = 512 * 2**20
@@ -36,7 +38,7 @@ class Client:
         self.bytes = 0
         self._session = requests.Session()
         self._session.max_redirects = MAX_REDIRECTS
-        self._session.headers["User-Agent"] = f"PlaceBind/{version('placebind')} (geospatial research; python-requests)"
+        self._session.headers["User-Agent"] = user_agent()
         self._lock = threading.Lock()
         self._next_s = 0.0
 
@@ -48,27 +50,31 @@ class Client:
         max_bytes: int = MAX_BODY_BYTES,
     ) -> bytes:
         """The whole body. Raises ``SourceError`` when the server refuses, keeps failing, redirects in circles or sends too much."""
-        problem = ""
+        problem, status = "", None
         for attempt in range(self.retries + 1):
             self._wait_for_turn()
             try:
                 with self._session.get(url, params=params, headers=headers, timeout=TIMEOUT_S, stream=True) as response:
                     if response.status_code < 400:
                         return self._read(response, max_bytes)
-                    problem = f"HTTP {response.status_code}"
-                    if response.status_code not in RETRIED_STATUS:
-                        raise SourceError(f"{url}: {problem} ({_first_line(response)}); check the address and the access rights")
+                    status = response.status_code
+                    problem = f"HTTP {status}"
+                    if status not in RETRIED_STATUS:
+                        why = f"{problem} ({_first_line(response)}); check the address and the access rights"
+                        raise SourceError(f"{url}: {why}", status=status)
                     told_s = _retry_after_s(response)
             except _TRANSIENT as error:
-                problem, told_s = f"{type(error).__name__}", None
-            except requests.TooManyRedirects:
-                raise SourceError(f"{url}: more than {MAX_REDIRECTS} redirects; check the address") from None
+                problem, status, told_s = f"{type(error).__name__}", None, None
+            except requests.TooManyRedirects as error:
+                status = None if error.response is None else error.response.status_code
+                raise SourceError(f"{url}: more than {MAX_REDIRECTS} redirects; check the address", status=status) from None
             except requests.RequestException as error:
                 raise SourceError(f"{url}: {error}; check the address") from None
             if attempt < self.retries:
                 time.sleep(self.pause_s(attempt, told_s))
         raise SourceError(
-            f"{url}: {problem}, {self.retries + 1} times; run the same command again later, it goes on where it stopped"
+            f"{url}: {problem}, {self.retries + 1} times; run the same command again later, it goes on where it stopped",
+            status=status,
         )
 
     def pause_s(self, attempt: int, told_s: float | None) -> float:
@@ -81,7 +87,8 @@ class Client:
         for chunk in response.iter_content(2**16):
             size += len(chunk)
             if size > max_bytes:
-                raise SourceError(f"{response.url}: the answer is larger than {max_bytes} bytes; ask for less at once")
+                why = f"the answer is larger than {max_bytes} bytes; ask for less at once"
+                raise SourceError(f"{response.url}: {why}", status=response.status_code)
             chunks.append(chunk)
         with self._lock:
             self.requests, self.bytes = self.requests + 1, self.bytes + size
@@ -92,6 +99,18 @@ class Client:
             turn_s = max(time.monotonic(), self._next_s)
             self._next_s = turn_s + self.min_interval_s
         time.sleep(max(0.0, turn_s - time.monotonic()))
+
+
+def user_agent(contact: str = "") -> str:
+    """Who asks: the program, and an e-mail or a page of who runs it: ``contact``, else what PLACEBIND_CONTACT says, else nothing.
+
+    In the form of https://foundation.wikimedia.org/wiki/Policy:Wikimedia_Foundation_User-Agent_Policy. Raises ``ConfigError``.
+    """
+    contact = contact or os.environ.get(CONTACT_VARIABLE, "").strip()
+    if not (contact.isascii() and contact.isprintable()):
+        raise ConfigError(f"{CONTACT_VARIABLE}: expected an e-mail or a web address in plain ASCII, got {contact!r}")
+    about = "; ".join(filter(None, ["geospatial research", contact]))
+    return f"PlaceBind/{version('placebind')} ({about}) python-requests/{requests.__version__}"
 
 
 def _retry_after_s(response: requests.Response) -> float | None:

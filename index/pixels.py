@@ -16,9 +16,11 @@ MAX_TILE_BYTES = 256 * 2**20  # more than any tile a source accepts: a damaged r
 def encode_pixels(pixels: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> bytes:
     """Compress [C, H, W]; ``decode_pixels`` with the same shape and dtype gives back the same values."""
     differences = pixels.copy()
-    differences[..., 1:] -= pixels[..., :-1]  # wraps around, and so does the sum that undoes it
-    planes = differences.view(np.uint8).reshape(-1, pixels.itemsize).T  # high bytes together: nearly all zero
-    packed: bytes = pa.compress(np.ascontiguousarray(planes).tobytes(), codec="zstd", asbytes=True)
+    np.subtract(pixels[..., 1:], pixels[..., :-1], out=differences[..., 1:])  # wraps around, and so does the sum that undoes it
+    flat = differences.reshape(-1)
+    # Low bytes first, then the high bytes together: nearly all zero.
+    planes = np.stack([(flat >> (8 * place)).astype(np.uint8) for place in range(pixels.itemsize)])
+    packed: bytes = pa.compress(pa.py_buffer(planes), codec="zstd", asbytes=True)
     return packed
 
 
@@ -30,5 +32,7 @@ def decode_pixels(packed: bytes, shape: tuple[int, int, int], dtype: str) -> npt
         raise InputError(f"a tile of shape {shape} would take {size} bytes; the limit is {MAX_TILE_BYTES}")
     raw = pa.decompress(packed, decompressed_size=size, codec="zstd", asbytes=True)
     planes = np.frombuffer(raw, dtype=np.uint8).reshape(kind.itemsize, -1)
-    differences = np.ascontiguousarray(planes.T).view(kind).reshape(shape)
-    return np.cumsum(differences, axis=-1, dtype=kind)
+    differences = np.zeros(planes.shape[1], kind)
+    for place, plane in enumerate(planes):
+        differences |= plane.astype(kind) << (8 * place)
+    return np.cumsum(differences.reshape(shape), axis=-1, dtype=kind)

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from index.errors import InputError
 from index.geo import wrap_lon
+from index.references import language_code, web_address, wikidata_id
 
 Modality = Literal["articles", "tiles", "locations"]
 MODALITIES: tuple[Modality, ...] = ("articles", "tiles", "locations")
@@ -66,7 +67,11 @@ class BBox:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Article:
-    """What is written about a place. ``split`` is one of ``SPLITS``; '' is not assigned, and trained on like 'train'."""
+    """What is written about a place. ``split`` is one of ``SPLITS``; '' is not assigned, and trained on like 'train'.
+
+    ``language`` is the code of the text (BCP 47, or as in the address of a Wikipedia), ``wikidata`` the item ('Q84') and ``image``
+    the http(s) address of a picture; '' is not known. Raises ``InputError`` for other values; ``index.references`` has the forms.
+    """
 
     place: Place
     title: str
@@ -76,11 +81,21 @@ class Article:
     source: str = ""
     licence: str = ""
     split: str = ""
+    language: str = ""
+    wikidata: str = ""
+    image: str = ""
 
     def __post_init__(self) -> None:
         if not self.text.strip():
             raise InputError("the text is empty")
         _check_split(self.split)
+        for name, value, read, example in (
+            ("language", self.language, language_code, "a code such as 'de'"),
+            ("wikidata", self.wikidata, wikidata_id, "an item such as 'Q84'"),
+            ("image", self.image, web_address, "an http(s) address"),
+        ):
+            if value != read(value):
+                raise InputError(f"{name} must be {example} or empty, got '{value[:80]}'")
 
     @property
     def id(self) -> str:
@@ -139,7 +154,7 @@ class Tile:
     def id(self) -> str:
         where = (self.crs, *(f"{edge:.7f}" for edge in self.bounds))
         return content_id(
-            "tile", self.sensor, *self.bands, *where, self.level, self.date, str(self.pixels.shape), self.pixels.tobytes()
+            "tile", self.sensor, *self.bands, *where, self.level, self.date, str(self.pixels.shape), _bytes_of(self.pixels)
         )
 
 
@@ -227,7 +242,7 @@ def check_unit_vectors(vectors: npt.NDArray[np.float32]) -> None:
         raise InputError(f"{int(bad.sum())} vectors are not of unit norm (first: row {row}, norm {norms[row]}); normalise them")
 
 
-def content_id(*parts: str | bytes) -> str:
+def content_id(*parts: str | bytes | memoryview) -> str:
     """128-bit BLAKE2b of the parts, hex. Lengths are hashed too, so that ('ab', 'c') and ('a', 'bc') differ."""
     digest = hashlib.blake2b(digest_size=16)
     for part in parts:
@@ -235,6 +250,11 @@ def content_id(*parts: str | bytes) -> str:
         digest.update(len(raw).to_bytes(8, "little"))
         digest.update(raw)
     return digest.hexdigest()
+
+
+def _bytes_of(pixels: npt.NDArray[Any]) -> memoryview:
+    """The pixels' bytes, row by row, without a copy where they lie so already."""
+    return np.ascontiguousarray(pixels).data.cast("B")
 
 
 def _check_split(split: str) -> None:

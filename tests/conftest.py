@@ -6,11 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from index.catalogue import Catalogue
 from index.records import Article, Location, Place, Tile
 from index.sources.geotiff_tiles import write_tile
 from train.config import TrainConfig
+
+settings.register_profile("placebind", deadline=None)  # a busy machine is no failure
+settings.load_profile("placebind")
 
 TINY = {
     "steps": 60,

@@ -14,7 +14,6 @@ from typer.core import TyperGroup
 from index.registry import load, names
 from index.settings import Settings
 
-SHORT_NAMES = {"sentinel2": "sentinel2-stac"}  # what people type first
 Run = Callable[[str, dict[str, Any]], None]
 
 
@@ -26,15 +25,14 @@ def sources_group(run: Run, shared: list[inspect.Parameter]) -> type[TyperGroup]
 
     class SourcesGroup(TyperGroup):
         def list_commands(self, ctx: Any) -> list[str]:
-            return sorted([*SHORT_NAMES, *(name.replace("_", "-") for name in names("index.sources"))])
+            return [name.replace("_", "-") for name in names("index.sources")]
 
         def get_command(self, ctx: Any, cmd_name: str) -> Any:
-            name = SHORT_NAMES.get(cmd_name, cmd_name)
-            if name.replace("-", "_") not in names("index.sources"):
+            if cmd_name.replace("-", "_") not in names("index.sources"):
                 return None
-            module = load("index.sources", name)
+            module = load("index.sources", cmd_name)
             single = typer.Typer(add_completion=False)
-            single.command(name=cmd_name, help=inspect.getdoc(module))(_command(name, module.Options, run, shared))
+            single.command(name=cmd_name, help=inspect.getdoc(module))(_command(cmd_name, module.Options, run, shared))
             return typer.main.get_command(single)
 
     return SourcesGroup

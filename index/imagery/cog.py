@@ -4,7 +4,6 @@ GDAL reads (range requests, retries on 429 and 5xx, a cache of 128 MB), so neigh
 Files are untrusted: only http(s) addresses, only the GTiff driver, limits on raster and block size, no side files.
 """
 
-import re
 from itertools import count
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from index.errors import InputError, MissingExtraError, SourceError
-from index.http import Client
+from index.http import RETRIED_STATUS, Client
 from index.imagery.stac import Tokens, check_http
 
 PIXEL_M = 10
@@ -23,7 +22,6 @@ MAX_BLOCK_PX = 4096**2  # what has to be held to read a single pixel
 PROBE_BYTES = 2**20
 RETRY_DELAY_S = 1.0
 _NAMES = count()
-_LASTING = re.compile(r"HTTP 4(?!08|25|29)|more than \d+ redirects|.*the answer is larger")  # as index.http words it
 GDAL_OPTIONS = {
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",  # no listing, no side files
     "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": ".tif,.tiff",
@@ -41,8 +39,8 @@ GDAL_OPTIONS = {
 class Unreadable(SourceError):
     """A file cannot be read. ``lasting``: it is gone, refused or damaged, so another try will not help."""
 
-    def __init__(self, message: str, *, lasting: bool) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, *, lasting: bool, status: int | None = None) -> None:
+        super().__init__(message, status=status)
         self.lasting = lasting
 
 
@@ -101,7 +99,7 @@ class Cogs:
             self.probe.get(href, headers={"Range": "bytes=0-15"}, max_bytes=PROBE_BYTES)
         except SourceError as refusal:
             why = str(refusal).removeprefix(f"{href}: ").replace(href, _shown(href))
-            raise Unreadable(f"{_shown(href)}: {why}", lasting=bool(_LASTING.match(why))) from None
+            raise Unreadable(f"{_shown(href)}: {why}", lasting=_lasts(refusal.status), status=refusal.status) from None
 
 
 def read_window(file: Any, epsg: int, bounds: tuple[float, float, float, float]) -> npt.NDArray[Any]:
@@ -146,6 +144,11 @@ def _check(file: Any, epsg: int) -> int:
     if factor not in FACTORS or (grid.a, grid.e) != (factor * PIXEL_M, -factor * PIXEL_M) or not aligned:
         raise InputError(f"expected north-up pixels of 10, 20 or 60 m, got {tuple(grid)[:6]}; use another collection")
     return factor
+
+
+def _lasts(status: int | None) -> bool:
+    """Whether a server that answered with this (a refusal, one redirect too many, a body too large) will do so again."""
+    return status is not None and status < 500 and status not in RETRIED_STATUS
 
 
 def _shown(href: str) -> str:

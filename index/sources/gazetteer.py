@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from pydantic import Field
 
+from index.continents import continent_of_town
 from index.geo import block_of, geodesic_km, unit_xyz
 from index.packaged import package
 from index.records import Article, Modality, Place
@@ -56,9 +57,6 @@ CLIMATES = {
     "EF": "an ice cap climate where it freezes all year",
     "ET": "a tundra climate, too cold for trees",
 }
-CONTINENTS = {
-    "AF": "Africa", "AN": "Antarctica", "AS": "Asia", "EU": "Europe", "NA": "North America", "OC": "Oceania", "SA": "South America",
-}  # fmt: skip
 COMPASS = ("north", "north-east", "east", "south-east", "south", "south-west", "west", "north-west")
 
 
@@ -120,18 +118,11 @@ def all_towns() -> list[Town]:
         have_capital |= {country["name"]} if capital else set()
         towns.append(
             Town(
-                name=city["name"], country=country["name"], continent=_continent(city, country), capital=capital,
+                name=city["name"], country=country["name"], continent=continent_of_town(city, country), capital=capital,
                 population=city["population"], zone=city["timezone"], place=Place(lat=city["latitude"], lon=city["longitude"]),
             )
         )  # fmt: skip
     return towns
-
-
-def _continent(city: dict[str, Any], country: dict[str, Any]) -> str:
-    """GeoNames has one continent a country; of the two of Russia the time zone tells which."""
-    if city["countrycode"] == "RU":
-        return str(city["timezone"]).split("/")[0]
-    return CONTINENTS[country["continentcode"]]
 
 
 def spread_towns(count: int) -> list[Town]:

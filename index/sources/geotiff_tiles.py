@@ -20,6 +20,7 @@ from index.records import Modality, Place, Rejected, Tile
 from index.reflectance import OffsetRule, to_reflectance
 from index.sensors import SENTINEL2, UNNAMED_SENTINEL2, Sensor, canonical_band, sensor_of
 from index.settings import Settings
+from index.threads import read_ahead
 
 MAX_SIDE_PX = 2048
 _STORED_TAG = "PLACEBIND_STORED_UNIT"
@@ -50,11 +51,13 @@ class GeotiffTiles:
         self.facts = _read_table(options.table) if options.table else {}
 
     def records(self, finished: Container[str] = frozenset()) -> Iterator[Tile | Rejected]:
-        for file in self.files:
-            try:
-                yield read_tile(file, self.options, self.facts.get(file.name, {}))
-            except InputError as error:
-                yield Rejected(where=str(file), why=str(error))
+        yield from read_ahead(self._record, self.files)
+
+    def _record(self, file: Path) -> Tile | Rejected:
+        try:
+            return read_tile(file, self.options, self.facts.get(file.name, {}))
+        except InputError as error:
+            return Rejected(where=str(file), why=str(error))
 
 
 def read_tile(path: Path, options: Options | None = None, facts: dict[str, str] | None = None) -> Tile:
@@ -62,8 +65,11 @@ def read_tile(path: Path, options: Options | None = None, facts: dict[str, str] 
     options, facts = options or Options.parse({"paths": (path,)}, where="geotiff_tiles"), facts or {}
     raster = _read(path, options)
     sensor, bands, rows = _choose_bands(raster, options.bands)
-    chosen = np.ma.masked_invalid(raster.values[rows])
-    empty = np.ma.getmaskarray(chosen).all(axis=0) | (np.ma.filled(chosen, 0) == 0).all(axis=0)
+    in_order = rows == list(range(len(raster.values)))
+    chosen = raster.values if in_order else raster.values[rows]
+    if np.issubdtype(chosen.dtype, np.floating):
+        chosen = np.ma.masked_invalid(chosen)
+    empty = ~np.ma.filled(chosen, 0).any(axis=0)
     if empty.all():
         raise InputError("the file has no valid pixel in its bands; leave it out")
     level = _level(path, bands, raster.tags, facts.get("level", "")) if sensor is SENTINEL2 else ""

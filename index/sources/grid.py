@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from pydantic import Field
 
-from index.geo import MEAN_RADIUS_KM, fibonacci_sphere, unit_xyz
+from index.geo import chord_km, fibonacci_sphere, unit_xyz
 from index.packaged import LAND_SHARE, is_land
 from index.records import Location, Modality, Place
 from index.settings import Settings
@@ -42,7 +42,7 @@ class Grid:
         towns = all_towns()
         town_lat, town_lon = np.array([t.place.lat for t in towns]), np.array([t.place.lon for t in towns])
         chord, nearest = cKDTree(unit_xyz(town_lat, town_lon)).query(unit_xyz(self.lat, self.lon))
-        away_km = 2 * MEAN_RADIUS_KM * np.arcsin(chord / 2)
+        away_km = chord_km(chord)
         side = _bearing_deg(town_lat[nearest], town_lon[nearest], self.lat, self.lon)
         for lat, lon, row, km, degrees in zip(self.lat, self.lon, nearest, away_km, side, strict=True):
             town = towns[row]

@@ -13,12 +13,15 @@ import pyarrow.csv
 import pyarrow.parquet
 from pydantic import Field
 
-from index.errors import InputError
+from index.errors import InputError, one_line
 from index.records import Article, Modality, Place, Rejected
+from index.references import language_code, web_address, wikidata_id
 from index.settings import Settings
 
 CSV_BLOCK_BYTES = 32 * 2**20  # no row may be longer
-_OPTIONAL = ("title", "url", "country", "source", "licence", "split")
+_REFERENCES = {"language": language_code, "wikidata": wikidata_id, "image": web_address}
+_TEXTS = ("title", "url", "country", "source", "licence", "split")
+_OPTIONAL = (*_TEXTS, *_REFERENCES)
 
 
 class Options(Settings):
@@ -32,6 +35,9 @@ class Options(Settings):
     source: str = Field("source", description="column that names where the text is from; absent: the file's name")
     licence: str = Field("license", description="column with the licence of the text")
     split: str = Field("split", description="column with 'train' or 'val'; val is never trained on")
+    language: str = Field("language", description="column with the language code of the text; anything else is left out")
+    wikidata: str = Field("wikidata", description="column with the Wikidata item, Q84 or its address; anything else is left out")
+    image: str = Field("image", description="column with the http(s) address of a picture; anything else is left out")
 
 
 def build(**options: Any) -> "ParquetArticles":
@@ -59,14 +65,15 @@ class ParquetArticles:
                             row += 1
                         yield self._article(values, path, row)
             except (pa.ArrowException, OSError) as error:
-                why = f"the file is damaged from here on ({_first_line(error)}); repair or export it again"
+                why = f"the file is damaged from here on ({one_line(error)}); repair or export it again"
                 yield Rejected(where=f"{path}, row {row + 1}", why=why)
             yield from ragged.values()
 
     def _article(self, values: dict[str, Any], path: Path, row: int) -> Article | Rejected:
         options = self.options
         try:
-            optional = {name: _string(values.get(getattr(options, name))) for name in _OPTIONAL}
+            optional = {name: _string(values.get(getattr(options, name))) for name in _TEXTS}
+            optional |= {name: read(_lenient(values.get(getattr(options, name)))) for name, read in _REFERENCES.items()}
             optional["source"] = optional["source"] or path.stem
             place = Place(lat=_degrees(values, options.lat), lon=_degrees(values, options.lon))
             return Article(place=place, text=_string(values[options.text]), **optional)
@@ -101,7 +108,7 @@ def _open(path: Path, ragged: dict[int, Rejected] | None = None) -> Any:
         if path.suffix.lower() == ".csv":
             return _open_csv(path, {} if ragged is None else ragged)
     except (pa.ArrowException, OSError) as error:
-        raise InputError(f"{path}: not a readable {path.suffix[1:]} file ({_first_line(error)}); export it again") from None
+        raise InputError(f"{path}: not a readable {path.suffix[1:]} file ({one_line(error)}); export it again") from None
     raise InputError(f"{path}: expected a .parquet or .csv file; convert it first")
 
 
@@ -153,13 +160,14 @@ def _string(value: Any) -> str:
     return "" if value is None else str(value)
 
 
+def _lenient(value: Any) -> Any:
+    """Columns named "image" often hold the picture itself: bytes that are no text must not cost the row."""
+    return value.decode(errors="replace") if isinstance(value, bytes) else value
+
+
 def _degrees(values: dict[str, Any], column: str) -> float:
     value = values[column]
     try:
         return float(value)
     except (TypeError, ValueError):
         raise InputError(f"{column} must be a number in degrees, got '{_string(value)}'") from None
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0][:200]

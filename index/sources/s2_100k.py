@@ -10,6 +10,7 @@ General-Purpose Location Embeddings with Satellite Imagery", AAAI 2025, arXiv:23
 import csv
 import dataclasses
 from collections.abc import Container, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from index.geo import geodesic_km
 from index.records import Modality, Place, Rejected, Tile
 from index.settings import Settings
 from index.sources import geotiff_tiles
+from index.threads import read_ahead
 
 LICENCE = "MIT, Copernicus Sentinel data terms"
 FAR_KM = 5  # twice the side of a patch
@@ -27,6 +29,8 @@ FAR_KM = 5  # twice the side of a patch
 
 class Options(Settings):
     paths: tuple[Path, ...] = Field(description="folders with index.csv and images/", min_length=1)
+    bands: tuple[str, ...] = Field((), description="band names in file order, for patches with other than the 12 bands")
+    crs: str = Field("", description="coordinate system of patches that name none, for example EPSG:32632")
 
 
 def build(**options: Any) -> "S2100k":
@@ -40,15 +44,18 @@ class S2100k:
     def __init__(self, options: Options) -> None:
         self.folders = options.paths
         self.total: int | None = sum(_count(folder) for folder in options.paths)
-        self.reading = geotiff_tiles.Options.parse({"paths": options.paths}, where="s2_100k")
+        self.reading = geotiff_tiles.Options.parse(options.model_dump(), where="s2_100k")
 
     def records(self, finished: Container[str] = frozenset()) -> Iterator[Tile | Rejected]:
         for folder in self.folders:
-            for number, row in enumerate(_rows(folder / "index.csv"), start=1):
-                try:
-                    yield self._tile(folder, row)
-                except InputError as error:
-                    yield Rejected(where=f"{folder / 'index.csv'}, row {number} ({(row.get('fn') or '')[:80]})", why=str(error))
+            yield from read_ahead(partial(self._record, folder), enumerate(_rows(folder / "index.csv"), start=1))
+
+    def _record(self, folder: Path, numbered: tuple[int, dict[str, str]]) -> Tile | Rejected:
+        number, row = numbered
+        try:
+            return self._tile(folder, row)
+        except InputError as error:
+            return Rejected(where=f"{folder / 'index.csv'}, row {number} ({(row.get('fn') or '')[:80]})", why=str(error))
 
     def _tile(self, folder: Path, row: dict[str, str]) -> Tile:
         name = row.get("fn") or ""

@@ -14,15 +14,14 @@ packages for what is one GET in a loop.
 import csv
 import re
 import threading
-from collections import deque
-from collections.abc import Callable, Container, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Container, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date as Date
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import Field
@@ -38,6 +37,7 @@ from index.records import BBox, Done, Modality, Place, Rejected, Tile
 from index.reflectance import OffsetRule
 from index.sensors import SENTINEL2
 from index.settings import Settings
+from index.threads import in_order
 
 MAX_CELLS = 2_000_000
 RETRIES = 6
@@ -50,8 +50,6 @@ BANDS_BY_FACTOR = {1: 4, 2: 7, 6: 2}
 
 Outcome = list[Tile | Rejected | Done]
 Job = Callable[[threading.Event], Outcome]
-In = TypeVar("In")
-Out = TypeVar("Out")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,9 +131,9 @@ class Sentinel2Stac:
         api = StacApi(self.client, self.provider.endpoint)
         pool, stop = ThreadPoolExecutor(self.options.workers), threading.Event()
         try:
-            found = _in_order(pool, partial(self._search, api), chain([first], todo), self.options.workers)
+            found = in_order(pool, partial(self._search, api), chain([first], todo), self.options.workers)
             jobs = (job for jobs in found for job in jobs)
-            for outcome in _in_order(pool, lambda job: job(stop), jobs, 2 * self.options.workers):
+            for outcome in in_order(pool, lambda job: job(stop), jobs, 2 * self.options.workers):
                 yield from outcome
         finally:
             stop.set()
@@ -263,17 +261,6 @@ class Sentinel2Stac:
         return cell or Rejected(
             where=where, why=f"no UTM zone at latitude {row['lat']}, Sentinel-2 does not go there; leave it out"
         )
-
-
-def _in_order(pool: ThreadPoolExecutor, function: Callable[[In], Out], items: Iterable[In], ahead: int) -> Iterator[Out]:
-    """``map`` in threads that starts no more than ``ahead`` items before their results are wanted."""
-    running: deque[Future[Out]] = deque()
-    for item in items:
-        running.append(pool.submit(function, item))
-        if len(running) > ahead:
-            yield running.popleft().result()
-    while running:
-        yield running.popleft().result()
 
 
 def _interval(said: str) -> str:

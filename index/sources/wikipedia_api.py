@@ -8,6 +8,7 @@ For more than a large country take the dump (wikipedia-dump). Interrupted, the s
 import math
 from collections.abc import Container, Iterator
 from typing import Any
+from urllib.parse import quote, urljoin
 
 from pydantic import Field
 
@@ -15,6 +16,7 @@ from index.countries import Country, find_country, towns_in
 from index.errors import InputError, MissingExtraError
 from index.http import Client
 from index.records import Article, BBox, Done, Modality, Place, Rejected
+from index.references import web_address, wikidata_id
 from index.settings import Settings
 from index.wikimedia.cells import area_m2, cells, quarters
 from index.wikimedia.mediawiki import Api, Page
@@ -45,7 +47,7 @@ ARTICLES = {
 OTHER_ARTICLES = 90_000
 EARTH = BBox(south=-90, west=-180, north=90, east=180)
 EARTH_KM2 = 510e6
-LEAD_BYTES, FULL_BYTES, PAGE_BYTES, ANSWER_BYTES = 1_300, 8_000, 600, 200
+LEAD_BYTES, FULL_BYTES, PAGE_BYTES, ANSWER_BYTES = 1_300, 8_000, 700, 200
 ANSWER_S = 0.4
 
 
@@ -143,8 +145,9 @@ class WikipediaApi:
             _merge(answer, pages)
             if len(pages) >= too_many:
                 return None
-        # The continuation of extracts counts positions in a search that is made anew each time: should it shift, some are left out.
-        left = [str(number) for number, page in pages.items() if "extract" not in page]
+        # The continuation of extracts counts positions in a search that is made anew each time: should it shift, some are left out;
+        # and what it finds only later has an extract and nothing else, as all but the extracts come with the first answer.
+        left = [str(number) for number, page in pages.items() if not {"extract", "fullurl"} <= page.keys()]
         for start in range(0, len(left), LEADS_PER_REQUEST):
             for answer in self.api.query({"pageids": "|".join(left[start : start + LEADS_PER_REQUEST]), **self._properties()}):
                 _merge(answer, pages)
@@ -155,24 +158,34 @@ class WikipediaApi:
         return {"generator": "geosearch", "ggsbbox": corners, "ggslimit": MOST_HITS, **self._properties()}
 
     def _properties(self) -> dict[str, Any]:
-        """What to tell of each page: only what ``Article`` keeps (it has no field for a page image or a Wikidata item)."""
+        """What to tell of each page: only what ``Article`` keeps.
+
+        The page's image comes by its name among the properties, for all pages at once. ``prop=pageimages``, which would give its
+        address, goes on after 50 pages at a page of a search that may have changed, and an image left out is not told from none.
+        """
         extracts = {"exlimit": 1, "exsectionformat": "plain"} if self.options.full else {"exlimit": LEADS_PER_REQUEST, "exintro": 1}
-        facts = {"colimit": "max", "coprop": "globe|country", "ppprop": "disambiguation", "inprop": "url"}
+        known = "disambiguation|wikibase_item|page_image_free"
+        facts = {"colimit": "max", "coprop": "globe|country", "ppprop": known, "inprop": "url"}
         return {"prop": "coordinates|extracts|pageprops|info", "explaintext": 1, **facts, **extracts}
 
     def _record(self, page: Page) -> Article | Rejected | None:
         """The article of a page; None where it lies outside of the country."""
         title, url, properties = str(page.get("title", "")), str(page.get("fullurl", "")), page.get("pageprops")
+        properties = properties if isinstance(properties, dict) else {}
         try:
             point = _primary(page)
             place = Place(lat=point["lat"], lon=point["lon"])
             if self.country and not _is_in(self.country, place, point.get("country")):
                 return None
-            if isinstance(properties, dict) and "disambiguation" in properties:
+            if "disambiguation" in properties:
                 raise InputError("a disambiguation page, which describes no place")
             text = str(page.get("extract") or "").strip()
             source, country = f"Wikipedia ({self.options.language})", self.country.name if self.country else ""
-            return Article(place=place, title=title, text=text, url=url, country=country, source=source, licence=LICENCE)
+            return Article(
+                place=place, title=title, text=text, url=url, country=country, source=source, licence=LICENCE,
+                language=self.options.language, wikidata=wikidata_id(properties.get("wikibase_item")),
+                image=_image(url, properties.get("page_image_free")),
+            )  # fmt: skip
         except InputError as error:
             return Rejected(where=url or title or f"page {page['pageid']}", why=f"{error}; correct the article, or leave it out")
 
@@ -190,6 +203,13 @@ def _primary(page: Page) -> dict[str, Any]:
         if numbers and point.get("primary") and point.get("globe", "earth") == "earth":
             return point
     raise InputError("no primary coordinate on Earth")
+
+
+def _image(page_url: str, name: Any) -> str:
+    """The address that leads to a file of this wiki or of Commons by its name; '' where the page has no (free) image."""
+    if not isinstance(name, str) or not name or not web_address(page_url):
+        return ""
+    return urljoin(page_url, f"/wiki/Special:FilePath/{quote(name, safe='', errors='replace')}")
 
 
 def _box(bbox: tuple[float, float, float, float] | None) -> BBox:

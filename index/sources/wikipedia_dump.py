@@ -5,11 +5,12 @@ articles with coordinates. With the index beside the dump (…-multistream-index
 streams; without, one unpacks and the others read. Redirects, disambiguation pages and all namespaces but articles are left out.
 """
 
+import os
 import re
 from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain, islice, pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -19,6 +20,7 @@ from pydantic import Field
 
 from index.errors import InputError
 from index.records import Article, Done, Modality, Rejected
+from index.references import language_code
 from index.settings import Settings
 from index.wikimedia.in_order import in_order
 from index.wikimedia.mediawiki_dump import (
@@ -34,14 +36,16 @@ from index.wikimedia.mediawiki_dump import (
     unpacked,
 )
 
-RULES = 1  # raise it when pages are read differently: units read by older rules are then read again
+RULES = 2  # raise it when pages are read differently: units read by older rules are then read again
 PAGES_PER_UNIT = 100
+MAX_UNIT_BYTES = 8 * 2**20  # of unpacked pages on their way to a worker; 100 pages are 1 to 5 MB
+BYTES_PER_WORKER = 4 * 10**6  # packed, 1.5 s of reading; a process needs 0.4 s to start
 MAX_STRANGERS = 10  # offsets without a stream until we say that the index belongs to another file
 _HEAD_BYTES = 4096  # title, namespace and redirect of a page stand before this
 # On bytes in lower case: a template of the {{coord}} family, or a field for a coordinate that has a value.
 _MAY_HAVE_PLACE = re.compile(
     rb"\{\{\s{0,9}(?:template\s?:\s?)?(?:coor|co-ord|latlong|geobox[ _]coor)"
-    rb"|\|\s{0,99}(?:lat|lon|lng|coord)\w{0,20}\s{0,99}=[^\S\n]{0,99}[^\s|}]"
+    rb"|\|\s{0,99}(?:lat|lon|lng|coord|breitengrad)\w{0,20}\s{0,99}=[^\S\n]{0,99}[^\s|}]"
 )
 _REMEDY = "download the file again (compare its checksum) and repeat the command"
 
@@ -49,7 +53,7 @@ _REMEDY = "download the file again (compare its checksum) and repeat the command
 class Options(Settings):
     paths: tuple[Path, ...] = Field(description="dumps: …-pages-articles-multistream.xml.bz2, whole or in parts", min_length=1)
     index: Path | None = Field(None, description="the index of the dump, where it is not beside it under its own name")
-    workers: int = Field(0, description="processes; 0: one for each core, at most 8", ge=0, le=64)
+    workers: int = Field(0, description="processes; 0: one for each core, at most 8, fewer for a small dump", ge=0, le=64)
     language: str = Field("", description="of the Wikipedia, as in its address; absent: as the dump says", pattern="^[a-z-]*$")
     full: bool = Field(False, description="the whole text of each article, not only what stands before the first heading")
     limit: int | None = Field(
@@ -90,11 +94,15 @@ class WikipediaDump:
 
     def records(self, finished: Container[str] = frozenset()) -> Iterator[Article | Rejected | Done]:
         count = 0
-        for record in in_order(self._units(finished), partial(read_unit, full=self.options.full), self.options.workers):
+        for record in in_order(self._units(finished), partial(read_unit, full=self.options.full), self._workers()):
             yield record
             count += isinstance(record, Article)
             if self.options.limit and count >= self.options.limit and isinstance(record, Done):
                 return  # only between units: the middle of one would be read again, and a small limit never get beyond it
+
+    def _workers(self) -> int:
+        size = sum(path.stat().st_size for path in self.options.paths)
+        return self.options.workers or min(8, os.cpu_count() or 1, 1 + size // BYTES_PER_WORKER)
 
     def _units(self, finished: Container[str]) -> Iterator[Unit | Rejected]:
         for path, header in self.headers.items():
@@ -123,21 +131,23 @@ def _streams(path: Path, header: Header, name: str, index: Path) -> Iterator[Uni
 
 
 def _batches(path: Path, header: Header, name: str) -> Iterator[Unit | Rejected]:
-    """One unit for every 100 pages, in files without index; unpacked here, read by the workers."""
-    every_page, first, damage = pages(unpacked(path)), 0, None
-    while damage is None:
-        batch: list[bytes] = []
-        try:
-            for page in islice(every_page, PAGES_PER_UNIT):
-                batch.append(page)  # not extend(): what came before a damage must stay
-        except DamagedDumpError as error:
-            damage = error
-        if not batch and damage is None:
-            return
+    """One unit for every 100 pages or 8 MiB, in files without index; unpacked here, read by the workers."""
+    batch: list[bytes] = []
+    first = size = 0
+    try:
+        for page in pages(unpacked(path)):
+            batch.append(page)
+            size += len(page)
+            if len(batch) == PAGES_PER_UNIT or size >= MAX_UNIT_BYTES:
+                yield Unit(f"{name}, pages from {first}", path, header, xml=tuple(batch))
+                first, batch, size = first + len(batch), [], 0
         if batch:
-            yield Unit(f"{name}, pages from {first}" if damage is None else "", path, header, xml=tuple(batch))
-        first += len(batch)
-    yield Rejected(where=f"{path}, offset {damage.offset}", why=f"{damage}; the pages before it were read; {_REMEDY}")
+            yield Unit(f"{name}, pages from {first}", path, header, xml=tuple(batch))
+    except DamagedDumpError as error:
+        if batch:
+            yield Unit("", path, header, xml=tuple(batch))  # without a name it is not noted as finished
+        why = f"{error}; the pages before it were read; {_REMEDY}"
+        yield Rejected(where=f"{path}, offset {error.offset}", why=why)
 
 
 def read_unit(unit: Unit | Rejected, *, full: bool) -> list[Article | Rejected | Done]:
@@ -189,8 +199,9 @@ def article(title: str, wikitext: str, header: Header, *, full: bool) -> Article
     text = page.plain_text(full=full, dropped=header.no_text)
     url = f"https://{header.language}.wikipedia.org/wiki/{quote(title.replace(' ', '_'), safe=';@$!*(),/~:')}"
     return Article(
-        place=place, title=title, text=text, url=url, source=f"Wikipedia dump ({header.language})", licence="CC BY-SA 4.0"
-    )
+        place=place, title=title, text=text, url=url, source=f"Wikipedia dump ({header.language})", licence="CC BY-SA 4.0",
+        language=language_code(header.language),
+    )  # fmt: skip
 
 
 def _title_in(head: bytes) -> str:

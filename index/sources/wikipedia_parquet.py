@@ -21,6 +21,7 @@ from pydantic import Field
 
 from index.errors import InputError
 from index.records import Article, Modality, Place, Rejected
+from index.references import language_code, web_address, wikidata_id
 from index.settings import Settings
 from index.wikimedia.angles import check_globe, globe_in, place_from_fields, place_from_text
 
@@ -28,7 +29,7 @@ MAX_LINE_BYTES = 64 * 2**20
 BATCH_ROWS = 64  # whole articles with all their sections: some hundred kB each
 _PLACE_COLUMNS = ("coordinates", "latitude", "longitude", "lat", "lon", "main_entity", "infoboxes", "infobox")
 _TEXT_COLUMNS = ("abstract", "sections", "article_sections")
-_COLUMNS = ("name", "url", "in_language", "is_part_of", "namespace", "license", *_PLACE_COLUMNS, *_TEXT_COLUMNS)
+_COLUMNS = ("name", "url", "in_language", "is_part_of", "namespace", "license", "image", *_PLACE_COLUMNS, *_TEXT_COLUMNS)
 _LINES = (".jsonl", ".ndjson", ".json", ".jsonl.gz", ".ndjson.gz", ".json.gz", ".tar.gz", ".tgz")
 _BROKEN = (pa.ArrowException, OSError, EOFError, zlib.error, tarfile.TarError, UnicodeDecodeError)
 _PLACE_FIELD = re.compile(r"coord|coordonn|location", re.IGNORECASE)
@@ -104,7 +105,9 @@ def read_row(values: Any, *, full: bool = False) -> Article | None:
     licence = str(_inner({"license": licences[0]}, "license", "identifier") or "CC-BY-SA-4.0")
     return Article(
         place=place, title=title, text=_text(values, full=full), url=str(url), source=f"Wikimedia structured contents ({language})",
-        licence=re.sub(r"^CC-BY-SA-", "CC BY-SA ", licence),
+        licence=re.sub(r"^CC-BY-SA-", "CC BY-SA ", licence), language=language_code(str(language).replace("_", "-")),
+        wikidata=wikidata_id(_inner(values, "main_entity", "identifier")),
+        image=web_address(_inner(values, "image", "content_url")),
     )  # fmt: skip
 
 

@@ -57,6 +57,29 @@ def place_from_fields(fields: Sequence[str]) -> Place | None:
     return Place(lat=lat, lon=lon)
 
 
+def place_from_axes(lat: str, lon: str) -> Place | None:
+    """A place from one field for each axis, as de.wikipedia writes them: '52/31/12/N' (parts may be empty) or '-33.86'.
+
+    None where neither has a digit. Raises ``InputError``: malformed, out of range, or only one of the two.
+    """
+    there = [any(character.isdigit() for character in field) for field in (lat, lon)]
+    if not any(there):
+        return None
+    if not all(there):
+        raise InputError(f"malformed coordinate '{lat}|{lon}'; expected a latitude and a longitude")
+    return Place(lat=_axis(lat, "NS"), lon=_axis(lon, "EW"))
+
+
+def _axis(field: str, letters: str) -> float:
+    parts = [part.strip() for part in field.split("/")]
+    hemisphere = parts.pop() if parts[-1].isalpha() else ""
+    if hemisphere.upper() not in ("", *letters) or len(parts) > 3:
+        raise InputError(
+            f"malformed coordinate '{field}'; expected degrees/minutes/seconds/{letters[0]} or {letters[1]}, or a decimal"
+        )
+    return degrees(parts, hemisphere)
+
+
 def place_from_text(text: str) -> Place | None:
     """A place from running text such as ``51°30′26″N 0°7′39″W`` or ``51.507, -0.128``; None where there is no digit.
 

@@ -1,7 +1,6 @@
 """Work spread over processes whose results come back in order and never pile up: one process or many, the outcome is the same."""
 
 import multiprocessing
-import os
 import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -14,13 +13,14 @@ from index.errors import SourceError
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+AHEAD = 4  # items under way for each worker: enough to work on while the parent commits what it has to the catalogue
+
 
 def in_order(items: Iterable[Item], work: Callable[[Item], Iterable[Result]], workers: int) -> Iterator[Result]:
-    """All results of ``work(item)``, item by item. ``workers`` 0: one for each core, at most 8; 1: in this process.
+    """All results of ``work(item)``, item by item. One worker is this process.
 
-    At most two items for each worker are under way. ``work`` must be a function of a module (it is sent by name).
+    At most ``AHEAD`` items for each worker are under way. ``work`` must be a function of a module (it is sent by name).
     """
-    workers = workers or min(8, os.cpu_count() or 1)
     if workers == 1:
         for item in items:
             yield from work(item)
@@ -31,7 +31,7 @@ def in_order(items: Iterable[Item], work: Callable[[Item], Iterable[Result]], wo
         try:
             for item in items:
                 waiting.append(pool.submit(work, item))
-                if len(waiting) >= 2 * workers:
+                if len(waiting) >= AHEAD * workers:
                     yield from waiting.popleft().result()
             while waiting:
                 yield from waiting.popleft().result()

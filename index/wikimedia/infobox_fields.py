@@ -1,13 +1,16 @@
-"""Coordinates in an infobox from before {{coord}}: latd, latm, lats, latNS, longd, …, in the many spellings of their time."""
+"""Coordinates in an infobox from before {{coord}}: latd, latm, lats, latNS, longd, …, in the many spellings of their time.
+
+Also what de.wikipedia's infoboxes have to this day: BREITENGRAD and LÄNGENGRAD, as in its Vorlage:Coordinate.
+"""
 
 import re
 from collections.abc import Mapping
 
 from index.errors import InputError
 from index.records import Place
-from index.wikimedia.angles import check_globe, degrees, place_from_text
+from index.wikimedia.angles import check_globe, degrees, place_from_axes, place_from_text
 
-_AXES = {"lat": "lat|latitude", "lon": "lon|long|lng|longitude"}
+_AXES = {"lat": "lat|latitude|breitengrad", "lon": "lon|long|lng|longitude|längengrad"}
 _PARTS = {
     "whole": "|d|deg|degrees|dd",
     "minutes": "m|min|minutes",
@@ -37,6 +40,8 @@ def place_of_old_fields(values: Mapping[str, str]) -> Place | None:
             raise InputError(f"the infobox has a {'latitude' if 'lat' in there else 'longitude'} only; it needs both")
         return None
     check_globe(values.get("globe", ""))
+    if "/" in said["lat"]["whole"] + said["lon"]["whole"]:
+        return place_from_axes(said["lat"]["whole"], said["lon"]["whole"])
     if re.search(r"[°NSEW]", said["lat"]["whole"] + said["lon"]["whole"]):
         return place_from_text(f"{said['lat']['whole']} {said['lon']['whole']}")
     for axis, letters in (("lat", "NS"), ("lon", "EW")):

@@ -7,11 +7,10 @@ other, as https://www.mediawiki.org/wiki/API:Etiquette asks.
 import json
 import time
 from collections.abc import Iterator, Mapping
-from importlib.metadata import version
 from typing import Any
 
 from index.errors import SourceError
-from index.http import Client
+from index.http import Client, user_agent
 
 MAX_ANSWER_BYTES = 64 * 2**20  # MediaWiki's own limit is 8 MiB of result (APIMaxResultSize), before JSON escapes it
 MAXLAG_S = 5
@@ -32,8 +31,7 @@ class Api:
 
     def __init__(self, endpoint: str, client: Client, contact: str = "") -> None:
         self.endpoint, self.client = endpoint, client
-        agent = f"PlaceBind/{version('placebind')} ({contact}) python-requests"
-        self.headers = {"User-Agent": agent} if contact else {}
+        self.headers = {"User-Agent": user_agent(contact)}
 
     def query(self, params: Mapping[str, Any]) -> Iterator[list[Page]]:
         """The pages of each answer, until there are no more. A page comes again as its properties come in: merge by pageid.

@@ -14,7 +14,7 @@ import mwparserfromhell
 
 from index.errors import InputError
 from index.records import Place
-from index.wikimedia.angles import check_globe, globe_in, place_from_fields, place_from_text
+from index.wikimedia.angles import check_globe, globe_in, place_from_axes, place_from_fields, place_from_text
 from index.wikimedia.infobox_fields import place_of_old_fields
 from index.wikimedia.wikitext_render import plain
 
@@ -25,9 +25,11 @@ _COORD_NAMES = r"co-?ord|coords|coordinates?|coor(?: (?:title |at )?(?:d|dm|dms)
 _COORD = re.compile(_COORD_NAMES, re.IGNORECASE)
 # Every count in these patterns is bounded or disjoint from the next: they must take linear time on any text.
 _COORD_START = re.compile(r"\{\{\s{0,9}(?:template\s?:\s?)?(?:" + _COORD_NAMES.replace(" ", "[ _]") + r")\s{0,9}\|", re.IGNORECASE)
-_MAY_BE_TITLE = re.compile(r"display|coor[ _](?:title|at)", re.IGNORECASE)
+_MAY_BE_TITLE = re.compile(r"display|coor[ _](?:title|at)|\|\s{0,99}(?:NS|EW)\s{0,99}=", re.IGNORECASE)
 _BOX = re.compile(r"(?:.*[ _-])?infobox\b.*|geobox\b.*|ficha de\b.*", re.IGNORECASE | re.DOTALL)
-_FIELD = re.compile(r"\|\s{0,99}(?:lat|lon|lng|coord)\w{0,20}\s{0,99}=[^\S\n]{0,99}[^\s|}]", re.IGNORECASE)  # with a value
+_FIELD = re.compile(
+    r"\|\s{0,99}(?:lat|lon|lng|coord|breitengrad)\w{0,20}\s{0,99}=[^\S\n]{0,99}[^\s|}]", re.IGNORECASE
+)  # with a value
 _HEADING = re.compile(r"^(={1,6})[^=\n].*?\1[ \t]*$", re.MULTILINE)
 _NOTE_MARK = re.compile(r"<!--|-->|<ref\b[^<>]*>|</ref\s*>", re.IGNORECASE)
 _DISAMBIGUATION = re.compile(
@@ -135,6 +137,8 @@ def _place_of_coord(template: Any) -> Callable[[], Place | None]:
     def place() -> Place | None:
         fields = _positional(template)
         check_globe(_value(template, "globe") or globe_in(fields))
+        if _is_german(template):
+            return place_from_axes(_value(template, "NS"), _value(template, "EW"))
         return place_from_fields(fields)
 
     return place
@@ -190,7 +194,14 @@ def _is_coord(template: Any) -> bool:
     return bool(_COORD.fullmatch(_name(template)))
 
 
+def _is_german(template: Any) -> bool:
+    """de.wikipedia's Vorlage:Coordinate, which several smaller Wikipedias share, has a field for each axis."""
+    return bool(template.has("NS") or template.has("EW"))
+
+
 def _is_for_title(template: Any) -> bool:
+    if _is_german(template):  # article= is how to write it beside the title, text= in the text; neither: beside the title
+        return bool(_value(template, "article") or not _value(template, "text"))
     display = _value(template, "display").lower()
     by_name = re.match(r"(?i)coor (title|at) ", _name(template))
     return "title" in display or display.replace(",", "").strip() in ("t", "it", "ti") or bool(by_name)

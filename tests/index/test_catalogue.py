@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from index.catalogue import BATCH_ROWS, Catalogue, write_report
+from index.catalogue import BATCH_ROWS, SCHEMAS, Catalogue, write_report
 from index.errors import CatalogueError
 from index.manifest import SCHEMA_KEY
 from index.pixels import decode_pixels
@@ -79,6 +79,38 @@ def test_a_table_of_another_schema_version_is_refused(tmp_path: Path) -> None:
         Catalogue.open(tmp_path).table("articles")
 
 
+LATER_COLUMNS = ["language", "wikidata", "image"]
+
+
+def older_catalogue(folder: Path, *, count: int) -> Catalogue:
+    """As an older PlaceBind left it: no columns yet for language, Wikidata item and image."""
+    catalogue = catalogue_with(folder, articles=articles(count))
+    catalogue.table("articles").drop_columns(LATER_COLUMNS)
+    return Catalogue.open(folder)
+
+
+def test_a_catalogue_from_before_languages_wikidata_items_and_images_is_read_as_it_is(tmp_path: Path) -> None:
+    catalogue = older_catalogue(tmp_path, count=3)
+    assert not set(LATER_COLUMNS) & set(catalogue.table("articles").schema.names)
+    assert catalogue.count("articles") == 3
+    assert catalogue.rows("articles", [articles(3)[1].id], ["text"])["text"].to_pylist() == [articles(3)[1].text]
+
+
+@pytest.mark.parametrize("indexed", [False, True])
+def test_the_next_ingest_adds_to_an_older_catalogue_what_it_lacks(tmp_path: Path, indexed: bool) -> None:
+    catalogue = older_catalogue(tmp_path, count=3)
+    if indexed:
+        begin_vectors(catalogue, "articles", "3fa1", 4)
+    new = article("Accra", language="en", wikidata="Q3761", image="https://example.org/accra.jpg")
+    report = catalogue.ingest(Listed("articles", [*articles(3), new]))
+    assert (report.added, report.known) == (1, 3)
+    said = {row["title"]: [row[name] for name in LATER_COLUMNS] for row in contents(Catalogue.open(tmp_path), "articles")}
+    assert said.pop("Accra") == ["en", "Q3761", "https://example.org/accra.jpg"]
+    assert said == {f"place {n}": ["", "", ""] for n in range(3)}
+    added = catalogue.table("articles").schema
+    assert [added.field(name).type for name in LATER_COLUMNS] == [SCHEMAS["articles"].field(name).type for name in LATER_COLUMNS]
+
+
 # Records in, rows out
 
 
@@ -93,11 +125,15 @@ def test_an_article_keeps_all_it_says(tmp_path: Path) -> None:
         source="s",
         licence="CC0",
         split="val",
+        language="en",
+        wikidata="Q3761",
+        image="https://example.org/accra.jpg",
     )
     assert contents(catalogue_with(tmp_path, articles=[accra]), "articles") == [
         {
             "id": accra.id, "lat": 5.6, "lon": -0.2, "title": "Accra", "url": "http://x", "country": "Ghana", "source": "s",
-            "licence": "CC0", "text": "Capital of Ghana.", "split": "val",
+            "licence": "CC0", "text": "Capital of Ghana.", "split": "val", "language": "en", "wikidata": "Q3761",
+            "image": "https://example.org/accra.jpg",
         }
     ]  # fmt: skip
 

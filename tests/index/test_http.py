@@ -1,5 +1,6 @@
 """The HTTP client of all sources, against a server that answers from a script. Times are computed by hand, with tiny backoffs."""
 
+import re
 import threading
 import time
 from collections import deque
@@ -8,8 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from index import http
-from index.errors import SourceError
-from index.http import Client
+from index.errors import ConfigError, SourceError
+from index.http import Client, user_agent
 
 
 class Script:
@@ -52,7 +53,8 @@ class Script:
 
 
 @pytest.fixture
-def script():
+def script(monkeypatch):
+    monkeypatch.delenv(http.CONTACT_VARIABLE, raising=False)
     opened = Script()
     yield opened
     opened.close()
@@ -77,7 +79,22 @@ def test_a_body_comes_whole_and_is_counted(script):
     assert (asking.requests, asking.bytes) == (1, 100_000)
     path, headers = script.seen[0]
     assert path == "/x?lat=1.5&name=%C3%84+b"
-    assert headers["User-Agent"].startswith("PlaceBind/")
+    assert re.fullmatch(r"PlaceBind/\S+ \(geospatial research\) python-requests/\S+", headers["User-Agent"])
+
+
+def test_who_runs_it_can_be_named_once_for_all_servers(script, monkeypatch):
+    monkeypatch.setenv("PLACEBIND_CONTACT", " geo@example.org\n")
+    script.answers.append(answer())
+    client().get(script.url)
+    assert "(geospatial research; geo@example.org)" in script.seen[0][1]["User-Agent"]
+    assert "(geospatial research; me@example.org)" in user_agent("me@example.org")
+
+
+@pytest.mark.parametrize("contact", ["geo@example.org\r\nCookie: b", "Jürgen"])
+def test_a_contact_that_cannot_stand_in_a_header_is_refused(contact, monkeypatch):
+    monkeypatch.setenv("PLACEBIND_CONTACT", contact)
+    with pytest.raises(ConfigError, match="PLACEBIND_CONTACT: expected an e-mail or a web address"):
+        client()
 
 
 def test_headers_of_a_request_go_along(script):
@@ -96,9 +113,11 @@ def test_a_status_that_passes_is_tried_again(script, status):
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 410, 501])
 def test_a_status_that_stays_is_not_tried_again(script, status):
     script.answers.append(answer(status, b"<p>no such\n page</p>"))
-    with pytest.raises(SourceError, match=rf"HTTP {status} \(<p>no such page</p>\); check the address and the access rights"):
+    with pytest.raises(
+        SourceError, match=rf"HTTP {status} \(<p>no such page</p>\); check the address and the access rights"
+    ) as caught:
         client().get(script.url)
-    assert len(script.seen) == 1
+    assert (len(script.seen), caught.value.status) == (1, status)
 
 
 def test_a_refusal_whose_body_breaks_off_is_still_one_line(script):
@@ -115,9 +134,9 @@ def test_a_refusal_whose_body_is_no_gzip_is_still_one_line(script):
 
 def test_after_the_last_retry_the_message_says_how_often_and_what_to_do(script):
     script.answers.append(answer(503))
-    with pytest.raises(SourceError, match="HTTP 503, 4 times; run the same command again later"):
+    with pytest.raises(SourceError, match="HTTP 503, 4 times; run the same command again later") as caught:
         client(retries=3).get(script.url)
-    assert len(script.seen) == 4
+    assert (len(script.seen), caught.value.status) == (4, 503)
 
 
 def test_the_backoff_doubles_with_a_quarter_of_jitter():
@@ -207,15 +226,24 @@ def test_a_server_that_says_nothing_is_given_up_after_the_time_out(monkeypatch):
 
 
 def test_a_server_that_is_not_there_is_an_error_with_the_remedy():
-    with pytest.raises(SourceError, match=r"ConnectionError, 2 times; run the same command again"):
+    with pytest.raises(SourceError, match=r"ConnectionError, 2 times; run the same command again") as caught:
         client(retries=1).get("http://127.0.0.1:9/")
+    assert caught.value.status is None
+
+
+def test_the_status_of_an_error_is_that_of_the_last_answer(script):
+    cut_short = answer(body=b"hello", Content_Length="1000")
+    script.answers += [answer(503), cut_short]
+    with pytest.raises(SourceError, match="2 times") as caught:
+        client(retries=1).get(script.url)
+    assert caught.value.status is None
 
 
 def test_a_body_over_the_limit_is_refused_at_once(script):
     script.answers.append(answer(body=b"a" * 1001))
-    with pytest.raises(SourceError, match="larger than 1000 bytes"):
+    with pytest.raises(SourceError, match="larger than 1000 bytes") as caught:
         client().get(script.url, max_bytes=1000)
-    assert len(script.seen) == 1
+    assert (len(script.seen), caught.value.status) == (1, 200)
     script.answers[0] = answer(body=b"a" * 1000)
     assert len(client().get(script.url, max_bytes=1000)) == 1000
 
@@ -233,9 +261,9 @@ def test_a_redirect_is_followed_and_a_loop_is_left(script):
     assert client().get(script.url) == b"hello"
     script.answers.clear()
     script.answers.append(answer(302, b"", Location=script.url))
-    with pytest.raises(SourceError, match="more than 5 redirects; check the address"):
+    with pytest.raises(SourceError, match="more than 5 redirects; check the address") as caught:
         client().get(script.url)
-    assert len(script.seen) == 2 + 6
+    assert (len(script.seen), caught.value.status) == (2 + 6, 302)
 
 
 @pytest.mark.parametrize("address", ["file:///etc/passwd", "ftp://127.0.0.1/x", "nonsense", "http://"])

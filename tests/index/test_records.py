@@ -163,7 +163,9 @@ def test_an_articles_id_depends_on_its_title_text_link_and_place() -> None:
 
 
 def test_an_articles_id_does_not_depend_on_what_is_said_about_it() -> None:
-    assert article(country="Ghana", source="here", licence="CC0", split="val").id == article().id
+    said = {"country": "Ghana", "source": "here", "licence": "CC0", "split": "val"}
+    said |= {"language": "de", "wikidata": "Q16896007", "image": "https://example.org/buoy.jpg"}
+    assert article(**said).id == article().id
 
 
 @pytest.mark.parametrize("make", [article, location])
@@ -205,6 +207,14 @@ def test_a_split_is_train_val_test_or_not_assigned(split: str) -> None:
 def test_any_other_split_is_refused_because_nobody_could_tell_what_it_means(split: str) -> None:
     with pytest.raises(InputError, match="split"):
         article(split=split)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("language", "en_US"), ("wikidata", "84"), ("wikidata", " Q84"), ("image", "javascript:alert(1)")]
+)
+def test_an_article_refuses_references_in_another_form_than_the_catalogue_keeps(field: str, value: str) -> None:
+    with pytest.raises(InputError, match=rf"{field} must be an? .* or empty, got '.*{value.strip().partition('(')[0]}"):
+        article(**{field: value})
 
 
 def test_an_article_and_a_location_of_the_same_name_and_place_are_two_records() -> None:

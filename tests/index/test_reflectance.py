@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from index.reflectance import to_reflectance
+from index.reflectance import counts_to_reflectance, to_reflectance
 
 
 def pixels(*values: float) -> Any:
@@ -58,6 +58,28 @@ def test_nothing_measured_stays_nothing() -> None:
     assert brought(0, float("nan"), 1300) == [0, 0, 300]
     assert brought(0, 0, 0) == [0, 0, 0]
     assert to_reflectance(np.ma.masked_all((2, 1, 3), dtype=np.uint16)).tolist() == [[[0, 0, 0]]] * 2
+
+
+@pytest.mark.parametrize(("dark", "removed"), [(0, 1000), (1, 1000), (2, 0)])
+def test_one_dark_pixel_in_a_hundred_does_not_hide_the_offset(dark: int, removed: int) -> None:
+    found = brought(*[999] * dark, *[1500] * (100 - dark))
+    assert found[dark:] == [1500 - removed] * (100 - dark)
+    assert found[:dark] == [1 if removed else 999] * dark
+
+
+@given(st.lists(st.integers(0, 65535), min_size=1, max_size=9), st.sampled_from(["auto", "none", "remove"]), st.booleans())
+def test_unsigned_files_take_a_shorter_way_to_the_same_pixels(numbers: list[int], offset: Any, masked: bool) -> None:
+    values = np.ma.MaskedArray(np.array([[numbers]], dtype=np.int64), mask=masked and [[[i % 3 == 0 for i in range(len(numbers))]]])
+    np.testing.assert_array_equal(
+        to_reflectance(values.astype(np.uint16), offset=offset), to_reflectance(values.astype(np.int32), offset=offset)
+    )
+
+
+def test_a_product_that_states_its_offsets_is_taken_at_its_word() -> None:
+    counts = np.array([[[0, 1000, 1100, 65535]], [[0, 1000, 1100, 65535]]], dtype=np.uint16)
+    found = counts_to_reflectance(counts, np.array([-1000.0, 0.0]), 10_000)
+    assert found.tolist() == [[[0, 1, 100, 64535]], [[0, 1000, 1100, 65535]]]
+    assert counts_to_reflectance(counts, np.array([-1000.0, 0.0]), 1000).tolist()[0] == [[0, 1, 1000, 65535]]
 
 
 @given(st.lists(st.floats(-0.1, 2).filter(bool), min_size=1, max_size=9))

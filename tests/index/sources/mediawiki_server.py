@@ -32,6 +32,7 @@ class Invented:
     properties: dict = field(default_factory=dict)
     deleted: bool = False
     has_coordinate: bool = True
+    image: str = ""  # the name of its file
 
 
 class ApiRefusal(Exception):
@@ -126,6 +127,7 @@ class MediaWiki:
         wanted = params["ppprop"].split("|")
         for each in titles:
             known = {"wikibase_item": f"Q{each.number}", "defaultsort": each.title} | each.properties
+            known |= {"page_image_free": each.image} if each.image else {}
             pages[each.number]["pageprops"] = {key: value for key, value in known.items() if key in wanted}
         return {}
 

@@ -69,6 +69,24 @@ def test_every_column_ends_where_its_name_says(tmp_path: Path, ending: str, writ
 
 
 @BOTH_FORMATS
+def test_language_wikidata_item_and_image_are_taken_where_the_file_has_them(tmp_path: Path, ending: str, write: Writer) -> None:
+    said = {"language": "en", "wikidata": "http://www.wikidata.org/entity/Q3761", "image": "https://example.org/accra.jpg"}
+    (found,), _ = read(write(tmp_path / f"places.{ending}", [ACCRA | said]))
+    assert (found.language, found.wikidata, found.image) == ("en", "Q3761", "https://example.org/accra.jpg")
+    renamed = ACCRA | {"lang": "de", "qid": "Q1", "photo": "https://example.org/b.jpg"}
+    (found,), _ = read(write(tmp_path / f"orte.{ending}", [renamed]), language="lang", wikidata="qid", image="photo")
+    assert (found.language, found.wikidata, found.image) == ("de", "Q1", "https://example.org/b.jpg")
+    with pytest.raises(InputError, match="no column 'qid' for wikidata"):
+        read(tmp_path / f"places.{ending}", wikidata="qid")
+
+
+@pytest.mark.parametrize("image", ["accra.jpg", b"\xff\xd8\xff\xe0 a picture itself", {"bytes": b"\xff", "path": "a.jpg"}, 7, None])
+def test_a_column_named_image_that_holds_something_else_costs_no_row(tmp_path: Path, image: Any) -> None:
+    (found,), faults = read(write_parquet(tmp_path / "a.parquet", [ACCRA | {"image": image, "wikidata": "3761", "language": "?"}]))
+    assert (found.image, found.wikidata, found.language, faults) == ("", "", "", [])
+
+
+@BOTH_FORMATS
 def test_only_latitude_longitude_and_text_are_needed(tmp_path: Path, ending: str, write: Writer) -> None:
     (found,), _ = read(write(tmp_path / f"atlas.{ending}", [{"lat": 5.6, "lon": -0.2, "text": "Capital of Ghana."}]))
     assert (found.title, found.url, found.country, found.licence, found.split) == ("", "", "", "", "")

@@ -110,6 +110,23 @@ def test_a_row_that_cannot_be_used_is_told_of_and_the_others_are_kept(
     assert complaint in found[1].why
 
 
+def test_a_patch_of_other_bands_is_told_of_and_the_option_it_names_is_there(tmp_path: Path) -> None:
+    row = HERE | {"fn": patch(tmp_path, 0, (300, 900))}
+    (rejected,) = records(tmp_path, row)
+    assert "cannot tell the bands of this 2-band file" in rejected.why
+    assert "name them with --bands" in rejected.why
+    (tile,) = build(paths=(tmp_path,), bands=("B08", "B04")).records()
+    assert (tile.bands, tile.pixels[:, 0, 0].tolist()) == (("B04", "B08"), [900, 300])
+
+
+def test_a_patch_without_coordinate_system_is_told_of_and_the_option_it_names_is_there(tmp_path: Path) -> None:
+    row = HERE | {"fn": patch(tmp_path, 0, crs=None)}
+    (rejected,) = records(tmp_path, row)
+    assert "state it with --crs EPSG:" in rejected.why
+    (tile,) = build(paths=(tmp_path,), crs="EPSG:32632").records()
+    assert tile.crs == "EPSG:32632"
+
+
 def test_a_link_out_of_the_folder_is_not_followed(tmp_path: Path) -> None:
     outside = write_geotiff(tmp_path / "outside.tif", list(L2A_LAND.values()))
     root = tmp_path / "s2100k"

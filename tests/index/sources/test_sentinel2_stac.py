@@ -452,7 +452,7 @@ def test_a_place_whose_only_scene_is_dead_is_tried_again_next_time(world: World)
         assert len(tiles(of(healed, date="2023-06-04"))) == 4
 
 
-@pytest.mark.parametrize("status", [503, 429, -1])
+@pytest.mark.parametrize("status", [503, 429, 520, -1])  # 520: what stands before the server could not reach it
 def test_a_server_that_stays_down_costs_the_place_its_turn_but_no_worse_scene_is_taken(
     world: World, monkeypatch: pytest.MonkeyPatch, status: int
 ) -> None:

@@ -57,7 +57,8 @@ def titles(records):
 
 
 def table(folder):
-    return Catalogue.open(folder).column("articles", ["lat", "lon", "title", "text", "url", "country", "source", "licence"])
+    told = ["lat", "lon", "title", "text", "url", "country", "source", "licence", "language", "wikidata", "image"]
+    return Catalogue.open(folder).column("articles", told)
 
 
 def test_an_article_has_the_lead_the_link_the_primary_coordinate_and_the_licence(wiki):
@@ -70,6 +71,48 @@ def test_an_article_has_the_lead_the_link_the_primary_coordinate_and_the_licence
     )
     assert (article.place.lat, article.place.lon) == (52.5, 13.4)
     assert (article.source, article.licence, article.country) == ("Wikipedia (en)", "CC BY-SA 4.0", "")
+
+
+def test_an_article_has_its_language_its_wikidata_item_and_the_address_of_its_image(wiki):
+    server = wiki([Invented(7, "Alte Mühle", 52.5, 13.4, image="Mühle_(Berlin)_3/4?.jpg"), Invented(8, "Heap", 52.5, 13.4)])
+    mill, heap = articles_of(source(server, language="de").records())
+    assert (mill.language, mill.wikidata) == (heap.language, heap.wikidata.replace("8", "7")) == ("de", "Q7")
+    # The server's pages are those of en.wikipedia.org; a slash or a question mark of the name must not begin another part.
+    assert mill.image == "https://en.wikipedia.org/wiki/Special:FilePath/M%C3%BChle_%28Berlin%29_3%2F4%3F.jpg"
+    assert heap.image == ""
+
+
+def test_every_one_of_many_articles_in_a_cell_has_its_own_item_and_image(wiki):
+    crowd = list(scattered(130, (52.5, 13.4, 52.51, 13.41)))
+    for each in crowd:
+        each.image = f"{each.number}.jpg" if each.number % 3 else ""
+    server = wiki(crowd)
+    found = {each.title: each for each in articles_of(source(server, bbox=(52.49, 13.39, 52.52, 13.42)).records())}
+    assert len(found) == 130
+    assert server.requests == 7  # as without items and images: 130 leads, 20 at a time
+    for each in crowd:
+        assert found[each.title].wikidata == f"Q{each.number}"
+        assert found[each.title].image.rpartition("/")[2] == each.image
+
+
+@pytest.mark.parametrize(
+    ("properties", "language"),
+    [({"wikibase_item": "P7'; --", "page_image_free": 5}, "en"), ({"wikibase_item": None, "page_image_free": ["a.jpg"]}, "en"),
+     ({"wikibase_item": {"id": "Q7"}, "page_image_free": None}, "en")],
+)  # fmt: skip
+def test_an_item_or_an_image_that_is_none_is_left_out_and_the_article_stays(wiki, properties, language):
+    server = wiki([Invented(7, "Old Mill", 52.5, 13.4, properties=properties)])
+    (article,) = articles_of(source(server).records())
+    assert (article.wikidata, article.image, article.language) == ("", "", language)
+
+
+@pytest.mark.parametrize("address", ["javascript:alert(1)", "http://[", "", None])
+def test_no_image_is_built_upon_a_page_address_that_is_none(wiki, monkeypatch, address):
+    server = wiki([Invented(7, "Old Mill", 52.5, 13.4, image="\ud800.jpg")])
+    told = server._info
+    monkeypatch.setattr(server, "_info", lambda *args: told(*args) or args[2][7].update(fullurl=address) or {})
+    (article,) = articles_of(source(server).records())
+    assert article.image == ""
 
 
 def test_everything_arrives_exactly_once_with_leads_that_come_twenty_at_a_time(wiki):
@@ -178,6 +221,17 @@ def test_a_search_that_shrinks_until_its_continuation_is_refused_loses_no_lead(w
     server = wiki(scattered(60, (52.5, 13.4, 52.51, 13.41)))
     server.shift = lambda numbers, request: numbers if request == 1 else numbers[:10]
     assert titles(source(server, bbox=(52.49, 13.39, 52.52, 13.42)).records()) == sorted(f"Place {n}" for n in range(1, 61))
+
+
+def test_an_article_that_the_search_finds_only_later_has_its_coordinate_item_and_image_too(wiki):
+    crowd = list(scattered(60, (52.5, 13.4, 52.51, 13.41)))
+    for each in crowd:
+        each.image = "a.jpg"
+    server = wiki(crowd)
+    server.shift = lambda numbers, request: [n for n in numbers if n != 25] if request == 1 else numbers  # 25: leads 20 to 39
+    records = list(source(server, bbox=(52.49, 13.39, 52.52, 13.42)).records())
+    assert titles(records) == sorted(f"Place {n}" for n in range(1, 61))
+    assert all(each.image and each.wikidata == f"Q{each.title.split()[1]}" for each in articles_of(records))
 
 
 @pytest.mark.parametrize("fault", ["429", "503", "half", "dropped", "maxlag", "internal", "html", "brackets"])
@@ -309,7 +363,7 @@ def test_requests_say_who_asks_and_how_to_reach_them(wiki):
     server = wiki([])
     list(source(server, bbox=(52.5, 13.4, 52.51, 13.41), contact="geo@example.org").records())
     (agent,) = server.agents
-    assert re.fullmatch(r"PlaceBind/[\d.]+ \(geo@example\.org\) python-requests", agent)
+    assert re.fullmatch(r"PlaceBind/[\d.]+ \(geospatial research; geo@example\.org\) python-requests/[\d.]+", agent)
 
 
 def test_the_language_names_the_host_and_the_source(wiki):

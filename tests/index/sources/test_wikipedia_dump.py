@@ -12,7 +12,7 @@ from index.errors import ConfigError, InputError
 from index.records import Article, Done, Rejected
 from index.sources import wikipedia_dump
 from index.sources.wikipedia_dump import build
-from index.wikimedia.in_order import in_order
+from index.wikimedia.in_order import AHEAD, in_order
 from index.wikimedia.mediawiki_dump import DamagedDumpError, pages, unpacked
 from tests.dumps import page_xml, place_text, write_dump
 
@@ -58,6 +58,7 @@ def test_an_article_has_its_place_text_address_source_and_licence(tmp_path: Path
     assert found.text == "P7 is a town & a port."
     assert found.url == "https://en.wikipedia.org/wiki/Saint-%C3%89tienne_%26_Co_(Ghana)%3F"
     assert (found.source, found.licence) == ("Wikipedia dump (en)", "CC BY-SA 4.0")
+    assert (found.language, found.wikidata, found.image) == ("en", "", "")
 
 
 def test_the_full_text_has_the_other_sections(tmp_path: Path) -> None:
@@ -89,7 +90,26 @@ def test_the_dump_says_its_language_and_the_names_of_its_files(tmp_path: Path) -
     (found,) = articles(read(path))
     assert (found.text, found.source) == ("Capital.", "Wikipedia dump (sk)")
     assert found.url.startswith("https://sk.wikipedia.org/wiki/%C5%BDilina")
-    assert articles(read(path, language="simple"))[0].url.startswith("https://simple.wikipedia.org/")
+    assert found.language == "sk"
+    (asked,) = articles(read(path, language="simple"))
+    assert asked.url.startswith("https://simple.wikipedia.org/")
+    assert asked.language == "simple"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Berg.\n== Belege ==\n{{Coordinate|article=/|NS=52/31/12/N|EW=13/24/18/E|type=mountain|region=DE-BE}}",
+        "{{Infobox Berg|NAME=X|BREITENGRAD=52/31/12/N|LÄNGENGRAD=13/24/18/E}}\nBerg.",
+    ],
+)
+def test_a_german_dump_is_read_by_its_own_templates(tmp_path: Path, text: str) -> None:
+    (tmp_path / "de").mkdir()
+    name = "dewiki-20261001-pages-articles-multistream.xml.bz2"
+    path, _ = write_dump(tmp_path / "de", [page_xml(1, "X-Berg", text)], language="de", files="Datei", name=name)
+    (found,) = articles(read(path))
+    assert (found.place.lat, found.place.lon) == (pytest.approx(52.52), pytest.approx(13.405))
+    assert (found.text, found.language) == ("Berg.", "de")
 
 
 def test_a_page_that_cannot_be_placed_is_told_and_the_rest_is_kept(tmp_path: Path) -> None:
@@ -357,6 +377,33 @@ def test_unpacking_gives_small_chunks_however_well_the_file_is_packed(tmp_path: 
     assert sum(sizes) == 50 * 2**20 + 3
 
 
+def test_large_pages_go_to_the_workers_in_small_batches(tmp_path: Path) -> None:
+    texts = [place_text(number) + "\n== More ==\n" + "x" * 2**22 for number in range(5)]
+    path, _ = write_dump(tmp_path, [page_xml(n + 1, f"P{n}", text) for n, text in enumerate(texts)], index=False)
+    records = read(path)
+    assert [each.rsplit(" ", 1)[-1] for each in done(records)] == ["0", "2", "4"]  # two pages of 4 MiB are 8 MiB
+    assert [each.title for each in articles(records)] == ["P0", "P1", "P2", "P3", "P4"]
+
+
+def test_a_small_dump_is_read_by_fewer_processes_than_there_are_cores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    used: list[int] = []
+
+    def noting(items: Any, work: Any, workers: int) -> Any:
+        used.append(workers)
+        return in_order(items, work, 1)
+
+    monkeypatch.setattr(wikipedia_dump, "in_order", noting)
+    monkeypatch.setattr(wikipedia_dump.os, "cpu_count", lambda: 4)
+    path, _ = write_dump(tmp_path, [page_xml(1, "P", GOOD)])
+    read(path, workers=0)
+    read(path, workers=3)
+    monkeypatch.setattr(wikipedia_dump, "BYTES_PER_WORKER", path.stat().st_size - 1)
+    read(path, workers=0)
+    monkeypatch.setattr(wikipedia_dump, "BYTES_PER_WORKER", 1)
+    read(path, workers=0)
+    assert used == [1, 3, 2, 4]
+
+
 def test_work_is_asked_for_only_a_little_ahead() -> None:
     asked: list[int] = []
 
@@ -367,7 +414,7 @@ def test_work_is_asked_for_only_a_little_ahead() -> None:
 
     results = in_order(items(), str.split, 2)
     assert [next(results) for _ in range(10)] == ["0", "0", "1", "1", "2", "2", "3", "3", "4", "4"]
-    assert len(asked) <= 5 + 4
+    assert len(asked) <= 5 + AHEAD * 2
     results.close()
 
 

@@ -38,6 +38,7 @@ def row(name: str, *fields: dict[str, Any], **more: Any) -> dict[str, Any]:
         "in_language": {"identifier": "en"},
         "is_part_of": {"identifier": "enwiki", "url": "https://en.wikipedia.org"},
         "main_entity": {"identifier": "Q3761", "url": "https://www.wikidata.org/entity/Q3761"},
+        "image": {"content_url": "https://upload.wikimedia.org/wikipedia/commons/0/0a/Fort.jpg", "width": 640, "height": 480},
         "license": [{"name": "Creative Commons", "identifier": "CC-BY-SA-4.0", "url": "https://creativecommons.org/licenses/by-sa/4.0/"}],
         "infoboxes": [box],
         "sections": [
@@ -87,6 +88,8 @@ def test_every_kind_of_file_gives_the_same_articles(tmp_path: Path, name: str) -
     ]
     assert (found[0].text, found[0].url) == ("Accra is a town.", "https://en.wikipedia.org/wiki/Accra")
     assert (found[0].source, found[0].licence) == ("Wikimedia structured contents (en)", "CC BY-SA 4.0")
+    assert (found[0].language, found[0].wikidata) == ("en", "Q3761")
+    assert found[0].image == "https://upload.wikimedia.org/wikipedia/commons/0/0a/Fort.jpg"
     assert faults == []
     assert [each.name for each in tmp_path.parent.iterdir() if each.name.startswith("enwiki")] == [], "nothing is unpacked to disk"
 
@@ -163,6 +166,26 @@ def test_an_address_that_is_none_is_made_from_language_and_title() -> None:
     )
     assert found is not None
     assert found.url == "https://de.wikipedia.org/wiki/New_Town%3F"
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ({"image": None, "main_entity": None}, ("en", "", "")),
+        ({"image": {"content_url": "javascript:alert(1)"}, "main_entity": {"identifier": "Accra"}}, ("en", "", "")),
+        ({"image": {"content_url": None}, "main_entity": {"identifier": 3761}}, ("en", "", "")),
+        ({"image": "https://example.org/a.jpg", "main_entity": "Q3761"}, ("en", "", "")),
+        ({"image": '{"content_url": "https://x.org/a.jpg"}', "main_entity": '{"identifier": "Q1"}'}, ("en", "Q1", "https://x.org/a.jpg")),
+        ({"in_language": {"identifier": "../x"}, "image": None}, ("", "Q3761", "")),
+        ({"in_language": None, "is_part_of": {"identifier": "zh_min_nanwiki"}, "image": None}, ("zh-min-nan", "Q3761", "")),
+    ],
+)  # fmt: skip
+def test_language_item_and_image_are_taken_where_they_are_such_and_cost_no_article(
+    more: dict[str, Any], expected: tuple[str, str, str]
+) -> None:
+    found = read_row(ACCRA | more)
+    assert found is not None
+    assert (found.language, found.wikidata, found.image) == expected
 
 
 # What cannot be used

@@ -91,6 +91,37 @@ TITLE_FORMS = [
     ("{{coord|95|2|display=title}} {{coord|3|4|display=title}}", (3.0, 4.0)),
 ]
 
+BERLIN = (52.52, 13.405)  # 52°31'12"N 13°24'18"E
+BERLIN_NS_EW = "NS=52/31/12/N|EW=13/24/18/E|type=city|region=DE-BE"
+
+# de.wikipedia's Vorlage:Coordinate (https://de.wikipedia.org/wiki/Vorlage:Coordinate)
+GERMAN_FORMS = [
+    ("{{Coordinate|" + BERLIN_NS_EW + "}}", BERLIN),  # neither article= nor text=: beside the title
+    ("{{Coordinate|article=/|" + BERLIN_NS_EW + "}}", BERLIN),
+    ("{{Coordinate|article=DMS|text=DMS|" + BERLIN_NS_EW + "}}", BERLIN),  # in both places
+    ("{{Coordinate|map=|article=|text=|" + BERLIN_NS_EW + "|pop=|elevation=|dim=|name=}}", BERLIN),
+    ("{{ Coordinate\n | article = DM\n | NS = 52/31/12/N\n | EW = 13/24/18/E\n | region = DE-BE\n}}", BERLIN),
+    ("{{coordinate|" + BERLIN_NS_EW + "}}", BERLIN),
+    ("{{Coordinate|NS=52.52|EW=13.405|type=city|pop=3700000|region=DE-BE}}", BERLIN),
+    ("{{Coordinate|NS=52.52<!-- {{subst:CH1903-WGS84|777}} -->|EW=13.405|region=DE-BE}}", BERLIN),
+    ("{{Coordinate|NS=52/31/12|EW=13/24/18|region=DE-BE}}", BERLIN),
+    ("{{Coordinate|NS=52/31.2/N|EW=13/24.3/E|region=DE-BE}}", BERLIN),
+    ("{{Coordinate|NS=52/31//N|EW=13/24//E|region=DE-BE}}", (52.5167, 13.4)),
+    ("{{Coordinate|NS=52///N|EW=13///E|region=DE}}", (52.0, 13.0)),
+    ("{{Coordinate|NS=52/n|EW=13/e|region=DE}}", (52.0, 13.0)),
+    ("{{Coordinate|NS=33/51/24.5/S|EW=151/12/55/E|region=AU-NSW}}", (-33.8568, 151.2153)),
+    ("{{Coordinate|NS=-33.8568|EW=-70.5|region=CL}}", (-33.8568, -70.5)),
+    ("{{Coordinate|NS=-0/30/0|EW=-1/30/0|region=EC}}", (-0.5, -1.5)),
+    ("{{Coordinate|NS=43/50/29/N|EW=73/23/17/W|type=landmark|region=US-NY}}", (43.8414, -73.3881)),
+    ("{{Coordinate|globe=earth|" + BERLIN_NS_EW + "}}", BERLIN),
+    ("Text.\n== Belege ==\n<references />\n{{Coordinate|article=/|" + BERLIN_NS_EW + "}}\n{{SORTIERUNG:X}}", BERLIN),
+    ("{{Coordinate|text=DMS|NS=1|EW=2|name=A}} Text.\n== Lage ==\n{{Coordinate|" + BERLIN_NS_EW + "}}", BERLIN),
+    ("{{Infobox Berg|NAME=X|KOORDINATEN={{Coordinate|text=DMS|" + BERLIN_NS_EW + "}}}}", BERLIN),
+    ("{{Infobox Mühle\n|NAME = X\n|BREITENGRAD = 52.52\n|LÄNGENGRAD  =  13.405\n|REGION-ISO=DE-BE}}", BERLIN),
+    ("{{Infobox Berg|BREITENGRAD=52/31/12/N|LÄNGENGRAD=13/24/18/E}}", BERLIN),
+    ("{{Infobox Gemeinde in Deutschland|Breitengrad = 52/31/12|Längengrad = 13/24/18}}", BERLIN),
+]  # fmt: skip
+
 INFOBOX_FORMS = [
     ("|coordinates={{coord|" + LONDON_DMS + "}}", LONDON),
     ("|coordinates = {{coord|51.50722|-0.1275|display=inline}}", LONDON),
@@ -121,6 +152,11 @@ NO_PLACE = [
     "The [[Thames]] at {{coord|51|30|N|0|7|W}} is wide.",  # inline only: something the article mentions
     "{{coord|51|30|N|0|7|W|display=inline}}",
     "Text.\n== Battles ==\n{{Infobox battle|coordinates={{coord|1|2}}}}",  # a box further down is about a part of the subject
+    "Die {{Coordinate|text=DMS|NS=52/31/12/N|EW=13/24/18/E|name=Mühle}} liegt hier.",
+    "== Orte ==\n* A {{Coordinate|text=ICON0|NS=52.5|EW=13.4|name=A}}\n* B {{Coordinate|text=/|article=|NS=52.6|EW=13.4|name=B}}",
+    "{{Coordinate|article=/|NS=|EW=|type=|region=}}",  # the copied form, not filled in
+    "{{Infobox Berg|BREITENGRAD=|LÄNGENGRAD=}}",
+    "Am 52. Breitengrad = kalt.",
     "{{coord|display=title}}",  # the place is on Wikidata only
     "{{coord}}",
     "{{coord||||N||||E|display=title}}",  # a form nobody filled in
@@ -164,6 +200,24 @@ REFUSED = [
     ("{{coord|18.4|226|globe:venus|display=title}}", "another globe"),
     ("{{Infobox crater|coordinates={{coord|9.7|N|20.1|W|globe:moon}}}}", "another globe"),
     ("{{Infobox feature on celestial object|globe=Mars|latitude=4.5|longitude=137}}", "another globe"),
+    ("{{Coordinate|globe=moon|NS=0.67|EW=23.47|type=landmark}}", r"another globe \(moon\)"),
+    ("{{Coordinate|article=/|NS=4/30/0/S|EW=137/24/0/E|globe=Mars}}", r"another globe \(mars\)"),
+    ("{{Coordinate|NS=91/0/0/N|EW=13/24/18/E}}", "lat must lie in"),
+    ("{{Coordinate|NS=52.5|EW=180.5}}", "lon must lie in"),
+    ("{{Coordinate|NS=52/60/0/N|EW=13/24/18/E}}", "minutes and seconds"),
+    ("{{Coordinate|NS=52/31/75/N|EW=13/24/18/E}}", "minutes and seconds"),
+    ("{{Coordinate|NS=-52/31/12/S|EW=13/24/18/E}}", "contradict"),
+    ("{{Coordinate|NS=52/31/12/E|EW=13/24/18/N}}", "expected degrees/minutes/seconds/N or S"),
+    ("{{Coordinate|NS=52/31/12/N|EW=13/24/18/O}}", "expected degrees/minutes/seconds/E or W"),  # O is Ost, or oeste
+    ("{{Coordinate|NS=52/31/12/7/N|EW=13/24/18/E}}", "expected degrees/minutes/seconds"),
+    ("{{Coordinate|NS=52,52|EW=13,405}}", "expected numbers"),
+    ("{{Coordinate|NS=/31/12/N|EW=13/24/18/E}}", "expected numbers"),
+    ("{{Coordinate|NS=52°31'N|EW=13°24'E}}", "expected numbers"),
+    ("{{Coordinate|NS={{#expr:52}}|EW=13.4}}", "expected numbers"),
+    ("{{Coordinate|NS=52/31/12/N}}", "expected a latitude and a longitude"),
+    ("{{Coordinate|EW=13/24/18/E|region=DE}}", "expected a latitude and a longitude"),
+    ("{{Infobox Berg|BREITENGRAD=52/31/12/N|LÄNGENGRAD=13/24/18/S}}", "expected degrees/minutes/seconds/E or W"),
+    ("{{Infobox Berg|BREITENGRAD=52/31/12/N}}", "latitude only"),
     ("{{Infobox settlement|latitude=51.5}}", "latitude only"),
     ("{{Infobox settlement|longd=7|longm=3|longEW=E}}", "longitude only"),
     ("{{Infobox settlement|latd=51|latNS=E|longd=7}}", "expected N or S"),
@@ -173,7 +227,7 @@ REFUSED = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("wikitext", "expected"), TITLE_FORMS)
+@pytest.mark.parametrize(("wikitext", "expected"), [*TITLE_FORMS, *GERMAN_FORMS])
 def test_a_coordinate_beside_the_title_is_read_in_every_form(wikitext: str, expected: tuple[float, float]) -> None:
     assert place(wikitext) == expected
 
@@ -208,7 +262,7 @@ def test_the_title_comes_before_the_infobox() -> None:
 
 
 def test_there_are_at_least_sixty_forms_in_the_tables() -> None:
-    assert len({form for form, _ in [*TITLE_FORMS, *INFOBOX_FORMS, *REFUSED]}) >= 110
+    assert len({form for form, _ in [*TITLE_FORMS, *GERMAN_FORMS, *INFOBOX_FORMS, *REFUSED]}) >= 150
 
 
 SECONDS = st.integers(0, 59_99)  # hundredths of a second

@@ -1,0 +1,55 @@
+"""Reading ahead: the order of the items, not too far ahead, and an end in the middle."""
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from index.threads import in_order, read_ahead
+
+
+def test_results_come_in_the_order_of_the_items_whichever_is_ready_first() -> None:
+    last_done = threading.Event()
+
+    def work(item: int) -> int:
+        if item == 0:
+            assert last_done.wait(10), "a later item must be able to overtake"
+        if item == 1:
+            last_done.set()
+        return item * item
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(in_order(pool, work, range(5), 2)) == [0, 1, 4, 9, 16]
+
+
+def test_items_are_taken_only_a_little_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    taken: list[int] = []
+
+    def items() -> Iterator[int]:
+        for item in range(100):
+            taken.append(item)
+            yield item
+
+    results = read_ahead(lambda item: item, items())
+    assert [next(results) for _ in range(5)] == [0, 1, 2, 3, 4]
+    assert len(taken) <= 5 + 2
+    results.close()  # type: ignore[attr-defined]
+    assert len(taken) <= 5 + 2
+
+
+def test_an_error_is_raised_where_its_result_would_have_come() -> None:
+    results = read_ahead(lambda item: 1 // item, [1, 1, 0, 1])
+    assert [next(results), next(results)] == [1, 1]
+    with pytest.raises(ZeroDivisionError):
+        next(results)
+
+
+def test_a_reader_that_stops_in_the_middle_leaves_no_thread_behind() -> None:
+    before = threading.active_count()
+    results = read_ahead(lambda item: item, range(1000))
+    next(results)
+    assert threading.active_count() > before
+    results.close()  # type: ignore[attr-defined]
+    assert threading.active_count() == before
