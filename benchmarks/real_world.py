@@ -17,7 +17,8 @@ from rich.table import Table
 from index.catalogue import Catalogue
 from index.vectors import read_embeddings
 from retrieval import Space
-from train.data import TRAINING, VALIDATION, whole_text
+from train.articles import cached_features, whole_text
+from train.data import TRAINING, VALIDATION
 from train.evaluate import geolocation_figures, tfidf_nearest
 
 Places = npt.NDArray[np.float64]  # [N, 2]: lat, lon
@@ -52,7 +53,6 @@ def main(folder: Path) -> None:
 
 
 def _minilm_nearest(space: Space, catalogue: Catalogue, known: list[str], asked: list[str]) -> npt.NDArray[np.int64]:
-    from train.data import cached_features
 
     tower = space.encoder("articles")
     best: npt.NDArray[np.int64] = (cached_features(catalogue, tower, asked) @ cached_features(catalogue, tower, known).T).argmax(

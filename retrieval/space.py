@@ -21,9 +21,10 @@ from index.records import MODALITIES, Hit, Modality, Place, Tile
 from index.registry import load
 from index.sources.geotiff_tiles import read_tile
 from index.vectors import manifest_of, mismatch, read_embeddings
+from train.articles import article_batch, query_parts
 from train.checkpoint import Checkpoint
-from train.data import cached_features, group_tiles, read_tiles
 from train.precision import choose_device
+from train.tiles import group_tiles, tile_batch
 
 Vectors = npt.NDArray[np.float32]
 SNIPPET_CHARACTERS = 160
@@ -97,7 +98,9 @@ class Space:
         if any(not text.strip() for text in texts):
             raise InputError("the query text is empty; say what to look for")
         tower = self.encoder("articles")
-        return self._embed_features(tower.features(texts))
+        parts, present = query_parts(tower, texts)
+        with torch.inference_mode():
+            return _unit(tower(parts.to(self.device), present.to(self.device)))
 
     def embed_places(self, lat: npt.ArrayLike, lon: npt.ArrayLike) -> Vectors:
         """Unit vectors [N, dim] float32 of points in WGS84 degrees, each [N]."""
@@ -120,13 +123,12 @@ class Space:
 
     def embed_records(self, modality: Modality, ids: Sequence[str]) -> Vectors:
         """Unit vectors [N, dim] float32 of records in the catalogue, in the order of ``ids``."""
-        if modality == "articles":
-            return self._embed_features(cached_features(self.catalogue, self.encoder("articles"), ids))
         rows = self.catalogue.rows(modality, ids, ["lat", "lon"])
         lat, lon = rows["lat"].to_numpy(), rows["lon"].to_numpy()
         if modality == "locations":
             return self.embed_places(lat, lon)
-        return self._embed_batch("tiles", group_tiles(read_tiles(self.catalogue, ids, self.encoder("tiles")), lat, lon))
+        make_batch = article_batch if modality == "articles" else tile_batch
+        return self._embed_batch(modality, make_batch(self.catalogue, self.encoder(modality), ids, lat, lon))
 
     def search(
         self,
@@ -187,10 +189,6 @@ class Space:
             embeddings = read_embeddings(self.catalogue, modality)
             self._backends[modality] = load("index.backends", "exact").build(embeddings=embeddings)
         return self._backends[modality]
-
-    def _embed_features(self, features: npt.NDArray[np.float32]) -> Vectors:
-        with torch.inference_mode():
-            return _unit(self.encoder("articles")(torch.from_numpy(features).to(self.device)))
 
     def _embed_batch(self, modality: Modality, batch: Any) -> Vectors:
         with torch.inference_mode():

@@ -10,17 +10,32 @@ import pandas as pd
 import pytest
 
 from index.records import Place
+from index.registry import REGISTRIES, load, names
 from index.sources.geotiff_tiles import write_tile
 from tests.conftest import coarse_tile
+from train.config import TrainConfig
+from train.sampling import SamplingOptions
 from ui.cli import main
 
 ROOT = Path(__file__).parent.parent
+TRAINING = ROOT / "docs" / "training.md"
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def commands(page: Path) -> list[str]:
-    blocks = re.findall(r"```console\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL)
-    return [line[2:].split("  #")[0].strip() for block in blocks for line in block.splitlines() if line.startswith("$ placebind")]
+    lines = [line for block in blocks(page, "console") for line in block.splitlines()]
+    return [line[2:].split("  #")[0].strip() for line in lines if line.startswith("$ placebind")]
+
+
+def torchrun_commands(page: Path) -> list[str]:
+    """What torchrun is to start, as commands of ours."""
+    return [
+        f"placebind {rest}" for rest in re.findall(r"^\$ torchrun .*-m ui (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    ]
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL)
 
 
 def run(monkeypatch, command: str) -> None:
@@ -69,6 +84,39 @@ def test_the_dry_runs_of_the_readme_ask_no_server(tmp_path, monkeypatch, capsys)
         run(monkeypatch, command)
         assert "requests" in capsys.readouterr().out
     assert not (tmp_path / "untouched").exists()
+
+
+@pytest.mark.parametrize("command", [*commands(TRAINING), *torchrun_commands(TRAINING)])
+def test_every_command_on_training_gives_settings_that_exist(command, tmp_path, monkeypatch):
+    """Nothing is trained: all that the command line does before is done, with the page's own file."""
+    (file,) = blocks(TRAINING, "toml")
+    (tmp_path / "run.toml").write_text(file)
+    monkeypatch.chdir(tmp_path)
+    asked = []
+    monkeypatch.setattr("ui.training.train_one", lambda configs, *rest, **flags: asked.extend([False, *configs.values()]))
+    monkeypatch.setattr("ui.training.train_matrix", lambda configs, *rest, **flags: asked.extend([True, *configs.values()]))
+    run(monkeypatch, command)
+    is_matrix, *variants = asked
+    assert is_matrix == ("--compare" in command)
+    assert (sum(map(len, variants)) > 1) == is_matrix
+    if "run.toml" in command:
+        assert variants[0][0].architecture.options["gps_queue"] == 4096
+
+
+def test_every_setting_and_every_part_of_training_is_described():
+    """By its name, in code type, on the page on training."""
+    described = set(re.findall(r"`([a-z_0-9]+)(?:=\w+)?`", TRAINING.read_text(encoding="utf-8")))
+    settings = {*TrainConfig.model_fields, *SamplingOptions.model_fields} - {
+        "location",
+        "text",
+        "image",
+        "architecture",
+        "sampling",
+        "steps",
+    }
+    options = {name for part in names("train.architectures") for name in load("train.architectures", part).Options.model_fields}
+    parts = {name for package in REGISTRIES if package.startswith("train.") for name in names(package)}
+    assert settings | options | parts <= described
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

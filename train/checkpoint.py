@@ -28,11 +28,23 @@ TRAINING_FILE = "training.safetensors"
 _HEADER = "placebind"
 
 
+class Origin(Settings):
+    """Where some of the records came from that a model learnt from."""
+
+    modality: Modality
+    source: str
+    licence: str
+    records: int
+
+
 class Card(Settings):
-    """What is known about a model. ``trained_on``: records per modality; ``figures``: validation results by name."""
+    """What is known about a model. ``trained_on``: records per modality, ``origins``: the same by source, ``data_digest``: a hash
+    over their ids; ``figures``: validation results by name."""
 
     config: TrainConfig
     trained_on: dict[Modality, int]
+    origins: tuple[Origin, ...] = ()
+    data_digest: str = ""
     sensors: tuple[str, ...] = ()
     figures: dict[str, float] = Field(default_factory=dict)
     placebind_version: str
@@ -93,20 +105,33 @@ def save_model(folder: Path, weights: Mapping[str, Tensor], card: Card) -> None:
     (folder / TRAINING_FILE).unlink(missing_ok=True)
 
 
-def save_training(
-    folder: Path, weights: Mapping[str, Tensor], optimizer: torch.optim.Optimizer, step: int, config: TrainConfig
-) -> None:
-    """Write what a run needs to go on after ``step`` steps."""
-    tensors = {f"model/{name}": tensor for name, tensor in weights.items()}
-    for index, state in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer/{index}/{name}": torch.as_tensor(value) for name, value in state.items()}
-    _write(folder / TRAINING_FILE, tensors, {"step": str(step), "config": config.model_dump_json()})
+@dataclass(frozen=True)
+class Progressed:
+    """What a run needs to go on after ``step`` steps: weights, optimiser state by parameter, which records it learns from, and for
+    early stopping the best weights with their figures and how many validations were waited since."""
+
+    step: int
+    weights: Mapping[str, Tensor]
+    optimizer: Mapping[int, Mapping[str, Any]]
+    data_digest: str
+    best: dict[str, Tensor] | None
+    best_figures: dict[str, float]
+    waited: int
 
 
-def load_training(
-    folder: Path, config: TrainConfig, *, overwrite: bool = False
-) -> tuple[int, dict[str, Tensor], dict[int, dict[str, Tensor]]] | None:
-    """(steps done, weights, optimiser state by parameter) of an interrupted run, None where there is none.
+def save_training(folder: Path, state: Progressed, config: TrainConfig) -> None:
+    """Write what a run needs to go on."""
+    tensors = {f"model/{name}": tensor for name, tensor in state.weights.items()}
+    tensors |= {f"best/{name}": tensor for name, tensor in (state.best or {}).items()}
+    for index, values in state.optimizer.items():
+        tensors |= {f"optimizer/{index}/{name}": torch.as_tensor(value) for name, value in values.items()}
+    metadata = {"step": str(state.step), "config": config.model_dump_json(), "data_digest": state.data_digest}
+    early_stop = json.dumps({"figures": state.best_figures, "waited": state.waited})
+    _write(folder / TRAINING_FILE, tensors, {**metadata, "early_stop": early_stop})
+
+
+def load_training(folder: Path, config: TrainConfig, *, overwrite: bool = False) -> Progressed | None:
+    """The state of an interrupted run, None where there is none.
 
     A run with other settings, or a damaged one, is not gone on with: ``CheckpointError``, or None if it may be overwritten.
     """
@@ -126,14 +151,19 @@ def load_training(
             return None
         remedy = "finish that one, choose another --out, or start over with --overwrite"
         raise CheckpointError(f"{path} is of a run with other settings; {remedy}")
-    weights = {key.removeprefix("model/"): tensor for key, tensor in tensors.items() if key.startswith("model/")}
-    state: dict[int, dict[str, Tensor]] = {}
+    kinds: dict[str, dict[str, Tensor]] = {"model": {}, "best": {}, "optimizer": {}}
     for key, tensor in tensors.items():
-        kind, _, rest = key.partition("/")
-        if kind == "optimizer":
-            index, _, name = rest.partition("/")
-            state.setdefault(int(index), {})[name] = tensor
-    return int(metadata["step"]), weights, state
+        kind, _, name = key.partition("/")
+        kinds[kind][name] = tensor
+    optimizer: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in kinds["optimizer"].items():
+        index, _, value = name.partition("/")
+        optimizer.setdefault(int(index), {})[value] = tensor
+    early_stop = json.loads(metadata["early_stop"])
+    return Progressed(
+        int(metadata["step"]), kinds["model"], optimizer, metadata["data_digest"],
+        kinds["best"] or None, early_stop["figures"], early_stop["waited"],
+    )  # fmt: skip
 
 
 def _write(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:

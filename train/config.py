@@ -2,13 +2,14 @@
 
 import tomllib
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from index.errors import ConfigError
 from index.registry import resolve
 from index.settings import Settings
+from train.sampling import SamplingOptions
 
 
 class Part(Settings):
@@ -17,6 +18,12 @@ class Part(Settings):
     name: str
     options: dict[str, Any] = Field(default_factory=dict)
 
+    @field_validator("name")
+    @classmethod
+    def _as_module(cls, name: str) -> str:
+        """Dashes and underscores are the same, but two spellings would be two configurations."""
+        return name.replace("-", "_")
+
 
 class TrainConfig(Settings):
     architecture: Part = Part(name="imagebind")
@@ -24,21 +31,28 @@ class TrainConfig(Settings):
     text: Part = Part(name="minilm")
     image: Part = Part(name="multispectral")
     dim: int = Field(256, ge=2, description="dimension of the shared space")
+    modalities: tuple[Literal["articles", "tiles"], ...] = Field((), description="what is bound to position; default: all there is")
     steps: int = Field(400, ge=1)
-    article_batch: int = Field(1024, ge=2)
-    tile_batch: int = Field(96, ge=2)
+    article_batch: int = Field(1024, ge=2, description="articles in a step, of all devices together")
+    tile_batch: int = Field(96, ge=2, description="tiles in a step, of all devices together")
+    encode_chunk: int = Field(0, ge=0, description="records encoded at a time where a batch does not fit into memory; 0: all")
+    sampling: SamplingOptions = SamplingOptions()
     sentence_share: float = Field(0.25, ge=0, le=1, description="share of a batch's articles that are seen as one sentence only")
     learning_rate: float = Field(1e-3, gt=0)
     weight_decay: float = Field(1e-2, ge=0)
     warmup_steps: int = Field(20, ge=0)
     validate_every: int = Field(50, ge=1, description="steps between validations")
     save_every: int = Field(50, ge=1, description="steps between states to resume from")
+    patience: int = Field(0, ge=0, description="validations without a better one until training ends early; 0: never")
     seed: int = Field(0, ge=0)
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto, cpu or cuda")
+    devices: int = Field(1, ge=1, description="processes, each with a device of its own and its share of every batch")
+    compile: bool = Field(False, description="compile the encoders (torch.compile): pays on GPUs and in long runs")
 
     @classmethod
     def load(cls, file: Path | None = None, settings: tuple[str, ...] = (), **flags: Any) -> Self:
-        """Merge a TOML file, ``key.sub=value`` settings (TOML values; bare words are strings) and flags that are not None."""
+        """Merge a TOML file, ``key.sub=value`` settings (TOML values; bare words are strings) and flags that are not None; a
+        part's flag is its name."""
         values: dict[str, Any] = {}
         if file is not None:
             try:
@@ -47,14 +61,27 @@ class TrainConfig(Settings):
                 raise ConfigError(f"{file}: not a readable TOML file ({error})") from None
         for setting in settings:
             _assign(values, setting)
-        values |= {key: value for key, value in flags.items() if value is not None}
+        for field, value in flags.items():
+            if value is not None:
+                values[field] = value if isinstance(value, dict) or not _is_part(cls, field) else _named(values.get(field), value)
         for field, default in cls.model_fields.items():
             if isinstance(default.default, Part) and isinstance(values.get(field), dict):
                 values[field] = {"name": default.default.name, **values[field]}  # options alone mean the default part's
         return cls.parse(values, where=str(file or "training settings")).resolved()
 
     def resolved(self) -> Self:
-        """The same with every option of every part spelt out and checked."""
+        """The same with every option of every part spelt out. Raises ``ConfigError`` also for what does not go together."""
+        for name in ("article_batch", "tile_batch"):
+            if getattr(self, name) % self.devices:
+                raise ConfigError(
+                    f"{name} {getattr(self, name)} is not a multiple of devices {self.devices}; every device takes as many"
+                )
+        if self.encode_chunk and self.devices > 1:
+            raise ConfigError("encode_chunk works on one device; use devices=1, or smaller batches on each")
+        if ":" in self.device and self.devices > 1:
+            raise ConfigError(
+                f"device={self.device} is one device, devices={self.devices} are several; use device=cuda for the first ones"
+            )
         parts = {
             "architecture": ("train.architectures", {}),
             "location": ("train.encoders.location", {"dim": self.dim}),
@@ -64,9 +91,25 @@ class TrainConfig(Settings):
         full = {}
         for field, (package, shared) in parts.items():
             part: Part = getattr(self, field)
+            if shared and part.options.get("dim", self.dim) != self.dim:
+                own = part.options["dim"]
+                raise ConfigError(
+                    f"{field}.options.dim is {own!r}, but all parts share one dimension, here {self.dim}; set it once: dim={own}"
+                )
             options = resolve(package, part.name, {**part.options, **shared})
             full[field] = Part(name=part.name, options=options.model_dump(mode="json"))
         return self.model_copy(update=full)
+
+
+def _is_part(config: type[Settings], field: str) -> bool:
+    return field in config.model_fields and isinstance(config.model_fields[field].default, Part)
+
+
+def _named(given: Any, name: str) -> dict[str, Any]:
+    """The part of this name, with the options that were given for it or for no part in particular."""
+    same = isinstance(given, dict) and str(given.get("name", name)).replace("-", "_") == name.replace("-", "_")
+    options = given.get("options", {}) if same else {}
+    return {"name": name, "options": options}
 
 
 def _assign(values: dict[str, Any], setting: str) -> None:

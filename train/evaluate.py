@@ -31,11 +31,22 @@ def nearest(queries: Tensor, gallery: Tensor, chunk: int = 256) -> npt.NDArray[n
     return torch.cat([(part @ gallery.T).argmax(dim=1) for part in queries.split(chunk)]).cpu().numpy()
 
 
+def recall_at(queries: Tensor, gallery: Tensor, k: int, chunk: int = 1024) -> float:
+    """Share of queries [N, D] whose own row of the gallery [N, D] is among the ``k`` nearest; ties count against it, and so does
+    a vector that is not a number."""
+    ranks = []
+    for start in range(0, len(queries), chunk):
+        scores = queries[start : start + chunk] @ gallery.T
+        own = scores.gather(1, torch.arange(start, start + len(scores), device=scores.device)[:, None])
+        ranks.append((~(scores < own)).sum(dim=1))
+    return float((torch.cat(ranks) <= k).float().mean())
+
+
 @torch.inference_mode()
 def encode_locations(encoder: torch.nn.Module, lat: Degrees, lon: Degrees, chunk: int = 8192) -> Tensor:
     """Unit vectors [N, D] float32 of points in WGS84 degrees."""
     device = next(encoder.parameters()).device
-    lats, lons = torch.from_numpy(np.asarray(lat, dtype=np.float64)), torch.from_numpy(np.asarray(lon, dtype=np.float64))
+    lats, lons = torch.from_numpy(np.array(lat, dtype=np.float64)), torch.from_numpy(np.array(lon, dtype=np.float64))
     pairs = zip(lats.split(chunk), lons.split(chunk), strict=True)
     return torch.cat([F.normalize(encoder(a.to(device), b.to(device)).float(), dim=-1) for a, b in pairs])
 

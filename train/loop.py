@@ -1,33 +1,40 @@
 """The training loop: draw a batch of each modality, bind it to position, step; validate, save, resume.
 
-Batches, augmentation and dropout depend on (seed, step) alone, so a run that was killed and resumed follows the same curve.
+Batches, augmentation and dropout depend on (seed, step) alone, so a run that was killed and resumed follows the same curve. With
+several devices each process takes its share of the same batches.
 """
 
 import math
+import os
+import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 
 from index.catalogue import Catalogue
-from index.errors import CheckpointError
-from index.geo import fibonacci_sphere
+from index.errors import CheckpointError, ConfigError, one_line
 from index.progress import Progress, Quiet
-from index.records import Modality
-from train.checkpoint import MODEL_FILE, Card, Checkpoint, load_training, save_model, save_training
+from index.records import Modality, content_id
+from train.architecture import Architecture
+from train.batches import Batch, Records
+from train.card import describe, write_card
+from train.checkpoint import MODEL_FILE, Checkpoint, Progressed, load_training, save_model, save_training
 from train.config import TrainConfig
-from train.data import TRAINING, VALIDATION, Records, article_records, training_records
-from train.evaluate import encode_locations, geolocation_figures, nearest
-from train.model import build_model
+from train.data import held_out_records, training_records
+from train.gradcache import backward_in_parts
+from train.history import History
+from train.model import build_model, load_pretrained
 from train.precision import choose_device
-from train.sampling import draw
+from train.sampling import Sampler
+from train.validate import score, validate
 
 MAX_GRADIENT_NORM = 1.0
-VALIDATION_GALLERY = 20_000  # points 160 km apart over the whole sphere: a steady yardstick, not the reported figure
+TRAINING_ONLY = ("teacher.", "queue.")
 STREAM: dict[Modality, int] = {"articles": 0, "tiles": 1}
 
 
@@ -42,51 +49,183 @@ def train(
 ) -> Result:
     """Train on everything in the catalogue but its validation split and write a checkpoint to ``out``.
 
-    An interrupted run in ``out`` with the same settings is resumed. Raises ``CheckpointError`` if ``out`` holds a finished
-    checkpoint or a run with other settings, unless ``overwrite``; a finished one stays until the new one takes its place.
+    An interrupted run in ``out`` with the same settings and records is resumed. Raises ``CheckpointError`` if ``out`` holds a
+    finished checkpoint or another run, unless ``overwrite``; a finished one stays until the new one takes its place. Raises
+    ``ConfigError`` if training is to end early and nothing is held out to judge by.
     """
-    progress, config = progress or Quiet(), config.resolved()
+    config = config.resolved()
     if (out / MODEL_FILE).exists() and not overwrite:
         raise CheckpointError(f"{out} holds a finished checkpoint; choose another --out, or replace it with --overwrite")
-    resumed = load_training(out, config, overwrite=overwrite)
-    from lightning_fabric import Fabric
-
-    device = choose_device(config.device)
-    fabric = Fabric(accelerator=device.type, devices=1)
-    model = build_model(config)
-    progress.start("encode texts", None)  # articles and their sentences, which are not counted yet
-    records = training_records(catalogue, model, TRAINING, progress.advance, sentence_share=config.sentence_share)
-    held_out = (
-        article_records(catalogue, model.encoders["articles"], VALIDATION, progress.advance)
-        if catalogue.count("articles", VALIDATION)
-        else None
-    )
-    optimizer = _optimizer(model, config)
-    done = _restore(resumed, model, optimizer) if resumed else 0
-    network, optimizer = fabric.setup(model, optimizer)
-    history: list[dict[str, float]] = []
+    fabric = _fabric(config)
+    fabric.launch()
+    progress = progress if progress and fabric.is_global_zero else Quiet()
+    state = load_training(out, config, overwrite=overwrite)
+    model = build_model(config, pretrained=state is None)
+    progress.start("encode texts and tiles", None)  # articles and their sentences, which are not counted yet
+    with fabric.rank_zero_first():  # the others find the features in the catalogue
+        records = training_records(
+            catalogue, model.encoders, config.modalities, progress.advance, sentence_share=config.sentence_share
+        )
+        held_out = held_out_records(catalogue, model.encoders, tuple(each.modality for each in records), progress.advance)
+    if config.patience and not held_out:
+        raise ConfigError("patience needs records with split 'val' to judge by, and the catalogue has none; leave patience at 0")
+    run = _Run(config, model, records, held_out, fabric, out)
+    if state and not run.resume(state, overwrite=overwrite):
+        load_pretrained(model)
     progress.start("train", config.steps)
-    progress.advance(done)
-    for step in range(done, config.steps):
-        for group in optimizer.param_groups:
+    progress.advance(run.step)
+    while run.step < config.steps and not run.is_over:
+        progress.advance(1, **run.take_step())
+    if fabric.is_global_zero:
+        card = describe(config, model, catalogue, records, _digest(records), run.final_figures)
+        run.history.save()
+        save_model(out, run.final_weights, card)
+        write_card(out, Checkpoint.open(out))
+    fabric.barrier()
+    return Result(Checkpoint.open(out), run.history.rows)
+
+
+class _Run:
+    """One training under way: everything that changes from step to step."""
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        model: Architecture,
+        records: list[Records],
+        held_out: list[Records],
+        fabric: Any,
+        out: Path,
+    ) -> None:
+        self.config, self.model, self.held_out, self.fabric, self.out = config, model, held_out, fabric, out
+        self.records = {each.modality: each for each in records}
+        self.samplers = {each.modality: Sampler(each.lat, each.lon, config.sampling) for each in records}
+        self.data_digest = _digest([*records, *held_out])  # held-out records too: the curve and early stopping depend on them
+        for each in records:
+            if len(each) < fabric.world_size:
+                raise ConfigError(f"{len(each)} {each.modality} are too few for {fabric.world_size} devices; use fewer")
+        model.plan({each.modality: math.ceil(len(each) / self._batch_size(each.modality)) for each in records})
+        if config.compile:
+            for encoder in model.encoders.values():
+                encoder.compile(dynamic=True)
+        with warnings.catch_warnings():  # its successor is not in the oldest torch that we take
+            warnings.filterwarnings("ignore", message=".*broadcast_buffers")
+            self.network, self.optimizer = fabric.setup(model, _optimizer(model, config))
+        self.history = History.open(out)
+        self.step = 0
+        self.best: dict[str, torch.Tensor] | None = None
+        self.best_figures: dict[str, float] = {}
+        self.waited = 0
+
+    def resume(self, state: Progressed, *, overwrite: bool) -> bool:
+        """Go on from a saved state. False if it is of other records and may be overwritten: then the run is a new one."""
+        if state.data_digest != self.data_digest:
+            if overwrite:
+                return False
+            raise CheckpointError(
+                f"the records of the catalogue are others than those that the run in {self.out} began with; "
+                "finish it on the old ones, choose another --out, or start over with --overwrite"
+            )
+        self.model.load_state_dict(state.weights)
+        self.optimizer.load_state_dict({"state": state.optimizer, "param_groups": self.optimizer.state_dict()["param_groups"]})
+        self.step, self.best, self.best_figures, self.waited = state.step, state.best, state.best_figures, state.waited
+        self.history = History.open(self.out, before=self.step)
+        return True
+
+    def take_step(self) -> dict[str, float]:
+        """One step with all that belongs to it; returns its figures."""
+        step, config = self.step, self.config
+        for group in self.optimizer.param_groups:
             group["lr"] = config.learning_rate * learning_rate_factor(step, config)
-        torch.manual_seed(config.seed * 1_000_003 + step)
-        network.train()
-        losses = network([_batch(each, config, step, fabric.device) for each in records])
-        optimizer.zero_grad()
-        fabric.backward(losses["total"])
-        fabric.clip_gradients(network, optimizer, max_norm=MAX_GRADIENT_NORM)
-        optimizer.step()
-        figures = {name: float(loss.detach()) for name, loss in losses.items()}
-        last = step + 1 == config.steps
-        if held_out is not None and (last or (step + 1) % config.validate_every == 0):
-            figures |= {f"val_{name}": value for name, value in validate(model, held_out).items()}
-        history.append({"step": step, **figures})
-        if (step + 1) % config.save_every == 0 and not last:
-            save_training(out, model.state_dict(), optimizer, step + 1, config)
-        progress.advance(1, **figures)
-    save_model(out, model.state_dict(), _card(config, model, catalogue, records, history))
-    return Result(Checkpoint.open(out), history)
+        self.network.train()
+        self.optimizer.zero_grad()
+        losses = self._losses_and_gradients(step)
+        self.fabric.clip_gradients(self.network, self.optimizer, max_norm=MAX_GRADIENT_NORM)
+        self.optimizer.step()
+        self.step += 1
+        figures = {name: float(self.fabric.all_reduce(loss.detach())) for name, loss in losses.items()}
+        if self.held_out and self._is_due(config.validate_every, step):
+            figures |= self._validate()
+        self.history.add({"step": step, **figures})
+        if self.fabric.is_global_zero and self.step % config.save_every == 0 and not self._is_last:
+            self._save()
+        return figures
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the run ends early."""
+        return bool(self.config.patience) and self.waited >= self.config.patience
+
+    @property
+    def final_weights(self) -> dict[str, torch.Tensor]:
+        """Without what only training needs."""
+        weights = self.model.state_dict() if self.best is None else self.best
+        return {name: tensor for name, tensor in weights.items() if not name.startswith(TRAINING_ONLY)}
+
+    @property
+    def final_figures(self) -> dict[str, float]:
+        """Of the last step, or of the best validation if training may end early."""
+        last = {name: value for name, value in self.history.rows[-1].items() if name != "step"}
+        return last | self.best_figures
+
+    @property
+    def _is_last(self) -> bool:
+        return self.step == self.config.steps or self.is_over
+
+    def _is_due(self, every: int, step: int) -> bool:
+        """At regular steps, at the last, and whenever another modality's turn comes."""
+        modalities = tuple(self.records)
+        swapped = self.model.active(step, modalities) != self.model.active(step + 1, modalities)
+        return swapped or (step + 1) % every == 0 or step + 1 == self.config.steps
+
+    def _losses_and_gradients(self, step: int) -> dict[str, torch.Tensor]:
+        active = self.model.active(step, tuple(self.records))
+        batches = [self._parts(self.records[modality], step) for modality in active]
+        seed_of_part = partial(_dropout_seed, self.config.seed, step)
+        if self.config.encode_chunk:
+            return backward_in_parts(self.model, batches, step, seed_of_part)
+        torch.manual_seed(seed_of_part(self.fabric.global_rank))
+        losses: dict[str, torch.Tensor] = self.network([part() for (part,) in batches], step)
+        self.fabric.backward(losses["total"])
+        return losses
+
+    def _parts(self, records: Records, step: int) -> Sequence[Callable[[], Batch]]:
+        """This process's share of a batch, in parts of ``encode_chunk`` records."""
+        size, stream, seed = self._batch_size(records.modality), STREAM[records.modality], self.config.seed
+        rows = self.samplers[records.modality].draw(size, seed=seed, step=step, stream=stream)
+        chances = np.random.default_rng([seed, step, stream, 1]).random((len(rows), 2))
+        share = len(rows) // self.fabric.world_size  # side by side, so that gathering them gives the batch in its order
+        mine = slice(self.fabric.global_rank * share, (self.fabric.global_rank + 1) * share)
+        rows, chances = rows[mine], chances[mine]
+        chunk = self.config.encode_chunk or len(rows)
+        cuts = [slice(start, start + chunk) for start in range(0, len(rows), chunk)]
+        return [partial(self._batch, records, rows[cut], chances[cut]) for cut in cuts]
+
+    def _batch(self, records: Records, rows: Any, chances: Any) -> Batch:
+        batch: Batch = records.batch(rows, chances).to(self.fabric.device)
+        return batch
+
+    def _batch_size(self, modality: Modality) -> int:
+        return {"articles": self.config.article_batch, "tiles": self.config.tile_batch}[modality]
+
+    def _validate(self) -> dict[str, float]:
+        figures: dict[str, float] = self.fabric.broadcast(validate(self.model, self.held_out) if self.fabric.is_global_zero else {})
+        if self.config.patience:
+            now, before = score(figures), score(self.best_figures)
+            if before is None or (now is not None and now < before):
+                self.best = {name: tensor.detach().cpu().clone() for name, tensor in self.model.state_dict().items()}
+                self.best_figures, self.waited = figures, 0
+            else:
+                self.waited += 1
+        return figures
+
+    def _save(self) -> None:
+        state = Progressed(
+            self.step, self.model.state_dict(), self.optimizer.state_dict()["state"], self.data_digest,
+            self.best, self.best_figures, self.waited,
+        )  # fmt: skip
+        self.history.save()
+        save_training(self.out, state, self.config)
 
 
 def learning_rate_factor(step: int, config: TrainConfig) -> float:
@@ -97,44 +236,42 @@ def learning_rate_factor(step: int, config: TrainConfig) -> float:
     return (1 + math.cos(math.pi * share)) / 2
 
 
-@torch.inference_mode()
-def validate(model: Any, held_out: Records) -> dict[str, float]:
-    """Text to location on held-out articles against points all over the sphere."""
-    model.eval()
-    device = next(model.parameters()).device
-    batch = held_out.batch(np.arange(len(held_out))).to(device)
-    vectors = F.normalize(batch.encode(model.encoders["articles"]).float(), dim=-1)
-    lat, lon = fibonacci_sphere(VALIDATION_GALLERY)
-    best = nearest(vectors, encode_locations(model.encoders["locations"], lat, lon))
-    return geolocation_figures(lat[best], lon[best], held_out.lat, held_out.lon)
+def _dropout_seed(seed: int, step: int, part: int) -> int:
+    """Of a process, or of a part of its batch: all different, which a sum of the three would not be."""
+    return int(np.random.SeedSequence([seed, step, part]).generate_state(1, np.uint64)[0] >> 1)
 
 
-def _batch(records: Records, config: TrainConfig, step: int, device: torch.device) -> Any:
-    size = {"articles": config.article_batch, "tiles": config.tile_batch}[records.modality]
-    stream = STREAM[records.modality]
-    rows = draw(records.weights, size, seed=config.seed, step=step, stream=stream)
-    augment = np.random.default_rng([config.seed, step, stream, 1])
-    return records.batch(rows, augment).to(device)
+def _digest(records: Sequence[Records]) -> str:
+    """A hash over which records these are."""
+    return content_id(*(id_ for each in records for id_ in (each.modality, *each.ids)))
+
+
+def _fabric(config: TrainConfig) -> Any:
+    """Raises ``ConfigError`` if the machine does not have such devices, or not as many."""
+    from lightning_fabric import Fabric
+    from lightning_fabric.strategies import DDPStrategy
+
+    processes = os.environ.get("WORLD_SIZE", "1") if "TORCHELASTIC_RUN_ID" in os.environ else None
+    if processes and int(processes) != config.devices:  # each would train the whole by itself, into the same folder
+        raise ConfigError(f"torchrun started {processes} processes, devices is {config.devices}; give --devices {processes}")
+    device = choose_device(config.device)
+    # A tower whose modality is not in the step has no gradient; buffers (the queue) are the same everywhere without being sent.
+    several: dict[str, Any] = (
+        {"strategy": DDPStrategy(find_unused_parameters=True, broadcast_buffers=False)} if config.devices > 1 else {}
+    )
+    try:
+        return Fabric(accelerator=device.type, devices=config.devices if device.index is None else [device.index], **several)
+    except (RuntimeError, ValueError) as error:
+        raise ConfigError(
+            f"cannot train with device={config.device}, devices={config.devices} on this machine ({one_line(error)})"
+        ) from None
 
 
 def _optimizer(model: torch.nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
     """AdamW that decays matrices only: not biases, norms and temperatures."""
-    decayed = [p for p in model.parameters() if p.ndim >= 2]
-    others = [p for p in model.parameters() if p.ndim < 2]
-    groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}]
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    groups = [
+        {"params": [parameter for parameter in trained if parameter.ndim >= 2], "weight_decay": config.weight_decay},
+        {"params": [parameter for parameter in trained if parameter.ndim < 2], "weight_decay": 0.0},
+    ]
     return torch.optim.AdamW(groups, lr=config.learning_rate)
-
-
-def _restore(resumed: Any, model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> int:
-    done, weights, state = resumed
-    model.load_state_dict(weights)
-    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
-    return int(done)
-
-
-def _card(config: TrainConfig, model: Any, catalogue: Catalogue, records: list[Records], history: list[dict[str, float]]) -> Card:
-    figures = {name: value for name, value in history[-1].items() if name != "step"} if history else {}
-    trained_on = {each.modality: len(each) for each in records}
-    seen = set(catalogue.column("tiles", ["sensor"], where=TRAINING)["sensor"].to_pylist()) if "tiles" in trained_on else set()
-    sensors = tuple(sensor for sensor in model.encoders["tiles"].sensors if sensor in seen)
-    return Card(config=config, trained_on=trained_on, sensors=sensors, figures=figures, placebind_version=version("placebind"))

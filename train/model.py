@@ -7,15 +7,28 @@ from torch import nn
 
 from index.records import Modality
 from index.registry import load
+from train.architecture import TOWERS, Architecture
 from train.config import Part, TrainConfig
 
 
-def build_model(config: TrainConfig) -> Any:
-    """The architecture with fresh weights that depend on ``config.seed`` alone."""
+def build_model(config: TrainConfig, *, pretrained: bool = True) -> Architecture:
+    """The architecture with fresh weights that depend on ``config.seed`` alone, or on the files that its parts start from; without
+    ``pretrained`` these are not read, because a state follows that holds all weights."""
     torch.manual_seed(config.seed)
-    encoders = nn.ModuleDict({modality: build_encoder(config, modality) for modality in ("locations", "articles", "tiles")})
-    architecture = config.architecture
-    return load("train.architectures", architecture.name).build(encoders=encoders, **architecture.options)
+    encoders = nn.ModuleDict({modality: build_encoder(config, modality) for modality in ("locations", *TOWERS)})
+    part = config.architecture
+    architecture: Architecture = load("train.architectures", part.name).build(encoders=encoders, seed=config.seed, **part.options)
+    if pretrained:
+        load_pretrained(architecture)
+    return architecture
+
+
+def load_pretrained(model: Architecture) -> None:
+    """Read the files that the parts of a new model start from."""
+    starters: list[Any] = [*model.encoders.values(), model]
+    for each in starters:
+        if hasattr(each, "load_pretrained"):
+            each.load_pretrained()
 
 
 def build_encoder(config: TrainConfig, modality: Modality) -> Any:

@@ -1,7 +1,9 @@
-"""SIREN: a multilayer perceptron with sine activations (Sitzmann et al. 2020, arXiv:2006.09661)."""
+"""SIREN: a multilayer perceptron with sine activations (Sitzmann et al. 2020, arXiv:2006.09661), plain and residual."""
 
 import math
+from collections.abc import Iterator
 from itertools import pairwise
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -22,14 +24,43 @@ class SineLayer(nn.Module):
         return torch.sin(self.w0 * self.linear(x))
 
 
-class Siren(nn.Module):
-    """[B, in_dim] -> [B, out_dim]: ``depth`` sine layers of ``hidden`` units, then a linear layer. No layer shares weights."""
+class ResidualSineLayers(nn.Sequential):
+    """Sine layers that pass on what they had before the sine: u_1 = W_1 x + b_1, u_i = (W_i sin(w0 u_(i-1)) + b_i + u_(i-1)) / 2.
 
-    def __init__(self, in_dim: int, hidden: int, out_dim: int, depth: int, *, w0_first: float = 30.0, w0: float = 1.0) -> None:
+    The mean, not the sum, keeps u in the range that the initialisation was made for. ReSIREN, in the location encoder of Climplicit
+    (Dollinger et al. 2025, arXiv:2504.05089), which is 16 such layers deep.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        before_sine = None
+        for layer in cast("Iterator[SineLayer]", iter(self)):
+            out = layer.linear(x)
+            before_sine = out if before_sine is None else (out + before_sine) / 2
+            x = torch.sin(layer.w0 * before_sine)
+        return x
+
+
+class Siren(nn.Module):
+    """[B, in_dim] -> [B, out_dim]: ``depth`` sine layers of ``hidden`` units (``body``), then a linear layer (``head``).
+
+    No two layers share weights. With ``residual`` the sine layers are ``ResidualSineLayers``, which have the same parameters.
+    """
+
+    def __init__(
+        self,
+        in_dim: int,
+        hidden: int,
+        out_dim: int,
+        depth: int,
+        *,
+        w0_first: float = 30.0,
+        w0: float = 1.0,
+        residual: bool = False,
+    ) -> None:
         super().__init__()
         sizes = [in_dim] + [hidden] * depth
         layers = [SineLayer(a, b, w0=w0_first if i == 0 else w0, first=i == 0) for i, (a, b) in enumerate(pairwise(sizes))]
-        self.body = nn.Sequential(*layers)
+        self.body = ResidualSineLayers(*layers) if residual else nn.Sequential(*layers)
         self.head = nn.Linear(hidden, out_dim)
         bound = math.sqrt(6 / hidden) / w0
         nn.init.uniform_(self.head.weight, -bound, bound)

@@ -1,9 +1,9 @@
 """The command line: ingest, train, index, search, info, check, doctor, demo. Each command imports the heavy things it needs."""
 
 import inspect
-import json
 import os
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,7 +11,7 @@ import typer
 
 from index.errors import InputError, PlaceBindError
 from index.records import MODALITIES, Modality, Place
-from ui.console import ProgressBars, err, out
+from ui.console import ProgressBars, err, out, print_json
 from ui.options import sources_group
 
 DEFAULT_CATALOGUE = Path.home() / ".placebind" / "demo"
@@ -63,7 +63,7 @@ def _ingest(name: str, values: dict[str, Any]) -> None:
     where = folder / "reports" / f"ingest-{name.replace('_', '-')}.json"
     write_report(report, where)
     if as_json:
-        _print_json({"source": name, "modality": source.modality, **report.as_dict()})
+        print_json({"source": name, "modality": source.modality, **report.as_dict()})
     else:
         out.print(f"{source.modality}: {report.added} added, {report.known} already there, {len(report.rejected)} skipped")
     for rejected in report.rejected[:SHOWN_REJECTIONS]:
@@ -90,39 +90,43 @@ app.add_typer(
 def train(
     catalogue: CatalogueFlag = DEFAULT_CATALOGUE,
     out_folder: Annotated[
-        Path | None, typer.Option("--out", help="folder for the model; default: 'checkpoint' in the catalogue")
+        Path | None,
+        typer.Option("--out", help="folder for the model; default: 'checkpoint' in the catalogue, with --compare 'compare'"),
     ] = None,
     config: Annotated[Path | None, typer.Option(help="TOML file with training settings")] = None,
-    architecture: Annotated[str | None, typer.Option(help="how modalities are bound, for example imagebind")] = None,
-    location: Annotated[str | None, typer.Option(help="location encoder, for example sh_siren")] = None,
+    architecture: Annotated[list[str] | None, typer.Option(help="how modalities are bound: imagebind, cyclic or fused")] = None,
+    location: Annotated[list[str] | None, typer.Option(help="location encoder, for example sh_siren or voronoi")] = None,
+    modalities: Annotated[
+        list[str] | None, typer.Option(help="articles, tiles or articles,tiles; default: all that the catalogue has")
+    ] = None,
     steps: Annotated[int | None, typer.Option(help="optimiser steps")] = None,
-    seed: Annotated[int | None, typer.Option(help="seed of weights, batches and dropout")] = None,
+    seed: Annotated[list[int] | None, typer.Option(help="seed of weights, batches and dropout")] = None,
+    devices: Annotated[int | None, typer.Option(help="processes to share each batch, one device each")] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="any setting, as key=value, for example location.options.degrees=40")
     ] = None,
+    compare: Annotated[
+        bool,
+        typer.Option(
+            "--compare", help="train every combination of the above, each given as often as you like, and print one table"
+        ),
+    ] = False,
     overwrite: Annotated[bool, typer.Option(help="replace a finished model or an interrupted run")] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Train the encoders on the catalogue; an interrupted run goes on where it stopped."""
-    from index.catalogue import Catalogue
-    from train.config import TrainConfig
-    from train.loop import train as run
+    from ui.training import configurations, train_matrix, train_one
 
-    parts = {"architecture": architecture, "location": location}
-    flags: dict[str, Any] = {key: {"name": name} for key, name in parts.items() if name} | {"steps": steps, "seed": seed}
-    resolved = TrainConfig.load(config, tuple(settings or ()), **flags)
-    folder = out_folder or catalogue / "checkpoint"
-    with ProgressBars() as bars:
-        result = run(resolved, Catalogue.open(catalogue), folder, overwrite=overwrite, progress=bars)
-    card = result.checkpoint.card
-    if as_json:
-        _print_json({"checkpoint": str(folder), "digest": result.checkpoint.digest, **card.model_dump(mode="json")})
-        return
-    out.print(
-        f"model {result.checkpoint.digest[:8]} in {folder}, trained on " + ", ".join(f"{n} {m}" for m, n in card.trained_on.items())
-    )
-    if "val_median_km" in card.figures:
-        out.print(f"held-out text to place: median {card.figures['val_median_km']:.0f} km")
+    configs = configurations(
+        config, settings or (), architectures=architecture or (), locations=location or (), modalities=modalities or (),
+        seeds=seed or (), steps=steps, devices=devices,
+    )  # fmt: skip
+    if compare and overwrite:
+        raise InputError("--overwrite is for a single training; of a comparison remove the folders that are to be trained again")
+    if compare:
+        train_matrix(configs, catalogue, out_folder or catalogue / "compare", as_json=as_json)
+    else:
+        train_one(configs, catalogue, out_folder or catalogue / "checkpoint", overwrite=overwrite, as_json=as_json)
 
 
 @app.command()
@@ -141,7 +145,7 @@ def index(
     with ProgressBars() as bars:
         added = build_index(model, Catalogue.open(catalogue), rebuild=rebuild, progress=bars)
     if as_json:
-        _print_json({"model": model.digest, "added": added})
+        print_json({"model": model.digest, "added": added})
     else:
         out.print("new vectors: " + ", ".join(f"{n} {modality}" for modality, n in added.items()))
 
@@ -169,7 +173,7 @@ def search(
     space = Space.open(checkpoint or catalogue / "checkpoint", catalogue)
     answer = space.search(text, image=image, place=place, into=tuple(_modality(name) for name in into or ()), k=k)
     if as_json:
-        _print_json(answer.as_dict())
+        print_json(answer.as_dict())
     else:
         from ui.tables import print_answer
 
@@ -178,7 +182,7 @@ def search(
 
 @app.command()
 def info(catalogue: CatalogueFlag = DEFAULT_CATALOGUE, as_json: JsonFlag = False) -> None:
-    """What the catalogue holds and what is indexed by which model."""
+    """What the catalogue holds, what its tiles measured, and what is indexed by which model."""
     from index.catalogue import Catalogue
     from index.vectors import manifest_of
 
@@ -194,12 +198,13 @@ def info(catalogue: CatalogueFlag = DEFAULT_CATALOGUE, as_json: JsonFlag = False
             "indexed": manifest.rows if manifest else 0,
             "model": manifest.model_digest if manifest else None,
         }
+    statistics = opened.band_statistics()
     if as_json:
-        _print_json({"catalogue": str(catalogue), "tables": tables})
+        print_json({"catalogue": str(catalogue), "tables": tables, "band_statistics": [asdict(each) for each in statistics]})
     else:
         from ui.tables import print_info
 
-        print_info(str(catalogue), tables)
+        print_info(str(catalogue), tables, statistics)
 
 
 @app.command()
@@ -223,7 +228,7 @@ def doctor(as_json: JsonFlag = False) -> None:
 
     checks = check_all()
     if as_json:
-        _print_json([check.as_dict() for check in checks])
+        print_json([check.as_dict() for check in checks])
     else:
         print_checks(checks)
     if any(check.needed and not check.ok for check in checks):
@@ -242,7 +247,7 @@ def _print_estimate(source: Any, as_json: bool) -> None:
     """Sources that ask a server know what it will cost; of the others at most the number of records is known."""
     expected = source.estimate() if hasattr(source, "estimate") else {"records": source.total}
     if as_json:
-        _print_json(expected)
+        print_json(expected)
         return
     units = {"requests": "{:,.0f} requests", "bytes": "{:,.0f} bytes", "seconds": "{:,.0f} s", "records": "{:,.0f} records"}
     known = [units[name].format(value) for name, value in expected.items() if value is not None]
@@ -254,10 +259,6 @@ def _modality(name: str) -> Modality:
         if name == modality:
             return modality
     raise InputError(f"--in takes {', '.join(MODALITIES)}; got '{name}'")
-
-
-def _print_json(value: Any) -> None:
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=1) + "\n")
 
 
 def _escaped(text: str) -> str:

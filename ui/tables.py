@@ -1,11 +1,12 @@
 """Answers as tables for a terminal."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rich.markup import escape
 from rich.table import Table
 
+from index.statistics import BandStatistics
 from retrieval.space import Answer
 from ui.console import out
 from ui.doctor import Check
@@ -26,11 +27,23 @@ def print_answer(answer: Answer) -> None:
         out.print(table)
 
 
-def print_info(catalogue: str, tables: dict[str, Any]) -> None:
+def print_info(catalogue: str, tables: dict[str, Any], statistics: Sequence[BandStatistics]) -> None:
     table = Table("table", "rows", "indexed", "model", title=escape(catalogue), title_justify="left", box=None, pad_edge=False)
     for name, facts in tables.items():
         stale = f" ({facts['rows'] - facts['indexed']} to do: placebind index)" if facts["indexed"] < facts["rows"] else ""
         table.add_row(name, f"{facts['rows']:,}", f"{facts['indexed']:,}{stale}", (facts["model"] or "—")[:8])
+    out.print(table)
+    if statistics:
+        _print_statistics(statistics)
+
+
+def _print_statistics(statistics: Sequence[BandStatistics]) -> None:
+    """What was measured by each band; the mean and the standard deviation of Sentinel-2 are reflectances."""
+    table = Table("sensor", "level", "band", "tiles", "valid pixels", "mean", "std", box=None, pad_edge=False)
+    for each in statistics:
+        numbers = f"{each.tiles:,}", f"{each.pixels:,}", f"{each.mean:.4f}", f"{each.std:.4f}"
+        table.add_row(escape(each.sensor), escape(each.level), escape(each.band), *numbers)
+    out.print()
     out.print(table)
 
 

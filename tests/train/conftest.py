@@ -9,7 +9,7 @@ import torch
 
 from index.catalogue import Catalogue
 from tests.train.small_worlds import fill, region_articles, region_tiles
-from train.data import cached_features
+from train.articles import cached_features
 from train.encoders.text import minilm as minilm_module
 from train.torchvision_cpu import tolerate_missing_operators
 

@@ -136,9 +136,9 @@ class LetterTower:
     feature_key = "letters"
     feature_dim = 4
 
-    def __init__(self, breaks_at_call: int = 0) -> None:
+    def __init__(self, breaks_at_call: int = 0, parts: int = 1) -> None:
         self.read: list[str] = []
-        self.calls, self.breaks_at_call = 0, breaks_at_call
+        self.calls, self.breaks_at_call, self.parts = 0, breaks_at_call, parts
 
     def features(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         self.calls += 1

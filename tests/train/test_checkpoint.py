@@ -13,7 +13,17 @@ from torch import Tensor
 
 from index.errors import CheckpointError
 from tests.train.small_worlds import tiny_config
-from train.checkpoint import MODEL_FILE, TRAINING_FILE, Card, Checkpoint, load_training, save_model, save_training
+from train.checkpoint import (
+    MODEL_FILE,
+    TRAINING_FILE,
+    Card,
+    Checkpoint,
+    Origin,
+    Progressed,
+    load_training,
+    save_model,
+    save_training,
+)
 from train.config import TrainConfig
 from train.model import build_encoder, build_model
 
@@ -33,6 +43,8 @@ def weights(config: TrainConfig) -> dict[str, Tensor]:
 def card(config: TrainConfig, **facts: Any) -> Card:
     usual = {
         "trained_on": {"articles": 20, "tiles": 12},
+        "origins": (Origin(modality="articles", source="wikipedia", licence="CC BY-SA 4.0", records=20),),
+        "data_digest": "f00d",
         "sensors": ("nasa_coarse",),
         "figures": {"total": 1.5},
         "placebind_version": "0.1",
@@ -50,6 +62,11 @@ def optimised(config: TrainConfig, steps: int) -> tuple[torch.nn.Module, torch.o
         model.encoders["locations"](lat, lat).square().sum().backward()
         optimizer.step()
     return model, optimizer
+
+
+def progressed(model: torch.nn.Module, optimizer: torch.optim.Optimizer, step: int, **more: Any) -> Progressed:
+    usual = {"data_digest": "f00d", "best": None, "best_figures": {}, "waited": 0}
+    return Progressed(step, model.state_dict(), optimizer.state_dict()["state"], **{**usual, **more})
 
 
 def test_weights_configuration_and_card_come_back_as_they_were_saved(
@@ -75,8 +92,9 @@ def test_a_reopened_encoder_gives_the_vectors_of_the_one_that_was_saved(tmp_path
     opened = Checkpoint.open(tmp_path)
     lat, lon = torch.tensor([48.0, -77.0]), torch.tensor([16.0, 180.0])
     torch.testing.assert_close(opened.encoder("locations", CPU)(lat, lon), model.encoders["locations"](lat, lon), rtol=0, atol=0)
-    words, pixels = torch.randn(3, 384), torch.randn(2, 4, 32, 32)
-    torch.testing.assert_close(opened.encoder("articles", CPU)(words), model.encoders["articles"](words), rtol=0, atol=0)
+    words, present, pixels = torch.randn(3, 1, 384), torch.ones(3, 1, dtype=torch.bool), torch.randn(2, 4, 32, 32)
+    read = [encoder(words, present) for encoder in (opened.encoder("articles", CPU), model.encoders["articles"])]
+    torch.testing.assert_close(read[0], read[1], rtol=0, atol=0)
     seen = [
         encoders(pixels, torch.ones(2, 4), "nasa_coarse") for encoders in (opened.encoder("tiles", CPU), model.encoders["tiles"])
     ]
@@ -91,7 +109,7 @@ def test_the_digest_changes_with_a_weight_and_with_a_setting_and_with_nothing_el
         return Checkpoint.open(tmp_path / name).digest
 
     changed = {name: tensor.clone() for name, tensor in weights.items()}
-    changed["log_scale.articles"] += 1e-6
+    changed["contrasts.articles.log_scale"] += 1e-6
     same, again = digest("same", weights, config), digest("again", weights, config)
     assert same == again
     assert len({same, digest("weights", changed, config), digest("config", weights, tiny_config(seed=4))}) == 3
@@ -130,7 +148,7 @@ def test_where_there_is_no_checkpoint_the_remedy_is_to_train(there: bool, tmp_pa
 
 def test_an_unfinished_training_is_named_as_such(tmp_path: Path, config: TrainConfig) -> None:
     model, optimizer = optimised(config, 1)
-    save_training(tmp_path, model.state_dict(), optimizer, 1, config)
+    save_training(tmp_path, progressed(model, optimizer, 1), config)
     with pytest.raises(CheckpointError, match=r"interrupted.*same `placebind train` again"):
         Checkpoint.open(tmp_path)
 
@@ -156,6 +174,9 @@ DAMAGE: dict[str, Callable[[Path], None]] = {
     "a card that is no JSON": foreign({"placebind": "{"}),
     "a card that is a list": foreign({"placebind": "[1]"}),
     "a card that is null": foreign({"placebind": "null"}),
+    "a card with an unknown field": foreign(
+        {"placebind": '{"config": {}, "trained_on": {}, "placebind_version": "9", "colour": "red"}'}
+    ),
     "a card of another version": foreign({"placebind": '{"config": {"unheard_of": 1}, "trained_on": {}}'}),
 }
 
@@ -174,7 +195,7 @@ def test_a_damaged_or_foreign_file_is_refused_in_one_line_with_the_remedy(
 
 def test_nothing_but_the_model_is_left_when_it_is_finished(tmp_path: Path, config: TrainConfig) -> None:
     model, optimizer = optimised(config, 1)
-    save_training(tmp_path, model.state_dict(), optimizer, 1, config)
+    save_training(tmp_path, progressed(model, optimizer, 1), config)
     assert [path.name for path in tmp_path.iterdir()] == [TRAINING_FILE]
     save_model(tmp_path, model.state_dict(), card(config))
     assert [path.name for path in tmp_path.iterdir()] == [MODEL_FILE]
@@ -209,21 +230,22 @@ def test_a_model_that_could_not_be_written_whole_leaves_the_old_one(
 
 def test_a_training_state_that_could_not_be_written_whole_leaves_the_old_one(tmp_path: Path, config: TrainConfig) -> None:
     model, optimizer = optimised(config, 2)
-    save_training(tmp_path, model.state_dict(), optimizer, 2, config)
+    save_training(tmp_path, progressed(model, optimizer, 2), config)
     with DiskFull(100_000), pytest.raises(Exception, match=r"(?i)file too large|i/o|os error"):
-        save_training(tmp_path, model.state_dict(), optimizer, 3, config)
+        save_training(tmp_path, progressed(model, optimizer, 3), config)
     resumed = load_training(tmp_path, config)
     assert resumed is not None
-    assert resumed[0] == 2
+    assert resumed.step == 2
 
 
 def test_a_training_state_comes_back_with_step_weights_and_optimiser(tmp_path: Path, config: TrainConfig) -> None:
     model, optimizer = optimised(config, 3)
-    save_training(tmp_path, model.state_dict(), optimizer, 3, config)
+    save_training(tmp_path, progressed(model, optimizer, 3), config)
     resumed = load_training(tmp_path, config)
     assert resumed is not None
-    step, weights, state = resumed
+    step, weights, state = resumed.step, resumed.weights, resumed.optimizer
     assert step == 3
+    assert (resumed.data_digest, resumed.best, resumed.best_figures, resumed.waited) == ("f00d", None, {}, 0)
     assert weights.keys() == model.state_dict().keys()
     assert all(torch.equal(tensor, model.state_dict()[name]) for name, tensor in weights.items())
     expected = optimizer.state_dict()["state"]
@@ -234,16 +256,33 @@ def test_a_training_state_comes_back_with_step_weights_and_optimiser(tmp_path: P
         assert all(torch.equal(state[number][name], value) for name, value in values.items())
 
 
+def test_what_early_stopping_waits_for_comes_back_too(tmp_path: Path, config: TrainConfig) -> None:
+    """The best weights are others than the newest, and the figures the same to the last digit."""
+    model, optimizer = optimised(config, 1)
+    best = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    model, optimizer = optimised(config, 2)
+    figures = {"val_articles_median_km": 1 / 3, "val_articles_recall_at_10": 0.1}
+    save_training(tmp_path, progressed(model, optimizer, 2, best=best, best_figures=figures, waited=4), config)
+    resumed = load_training(tmp_path, config)
+    assert resumed is not None
+    assert (resumed.best_figures, resumed.waited) == (figures, 4)
+    assert resumed.best is not None
+    assert resumed.best.keys() == resumed.weights.keys() == best.keys()
+    assert all(torch.equal(tensor, best[name]) for name, tensor in resumed.best.items())
+    assert any(not torch.equal(tensor, best[name]) for name, tensor in resumed.weights.items())
+
+
 def test_without_an_interrupted_run_there_is_nothing_to_resume(tmp_path: Path, config: TrainConfig) -> None:
     assert load_training(tmp_path, config) is None
 
 
 def test_the_state_of_a_run_with_other_settings_is_not_taken_up(tmp_path: Path, config: TrainConfig) -> None:
     model, optimizer = optimised(config, 1)
-    save_training(tmp_path, model.state_dict(), optimizer, 1, config)
+    save_training(tmp_path, progressed(model, optimizer, 1), config)
     for other in (tiny_config(seed=4), tiny_config(seed=3, learning_rate=5e-4), tiny_config(seed=3, steps=9)):
         with pytest.raises(CheckpointError, match=r"other settings.*--overwrite"):
             load_training(tmp_path, other)
+        assert load_training(tmp_path, other, overwrite=True) is None
 
 
 @pytest.mark.parametrize(
@@ -251,17 +290,27 @@ def test_the_state_of_a_run_with_other_settings_is_not_taken_up(tmp_path: Path, 
 )
 def test_a_damaged_training_state_is_refused_with_the_remedy(damage: str, tmp_path: Path, config: TrainConfig) -> None:
     model, optimizer = optimised(config, 1)
-    save_training(tmp_path, model.state_dict(), optimizer, 1, config)
+    save_training(tmp_path, progressed(model, optimizer, 1), config)
     DAMAGE[damage](tmp_path / TRAINING_FILE)
     with pytest.raises(CheckpointError, match="--overwrite") as caught:
         load_training(tmp_path, config)
     assert "\n" not in str(caught.value)
+    assert load_training(tmp_path, config, overwrite=True) is None
 
 
 def test_an_encoder_is_built_with_all_its_options(config: TrainConfig) -> None:
     encoder = build_encoder(config, "locations")
     assert (encoder.degrees, encoder.dim) == (6, 16)
     assert build_encoder(config, "tiles").size_px == 32
+
+
+def test_what_parts_start_from_is_not_read_where_a_state_follows_that_has_it_all(tmp_path: Path) -> None:
+    """The files may be gone by then. In a new model they are asked for, and a missing one is an expected error."""
+    options = {"location_checkpoint": str(tmp_path / "gone")}
+    config = tiny_config(architecture={"name": "cyclic", "options": options})
+    assert build_model(config, pretrained=False).encoders["locations"].dim == 16
+    with pytest.raises(CheckpointError, match="gone"):
+        build_model(config)
 
 
 def test_the_weights_at_the_start_depend_on_the_seed_alone(config: TrainConfig, weights: dict[str, Tensor]) -> None:

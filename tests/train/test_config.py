@@ -7,6 +7,7 @@ import pytest
 
 from index.errors import ConfigError
 from train.config import TrainConfig
+from train.encoders.image import multispectral
 
 
 def toml(folder: Path, text: str) -> Path:
@@ -149,15 +150,77 @@ def test_a_file_that_is_not_there_is_refused_by_its_name(tmp_path: Path) -> None
 def test_every_option_of_every_part_is_spelt_out_and_knows_the_dimension() -> None:
     config = TrainConfig.load(dim=48)
     assert config.location.options == {"degrees": 20, "hidden": 512, "depth": 2, "w0_first": 10.0, "dim": 48}
-    assert config.text.options == {"hidden": 512, "dropout": 0.2, "dim": 48}
-    assert set(config.image.options) == {"trunk", "sensors", "size_px", "drop_path", "dim"}
+    assert config.text.options == {"hidden": 512, "dropout": 0.2, "pool": "whole", "sentences": 8, "dim": 48}
+    assert set(config.image.options) == set(multispectral.Options.model_fields)
     assert config.image.options["dim"] == 48
     assert config.architecture.options == {
+        "loss": "info_nce",
         "temperature": 0.07,
         "target_falloff_km": 150.0,
+        "matryoshka": [],
+        "gps_queue": 0,
+        "uniform_negatives": 0,
+        "loss_chunk": 0,
         "article_weight": 1.0,
         "tile_weight": 1.0,
     }
+
+
+def test_a_part_named_by_a_flag_keeps_the_options_that_were_given_for_it(tmp_path: Path) -> None:
+    file = toml(tmp_path, '[location]\nname = "voronoi"\n[location.options]\nsites = 64\n')
+    assert TrainConfig.load(file, location="voronoi").location.options["sites"] == 64
+    assert TrainConfig.load(file, ("location.options.sites=32",), location="voronoi").location.options["sites"] == 32
+
+
+def test_a_part_named_by_a_flag_gets_the_options_that_were_given_for_no_part_in_particular() -> None:
+    config = TrainConfig.load(settings=("architecture.options.temperature=0.2",), architecture="fused")
+    assert (config.architecture.name, config.architecture.options["temperature"]) == ("fused", 0.2)
+
+
+def test_a_part_named_by_a_flag_drops_the_options_of_another(tmp_path: Path) -> None:
+    file = toml(tmp_path, '[location]\nname = "sh_siren"\n[location.options]\ndegrees = 12\n')
+    assert TrainConfig.load(file, location="voronoi") == TrainConfig.load(location="voronoi")
+    given = ("location.name=sh_siren", "location.options.degrees=12")
+    assert TrainConfig.load(settings=given, location="voronoi") == TrainConfig.load(location="voronoi")
+
+
+def test_dashes_and_underscores_name_the_same_part(tmp_path: Path) -> None:
+    """Also in the configuration that goes into the checkpoint: with two spellings a run would not find its own state again."""
+    file = toml(tmp_path, '[location]\nname = "sh-siren"\n[location.options]\ndegrees = 12\n')
+    config = TrainConfig.load(file, location="sh_siren")
+    assert config == TrainConfig.load(file) == TrainConfig.load(file, location="sh-siren")
+    assert (config.location.name, config.location.options["degrees"]) == ("sh_siren", 12)
+
+
+@pytest.mark.parametrize("part", ["location", "text", "image"])
+def test_a_part_cannot_have_a_dimension_of_its_own(part: str) -> None:
+    text = message(None, (f"{part}.options.dim=64",))
+    assert all(word in text for word in (f"{part}.options.dim", "64", "256", "dim=64"))
+    assert TrainConfig.load(settings=(f"{part}.options.dim=64", "dim=64")).dim == 64
+
+
+def test_the_parts_of_a_hybrid_have_dimensions_of_their_own() -> None:
+    """They are what is joined into the one dimension of the space."""
+    parts = "[{name='sh_siren', options={dim=8}}, {name='voronoi', options={dim=4}}]"
+    config = TrainConfig.load(settings=("dim=16", f"location.options.parts={parts}"), location="hybrid")
+    assert [part["options"]["dim"] for part in config.location.options["parts"]] == [8, 4]
+    assert config.resolved() == config
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"), [(("encode_chunk=8", "devices=2"), "encode_chunk"), (("device=cuda:1", "devices=2"), "device=cuda:1")]
+)
+def test_what_does_not_go_together_is_refused_before_anything_is_built(settings: tuple[str, ...], said: str) -> None:
+    text = message(None, settings)
+    assert said in text
+    assert "devices" in text
+
+
+def test_batches_and_modalities_can_be_told_by_file(tmp_path: Path) -> None:
+    file = toml(tmp_path, 'modalities = ["articles"]\n[sampling]\ncells = "one_each"\ncell_km = 50\n')
+    config = TrainConfig.load(file)
+    assert (config.modalities, config.sampling.cells, config.sampling.cell_km) == (("articles",), "one_each", 50)
+    assert "bananas" in message(None, ("modalities=['bananas']",))
 
 
 def test_resolving_twice_and_a_round_trip_through_json_change_nothing() -> None:

@@ -6,7 +6,7 @@ import torch
 
 from tests.train.small_worlds import REGIONS
 from train.encoders.location import sh_siren
-from train.evaluate import encode_locations, geolocation_figures, nearest, tfidf_nearest
+from train.evaluate import encode_locations, geolocation_figures, nearest, recall_at, tfidf_nearest
 
 EQUATOR_KM_PER_DEG = 111.3195  # WGS84: 2 pi x 6378.137 / 360
 
@@ -55,6 +55,30 @@ def test_nearest_agrees_with_a_loop_over_all_pairs(chunk: int) -> None:
 def test_a_point_of_the_gallery_finds_itself() -> None:
     gallery = torch.nn.functional.normalize(torch.randn(50, 8, generator=torch.Generator().manual_seed(1)), dim=1)
     assert nearest(gallery, gallery).tolist() == list(range(50))
+
+
+@pytest.mark.parametrize("chunk", [1, 4, 1024])
+def test_recall_is_the_share_whose_own_row_is_among_the_nearest_by_a_slow_count(chunk: int) -> None:
+    generator = torch.Generator().manual_seed(2)
+    queries, gallery = torch.randn(23, 5, generator=generator), torch.randn(23, 5, generator=generator)
+    for k in (1, 3, 10, 23):
+        found = 0
+        for row in range(23):
+            products = [sum(float(queries[row, d]) * float(gallery[other, d]) for d in range(5)) for other in range(23)]
+            found += products[row] in sorted(products, reverse=True)[:k]
+        assert recall_at(queries, gallery, k, chunk=chunk) == pytest.approx(found / 23)
+
+
+def test_recall_of_a_space_that_has_collapsed_to_a_point_is_none() -> None:
+    """All are as near as the right one: no luck of the order counts. Only where k takes in everything is it certain."""
+    point = torch.ones(12, 4)
+    assert recall_at(point, point, 10) == 0
+    assert recall_at(point, point, 12) == 1
+
+
+def test_recall_of_a_space_that_is_not_a_number_is_none() -> None:
+    broken = torch.full((12, 4), torch.nan)
+    assert recall_at(broken, broken, 10) == 0
 
 
 def test_locations_are_encoded_to_unit_vectors_in_order_whatever_the_chunk() -> None:

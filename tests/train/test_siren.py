@@ -88,3 +88,32 @@ def test_activations_keep_their_spread_through_many_layers() -> None:
     for number, layer in enumerate(siren.body):
         hidden = layer(hidden).detach()
         assert 0.5 < float(hidden.std()) < 0.8, f"layer {number}"
+
+
+def test_a_residual_siren_passes_on_the_mean_of_what_layers_had_before_their_sine() -> None:
+    torch.manual_seed(2)
+    siren = Siren(3, 5, 4, depth=3, w0_first=7.0, w0=1.5, residual=True).double()
+    x = torch.randn(6, 3, dtype=torch.float64)
+    w = siren.state_dict()
+    first, second, third = (lambda v, i=i: v @ w[f"body.{i}.linear.weight"].T + w[f"body.{i}.linear.bias"] for i in range(3))
+    u1 = first(x)
+    u2 = (second(torch.sin(7 * u1)) + u1) / 2
+    u3 = (third(torch.sin(1.5 * u2)) + u2) / 2
+    torch.testing.assert_close(siren.body(x), torch.sin(1.5 * u3))
+    torch.testing.assert_close(siren(x), torch.sin(1.5 * u3) @ w["head.weight"].T + w["head.bias"])
+
+
+def test_a_residual_siren_of_one_layer_is_a_plain_one() -> None:
+    torch.manual_seed(2)
+    plain, residual = Siren(3, 5, 4, depth=1), Siren(3, 5, 4, depth=1, residual=True)
+    residual.load_state_dict(plain.state_dict())
+    x = torch.randn(6, 3)
+    assert torch.equal(plain(x), residual(x))
+
+
+def test_layers_of_a_residual_siren_do_not_share_their_weights() -> None:
+    siren = Siren(8, 8, 8, depth=4, residual=True)
+    assert len({layer.linear.weight.data_ptr() for layer in siren.body}) == 4
+    siren(torch.randn(5, 8)).square().sum().backward()
+    gradients = [layer.linear.weight.grad for layer in siren.body]
+    assert all(not torch.equal(a, b) for i, a in enumerate(gradients) for b in gradients[:i])

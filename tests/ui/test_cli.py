@@ -10,6 +10,7 @@ import pytest
 
 from index.catalogue import Catalogue
 from tests.conftest import World, fill
+from tests.worlds import catalogue_with, tile
 
 RECORD = {"title": "Here", "text": "A place by the sea.", "lat": 1.5, "lon": 2.5}
 
@@ -146,6 +147,19 @@ def test_info_counts_rows_and_what_is_not_indexed_yet(run, own_world):
     code, out, _ = run("index", "--catalogue", own_world.folder)
     assert code == 0
     assert "1 articles" in out
+
+
+def test_info_shows_what_the_tiles_measured(run, tmp_path):
+    catalogue_with(tmp_path, tiles=[tile(1000, bands=("B04",)), tile(3000, bands=("B04",), level="L1C")])
+    code, out, err = run("info", "--json", "--catalogue", tmp_path)
+    assert code == 0, err
+    fixed = {"sensor": "sentinel2", "band": "B04", "tiles": 1, "pixels": 4, "std": 0.0}
+    assert json.loads(out)["band_statistics"] == [fixed | {"level": "L1C", "mean": 0.3}, fixed | {"level": "L2A", "mean": 0.1}]
+    code, out, _ = run("info", "--catalogue", tmp_path)
+    assert [line.split() for line in out.splitlines() if "B04" in line] == [
+        ["sentinel2", "L1C", "B04", "1", "4", "0.3000", "0.0000"],
+        ["sentinel2", "L2A", "B04", "1", "4", "0.1000", "0.0000"],
+    ]
 
 
 def test_ingest_train_index_and_search_follow_each_other(run, tmp_path):

@@ -67,20 +67,39 @@ def test_a_text_is_read_up_to_256_word_pieces(minilm: MiniLM) -> None:
     assert float(features[2] @ features[3]) < 0.99
 
 
-def test_the_head_turns_features_into_dim_numbers_and_learns() -> None:
+def test_in_float32_the_features_are_those_of_sentence_transformers(minilm: MiniLM, monkeypatch: pytest.MonkeyPatch) -> None:
+    from sentence_transformers import SentenceTransformer
+
+    monkeypatch.setattr("train.text_tower.fast_autocast", lambda device: torch.autocast(device.type, enabled=False))
+    reference = SentenceTransformer(str(weights_file().parent), local_files_only=True, device="cpu")
+    texts = [*TEXTS, "", "ÉTÉ, 日本, Łódź", "river " * 400, "A Short ONE. " * 20]
+    expected = reference.encode(texts, normalize_embeddings=True, show_progress_bar=False)
+    np.testing.assert_allclose(minilm.features(texts), expected, atol=1e-6)
+
+
+def test_more_texts_than_fit_a_batch_come_back_in_their_order(minilm: MiniLM, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = minilm.features(TEXTS)
+    monkeypatch.setattr(module, "BATCH", 4)
+    assert (minilm.features(TEXTS) * expected).sum(axis=1).min() > 0.999
+
+
+@pytest.mark.parametrize(("options", "parts"), [({}, 1), ({"pool": "attention", "sentences": 3}, 4)])
+def test_the_head_turns_parts_into_dim_numbers_and_learns(options: dict[str, object], parts: int) -> None:
     torch.manual_seed(0)
-    tower = module.build(hidden=8, dim=5)
-    out = tower(torch.randn(3, 384))
+    tower = module.build(hidden=8, dim=5, **options)
+    assert tower.parts == parts
+    out = tower(torch.randn(3, parts, 384), torch.ones(3, parts, dtype=torch.bool))
     assert out.shape == (3, 5)
     out.square().sum().backward()
-    assert all(p.grad is not None and p.grad.abs().max() > 0 for p in tower.parameters())
+    learning = [p for name, p in tower.named_parameters() if not name.startswith("attention") or "out_proj" in name]
+    assert all(p.grad is not None and p.grad.abs().max() > 0 for p in learning)
 
 
 def test_dropout_is_for_training_only() -> None:
     torch.manual_seed(0)
-    tower, x = module.build(hidden=64, dim=5, dropout=0.5), torch.randn(4, 384)
-    assert not torch.equal(tower.train()(x), tower(x))
-    assert torch.equal(tower.eval()(x), tower(x))
+    tower, x = module.build(hidden=64, dim=5, dropout=0.5), (torch.randn(4, 1, 384), torch.ones(4, 1, dtype=torch.bool))
+    assert not torch.equal(tower.train()(*x), tower(*x))
+    assert torch.equal(tower.eval()(*x), tower(*x))
 
 
 def test_only_the_head_is_trained_and_saved_also_after_the_frozen_tower_was_used(minilm: MiniLM) -> None:

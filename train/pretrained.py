@@ -1,0 +1,95 @@
+"""Weights that others trained: read from a file without ever running what is in it, and checked before they are copied."""
+
+import hashlib
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from torch import Tensor
+
+from index.errors import CheckpointError, one_line
+
+SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt")
+_WRAPPINGS = ("state_dict", "model")  # under which training scripts keep the weights beside other things
+# What readers of weights raise for files that are none.
+UNREADABLE = (
+    OSError,
+    RuntimeError,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    EOFError,
+    pickle.UnpicklingError,
+    SafetensorError,
+)
+
+
+def names_a_file(weights: str) -> bool:
+    """Whether an option ``weights`` is the path of a file rather than a published name; nothing is looked up."""
+    return weights.endswith(SUFFIXES)
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """The tensors of a state dict by name, on the CPU. Raises ``CheckpointError`` for a file that holds anything else.
+
+    safetensors, or PyTorch's format with nothing but tensors in it (``weights_only``): no code of the file is run.
+    """
+    if not path.is_file():
+        raise CheckpointError(f"no pretrained weights at {path}; put the file there, or name another in the option `weights`")
+    try:
+        found = _load(path)
+    except UNREADABLE as error:
+        remedy = "expected a state dict as .safetensors, or as PyTorch saves it, with tensors only"
+        raise CheckpointError(f"{path} cannot be read as weights ({one_line(error)}); {remedy}") from None
+    for key in _WRAPPINGS:
+        if isinstance(found, dict) and isinstance(found.get(key), dict):
+            found = found[key]
+    if not isinstance(found, dict) or not all(isinstance(value, Tensor) for value in found.values()):
+        raise CheckpointError(f"{path} holds a {type(found).__name__} that is no state dict; expected tensors by name")
+    return {str(name).removeprefix("module."): tensor for name, tensor in found.items()}  # DistributedDataParallel's prefix
+
+
+def _load(path: Path) -> object:
+    if path.suffix == ".safetensors":
+        from safetensors.torch import load_file
+
+        return load_file(path)
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+@torch.no_grad()
+def copy_weights(
+    target: Mapping[str, Tensor], found: Mapping[str, Tensor], path: Path, *, optional: frozenset[str] = frozenset()
+) -> None:
+    """Copy ``found`` (read from ``path``) into the tensors of ``target``, in place.
+
+    Raises ``CheckpointError``, and copies nothing, unless names and shapes are the same; ``optional`` ones may be missing.
+    """
+    missing = sorted(target.keys() - found.keys() - optional)
+    surplus = sorted(found.keys() - target.keys())
+    shared = target.keys() & found.keys()
+    misfits = sorted(name for name in shared if target[name].shape != found[name].shape)
+    problem = ""
+    if missing:
+        problem = f"lacks {len(missing)} of the network's {len(target)} tensors, for example {missing[0]}"
+    elif surplus:
+        problem = f"holds {len(surplus)} tensors that the network does not have, for example {surplus[0]}"
+    elif misfits:
+        name = misfits[0]
+        problem = f"has {name} of shape {tuple(found[name].shape)}, expected {tuple(target[name].shape)}"
+    if problem:
+        raise CheckpointError(f"{path} {problem}; give the file of the network that the option names, or name the file's network")
+    for name in shared:
+        target[name].copy_(found[name])
+
+
+def file_sha256(path: Path) -> str:
+    """In hexadecimal. Raises ``CheckpointError`` where there is no such file."""
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError:
+        raise CheckpointError(f"no pretrained weights at {path}; put the file there, or name another in `weights`") from None

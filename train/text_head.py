@@ -1,0 +1,80 @@
+"""The trainable half of every text tower: parts of a text, as features of a frozen backbone, -> one vector of the shared space.
+
+The parts of a text are the whole of it (part 0) and, with ``pool="attention"``, its sentences: a backbone reads a few hundred
+tokens at most and blends what it reads, so a long article's telling sentence is lost in the whole. EcoWikiRS (Zermatten et al.
+2025, arXiv:2504.19742) weights the sentences in its loss, WINCEL, by how near each is to the image that it is paired with.
+An index has no such partner to ask, and here texts and images are unpaired: a learnt query asks instead (pooling by
+multi-head attention of Lee et al. 2019, arXiv:1810.00825).
+"""
+
+import math
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from index.settings import Settings
+
+SKIP_GAIN = 4.0  # lets the unit-norm features weigh as much at the start as the head's standardised ones
+MOST_HEADS = 8
+
+
+class HeadOptions(Settings):
+    """What can be said of the head of any text tower; a tower's ``Options`` add its own."""
+
+    hidden: int = Field(512, ge=1, description="units of the head's hidden layer")
+    dropout: float = Field(0.2, ge=0, lt=1, description="share of the head's inputs and hidden units that are dropped in training")
+    pool: Literal["whole", "attention"] = Field("whole", description="read the whole text only, or its sentences beside it as well")
+    sentences: int = Field(8, ge=1, description="how many sentences are read beside the whole text; with pool = attention")
+    dim: int = Field(256, ge=2, description="dimension of the shared space")
+
+
+class TextHead(nn.Module):
+    """Parts [B, S, F] of texts, present [B, S] bool -> [B, dim], not normalised. ``parts`` is the S that the tower wants.
+
+    ``present`` says which parts a text has; part 0, the whole text, is always there. What lies in absent parts is not read, and
+    with ``pool="whole"`` only part 0 is. The linear path keeps texts together that the backbone finds alike; without it a small
+    corpus makes the head forget what words mean.
+    """
+
+    def __init__(self, feature_dim: int, options: HeadOptions) -> None:
+        super().__init__()
+        self.dim = options.dim
+        self.parts = 1 if options.pool == "whole" else 1 + options.sentences
+        self.skip = nn.Linear(feature_dim, options.dim)
+        self.head = nn.Sequential(
+            nn.LayerNorm(feature_dim),
+            nn.Dropout(options.dropout),
+            nn.Linear(feature_dim, options.hidden),
+            nn.GELU(),
+            nn.Dropout(options.dropout),
+            nn.Linear(options.hidden, options.dim),
+        )
+        self.attention = SentenceAttention(feature_dim) if options.pool == "attention" else None
+
+    def forward(self, parts: Tensor, present: Tensor) -> Tensor:
+        pooled = parts[:, 0]
+        if self.attention is not None:
+            pooled = pooled + self.attention(parts, present)
+        return self.skip(SKIP_GAIN * pooled) + self.head(pooled)
+
+
+class SentenceAttention(nn.Module):
+    """Parts [B, S, F], present [B, S] bool -> [B, F]: what a learnt query finds in the parts that are there, in whatever order.
+
+    Its last layer starts at zero: at first the tower hears the whole text alone, and learns what the sentences add to it.
+    """
+
+    def __init__(self, feature_dim: int) -> None:
+        super().__init__()
+        self.query = nn.Parameter(torch.randn(feature_dim))
+        self.standardise = nn.LayerNorm(feature_dim)  # elements of a unit vector are too small for a softmax to choose by
+        self.attend = nn.MultiheadAttention(feature_dim, math.gcd(feature_dim, MOST_HEADS), batch_first=True)
+        nn.init.zeros_(self.attend.out_proj.weight)
+
+    def forward(self, parts: Tensor, present: Tensor) -> Tensor:
+        standardised = self.standardise(parts.masked_fill(~present[..., None], 0))  # 0 x NaN would be NaN
+        asked = self.query.expand(len(parts), 1, -1)
+        found, _ = self.attend(asked, standardised, standardised, key_padding_mask=~present, need_weights=False)
+        return found[:, 0]
