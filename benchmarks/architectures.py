@@ -1,10 +1,10 @@
 """Three architectures x three location encoders x three seeds, each with text only, tiles only and both, on the same records.
 
-    python benchmarks/architectures.py [--data ../shared/data] [--work FOLDER] [--workers 4] [--steps 200] [--seeds 0 1 2]
+    python benchmarks/architectures.py [--data ../shared/data] [--work FOLDER] [--workers 4] [--steps 150] [--seeds 0 1 2]
 
 Learnt from: the training articles, and coarse NASA tiles (never Sentinel-2) at land points outside of the held-out blocks: text and
 tiles meet only through position. Asked: the held-out Wikipedia articles and a coarse tile at each of their places, in 5 degree
-blocks without any training record; gallery of 100,000 land points. Text to tile recall@10 is among these exact pairs, mean of both
+blocks without any training record; gallery of 50,000 land points. Text to tile recall@10 is among these exact pairs, mean of both
 directions; no loss but that of ``fused`` ever compares a text with a tile. Probes: ridge on the location encoder's hidden layer,
 five folds of whole 10 degree blocks. Cyclic training gets twice the steps where there are two modalities, so that every run sees
 equally many batches of each.
@@ -41,10 +41,10 @@ TEXTS = ("wikipedia_articles", "world_heritage", "ancient_places")
 ARCHITECTURES = ("imagebind", "cyclic", "fused")
 LOCATIONS = ("sh_siren", "xyz_rff", "voronoi")
 MODALITIES = (("articles",), ("tiles",), ("articles", "tiles"))
-TILES, GALLERY = 6_000, 100_000
+TILES, GALLERY = 6_000, 50_000
 ASKED = "split = 'val' AND source LIKE '%ikipedia%'"
 SETTINGS: dict[str, Any] = {
-    "article_batch": 768, "tile_batch": 256, "validate_every": 10_000, "save_every": 50, "device": "cpu",
+    "article_batch": 512, "tile_batch": 128, "validate_every": 10_000, "save_every": 50, "device": "cpu",
     "image": {"name": "multispectral", "options": {"size_px": 32}},
 }  # fmt: skip
 FIGURES = {
@@ -59,7 +59,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path(__file__).resolve().parents[2] / "shared" / "data")
     parser.add_argument("--work", type=Path, help="folder for the catalogue and the runs (default: a temporary one)")
     parser.add_argument("--workers", type=int, default=4)
-    parser.add_argument("--steps", type=int, default=200)
+    parser.add_argument("--steps", type=int, default=150)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     asked = parser.parse_args()
     work = asked.work or Path(tempfile.mkdtemp())

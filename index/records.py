@@ -192,7 +192,8 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hit:
-    """One answer. ``score`` is the cosine in [-1, 1]; ``distance_km`` the geodesic to the place asked from, where there is one."""
+    """One answer. ``score`` is the cosine in [-1, 1], ``percentile`` the percentage of all records of its kind that it beats;
+    ``distance_km`` the geodesic to the place asked from, where there is one."""
 
     rank: int
     modality: Modality
@@ -200,6 +201,7 @@ class Hit:
     title: str
     place: Place
     score: float
+    percentile: float | None = None
     distance_km: float | None = None
     url: str = ""
     country: str = ""
@@ -213,8 +215,8 @@ class Hit:
 
     def as_dict(self) -> dict[str, Any]:
         flat = {name: getattr(self, name) for name in ("rank", "modality", "id", "title")}
-        flat |= {"lat": self.place.lat, "lon": self.place.lon, "score": self.score, "distance_km": self.distance_km}
-        return flat | {"link": self.link, "country": self.country, "snippet": self.snippet}
+        flat |= {"lat": self.place.lat, "lon": self.place.lon, "score": self.score, "percentile": self.percentile}
+        return flat | {"distance_km": self.distance_km, "link": self.link, "country": self.country, "snippet": self.snippet}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

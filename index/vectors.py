@@ -87,9 +87,7 @@ def read_embeddings(catalogue: Catalogue, modality: Modality) -> Embeddings:
     """All vectors of one table, ordered by id. Raises ``CatalogueError`` if the table was never indexed to the end."""
     manifest = manifest_of(catalogue, modality)
     if manifest is None:
-        raise CatalogueError(
-            f"the {modality} of {catalogue.uri} are not indexed; run `placebind index --catalogue {catalogue.uri}`"
-        )
+        raise not_indexed(catalogue, modality)
     ids, vectors, places = _read(catalogue, modality)
     return Embeddings(ids=ids, vectors=vectors, modality=modality, model_digest=manifest.model_digest, places=places)
 
@@ -105,6 +103,10 @@ def _matrix(rows: pa.Table) -> npt.NDArray[np.float32]:
     dim = rows.schema.field(VECTOR).type.list_size
     matrix: npt.NDArray[np.float32] = rows[VECTOR].combine_chunks().flatten().to_numpy(zero_copy_only=False).reshape(-1, dim)
     return matrix
+
+
+def not_indexed(catalogue: Catalogue, modality: Modality) -> CatalogueError:
+    return CatalogueError(f"the {modality} of {catalogue.uri} are not indexed; run `placebind index --catalogue {catalogue.uri}`")
 
 
 def mismatch(modality: Modality, index_digest: str, model_digest: str) -> ModelMismatchError:

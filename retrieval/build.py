@@ -7,6 +7,7 @@ from index.errors import CatalogueError
 from index.progress import Progress, Quiet
 from index.records import MODALITIES, Modality
 from index.vectors import begin_vectors, finish_vectors, manifest_of, write_vectors
+from retrieval.fulltext import build_text_index
 from retrieval.space import Space
 from train.checkpoint import Checkpoint
 from train.config import Part
@@ -26,7 +27,10 @@ def build_index(
     present = [modality for modality in MODALITIES if catalogue.count(modality) and checkpoint.learnt(modality)]
     if not present:
         raise CatalogueError(f"{catalogue.uri} has nothing that this model can embed; add some with `placebind ingest`")
-    return {modality: _fill(space, modality, rebuild, progress) for modality in present}
+    added = {modality: _fill(space, modality, rebuild, progress) for modality in present}
+    progress.start("index words", None)
+    build_text_index(catalogue)
+    return added
 
 
 def _fill(space: Space, modality: Modality, rebuild: bool, progress: Progress) -> int:

@@ -18,9 +18,14 @@ from index.errors import CatalogueError, InputError
 from index.geo import geodesic_km
 from index.manifest import Manifest
 from index.records import MODALITIES, Hit, Modality, Place, Tile
-from index.registry import load
-from index.sources.geotiff_tiles import read_tile
-from index.vectors import manifest_of, mismatch, read_embeddings
+from index.snapshot import open_snapshot
+from index.vectors import manifest_of, mismatch
+from retrieval.calibrate import centred_query
+from retrieval.cells import Cells
+from retrieval.heat import Heat, heat_of
+from retrieval.parts import Part
+from retrieval.query import Query, QueryVectors
+from retrieval.search import How, Ranked, Searcher
 from train.articles import article_batch, query_parts
 from train.checkpoint import Checkpoint
 from train.precision import choose_device
@@ -33,11 +38,14 @@ SNIPPET_CHARACTERS = 160
 @dataclass(frozen=True)
 class Answer:
     """What a query found: ranked hits of each modality asked. ``origin`` is the place that ``distance_km`` is measured from: the
-    place asked for, that of the image, or for a text the best location."""
+    place asked for, that of the image, or for a text the best location. ``ways`` tells how each modality was searched, and
+    ``vectors`` what with."""
 
     query: str
     origin: Place | None
     hits: dict[Modality, list[Hit]] = field(default_factory=dict)
+    ways: dict[Modality, str] = field(default_factory=dict)
+    vectors: QueryVectors | None = field(default=None, repr=False)
 
     def __iter__(self) -> Iterator[Hit]:
         return (hit for hits in self.hits.values() for hit in hits)
@@ -62,17 +70,20 @@ class Answer:
 class Space:
     """Open with ``Space.open(checkpoint, catalogue)``, ask with ``search``. Encoders and vectors are loaded when first needed."""
 
-    def __init__(self, checkpoint: Checkpoint, catalogue: Catalogue, device: str = "auto") -> None:
+    def __init__(self, checkpoint: Checkpoint, catalogue: Catalogue, device: str = "auto", backend: str = "auto") -> None:
         self.checkpoint = checkpoint
+        self.backend = backend
         self.catalogue = catalogue
         self.device = choose_device(device)
         self._encoders: dict[Modality, Any] = {}
-        self._backends: dict[Modality, Any] = {}
+        self._searchers: dict[Modality, Searcher] = {}
 
     @classmethod
-    def open(cls, checkpoint: str | Path, catalogue: str | Path, device: str = "auto") -> Space:
-        """Raises ``CheckpointError``, ``CatalogueError``, or ``ModelMismatchError`` if the vectors are of another model."""
-        space = cls(Checkpoint.open(Path(checkpoint)), Catalogue.open(catalogue), device)
+    def open(cls, checkpoint: str | Path, catalogue: str | Path, device: str = "auto", backend: str = "auto") -> Space:
+        """``backend`` is one of index.backends, or auto: exact up to 200,000 records, FAISS above.
+
+        Raises ``CheckpointError``, ``CatalogueError``, or ``ModelMismatchError`` if the vectors are of another model."""
+        space = cls(Checkpoint.open(Path(checkpoint)), Catalogue.open(catalogue), device, backend)
         for modality, manifest in space.manifests.items():
             if manifest.model_digest != space.checkpoint.digest:
                 raise mismatch(modality, manifest.model_digest, space.checkpoint.digest)
@@ -136,70 +147,81 @@ class Space:
         *,
         image: str | Path | None = None,
         place: Place | None = None,
+        query: Query | None = None,
         into: Sequence[Modality] = (),
         k: int = 10,
+        how: How | None = None,
     ) -> Answer:
-        """Ask with exactly one of a text, a GeoTIFF file or a place; answers come from the modalities ``into`` (all indexed ones).
+        """Ask with exactly one of a text, a GeoTIFF file, a place, or a ``Query`` of several of these; answers come from the
+        modalities ``into`` (all indexed ones that ``how`` can filter).
 
         Raises ``InputError`` for anything else, ``CatalogueError`` for a modality that is not indexed.
         """
-        if sum(each is not None for each in (text, image, place)) != 1:
-            raise InputError("ask with exactly one of a text, an image or a place (lat and lon)")
+        asked = _query(text, image, place, query)
         if k < 1:
             raise InputError(f"k must be at least 1, got {k}")
-        if text is not None:
-            vector, origin, asked = self.embed_texts([text]), None, text
-        elif image is not None:
-            tile = _read_image(Path(image))
-            vector, origin, asked = self.embed_tiles([tile]), tile.place, str(image)
-        else:
-            assert place is not None
-            vector, origin, asked = self.embed_places(place.lat, place.lon), place, f"{place.lat}, {place.lon}"
+        how = how or How()
+        vectors = asked.embed(self)
+        if how.calibrated:
+            vectors = centred_query(vectors, {modality: manifest.mean for modality, manifest in self.manifests.items()})
+        origin = vectors.origin
         if origin is None and "locations" in self.manifests:
-            rows, _ = self._backend("locations").search(vector, 1)
-            lat, lon = self._backend("locations").embeddings.places[rows[0, 0]]
+            best = self.searcher("locations").search(vectors, 1, How(calibrated=how.calibrated))
+            lat, lon = self.searcher("locations").snapshot.places[best.rows[0]]
             origin = Place(lat=float(lat), lon=float(lon))
-        wanted = into or tuple(self.manifests)
+        wanted = tuple(into) or tuple(modality for modality in self.manifests if how.filter.fits(modality))
         if not wanted:
             raise CatalogueError(
                 f"nothing in {self.catalogue.uri} is indexed; run `placebind index --catalogue {self.catalogue.uri}`"
             )
-        return Answer(asked, origin, {modality: self._hits(modality, vector, k, origin) for modality in wanted})
+        words = " ".join(part.what for part in asked.parts if isinstance(part.what, str) and part.weight > 0)
+        found = {modality: self.searcher(modality).search(vectors, k, how, words) for modality in wanted}
+        hits = {modality: self._hits(modality, ranked, origin) for modality, ranked in found.items()}
+        ways = {modality: ranked.way for modality, ranked in found.items()}
+        return Answer(" + ".join(part.label for part in asked.parts), origin, hits, ways, vectors)
 
-    def _hits(self, modality: Modality, vector: Vectors, k: int, origin: Place | None) -> list[Hit]:
-        backend = self._backend(modality)
-        rows, cosines = backend.search(vector, k)
-        ids = [backend.embeddings.ids[row] for row in rows[0]]
-        columns = ["lat", "lon", "title", "url", "country"] + (["text"] if modality == "articles" else [])
-        records = self.catalogue.rows(modality, ids, columns).to_pylist()
+    def heat(self, query: Query) -> Heat:
+        """How well every location fits a query. Raises ``CatalogueError`` if the locations are not indexed."""
+        return heat_of(self.cells, query.embed(self).vectors)
+
+    @cached_property
+    def cells(self) -> Cells:
+        """The locations as cells of a heat map."""
+        snapshot = self.searcher("locations").snapshot
+        return Cells(snapshot.vectors, snapshot.places, model_digest=self.checkpoint.digest)
+
+    def searcher(self, modality: Modality) -> Searcher:
+        """What searches one modality. Raises ``CatalogueError`` if that is not indexed."""
+        if modality not in self._searchers:
+            self._searchers[modality] = Searcher(open_snapshot(self.catalogue, modality), self.backend)
+        return self._searchers[modality]
+
+    def _hits(self, modality: Modality, ranked: Ranked, origin: Place | None) -> list[Hit]:
+        columns = ["id", "lat", "lon", "title", "url", "country"] + (["text"] if modality == "articles" else [])
+        records = self.searcher(modality).snapshot.take(ranked.rows, columns).to_pylist()
         hits = []
-        for rank, (record, cosine) in enumerate(zip(records, cosines[0], strict=True), start=1):
+        for rank, (record, score, percentile) in enumerate(zip(records, ranked.scores, ranked.percentiles, strict=True), start=1):
             place = Place(lat=record["lat"], lon=record["lon"])
             hits.append(
                 Hit(
-                    rank=rank, modality=modality, id=record["id"], title=record["title"], place=place, score=float(cosine),
+                    rank=rank, modality=modality, id=record["id"], title=record["title"], place=place, score=float(score),
+                    percentile=float(percentile),
                     distance_km=float(geodesic_km(origin.lat, origin.lon, place.lat, place.lon)) if origin else None,
                     url=record["url"], country=record["country"], snippet=record.get("text", "")[:SNIPPET_CHARACTERS],
                 )
             )  # fmt: skip
         return hits
 
-    def _backend(self, modality: Modality) -> Any:
-        if modality not in self._backends:
-            embeddings = read_embeddings(self.catalogue, modality)
-            self._backends[modality] = load("index.backends", "exact").build(embeddings=embeddings)
-        return self._backends[modality]
-
     def _embed_batch(self, modality: Modality, batch: Any) -> Vectors:
         with torch.inference_mode():
             return _unit(batch.to(self.device).encode(self.encoder(modality)))
 
 
-def _read_image(path: Path) -> Tile:
-    try:
-        return read_tile(path)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
+def _query(text: str | None, image: str | Path | None, place: Place | None, query: Query | None) -> Query:
+    given = [each for each in (text, Path(image) if image is not None else None, place, query) if each is not None]
+    if len(given) != 1:
+        raise InputError("ask with exactly one of a text, an image, a place (lat and lon) or a query made of several")
+    return given[0] if isinstance(given[0], Query) else Query((Part(given[0]),))
 
 
 def _unit(vectors: torch.Tensor) -> Vectors:

@@ -13,6 +13,7 @@ import pyarrow.parquet
 from index.catalogue import Catalogue
 from index.records import Article, Done, Location, Modality, Place, Record, Rejected, Tile
 from index.sensors import SENTINEL2
+from index.vectors import begin_vectors, finish_vectors, write_vectors
 
 # One reflectance x 10,000 per Sentinel-2 band: 100, 200, ... 1300. No two are alike, so a band in the wrong layer shows, and the
 # darkest is far below the 1,000 that a scene with the offset of processing baseline 04.00 starts at.
@@ -96,6 +97,27 @@ def contents(catalogue: Catalogue, modality: Modality) -> list[dict[str, Any]]:
     names = [name for name in catalogue.table(modality).schema.names if name != "id"]
     rows: list[dict[str, Any]] = catalogue.column(modality, names).to_pylist()
     return rows
+
+
+def index_with(catalogue: Catalogue, modality: Modality, vectors: npt.NDArray[np.float32], model: str = "3fa1" * 16) -> list[str]:
+    """Index a table to the end: row i of ``vectors`` [N, D] belongs to the i-th of all ids, which are returned in their order."""
+    ids = begin_vectors(catalogue, modality, model, vectors.shape[1], rebuild=True)
+    write_vectors(catalogue, modality, ids, vectors[: len(ids)])
+    finish_vectors(catalogue, modality, model, {"name": "invented"})
+    return ids
+
+
+def clustered(count: int, dim: int, *, seed: int = 0, clusters: int = 50) -> npt.NDArray[np.float32]:
+    """Unit vectors [count, dim] around ``clusters`` random directions, as those of an encoder lie."""
+    rng = np.random.default_rng(seed)
+    centres = rng.normal(size=(clusters, dim))
+    return unit(centres[rng.integers(0, clusters, count)] + 0.5 * rng.normal(size=(count, dim)))
+
+
+def unit(vectors: npt.ArrayLike) -> npt.NDArray[np.float32]:
+    """The directions of vectors [N, D]."""
+    values = np.asarray(vectors, dtype=np.float64)
+    return (values / np.linalg.norm(values, axis=-1, keepdims=True)).astype(np.float32)
 
 
 def one_hot(*axes: int, dim: int = 4) -> npt.NDArray[np.float32]:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from index.errors import InputError, PlaceBindError
-from index.records import MODALITIES, Modality, Place
+from index.records import MODALITIES, Modality
 from ui.console import ProgressBars, err, out, print_json
 from ui.options import sources_group
 
@@ -156,28 +156,70 @@ def search(
     image: Annotated[Path | None, typer.Option(help="a GeoTIFF to ask with")] = None,
     lat: Annotated[float | None, typer.Option(help="latitude to ask with, WGS84 degrees")] = None,
     lon: Annotated[float | None, typer.Option(help="longitude to ask with, WGS84 degrees")] = None,
+    like: Annotated[list[str] | None, typer.Option(help="a record to ask with, as articles:ID; may be repeated")] = None,
+    unlike: Annotated[list[str] | None, typer.Option(help="a record, or words, to ask away from; may be repeated")] = None,
+    either: Annotated[bool, typer.Option(help="hits need fit one thing asked for only, not their sum")] = False,
     into: Annotated[
         list[str] | None, typer.Option("--in", help="articles, tiles or locations; may be repeated; default: all")
     ] = None,
+    bbox: Annotated[str | None, typer.Option(help="only within south,west,north,east; west > east crosses 180")] = None,
+    polygon: Annotated[Path | None, typer.Option(help="only within the polygons of this GeoJSON file")] = None,
+    near: Annotated[str | None, typer.Option(help="only within lat,lon,km")] = None,
+    country: Annotated[list[str] | None, typer.Option(help="only in this country; may be repeated")] = None,
+    dates: Annotated[str | None, typer.Option(help="only tiles of these days, as 2021-06-01/2021-08-31")] = None,
+    where: Annotated[str | None, typer.Option(help="only records that fulfil this SQL condition, as \"kind = 'town'\"")] = None,
+    words: Annotated[bool, typer.Option(help="count the words of the query too, not only their meaning")] = False,
+    calibrated: Annotated[bool, typer.Option(help="take the gap between modalities out of the scores")] = False,
+    apart: Annotated[float | None, typer.Option("--apart-km", help="least distance between hits")] = None,
     k: Annotated[int, typer.Option("-k", min=1, max=1000, help="hits of each kind")] = 5,
+    backend: Annotated[str, typer.Option(help="auto, exact, faiss or lancedb")] = "auto",
+    export: Annotated[Path | None, typer.Option(help="write the hits to this .geojson, .parquet or .csv file")] = None,
     catalogue: CatalogueFlag = DEFAULT_CATALOGUE,
     checkpoint: CheckpointFlag = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Ask with a text, an image or a place; get places, articles and tiles, ranked by cosine."""
+    """Ask with a text, an image, a place, records, or several of these; get places, articles and tiles, ranked by cosine."""
     from retrieval import Space
+    from ui.searching import how_to_search, query_of
 
-    if (lat is None) != (lon is None):
-        raise InputError("a place needs both --lat and --lon")
-    place = Place(lat=lat, lon=lon) if lat is not None and lon is not None else None
-    space = Space.open(checkpoint or catalogue / "checkpoint", catalogue)
-    answer = space.search(text, image=image, place=place, into=tuple(_modality(name) for name in into or ()), k=k)
+    asked = query_of(text, image=image, lat=lat, lon=lon, like=like or (), unlike=unlike or (), either=either)
+    how = how_to_search(
+        {"bbox": bbox, "polygon": polygon, "near": near, "countries": country, "dates": dates, "where": where},
+        words=words, calibrated=calibrated, apart_km=apart,
+    )  # fmt: skip
+    space = Space.open(checkpoint or catalogue / "checkpoint", catalogue, backend=backend)
+    answer = space.search(query=asked, into=tuple(_modality(name) for name in into or ()), k=k, how=how)
+    if export:
+        from retrieval.export import Origin, export_hits
+
+        count = export_hits(answer, export, Origin(query=answer.query, model_digest=space.checkpoint.digest, dim=space.dim))
+        err.print(f"{count} hits in {export}")
     if as_json:
         print_json(answer.as_dict())
     else:
         from ui.tables import print_answer
 
         print_answer(answer)
+
+
+@app.command()
+def heat(
+    out_file: Annotated[Path, typer.Option("--out", help="the map: a .tif with cosines and percentiles, or a .png to look at")],
+    text: Annotated[str | None, typer.Argument(help="what to look for, in words")] = None,
+    image: Annotated[Path | None, typer.Option(help="a GeoTIFF to ask with")] = None,
+    lat: Annotated[float | None, typer.Option(help="latitude to ask with, WGS84 degrees")] = None,
+    lon: Annotated[float | None, typer.Option(help="longitude to ask with, WGS84 degrees")] = None,
+    width: Annotated[int, typer.Option(min=16, max=16384, help="pixels around the world; half as many from pole to pole")] = 2048,
+    peaks: Annotated[int, typer.Option(min=1, max=100, help="best places to name, at least 500 km apart")] = 5,
+    catalogue: CatalogueFlag = DEFAULT_CATALOGUE,
+    checkpoint: CheckpointFlag = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Draw how well every location on Earth fits a text, an image or a place."""
+    from ui.searching import draw_heat, query_of
+
+    asked = query_of(text, image=image, lat=lat, lon=lon, like=(), unlike=(), either=False)
+    draw_heat(asked, checkpoint or catalogue / "checkpoint", catalogue, out_file, width=width, count=peaks, as_json=as_json)
 
 
 @app.command()

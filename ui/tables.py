@@ -13,17 +13,18 @@ from ui.doctor import Check
 
 
 def print_answer(answer: Answer) -> None:
-    """One table a modality: rank, score, distance, title with link, position, first words."""
+    """One table a modality: rank, score, share of all records that it beats, distance, title with link, position, first words."""
     out.print(f"[bold]{escape(answer.query)}[/]")
     if answer.origin:
         out.print(f"distances from {_position(answer.origin.lat, answer.origin.lon)}", style="dim")
     for modality, hits in answer.hits.items():
-        table = Table("#", "score", "km", "position", modality, box=None, pad_edge=False, header_style="bold cyan")
+        table = Table("#", "score", "beats", "km", "position", modality, box=None, pad_edge=False, header_style="bold cyan")
         for hit in hits:
             distance = "" if hit.distance_km is None else f"{hit.distance_km:,.0f}"
             lines = [escape(hit.title or "—"), escape(_first_words(hit.snippet)), f"[dim]{escape(hit.link)}[/]"]
             shown = "\n".join(line for line in lines if line)
-            table.add_row(str(hit.rank), f"{hit.score:.3f}", distance, _position(hit.place.lat, hit.place.lon), shown)
+            beats = "" if hit.percentile is None else f"{hit.percentile:.1f} %"
+            table.add_row(str(hit.rank), f"{hit.score:.3f}", beats, distance, _position(hit.place.lat, hit.place.lon), shown)
         out.print(table)
 
 

@@ -291,7 +291,7 @@ def test_a_hit_as_a_dictionary_has_flat_named_coordinates_and_its_link() -> None
     flat = hit(distance_km=12.5, country="Ghana", snippet="A city.").as_dict()
     assert flat == {
         "rank": 1, "modality": "articles", "id": "ab", "title": "Accra", "lat": 5.55602, "lon": -0.1969, "score": 0.5,
-        "distance_km": 12.5, "link": hit().link, "country": "Ghana", "snippet": "A city.",
+        "percentile": None, "distance_km": 12.5, "link": hit().link, "country": "Ghana", "snippet": "A city.",
     }  # fmt: skip
 
 

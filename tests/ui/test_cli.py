@@ -124,7 +124,7 @@ def test_an_altered_checkpoint_is_another_model(run, own_world):
         (["search", "--lat", "10"], "--lon"),
         (["search", "--lat", "91", "--lon", "0"], "got 91.0; are lat and lon swapped?"),
         (["search", "--lat", "nan", "--lon", "0"], "lat must lie in"),
-        (["search"], "exactly one"),
+        (["search"], "ask with a text"),
         (["search", ""], "empty"),
         (["search", "--image", "nowhere.tif"], "nowhere.tif"),
         (["train", "--set", "stepz=3"], "stepz"),

@@ -1,0 +1,205 @@
+"""What is searched: one table's ids, places and vectors at one version, as arrays whose rows all backends agree on.
+
+Lance table -> here -> backends, filters and the planner, which all speak in rows of a snapshot. The arrays are files made from
+the table (``index.derived``) and memory-mapped, so that opening costs nothing and processes share them. They are named by the
+model and by what the table holds in the columns read, not by the version number: an index made or metadata written later is a
+new version of the table, but the same snapshot.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from index.catalogue import Catalogue
+from index.derived import derived_folders, made_whole, remove, sweep, writable_folder
+from index.errors import CatalogueError, InputError, one_line
+from index.manifest import MANIFEST_KEY, Manifest
+from index.records import Embeddings, Modality
+from index.vectors import VECTOR, not_indexed
+
+Rows = npt.NDArray[np.int64]
+Dtype = Literal["float32", "float16"]
+_COLUMNS = ("id", "lat", "lon")
+_BATCH_ROWS = 16384  # of vectors read at once: 32 MiB of 512 float32
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """The vectors [N, D] of unit norm, float32 or float16, of one table at one ``version``; all rows are in the order of ``ids``.
+
+    ``places`` [N, 2] are lat, lon in WGS84 degrees, ``row_ids`` [N] the rows' addresses in the Lance table at ``version``.
+    ``folder`` is where files derived from this snapshot belong; None for one in memory.
+    """
+
+    modality: Modality
+    manifest: Manifest
+    version: int
+    ids: pa.StringArray = field(repr=False)
+    places: npt.NDArray[np.float64] = field(repr=False)
+    row_ids: npt.NDArray[np.uint64] = field(repr=False)
+    vectors: npt.NDArray[np.float32] | npt.NDArray[np.float16] = field(repr=False)
+    folder: Path | None = None
+    table: Any = field(default=None, repr=False)  # the LanceDB table, checked out at ``version``
+
+    @classmethod
+    def in_memory(cls, embeddings: Embeddings) -> Snapshot:
+        """A snapshot without a table behind it: it can be searched, but not filtered by SQL. The rows are as they come."""
+        count, dim = embeddings.vectors.shape
+        mean = embeddings.vectors.mean(axis=0, dtype=np.float64) if count else np.zeros(dim)
+        manifest = Manifest(model_digest=embeddings.model_digest, preprocessing={}, dim=dim, rows=count, mean=tuple(mean.tolist()))
+        ids, row_ids = pa.array(list(embeddings.ids), pa.string()), np.arange(count, dtype=np.uint64)
+        return cls(embeddings.modality, manifest, 0, ids, embeddings.places, row_ids, embeddings.vectors)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def dim(self) -> int:
+        return int(self.vectors.shape[1])
+
+    def row_of(self, ids: Sequence[str]) -> Rows:
+        """The rows [n] of these records. Raises ``CatalogueError`` for an id that is not there or has no vector."""
+        rows = np.array([bisect_left(self.ids, id_, key=pa.StringScalar.as_py) for id_ in ids], dtype=np.int64)
+        unknown = [id_ for id_, row in zip(ids, rows, strict=True) if row == len(self) or self.ids[row].as_py() != id_]
+        if unknown:
+            raise CatalogueError(
+                f"{len(unknown)} of {len(ids)} ids are not among the indexed {self.modality} (first: {unknown[0][:80]}); "
+                "look them up again, or run `placebind index` if they are new"
+            )
+        return rows
+
+    def rows_where(self, sql: str) -> Rows:
+        """The rows that fulfil a SQL condition over the table's columns, ascending. Raises ``InputError`` for bad SQL."""
+        dataset = self._opened().to_lance()
+        try:
+            found = dataset.to_table(columns=[], filter=sql, with_row_id=True)["_rowid"].to_numpy()
+        except (ValueError, OSError, RuntimeError) as error:
+            raise InputError(f"cannot filter the {self.modality} by '{sql[:80]}': {one_line(error)}") from error
+        return np.sort(self.rows_at(found))
+
+    def take(self, rows: npt.ArrayLike, columns: Sequence[str]) -> pa.Table:
+        """These columns of the rows, in their order; a row may be asked for twice. Raises ``InputError`` for an unknown column."""
+        table, rows = self._opened(), np.asarray(rows, dtype=np.int64)
+        unknown = sorted(set(columns) - set(table.schema.names))
+        if unknown:
+            raise InputError(f"the {self.modality} have no column '{unknown[0]}'; choose of {', '.join(table.schema.names)}")
+        wanted = np.unique(self.row_ids[rows])
+        try:
+            found = table.take_row_ids(wanted.tolist()).with_row_id().select(list(columns)).to_arrow()
+        except (ValueError, OSError, RuntimeError) as error:
+            raise CatalogueError(
+                f"version {self.version} of the {self.modality} cannot be read any more: {one_line(error)}; open the space again"
+            ) from error
+        found = found.sort_by("_rowid").drop_columns(["_rowid"])
+        return found.take(pa.array(np.searchsorted(wanted, self.row_ids[rows])))
+
+    def rows_at(self, row_ids: npt.NDArray[np.uint64]) -> Rows:
+        """The rows of these Lance row ids, in their order; those without a vector are left out."""
+        order = self._order
+        at = np.searchsorted(self.row_ids, row_ids, sorter=order).clip(max=max(len(self) - 1, 0))
+        rows: Rows = order[at] if len(self) else np.empty(0, np.int64)
+        return rows[self.row_ids[rows] == row_ids] if len(self) else rows
+
+    @cached_property
+    def _order(self) -> Rows:
+        return np.argsort(self.row_ids, kind="stable")
+
+    def _opened(self) -> Any:
+        if self.table is None:
+            raise CatalogueError(f"this snapshot of the {self.modality} is in memory only; open it from a catalogue")
+        return self.table
+
+
+def open_snapshot(catalogue: Catalogue, modality: Modality, dtype: Dtype = "float32") -> Snapshot:
+    """The newest version of one table, ready to be searched; its files are made if they are not there, and older ones removed.
+
+    Raises ``CatalogueError`` if the table was never indexed to the end, or if there is no room for the files.
+    """
+    table = catalogue.table(modality)
+    dataset = table.to_lance()
+    table.checkout(dataset.version)
+    text = (dataset.metadata or {}).get(MANIFEST_KEY)
+    if text is None:
+        raise not_indexed(catalogue, modality)
+    manifest = Manifest.from_json(text)
+    name = f"{manifest.model_digest[:12]}-{_content(dataset)}-{dtype}"
+    parents = derived_folders(catalogue.uri, modality)
+    for parent in parents:
+        snapshot = _open_if_whole(parent / name, modality, manifest, table)
+        if snapshot is not None:  # an empty one is false
+            return snapshot
+    folder = writable_folder(parents) / name
+    with made_whole(folder) as partial:
+        _write(partial, dataset, manifest, dtype)
+        # Open before it has its name: once it has, a process that sees a newer version may remove it. What is mapped stays.
+        snapshot = replace(_open(partial, modality, manifest, table), folder=folder)
+    sweep(folder.parent, keep=lambda other: other.startswith(name.removesuffix(dtype)))
+    return snapshot
+
+
+def _content(dataset: Any) -> str:
+    """A digest of which rows the table holds in the columns of a snapshot: fragments, their data files, what is deleted in them."""
+    ids = {each.id() for each in dataset.lance_schema.fields() if each.name() in (*_COLUMNS, VECTOR)}
+    digest = hashlib.blake2b(digest_size=8)
+    for fragment in dataset.get_fragments():
+        parts = fragment.metadata.to_json()
+        files = sorted(file["path"] for file in parts["files"] if ids & set(file["fields"]))
+        digest.update(json.dumps([parts["id"], files, parts.get("deletion_file")], sort_keys=True, default=str).encode())
+    return digest.hexdigest()
+
+
+def _write(folder: Path, dataset: Any, manifest: Manifest, dtype: Dtype) -> None:
+    """Copy the table into ``rows.arrow`` and ``vectors.npy``, one batch of vectors in memory at a time."""
+    has_vector = f"{VECTOR} IS NOT NULL"
+    rows = dataset.to_table(columns=list(_COLUMNS), filter=has_vector, with_row_id=True).sort_by("id").combine_chunks()
+    row_ids = rows["_rowid"].to_numpy()
+    order = np.argsort(row_ids)
+    folder.mkdir()
+    with pa.OSFile(str(folder / "rows.arrow"), "wb") as sink, pa.ipc.new_file(sink, rows.schema) as writer:
+        writer.write_table(rows)
+    vectors = _allocate(folder / "vectors.npy", dtype, (len(rows), manifest.dim))
+    batches = dataset.to_batches(columns=[VECTOR], filter=has_vector, with_row_id=True, batch_size=_BATCH_ROWS)
+    for batch in batches if len(rows) else ():
+        at = order[np.searchsorted(row_ids, batch["_rowid"].to_numpy(), sorter=order)]
+        vectors[at] = batch[VECTOR].flatten().to_numpy(zero_copy_only=False).reshape(-1, manifest.dim)
+    vectors.flush()
+
+
+def _allocate(path: Path, dtype: Dtype, shape: tuple[int, int]) -> np.memmap[Any, Any]:
+    """An array file to write into; its space is taken at once, as a mapped file on a full disk kills the process (SIGBUS)."""
+    array = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
+    with path.open("r+b") as file:
+        os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    return array
+
+
+def _open_if_whole(folder: Path, modality: Modality, manifest: Manifest, table: Any) -> Snapshot | None:
+    """The snapshot in a folder. None if it is not there, or damaged: then it is removed."""
+    try:
+        return _open(folder, modality, manifest, table)
+    except (OSError, ValueError, EOFError):  # what Arrow raises is a ValueError too
+        remove(folder)
+        return None
+
+
+def _open(folder: Path, modality: Modality, manifest: Manifest, table: Any) -> Snapshot:
+    """Map the files of a folder. Raises ``OSError``, ``ValueError`` or ``EOFError`` if they are not there or not whole."""
+    rows = pa.ipc.open_file(pa.memory_map(str(folder / "rows.arrow"))).read_all().combine_chunks()
+    vectors = np.asarray(np.load(folder / "vectors.npy", mmap_mode="r" if len(rows) else None))  # nothing cannot be mapped
+    if vectors.shape != (len(rows), manifest.dim):
+        raise ValueError(f"{folder} holds {vectors.shape} vectors for {len(rows)} rows")
+    places = np.stack([rows["lat"].to_numpy(), rows["lon"].to_numpy()], axis=1)
+    ids = rows["id"].chunk(0) if len(rows) else pa.array([], pa.string())
+    return Snapshot(modality, manifest, table.version, ids, places, rows["_rowid"].to_numpy(), vectors, folder, table)

@@ -1,0 +1,58 @@
+"""Colours of heat maps, and PNGs of them with nothing but the standard library.
+
+The colour map is magma: even in perceived lightness, so that equal steps look equal, and readable to the colour-blind and in grey.
+A PNG with a palette is a quarter the bytes of one in RGBA, made in a millisecond, and needs no extra to be installed.
+"""
+
+import struct
+import zlib
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+
+# Every 15th of the 256 colours of magma by Smith and van der Walt (2015, https://github.com/BIDS/colormap, CC0), as 8 bit numbers.
+_MAGMA = (
+    "000004 090720 1a1042 311165 4a1079 621980 792282 912b81 aa337d c23b75 d9466b ec5860 f7725c fc8e64 feaa74 fec68a fde2a3 fcfdbf"
+)
+TRANSPARENT = 0  # the index of pixels without data; 1 to 255 run from dark to bright
+Indices = npt.NDArray[np.uint8]
+
+
+@cache
+def palette() -> npt.NDArray[np.uint8]:
+    """RGBA [256, 4]: transparent, then 255 colours from dark to bright."""
+    anchors = np.array([list(bytes.fromhex(colour)) for colour in _MAGMA.split()], dtype=np.float64)
+    steps = np.linspace(0, len(anchors) - 1, 255)
+    colours = np.zeros((256, 4), dtype=np.uint8)
+    for channel in range(3):
+        colours[1:, channel] = np.rint(np.interp(steps, np.arange(len(anchors)), anchors[:, channel]))
+    colours[1:, 3] = 255
+    return colours
+
+
+def shade(values: npt.NDArray[np.floating], *, transparent_below: float = 0.0) -> Indices:
+    """Indices into ``palette`` for values in [0, 1]: NaN, and what lies below ``transparent_below``, is transparent."""
+    drawn = values >= transparent_below  # NaN is not
+    scaled = np.where(drawn, np.clip(values, 0, 1) * 254 + 1.5, TRANSPARENT)
+    return scaled.astype(np.uint8)
+
+
+def png(indices: Indices) -> bytes:
+    """A PNG [H, W] of indices into ``palette`` (W3C PNG, third edition: colour type 3, 8 bits, no filter)."""
+    height, width = indices.shape
+    colours = palette()
+    lines = np.zeros((height, width + 1), dtype=np.uint8)  # every line starts with its filter, 0
+    lines[:, 1:] = indices
+    parts = (
+        (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)),
+        (b"PLTE", colours[:, :3].tobytes()),
+        (b"tRNS", colours[:, 3].tobytes()),
+        (b"IDAT", zlib.compress(lines.tobytes())),
+        (b"IEND", b""),
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(name, content) for name, content in parts)
+
+
+def _chunk(name: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))

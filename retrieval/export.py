@@ -1,0 +1,151 @@
+"""Hits as a file that maps and tables open: GeoJSON, GeoParquet or CSV, by the ending of its name; complete or not at all.
+
+A GeoParquet file says which space its hits are from: the file's key ``placebind`` holds JSON with ``query``, ``model_digest``,
+``dim``, ``metric`` (of the column ``score``) and ``vector_column``, null where the vectors [dim] of the hits are not saved along.
+Vectors of files with the same ``model_digest`` may be compared. ``vectors_of`` reads both back.
+"""
+
+import csv
+import json
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from index.errors import InputError, one_line
+from index.records import Hit, Place
+
+Vectors = npt.NDArray[np.float32]
+METADATA_KEY = "placebind"
+VECTOR_COLUMN = "vector"
+_TEXTS = ("modality", "id", "title", "link", "country", "snippet")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """Where hits come from: what was asked, and of which model, of how many dimensions."""
+
+    query: str = ""
+    model_digest: str = ""
+    dim: int | None = None
+
+
+def export_hits(hits: Iterable[Hit], path: Path, origin: Origin | None = None, vectors: Vectors | None = None) -> int:
+    """Write hits (an ``Answer`` is an iterable of them) and return how many; ``vectors`` [n, D], of the hits in their order.
+
+    Raises ``InputError`` for another ending, for vectors that do not fit or that the format has no place for, and if the file
+    cannot be written; then what was there before stays.
+    """
+    hits, origin = list(hits), origin or Origin()
+    write = _WRITERS.get(path.suffix.lower())
+    if write is None:
+        raise InputError(f"hits are saved to a file ending in {', '.join(_WRITERS)}, got '{path.name}'")
+    if vectors is not None:
+        _check_vectors(vectors, len(hits), origin.dim, path)
+    with _whole(path) as partial:
+        write(hits, partial, origin, vectors)
+    return len(hits)
+
+
+def vectors_of(path: Path) -> tuple[dict[str, Any], Vectors | None]:
+    """What a GeoParquet file of ours says about its space, and its vectors [n, dim]. Raises ``InputError`` for any other file."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(path)
+        said: dict[str, Any] = json.loads(table.schema.metadata[METADATA_KEY.encode()])
+    except (OSError, KeyError, TypeError, ValueError, pa.ArrowException) as error:
+        raise InputError(f"{path} is no GeoParquet file of PlaceBind's: {one_line(error)}") from None
+    if said["vector_column"] is None:
+        return said, None
+    flat = table[said["vector_column"]].combine_chunks().flatten()
+    return said, flat.to_numpy(zero_copy_only=False).reshape(len(table), said["dim"])
+
+
+def _check_vectors(vectors: Vectors, count: int, dim: int | None, path: Path) -> None:
+    if path.suffix.lower() not in _GEOPARQUET:
+        raise InputError(f"vectors can only be saved as {' or '.join(_GEOPARQUET)}, got '{path.name}'; leave them out")
+    if vectors.ndim != 2 or len(vectors) != count or dim not in (None, vectors.shape[1]):
+        raise InputError(f"expected vectors [{count}, {dim or 'D'}], one for each hit, got {vectors.shape}")
+
+
+def _write_geojson(hits: Sequence[Hit], path: Path, origin: Origin, vectors: Vectors | None) -> None:
+    """RFC 7946: WGS84, longitude first. The query and the model are members of the collection that others pass over."""
+    features = [
+        {
+            "type": "Feature",
+            "id": hit.id,
+            "geometry": {"type": "Point", "coordinates": [hit.place.lon, hit.place.lat]},
+            "properties": hit.as_dict(),
+        }
+        for hit in hits
+    ]
+    said = {"query": origin.query, "model_digest": origin.model_digest}
+    collection = {"type": "FeatureCollection", METADATA_KEY: said, "features": features}
+    path.write_text(json.dumps(collection, ensure_ascii=False, allow_nan=False), encoding="utf-8")
+
+
+def _write_csv(hits: Sequence[Hit], path: Path, origin: Origin, vectors: Vectors | None) -> None:
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, fieldnames=_columns())
+        writer.writeheader()
+        writer.writerows(hit.as_dict() for hit in hits)
+
+
+def _write_geoparquet(hits: Sequence[Hit], path: Path, origin: Origin, vectors: Vectors | None) -> None:
+    """As geopandas writes it; Arrow then adds the column and the key that geopandas has no place for."""
+    import geopandas
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    kinds = {name: "string" if name in _TEXTS else "int64" if name == "rank" else "float64" for name in _columns()}
+    points = geopandas.points_from_xy([hit.place.lon for hit in hits], [hit.place.lat for hit in hits])
+    facts = {name: [hit.as_dict()[name] for hit in hits] for name in kinds}
+    frame = geopandas.GeoDataFrame(facts, geometry=points, crs="EPSG:4326").astype(kinds)
+    buffer = BytesIO()
+    frame.to_parquet(buffer)
+    table = pq.read_table(buffer)
+    dim = origin.dim if vectors is None else vectors.shape[1]
+    if vectors is not None:
+        flat = pa.array(np.ascontiguousarray(vectors, dtype=np.float32).ravel())
+        table = table.append_column(VECTOR_COLUMN, pa.FixedSizeListArray.from_arrays(flat, dim))
+    said = {"query": origin.query, "model_digest": origin.model_digest, "dim": dim, "metric": "cosine"}
+    said["vector_column"] = None if vectors is None else VECTOR_COLUMN
+    metadata = (table.schema.metadata or {}) | {METADATA_KEY.encode(): json.dumps(said, ensure_ascii=False).encode()}
+    pq.write_table(table.replace_schema_metadata(metadata), path)
+
+
+def _columns() -> list[str]:
+    """The names of a hit's facts, in their order."""
+    return list(Hit(rank=1, modality="articles", id="", title="", place=Place(lat=0, lon=0), score=0).as_dict())
+
+
+_GEOPARQUET = (".parquet", ".geoparquet")
+_WRITERS: dict[str, Callable[[Sequence[Hit], Path, Origin, Vectors | None], None]] = {
+    ".geojson": _write_geojson,
+    ".json": _write_geojson,
+    ".csv": _write_csv,
+    **dict.fromkeys(_GEOPARQUET, _write_geoparquet),
+}
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[Path]:
+    """A temporary path beside ``path``, renamed to it when the block ends well."""
+    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.partial")
+    try:
+        yield partial
+        partial.replace(path)
+    except OSError as error:
+        raise InputError(
+            f"cannot write {path}: {error.strerror or one_line(error)}; give a file in a folder that can be written"
+        ) from None
+    finally:
+        partial.unlink(missing_ok=True)

@@ -1,0 +1,150 @@
+"""Dense answers: how well every location cell fits a query, as maps, web tiles, peaks and probability.
+
+    cells = Cells(snapshot.vectors, snapshot.places, model_digest=snapshot.manifest.model_digest)    # once
+    heat = heat_of(cells, query)                                                                     # one pass over the vectors
+    heat.tile_png(z, x, y), heat.raster(WorldGrid()), heat.peaks(), heat.mass(temperature)
+
+Files are written by ``retrieval.heat_files``.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from index.errors import InputError
+from index.records import Place
+from index.threads import thread_count
+from retrieval.cells import Cells, chord_of_km
+from retrieval.colours import png, shade
+from retrieval.grids import Grid, MercatorTile
+from retrieval.mass import probability_mass
+
+Scores = npt.NDArray[np.float32]
+Scale = Literal["cosine", "percentile"]
+CHUNK = 4096  # rows: float16 ones are widened and used while they lie in the cache
+STEPS = 2**18  # of the range of cosines, in which percentiles are counted
+
+
+@dataclass(frozen=True)
+class Peak:
+    """A cell that no other within the distance asked for beats. ``percentile`` in [0, 1] is among all cells."""
+
+    row: int
+    place: Place
+    cosine: float
+    percentile: float
+
+
+@dataclass(frozen=True)
+class Heat:
+    """Scores of all cells for one query: ``cosines`` [N], and what can be made of them."""
+
+    cells: Cells
+    cosines: Scores
+
+    @cached_property
+    def order(self) -> npt.NDArray[np.int64]:
+        """Rows of the cells [N], best first, ties by row."""
+        return np.argsort(-self.cosines, kind="stable")
+
+    @cached_property
+    def percentiles(self) -> Scores:
+        """[N]: the share of the other cells that a cell beats; one that ties is half beaten. 1 is the best, 0.5 the median.
+
+        Cosines within 1 / 262,144 of their range of each other count as ties, which moves a percentile by some 0.00005.
+        """
+        return _percentiles(self.cosines)
+
+    def raster(self, grid: Grid, scale: Scale = "percentile") -> Scores:
+        """[H, W]: the score of the cell nearest to each pixel, NaN where none is in reach."""
+        scores = self.percentiles if scale == "percentile" else self.cosines
+        # NO_DATA is -1, the last element: one gather does for cells and sea.
+        return np.take(np.append(scores, np.float32(np.nan)), self.cells.rows_on(grid))
+
+    def png(self, grid: Grid, *, transparent_below: float = 0.0) -> bytes:
+        """The percentiles as a picture; no data, and percentiles below ``transparent_below``, are transparent."""
+        return png(shade(self.raster(grid), transparent_below=transparent_below))
+
+    def tile_png(self, z: int, x: int, y: int, *, transparent_below: float = 0.0) -> bytes:
+        """The 256 px web tile z/x/y, as ``png``. Raises ``InputError`` for a tile that does not exist."""
+        return self.png(MercatorTile(z, x, y), transparent_below=transparent_below)
+
+    def peaks(self, count: int = 10, *, min_km: float = 500.0) -> list[Peak]:
+        """Up to ``count`` cells that are the best of all within ``min_km`` of them, best first: they lie farther apart than that.
+
+        The flank of a peak is none, however high; so there may be fewer than asked for.
+        """
+        if count < 1 or not min_km > 0:
+            raise InputError(f"expected at least 1 peak, more than 0 km apart, got {count} and {min_km} km")
+        return [self._peak(row) for row in _peak_rows(self.cells, self.order, count, min_km)]
+
+    def mass(self, temperature: float, *, by_area: bool = True) -> npt.NDArray[np.float64]:
+        """The probability [N] of each cell at the model's temperature, weighted by the area it stands for unless told not to."""
+        return probability_mass(self.cosines, temperature, self.cells.area_shares if by_area else None)
+
+    def _peak(self, row: int) -> Peak:
+        lat, lon = self.cells.places[row]
+        return Peak(row, Place(lat=float(lat), lon=float(lon)), float(self.cosines[row]), float(self.percentiles[row]))
+
+
+def heat_of(cells: Cells, queries: npt.NDArray[np.floating]) -> Heat:
+    """Score every cell for a query vector [D] of unit norm, or for several [Q, D]: the best of them counts."""
+    return Heat(cells, best_cosines(cells.vectors, queries))
+
+
+def best_cosines(vectors: npt.NDArray[Any], queries: npt.NDArray[np.floating]) -> Scores:
+    """The inner product of each vector [N, D] with the query [D] or the nearest of several [Q, D]: float32 [N].
+
+    Raises ``InputError`` for queries of another size, or with NaN.
+    """
+    asked = np.atleast_2d(np.asarray(queries, dtype=np.float32))
+    if asked.ndim != 2 or asked.shape[1] != vectors.shape[1] or not len(asked) or not np.isfinite(asked).all():
+        raise InputError(f"expected finite queries of {vectors.shape[1]} numbers, got an array of {np.shape(queries)}")
+    if vectors.dtype == np.float32:  # BLAS is as fast as memory, with as many threads as it was given
+        return (vectors @ asked.T).max(axis=1) if len(asked) > 1 else vectors @ asked[0]
+    best = np.empty(len(vectors), dtype=np.float32)
+
+    def score(start: int) -> None:
+        chunk = vectors[start : start + CHUNK].astype(np.float32)
+        # Not by BLAS: its own threads under ours would fight for the cores.
+        each = [np.einsum("nd,d->n", chunk, query) for query in asked]
+        np.maximum.reduce(each, out=best[start : start + CHUNK])
+
+    with ThreadPoolExecutor(thread_count()) as pool:
+        list(pool.map(score, range(0, len(vectors), CHUNK)))
+    return best
+
+
+def _percentiles(scores: Scores) -> Scores:
+    """``Heat.percentiles``. Counted in steps of the range, not sorted, which would take as long as the scores themselves."""
+    low, high = scores.min().astype(np.float64), scores.max().astype(np.float64)  # float32 could not divide by a tiny range
+    if low == high:
+        return np.full(len(scores), 0.5, dtype=np.float32)
+    step = ((scores - low) * ((STEPS - 1) / (high - low))).astype(np.int32)
+    in_step = np.bincount(step, minlength=STEPS)
+    below = np.cumsum(in_step) - in_step
+    percentile = (below + (in_step - 1) / 2) / (len(scores) - 1)
+    return percentile.astype(np.float32)[step]
+
+
+def _peak_rows(cells: Cells, order: npt.NDArray[np.int64], count: int, min_km: float) -> list[int]:
+    """Rows of the peaks. Going down the order, a cell seen hides all within ``min_km``: being worse, none of them is a peak."""
+    chord = chord_of_km(min_km)
+    rank = np.empty(len(order), dtype=np.int64)
+    rank[order] = np.arange(len(order))
+    hidden = np.zeros(len(order), dtype=bool)
+    found: list[int] = []
+    for row in order.tolist():
+        if hidden[row]:
+            continue
+        near = cells.tree.query_ball_point(cells.xyz[row], chord)
+        hidden[near] = True
+        if rank[near].min() == rank[row]:  # else it is on the flank of one that was itself hidden
+            found.append(row)
+            if len(found) == count:
+                break
+    return found

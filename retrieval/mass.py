@@ -1,0 +1,44 @@
+"""Where the answer lies, as probability: the softmax over location cells, and the smallest set of cells holding a share."""
+
+import numpy as np
+import numpy.typing as npt
+
+from index.errors import InputError
+
+Numbers = npt.NDArray[np.float64]
+
+
+def probability_mass(cosines: npt.NDArray[np.floating], temperature: float, weights: npt.ArrayLike | None = None) -> Numbers:
+    """Each cell's share [N] of the probability, softmax(cosine / temperature) times its weight; they sum to 1.
+
+    ``temperature`` is the model's: what its cosines were divided by when it learnt. It was learnt on places drawn from somewhere;
+    ``weights`` [N] (any unit) say how much of the world each cell stands for, else a town with ten cells counts tenfold.
+    Raises ``InputError`` for a temperature or weights that are not positive.
+    """
+    if not (np.isfinite(temperature) and temperature > 0):
+        raise InputError(f"the temperature must be more than 0, got {temperature}")
+    logits = np.asarray(cosines, dtype=np.float64) / temperature
+    mass = np.exp(logits - logits.max()) * _checked(weights, len(logits))
+    return np.asarray(mass / mass.sum())
+
+
+def smallest_set(mass: Numbers, share: float, weights: npt.ArrayLike | None = None) -> npt.NDArray[np.int64]:
+    """Rows of the smallest set of cells that holds ``share`` (such as 0.9) of the mass, densest first, ties by row.
+
+    Smallest by the sum of ``weights`` (areas: the smallest region), else by number of cells.
+    """
+    if not 0 < share <= 1:
+        raise InputError(f"the share of the mass must lie in (0, 1], got {share}")
+    order = np.argsort(-mass / _checked(weights, len(mass)), kind="stable")
+    held = np.cumsum(mass[order])
+    # A share that a sum meets exactly is met; rounding of the sum shall not ask for one more cell.
+    return order[: int(np.searchsorted(held, share * held[-1] * (1 - 1e-12))) + 1]
+
+
+def _checked(weights: npt.ArrayLike | None, count: int) -> Numbers:
+    if weights is None:
+        return np.ones(count)
+    given = np.asarray(weights, dtype=np.float64)
+    if given.shape != (count,) or not (np.isfinite(given) & (given > 0)).all():
+        raise InputError(f"expected one positive weight for each of {count} cells, got {given.shape}")
+    return given

@@ -1,0 +1,112 @@
+"""Scores, percentiles and peaks. In most of these worlds a cell's vector is its point on the unit sphere, a query a direction."""
+
+import numpy as np
+import pytest
+from scipy.stats import rankdata
+
+from index.errors import InputError
+from index.geo import fibonacci_sphere, great_circle_km, unit_xyz
+from retrieval.cells import Cells
+from retrieval.grids import WorldGrid
+from retrieval.heat import Heat, best_cosines, heat_of
+
+SPACING_KM = 506  # of 2,000 even cells: a square of that side has 1/2,000 of the sphere
+
+
+def sphere_of(count: int = 2000) -> Cells:
+    lat, lon = fibonacci_sphere(count)
+    return Cells(unit_xyz(lat, lon).astype(np.float32), np.stack([lat, lon], axis=1))
+
+
+def along_the_equator(*cosines: float) -> Heat:
+    """Cells every 10 degrees (1,112 km) from 0 to the east."""
+    places = np.array([(0.0, 10.0 * number) for number in range(len(cosines))])
+    return Heat(Cells(np.ones((len(cosines), 1), dtype=np.float32), places), np.array(cosines, dtype=np.float32))
+
+
+@pytest.mark.parametrize(("lat", "lon"), [(48.2, 16.4), (0, 180), (-17, -179.9), (90, 0), (-90, 77)])
+def test_the_map_and_the_first_peak_are_hottest_where_the_query_points(lat: float, lon: float) -> None:
+    heat, grid = heat_of(sphere_of(), unit_xyz(lat, lon)), WorldGrid(360, 180)
+    picture = heat.raster(grid)
+    row, column = np.unravel_index(np.argmax(picture), picture.shape)
+    assert great_circle_km(grid.lat[[row]], grid.lon[[column]], [lat], [lon]).item() < SPACING_KM
+    (peak,) = heat.peaks(count=1)
+    assert great_circle_km([peak.place.lat], [peak.place.lon], [lat], [lon]).item() < SPACING_KM
+    assert peak.percentile == 1
+    assert peak.cosine == pytest.approx(1, abs=0.01)
+
+
+def test_the_map_is_coldest_on_the_other_side_of_the_world() -> None:
+    picture = heat_of(sphere_of(), unit_xyz(45, 175)).raster(WorldGrid(36, 18), "cosine")
+    assert np.unravel_index(np.argmin(picture), picture.shape) == (13, 17)  # the pixel of 45 S, 5 W
+    assert picture.min() == pytest.approx(-1, abs=0.02)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+def test_cosines_are_the_inner_products(dtype: type) -> None:
+    vectors = np.random.default_rng(0).normal(size=(10_000, 7)).astype(dtype)  # more than two chunks
+    query = np.linspace(-1, 1, 7, dtype=np.float32)
+    slow = [sum(float(a) * float(b) for a, b in zip(vector, query, strict=True)) for vector in vectors]
+    np.testing.assert_allclose(best_cosines(vectors, query), slow, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+def test_of_several_queries_the_nearest_counts(dtype: type) -> None:
+    vectors = np.array([[1, 0], [0, 1], [-1, 0], [0.6, 0.8]], dtype=dtype)
+    found = best_cosines(vectors, np.array([[1, 0], [0, 1]], dtype=np.float32))
+    np.testing.assert_allclose(found, [1, 1, 0, 0.8], atol=1e-3)
+
+
+@pytest.mark.parametrize("query", [[1.0, 2.0], [[1.0], [2.0]], [np.nan, 0, 0], [[[1.0, 0, 0]]], np.empty((0, 3))])
+def test_a_query_of_another_size_or_without_numbers_is_refused(query: list[float]) -> None:
+    with pytest.raises(InputError, match="expected finite queries of 3 numbers"):
+        heat_of(sphere_of(10), np.array(query))
+
+
+def test_a_percentile_is_the_share_of_the_others_that_are_beaten_and_half_of_those_tied() -> None:
+    heat = along_the_equator(0.1, 0.4, 0.2, 0.2, 0.3)
+    np.testing.assert_allclose(heat.percentiles, [0, 1, 1.5 / 4, 1.5 / 4, 3 / 4])
+
+
+@pytest.mark.parametrize("cosines", [(0.3,), (0.3, 0.3, 0.3)])
+def test_where_nothing_differs_every_percentile_is_the_middle(cosines: tuple[float, ...]) -> None:
+    np.testing.assert_array_equal(along_the_equator(*cosines).percentiles, 0.5)
+
+
+@pytest.mark.parametrize("spread", [0.1, 1e-40])
+def test_percentiles_are_the_ranks_of_a_sort(spread: float) -> None:
+    cosines = np.random.default_rng(0).normal(size=50_000) * spread
+    found = along_the_equator(*cosines).percentiles
+    np.testing.assert_allclose(found, (rankdata(cosines.astype(np.float32)) - 1) / 49_999, atol=1e-4)
+    assert found.min() == 0
+    assert found.max() == 1
+
+
+def test_the_flank_of_a_peak_is_no_peak_however_high_and_far() -> None:
+    heat = along_the_equator(0.1, 0.9, 0.8, 0.7, 0.2, 0.6, 0.1)
+    # 0.7 is 2,224 km from 0.9, but has 0.8 within 1,500 km, which itself is hidden by 0.9.
+    assert [peak.row for peak in heat.peaks(min_km=1500)] == [1, 5]
+    assert [peak.place.lon for peak in heat.peaks(min_km=1500)] == [10, 50]
+    assert [peak.row for peak in heat.peaks(min_km=1000)] == [1, 2, 3, 5, 4, 0, 6]  # nothing is nearer than that
+    assert [peak.row for peak in heat.peaks(2, min_km=1000)] == [1, 2]
+
+
+def test_peaks_are_the_cells_that_none_around_them_beats() -> None:
+    cells = sphere_of(400)  # around both poles and the antimeridian
+    heat = Heat(cells, np.random.default_rng(1).normal(size=400).astype(np.float32).round(1))  # with ties: the first row wins
+    lat, lon = cells.places.T
+    near = great_circle_km(lat, lon, lat, lon) <= 2000
+    best = [min(np.flatnonzero(each), key=lambda row: (-heat.cosines[row], row)) for each in near]
+    slow = sorted((row for row in range(400) if best[row] == row), key=lambda row: (-heat.cosines[row], row))
+    assert [peak.row for peak in heat.peaks(400, min_km=2000)] == slow
+    assert len(slow) > 10
+
+
+def test_half_way_around_the_world_there_is_room_for_one_peak() -> None:
+    assert [peak.row for peak in along_the_equator(0.1, 0.3, 0.2).peaks(min_km=1e6)] == [1]
+
+
+@pytest.mark.parametrize(("count", "min_km"), [(0, 500), (3, 0), (3, float("nan"))])
+def test_no_peaks_or_no_distance_are_refused(count: int, min_km: float) -> None:
+    with pytest.raises(InputError, match="at least 1 peak"):
+        along_the_equator(0.1, 0.2).peaks(count, min_km=min_km)
