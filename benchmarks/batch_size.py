@@ -4,7 +4,7 @@
 
 Articles with cached features (random ones here: 384 numbers each) under the MiniLM head, bound by imagebind to the default
 location encoder with soft labels; optimiser step included. Each figure comes from a process of its own: the median of three steps
-after one to warm up; memory is the peak (resident set, or allocated on the GPU) less what there was before the first step. The
+after one to warm up (above 4,096 one step). Memory is the peak (resident set, or allocated on the GPU) less that before it. The
 slope is that of log(figure) over log(batch) between the two largest batches: 1 is linear, 2 is quadratic.
 """
 
@@ -22,6 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 SMALLEST, CHUNK = 1024, 1024
+REPEATED_UP_TO = 4096  # above, one step takes long enough to be measured once
 MODES = {"at once": {}, "loss in chunks": {"loss_chunk": CHUNK}, "all in chunks": {"loss_chunk": CHUNK, "encode_chunk": 4096}}
 
 
@@ -93,7 +94,9 @@ def measure(mode: str, size: int, device: str, threads: int) -> dict[str, float]
         return time.perf_counter() - started
 
     before = peak_mib(device)
-    seconds = [step(number) for number in range(4)][1:]
+    if size <= REPEATED_UP_TO:
+        step(0)
+    seconds = [step(number) for number in range(1, 4 if size <= REPEATED_UP_TO else 2)]
     return {"s": statistics.median(seconds), "mib": peak_mib(device) - before}
 
 

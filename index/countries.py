@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from index.errors import InputError
-from index.geo import MEAN_RADIUS_KM, Degrees, chord_km, unit_xyz
+from index.geo import Degrees, chord_km, chord_of_km, unit_xyz
 from index.packaged import is_land
 from index.records import BBox
 from index.towns import load_towns
@@ -43,7 +43,7 @@ class Country:
         """
         points, radius_km = unit_xyz(*np.broadcast_arrays(lat, lon)), np.asarray(radius_km, dtype=np.float64)
         # Without a bound, the nearest of a country's towns from the other side of the globe takes long to tell from the next.
-        bound = 2 * math.sin((LAND_REACH_KM + float(radius_km.max()) + 1) / MEAN_RADIUS_KM / 2)
+        bound = chord_of_km(LAND_REACH_KM + float(radius_km.max()) + 1)
         own_km, any_km = chord_km(self.own.query(points, distance_upper_bound=bound)[0]), chord_km(self.towns.query(points)[0])
         reach_km = np.where(is_land(lat, lon) if land is None else land, LAND_REACH_KM, SEA_REACH_KM)
         return np.asarray((own_km - any_km <= 2 * radius_km + 1e-6) & (own_km <= reach_km + radius_km))

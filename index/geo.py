@@ -49,6 +49,11 @@ def chord_km(chord: npt.ArrayLike) -> npt.NDArray[np.float64]:
     return np.where(np.isinf(chord), np.inf, 2 * MEAN_RADIUS_KM * np.arcsin(np.minimum(1, chord / 2)))
 
 
+def chord_of_km(distance_km: float) -> float:
+    """The chord of the unit sphere under a great circle of this length; 2, the diameter, from half way around on."""
+    return 2 * math.sin(min(distance_km / MEAN_RADIUS_KM, math.pi) / 2)
+
+
 def wrap_lon(lon: Degrees) -> npt.NDArray[np.float64]:
     """Longitude brought into [-180, 180)."""
     wrapped = (np.asarray(lon, dtype=np.float64) + 180) % 360 - 180

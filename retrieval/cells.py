@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from index.errors import InputError
-from index.geo import MEAN_RADIUS_KM, chord_km, fibonacci_sphere, unit_xyz
+from index.geo import chord_km, chord_of_km, fibonacci_sphere, unit_xyz
 from retrieval.grids import Grid, MercatorTile
 
 NO_DATA = -1  # the row of a pixel with no cell within reach
@@ -98,8 +98,3 @@ class Cells:
             rows = self._nearest(lat[start : start + AREA_CHUNK], lon[start : start + AREA_CHUNK], self.reach_km)
             points += np.bincount(rows[rows != NO_DATA], minlength=len(self))
         return np.maximum(points, 0.5) / count
-
-
-def chord_of_km(distance_km: float) -> float:
-    """The chord of the unit sphere under a great circle of this length; 2, the diameter, from half way around on."""
-    return 2 * math.sin(min(distance_km / MEAN_RADIUS_KM, math.pi) / 2)

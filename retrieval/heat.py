@@ -16,9 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from index.errors import InputError
+from index.geo import chord_of_km
 from index.records import Place
 from index.threads import thread_count
-from retrieval.cells import Cells, chord_of_km
+from retrieval.cells import Cells
 from retrieval.colours import png, shade
 from retrieval.grids import Grid, MercatorTile
 from retrieval.mass import probability_mass

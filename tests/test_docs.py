@@ -123,3 +123,22 @@ def test_every_setting_and_every_part_of_training_is_described():
 def test_links_inside_the_repository_lead_somewhere(page):
     for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text(encoding="utf-8")):
         assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_the_commands_of_the_page_on_searching_run(world, tmp_path, monkeypatch, capsys):
+    shown = commands(ROOT / "docs" / "searching.md")
+    assert len(shown) >= 9
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PLACEBIND_CATALOGUE", str(world.folder))
+    for command in shown:
+        run(monkeypatch, command)
+        assert capsys.readouterr().out, command
+    assert {path.name for path in tmp_path.iterdir()} == {"hits.geojson", "snow.png", "snow.tif"}
+
+
+def test_the_python_of_the_page_on_searching_runs(world, tmp_path, monkeypatch, capsys):
+    (code,) = blocks(ROOT / "docs" / "searching.md", "python")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "world").symlink_to(world.folder)
+    exec(compile(code, "docs/searching.md", "exec"), {})
+    assert "South" in capsys.readouterr().out, "the box lies in the tropics"

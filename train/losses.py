@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from index.geo import MEAN_RADIUS_KM
+from train.sphere import sphere_xyz
 
 Kernel = Literal["exponential", "gaussian"]
 
@@ -85,8 +86,7 @@ def on_sphere(lat: Tensor, lon: Tensor) -> Tensor:
     Rounded to 6 mm first: the cosine of 90 degrees and the sine of 180 are not quite 0, and a pole or a place on the antimeridian
     would be another place by each of its names.
     """
-    phi, theta = torch.deg2rad(lat.double()), torch.deg2rad(lon.double())
-    return torch.stack([phi.cos() * theta.cos(), phi.cos() * theta.sin(), phi.sin()], dim=1).round(decimals=9).float()
+    return sphere_xyz(lat, lon).round(decimals=9).float()
 
 
 def distances_km(places: Tensor, others: Tensor) -> Tensor:

@@ -7,8 +7,8 @@ import numpy.typing as npt
 import pytest
 
 from index.errors import InputError
-from index.geo import fibonacci_sphere, great_circle_km, unit_xyz
-from retrieval.cells import NO_DATA, Cells, chord_of_km
+from index.geo import chord_of_km, fibonacci_sphere, great_circle_km, unit_xyz
+from retrieval.cells import NO_DATA, Cells
 from retrieval.grids import MercatorTile, WorldGrid
 
 
