@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
-PIPE_WIDTH = 120  # rich would take 80 where there is no terminal to ask
+PIPE_WIDTH = 132  # rich would take 80 where there is no terminal to ask
 
 # Of the processes that share a training (``--devices``, torchrun) the first speaks for all. Whoever starts the others tells them so
 # in their environment; errors are said by each, for it may be the only one that has it.

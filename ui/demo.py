@@ -42,7 +42,7 @@ def run_demo(folder: Path) -> None:
         _build(folder, catalogue)
     space = Space.open(folder / "checkpoint", folder)
     _say_what_is_real(space)
-    print_answer(space.search("glacier in the high Himalaya", k=3))
+    print_answer(space.search("salt flat in the Andes", k=3))
     print_answer(space.search(image=folder / EXAMPLE_TILE, into=("articles",), k=3))
     print_answer(space.search(place=Place(lat=48.2, lon=16.4), into=("tiles",), k=3))
     out.print(f'\nAsk your own: [bold]placebind search "coral island in the Pacific" --catalogue {folder}[/]')

@@ -24,7 +24,9 @@ class Check:
 _PACKAGES = (  # distribution, module, the extra that brings it ("" for the base), needed
     ("torch", "torch", "", True),
     ("timm", "timm", "", True),
+    ("transformers", "transformers", "", True),
     ("sentence-transformers", "sentence_transformers", "", True),
+    ("open_clip_torch", "open_clip", "", True),
     ("lancedb", "lancedb", "", True),
     ("pylance", "lance", "", True),
     ("geopandas", "geopandas", "", True),

@@ -18,7 +18,8 @@ def print_answer(answer: Answer) -> None:
     if answer.origin:
         out.print(f"distances from {_position(answer.origin.lat, answer.origin.lon)}", style="dim")
     for modality, hits in answer.hits.items():
-        table = Table("#", "score", "beats", "km", "position", modality, box=None, pad_edge=False, header_style="bold cyan")
+        table = Table("#", "score", "beats", "km", "position", box=None, pad_edge=False, header_style="bold cyan")
+        table.add_column(modality, overflow="fold")  # a link that is cut leads nowhere
         for hit in hits:
             distance = "" if hit.distance_km is None else f"{hit.distance_km:,.0f}"
             lines = [escape(hit.title or "—"), escape(_first_words(hit.snippet)), f"[dim]{escape(hit.link)}[/]"]
