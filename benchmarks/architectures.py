@@ -67,7 +67,9 @@ def main() -> None:
     runs = [(*each, asked.steps, asked.data, work) for each in product(ARCHITECTURES, LOCATIONS, MODALITIES, asked.seeds)]
     with ProcessPoolExecutor(asked.workers, mp_context=multiprocessing.get_context("spawn")) as pool:
         waiting = [pool.submit(one_run, *run) for run in runs]
-        results = [each.result() for each in track(as_completed(waiting), "runs", total=len(runs))]
+        for each in track(as_completed(waiting), "runs", total=len(runs)):
+            each.result()  # an error ends the benchmark at once
+        results = [each.result() for each in waiting]
     table = pd.DataFrame(results)
     table.to_csv(work / "architectures.csv", index=False)
     print_table(table)
