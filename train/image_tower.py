@@ -19,7 +19,7 @@ from index.errors import CheckpointError, InputError
 from train.image_input import BandInput, known_sensor, prepare_tile
 from train.mlp import Mlp
 from train.precision import fast_autocast
-from train.pretrained import copy_weights, file_sha256, read_weights
+from train.pretrained import copy_weights, file_sha256, note_sha256, read_weights, sha256_in, unknown_sha256
 from train.tuning import Groups, TuneOptions, apply_tuning, keep_fixed_parts_in_eval, plain_state
 
 
@@ -67,7 +67,7 @@ class PretrainedImageTower(nn.Module):
         mlp = Mlp(published.feature_dim, options.hidden, options.dim, depth=1, dropout=options.dropout)
         self.head = nn.Sequential(nn.LayerNorm(published.feature_dim), mlp)
         if options.tune == "frozen":
-            self.register_buffer("file_sha256", torch.zeros(32, dtype=torch.uint8))  # zeros: not known yet
+            self.register_buffer("file_sha256", unknown_sha256())
         else:
             self.network = published.make()
             apply_tuning(self.network, options, published.groups)
@@ -139,12 +139,11 @@ class PretrainedImageTower(nn.Module):
                 f"{path} has SHA-256 {found[:8]}…, this model was trained on features of {known[:8]}…; put that file there"
             )
         if not known:
-            self.file_sha256.copy_(torch.tensor(list(bytes.fromhex(found)), dtype=torch.uint8))
+            note_sha256(self.file_sha256, found)
         return network
 
     def _known_sha256(self) -> str:
-        digest = bytes(self.file_sha256.tolist())
-        return digest.hex() if any(digest) else ""
+        return sha256_in(self.file_sha256)
 
     @cached_property
     def _read(self) -> tuple[Path, str, nn.Module]:

@@ -1,6 +1,5 @@
 """Checkpoints of PyTorch Lightning, read for their tensors and plain values: no class or function that they name is ever called."""
 
-import pickle
 from collections import OrderedDict
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -10,8 +9,7 @@ import torch
 from torch import Tensor
 
 from index.errors import CheckpointError, one_line
-
-_UNREADABLE = (OSError, RuntimeError, ValueError, TypeError, LookupError, AttributeError, EOFError, pickle.UnpicklingError)
+from train.pretrained import UNREADABLE
 
 
 class _Nothing:
@@ -34,7 +32,7 @@ def read_lightning(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             found = torch.load(path, map_location="cpu", weights_only=True)
         tensors = {str(name): tensor for name, tensor in found["state_dict"].items() if isinstance(tensor, Tensor)}
         return tensors, dict(found.get("hyper_parameters", {}))
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         remedy = "expected a checkpoint with `state_dict` and `hyper_parameters`"
         raise CheckpointError(f"{path} cannot be read as a Lightning checkpoint ({_reason(error)}); {remedy}") from None
 

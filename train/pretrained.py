@@ -93,3 +93,18 @@ def file_sha256(path: Path) -> str:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError:
         raise CheckpointError(f"no pretrained weights at {path}; put the file there, or name another in `weights`") from None
+
+
+def unknown_sha256() -> Tensor:
+    """A buffer [32] for the digest of the file behind a frozen network: the checkpoint holds it instead of the network."""
+    return torch.zeros(32, dtype=torch.uint8)
+
+
+def sha256_in(buffer: Tensor) -> str:
+    """The digest in hexadecimal, '' while it is not known."""
+    digest = bytes(buffer.tolist())
+    return digest.hex() if any(digest) else ""
+
+
+def note_sha256(buffer: Tensor, digest: str) -> None:
+    buffer.copy_(torch.tensor(list(bytes.fromhex(digest)), dtype=torch.uint8))

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from index.errors import CheckpointError
 from train.precision import choose_device, fast_autocast
+from train.pretrained import note_sha256, sha256_in, unknown_sha256
 from train.text_head import HeadOptions, TextHead
 
 
@@ -54,7 +55,7 @@ class PublishedTextTower(TextTower):
     def __init__(self, feature_dim: int, options: HeadOptions) -> None:
         super().__init__(feature_dim, options)
         self.feature_dim = feature_dim
-        self.register_buffer("file_sha256", torch.zeros(32, dtype=torch.uint8))  # zeros: not known yet
+        self.register_buffer("file_sha256", unknown_sha256())
 
     @property
     def feature_key(self) -> str:
@@ -74,7 +75,7 @@ class PublishedTextTower(TextTower):
         """Raises ``CheckpointError`` unless the backbone's files are there, and those that the model was trained with."""
         found, known = self.found_sha256(), self._known_sha256()
         if not known:
-            self.file_sha256.copy_(torch.tensor(list(bytes.fromhex(found)), dtype=torch.uint8))
+            note_sha256(self.file_sha256, found)
         elif found != known:
             raise CheckpointError(
                 f"the files of the text backbone {self.name} have SHA-256 {found[:8]}…, this model was trained on features of "
@@ -86,5 +87,4 @@ class PublishedTextTower(TextTower):
         raise NotImplementedError
 
     def _known_sha256(self) -> str:
-        digest = bytes(self.file_sha256.tolist())
-        return digest.hex() if any(digest) else ""
+        return sha256_in(self.file_sha256)
