@@ -5,7 +5,7 @@ still lack a vector; every ``write_vectors`` is one commit; ``finish_vectors`` w
 ``begin_vectors`` with the same model goes on behind the last commit; nothing is read as an index before the manifest is there.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -136,6 +136,23 @@ class FeatureCache:
         if not np.isfinite(features).all():
             raise InputError("features hold NaN or infinite values; the encoder is at fault, not the data")
         self._table.merge_insert("id").when_not_matched_insert_all().execute(_with_ids(ids, features))
+
+    def fill(
+        self,
+        ids: Sequence[str],
+        make: Callable[[list[str]], npt.NDArray[np.float32]],
+        chunk: int,
+        advance: Callable[[int], None] = lambda n: None,
+    ) -> npt.NDArray[np.float32]:
+        """Features [N, D] in the order of ``ids``; what is missing is made, and each chunk committed, so that a stopped run goes on
+        behind it."""
+        missing = self.missing(ids)
+        advance(len(ids) - len(missing))
+        for start in range(0, len(missing), chunk):
+            part = missing[start : start + chunk]
+            self.add(part, make(part))
+            advance(len(part))
+        return self.read(ids)
 
     def read(self, ids: Sequence[str]) -> npt.NDArray[np.float32]:
         """Features [N, D] in the order of ``ids``."""

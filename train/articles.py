@@ -110,13 +110,12 @@ def cached_features(
     Each computed chunk is committed, so that a stopped run goes on behind it.
     """
     cache = FeatureCache(catalogue, tower.feature_key, tower.feature_dim)
-    missing = cache.missing(ids)
-    advance(len(ids) - len(missing))
-    for start in range(0, len(missing), chunk):
-        part = missing[start : start + chunk]
-        cache.add(part, tower.features(texts_of(part) if texts_of else _whole_texts(catalogue, part)))
-        advance(len(part))
-    return cache.read(ids)
+
+    def make(part: list[str]) -> Features:
+        features: Features = tower.features(texts_of(part) if texts_of else _whole_texts(catalogue, part))
+        return features
+
+    return cache.fill(ids, make, chunk, advance)
 
 
 def article_batch(catalogue: Catalogue, tower: Any, ids: Sequence[str], lat: Any, lon: Any) -> ArticleBatch:

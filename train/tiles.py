@@ -120,15 +120,14 @@ def cached_tile_features(
 ) -> npt.NDArray[np.float32]:
     """Features [N, F] of these tiles, computed where the catalogue does not have them yet; each chunk is committed."""
     cache = FeatureCache(catalogue, tower.feature_key, tower.feature_dim)
-    missing = cache.missing(ids)
-    advance(len(ids) - len(missing))
-    for start in range(0, len(missing), FEATURE_CHUNK):
-        part = missing[start : start + FEATURE_CHUNK]
+
+    def make(part: list[str]) -> npt.NDArray[np.float32]:
         nowhere = np.zeros(len(part))
         tiles = group_tiles(read_tiles(catalogue, part, tower), nowhere, nowhere).to(choose_device("auto"))
-        cache.add(part, tiles.features(tower).cpu().numpy())
-        advance(len(part))
-    return cache.read(ids)
+        features: npt.NDArray[np.float32] = tiles.features(tower).cpu().numpy()
+        return features
+
+    return cache.fill(ids, make, FEATURE_CHUNK, advance)
 
 
 def read_tiles(catalogue: Catalogue, ids: Sequence[str], tower: Any) -> list[PreparedTile]:
