@@ -34,6 +34,9 @@ class Place:
                 hint = "; are lat and lon swapped?" if name == "lat" and 90 < abs(value) <= 180 else ""
                 raise InputError(f"{name} must lie in [-{bound}, {bound}] degrees, got {value}{hint}")
 
+    def __str__(self) -> str:
+        return f"{abs(self.lat):.2f}°{'N' if self.lat >= 0 else 'S'} {abs(self.lon):.2f}°{'E' if self.lon >= 0 else 'W'}"
+
 
 _EDGE_DEG = 1e-9  # what rounding may do to a longitude on the edge of a box
 

@@ -38,13 +38,13 @@ class Record(Settings):
 
 
 class AskedPart(Settings):
-    """One thing asked for, or with a negative weight asked away from: a text, a place, a record, or an uploaded image by its name."""
+    """One thing asked for, or with a negative weight away from: a text, a place, a record, or an uploaded image by its name."""
 
-    text: str | None = Field(None, max_length=MAX_TEXT_CHARACTERS)
+    text: str | None = Field(default=None, max_length=MAX_TEXT_CHARACTERS)
     place: Where | None = None
     record: Record | None = None
-    image: str | None = Field(None, pattern=r"^[0-9a-f]{64}$", description="name of an upload: the SHA-256 of its bytes")
-    weight: float = Field(1.0, ge=-10, le=10)
+    image: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$", description="name of an upload: the SHA-256 of its bytes")
+    weight: float = Field(default=1.0, ge=-10, le=10)
 
     @model_validator(mode="after")
     def _one_thing(self) -> Self:
@@ -66,12 +66,12 @@ class Question(Settings):
 
     parts: tuple[AskedPart, ...] = Field(min_length=1, max_length=MAX_PARTS)
     combine: Literal["mean", "max"] = "mean"
-    into: tuple[Modality, ...] = Field((), description="what to search; empty: all that is indexed")
-    k: int = Field(10, ge=1, le=MAX_K, description="hits of each modality")
+    into: tuple[Modality, ...] = Field(default=(), description="what to search; empty: all that is indexed")
+    k: int = Field(default=10, ge=1, le=MAX_K, description="hits of each modality")
     filter: dict[str, Any] = Field(default_factory=dict, description="as index.filters.Filter: bbox, polygon, near, countries, …")
-    words: bool = Field(False, description="count the words of a text too, not only their meaning")
-    calibrated: bool = Field(False, description="take the gap between modalities out of the scores")
-    apart_km: float | None = Field(None, ge=0, description="least distance between hits")
+    words: bool = Field(default=False, description="count the words of a text too, not only their meaning")
+    calibrated: bool = Field(default=False, description="take the gap between modalities out of the scores")
+    apart_km: float | None = Field(default=None, ge=0, description="least distance between hits")
 
     @classmethod
     def of_text(cls, text: str, **more: Any) -> Self:

@@ -1,0 +1,67 @@
+"""Every word of the page, in one place: to translate it, translate this file."""
+
+from index.records import Modality
+
+TITLE = "PlaceBind"
+TAGLINE = "Search the Earth by what is written about a place, what it looks like from space, and where it is."
+
+SEARCH, ATLAS, INDEX = "Search", "Atlas", "Index"
+MODALITY: dict[Modality, str] = {"locations": "Places", "articles": "Articles", "tiles": "Satellite tiles"}
+
+ASK_LABEL = "What are you looking for?"
+ASK_PLACEHOLDER = "for example: volcanic island with black sand"
+EXAMPLES_LABEL = "Try"
+EXAMPLES = (
+    "salt flat in the Andes",
+    "tropical rainforest along a great river",
+    "fjords and glaciers",
+    "sand dunes in a hot desert",
+    "coral atoll in the Pacific",
+)
+IMAGE_LABEL = "Ask with a picture: a GeoTIFF with bands, or a PNG or JPEG seen from above"
+IMAGE_BUTTON = "Picture"
+COORDINATES_BUTTON = "Coordinates"
+COORDINATES_ASK = "Ask about this place"
+LAT, LON = "Latitude (degrees)", "Longitude (degrees)"
+
+TOUR = """
+**Three ways to ask**
+
+1. **Words.** Describe a place above, or take one of the examples.
+2. **A picture.** Drop a satellite image: which places and articles are like it?
+3. **A place.** Click the map: what is written about such places, what do they look like?
+
+The brighter the map, the better a place fits. Then use **+** and **−** on the hits to ask for more or less of the same, draw a box
+or a polygon on the map to search only there, and copy the address of the page to share what you see.
+"""
+
+PARTS_HEADING = "What is asked"
+PART_KIND = {"text": "Words", "place": "Place", "record": "Record", "image": "Picture"}
+WEIGHT, REMOVE, CLEAR = "Weight", "Remove", "Start over"
+FILTERS, SHOW = "Filters", "Show"
+INTO, HITS_EACH, COUNTRIES = "Search in", "Hits of each kind", "Countries"
+COUNTRIES_HELP = "As the catalogue writes them"
+DATES, DATES_HELP = "Days of tiles", "As 2021-06-01/2021-08-31; either may be left out"
+APART, WORDS = "Least distance between hits (km)", "Count the words themselves too"
+WORDS_HELP = "Full text beside meaning: for names and rare words"
+AREA, AREA_REMOVE = "Only within the area drawn", "Forget the area"
+CATALOGUE, COMPARE, NO_COMPARE = "Catalogue and model", "Compare with", "nothing"
+BACKGROUND = "Base map"
+HEAT_FROM = "Show the best … of the Earth"
+HEAT_HELP = "Heat is shown for the places that fit better than the others: best 10 % means nine of ten are left out"
+LEGEND_LOW, LEGEND_HIGH = "best {share} %", "best of all"
+STAGES = "Found in {total:.0f} ms ({stages})"
+EXPORT = "Export hits"
+EMPTY_COLUMN = "Nothing fulfils the filters. Widen the area, or remove a filter."
+NOT_INDEXED = "Nothing is indexed here yet. Run `{command}` and reload this page."
+STALE = "{count:,} {what} are not indexed yet and cannot be found; run `placebind index append`."
+HIT_WORDS = {
+    "score": "cosine",
+    "scoreHelp": "Cosine with the question: comparable within a column",
+    "beatsHelp": "Share of all records of this kind with a lower score",
+    "distanceHelp": "Geodesic distance from the place asked for, or from the best place for words",
+    "more": "More like this",
+    "less": "Less like this",
+    "link": "open",
+}
+BEATS = "beats {percentile:.1f} %"
