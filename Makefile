@@ -1,5 +1,5 @@
-# make demo   installs everything, builds the embedded default and answers three queries
-# make test   installs everything and runs the tests
+# make demo   installs everything, builds the embedded default and serves the map
+# make test   installs everything and runs the tests, those in a browser included
 # make check  lint and types;  make test-all  the slow and network tests too
 PYTHON ?= python3
 VENV ?= .venv
@@ -7,15 +7,18 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test test-all check wheel-smoke clean
+FRONT := ui/node_modules/.package-lock.json
 
-demo: $(INSTALLED)
+.PHONY: demo test test-all check wheel-smoke chromium clean
+
+demo: $(INSTALLED) $(FRONT)
 	$(BIN)/placebind demo
+	$(BIN)/placebind ui
 
-test: $(INSTALLED)
+test: $(INSTALLED) $(FRONT) chromium
 	$(BIN)/python -m pytest -q
 
-test-all: $(INSTALLED)
+test-all: $(INSTALLED) $(FRONT) chromium
 	$(BIN)/python -m pytest -q -m ""
 
 check: $(INSTALLED)
@@ -36,6 +39,15 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install -c constraints.txt -e '.[cpu,raster,demo,dev]'
 	touch $@
+
+# Leaflet and the like. Without npm the map takes them from a CDN.
+$(FRONT): ui/package-lock.json
+	if command -v npm > /dev/null; then npm ci --prefix ui --silent && touch $@; else echo "npm is missing: the map will need the internet"; fi
+
+# The browser of the tests: the system's, else Debian's, else the one that Playwright brings.
+chromium: $(INSTALLED)
+	@command -v chromium > /dev/null || command -v google-chrome > /dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null && \
+	apt-get update -qq && apt-get install -y -qq chromium > /dev/null; } || $(BIN)/python -m playwright install chromium
 
 clean:
 	rm -rf $(VENV) build dist
