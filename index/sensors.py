@@ -10,7 +10,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sensor:
-    """``scale`` turns a stored value into the unit that ``mean`` and ``std`` (one per band) are in."""
+    """``scale`` turns a stored value into the unit that ``mean`` and ``std`` (one per band) are in.
+
+    As a picture it shows the bands ``rgb``, 0 .. ``white`` of that unit as dark to bright; what is brighter is white.
+    """
 
     name: str
     title: str
@@ -18,6 +21,8 @@ class Sensor:
     scale: float
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    rgb: tuple[str, str, str]
+    white: float
 
 
 SENTINEL2 = Sensor(
@@ -28,6 +33,8 @@ SENTINEL2 = Sensor(
     # Rounded over land scenes of all climates: they only centre the input, the band stem learns the rest.
     mean=(0.12, 0.12, 0.14, 0.15, 0.18, 0.24, 0.27, 0.27, 0.29, 0.25, 0.01, 0.25, 0.19),
     std=(0.10, 0.11, 0.11, 0.13, 0.13, 0.13, 0.13, 0.14, 0.13, 0.14, 0.02, 0.13, 0.13),
+    rgb=("B04", "B03", "B02"),
+    white=0.3,  # land is seldom brighter, snow and cloud may be plain white; TorchGeo plots Sentinel-2 so too (image / 3000)
 )
 
 NASA_COARSE = Sensor(
@@ -37,6 +44,8 @@ NASA_COARSE = Sensor(
     scale=1 / 255,
     mean=(0.35, 0.36, 0.32, 0.55),
     std=(0.25, 0.22, 0.23, 0.20),
+    rgb=("red", "green", "blue"),
+    white=1.0,
 )
 
 SENSORS = {sensor.name: sensor for sensor in (SENTINEL2, NASA_COARSE)}

@@ -43,7 +43,9 @@ def centred_query(query: QueryVectors, means: Mapping[Modality, npt.ArrayLike]) 
     """Every part seen from the mean of its own modality, then summed up as before: q' above."""
     lacking = sorted(set(query.modalities) - set(means))
     if lacking:
-        raise CatalogueError(f"calibration needs the mean of the {' and '.join(lacking)}, not indexed here; run `placebind index`")
+        raise CatalogueError(
+            f"calibration needs the mean of the {' and '.join(lacking)}, not indexed here; run `placebind index build`"
+        )
     parts = [centred(part, means[modality]) for part, modality in zip(query.parts, query.modalities, strict=True)]
     return replace(query, parts=np.stack(parts))
 

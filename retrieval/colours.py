@@ -32,22 +32,35 @@ def palette() -> npt.NDArray[np.uint8]:
 
 
 def shade(values: npt.NDArray[np.floating], *, transparent_below: float = 0.0) -> Indices:
-    """Indices into ``palette`` for values in [0, 1]: NaN, and what lies below ``transparent_below``, is transparent."""
+    """Indices into ``palette`` for values in [0, 1]: NaN, and what lies below ``transparent_below``, is transparent.
+
+    What is left has all the colours for itself: the darkest is ``transparent_below``, the brightest 1.
+    """
     drawn = values >= transparent_below  # NaN is not
-    scaled = np.where(drawn, np.clip(values, 0, 1) * 254 + 1.5, TRANSPARENT)
+    above = (np.clip(values, 0, 1) - transparent_below) / max(1 - transparent_below, 1e-6)
+    scaled = np.where(drawn, above * 254 + 1.5, TRANSPARENT)
     return scaled.astype(np.uint8)
 
 
 def png(indices: Indices) -> bytes:
     """A PNG [H, W] of indices into ``palette`` (W3C PNG, third edition: colour type 3, 8 bits, no filter)."""
-    height, width = indices.shape
     colours = palette()
-    lines = np.zeros((height, width + 1), dtype=np.uint8)  # every line starts with its filter, 0
-    lines[:, 1:] = indices
+    return _file(indices[..., None], 3, (b"PLTE", colours[:, :3].tobytes()), (b"tRNS", colours[:, 3].tobytes()))
+
+
+def rgba_png(pixels: npt.NDArray[np.uint8]) -> bytes:
+    """A PNG of sRGB colours with opacity [H, W, 4] (colour type 6)."""
+    return _file(pixels, 6)
+
+
+def _file(samples: npt.NDArray[np.uint8], colour_type: int, *tables: tuple[bytes, bytes]) -> bytes:
+    """[H, W, samples of a pixel], 8 bits each."""
+    height, width, each = samples.shape
+    lines = np.zeros((height, 1 + width * each), dtype=np.uint8)  # every line starts with its filter, 0
+    lines[:, 1:] = samples.reshape(height, -1)
     parts = (
-        (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)),
-        (b"PLTE", colours[:, :3].tobytes()),
-        (b"tRNS", colours[:, 3].tobytes()),
+        (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, colour_type, 0, 0, 0)),
+        *tables,
         (b"IDAT", zlib.compress(lines.tobytes())),
         (b"IEND", b""),
     )

@@ -1,6 +1,7 @@
 """Why a hit is one: what each part of the query adds to its score, and which place with a name lies next to it."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -49,6 +50,21 @@ class Prototype:
     place: Place
     distance_km: float
     cosine: float
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Of one hit: what each part of the query adds to its score, and the nearest place with a name (None where that is the hit)."""
+
+    parts: tuple[Contribution, ...]
+    near: Prototype | None
+
+    def as_dict(self) -> dict[str, Any]:
+        near = None
+        if self.near:
+            near = asdict(self.near) | {"lat": self.near.place.lat, "lon": self.near.place.lon}
+            del near["place"]
+        return {"parts": [asdict(part) for part in self.parts], "near": near}
 
 
 class NamedPlaces:

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from index.derived import remove
 from index.errors import InputError, one_line
 from index.records import Hit, Place
 
@@ -48,7 +49,7 @@ def export_hits(hits: Iterable[Hit], path: Path, origin: Origin | None = None, v
         raise InputError(f"hits are saved to a file ending in {', '.join(_WRITERS)}, got '{path.name}'")
     if vectors is not None:
         _check_vectors(vectors, len(hits), origin.dim, path)
-    with _whole(path) as partial:
+    with whole(path) as partial:
         write(hits, partial, origin, vectors)
     return len(hits)
 
@@ -70,8 +71,8 @@ def vectors_of(path: Path) -> tuple[dict[str, Any], Vectors | None]:
 
 
 def _check_vectors(vectors: Vectors, count: int, dim: int | None, path: Path) -> None:
-    if path.suffix.lower() not in _GEOPARQUET:
-        raise InputError(f"vectors can only be saved as {' or '.join(_GEOPARQUET)}, got '{path.name}'; leave them out")
+    if path.suffix.lower() not in GEOPARQUET:
+        raise InputError(f"vectors can only be saved as {' or '.join(GEOPARQUET)}, got '{path.name}'; leave them out")
     if vectors.ndim != 2 or len(vectors) != count or dim not in (None, vectors.shape[1]):
         raise InputError(f"expected vectors [{count}, {dim or 'D'}], one for each hit, got {vectors.shape}")
 
@@ -127,17 +128,17 @@ def _columns() -> list[str]:
     return list(Hit(rank=1, modality="articles", id="", title="", place=Place(lat=0, lon=0), score=0).as_dict())
 
 
-_GEOPARQUET = (".parquet", ".geoparquet")
+GEOPARQUET = (".parquet", ".geoparquet")
 _WRITERS: dict[str, Callable[[Sequence[Hit], Path, Origin, Vectors | None], None]] = {
     ".geojson": _write_geojson,
     ".json": _write_geojson,
     ".csv": _write_csv,
-    **dict.fromkeys(_GEOPARQUET, _write_geoparquet),
+    **dict.fromkeys(GEOPARQUET, _write_geoparquet),
 }
 
 
 @contextmanager
-def _whole(path: Path) -> Iterator[Path]:
+def whole(path: Path) -> Iterator[Path]:
     """A temporary path beside ``path``, renamed to it when the block ends well."""
     partial = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.partial")
     try:
@@ -148,4 +149,4 @@ def _whole(path: Path) -> Iterator[Path]:
             f"cannot write {path}: {error.strerror or one_line(error)}; give a file in a folder that can be written"
         ) from None
     finally:
-        partial.unlink(missing_ok=True)
+        remove(partial)  # also where the folder is a file, and there can be none

@@ -32,7 +32,7 @@ STEPS = 2**18  # of the range of cosines, in which percentiles are counted
 
 @dataclass(frozen=True)
 class Peak:
-    """A cell that no other within the distance asked for beats. ``percentile`` in [0, 1] is among all cells."""
+    """A cell that no other within the distance asked for beats. ``percentile`` in [0, 100] is among all cells."""
 
     row: int
     place: Place
@@ -54,9 +54,9 @@ class Heat:
 
     @cached_property
     def percentiles(self) -> Scores:
-        """[N]: the share of the other cells that a cell beats; one that ties is half beaten. 1 is the best, 0.5 the median.
+        """[N], in [0, 100]: the percentage of the other cells that a cell beats; one that ties is half beaten. 50 is the median.
 
-        Cosines within 1 / 262,144 of their range of each other count as ties, which moves a percentile by some 0.00005.
+        Cosines within 1 / 262,144 of their range of each other count as ties, which moves a percentile by some 0.005.
         """
         return _percentiles(self.cosines)
 
@@ -68,7 +68,7 @@ class Heat:
 
     def png(self, grid: Grid, *, transparent_below: float = 0.0) -> bytes:
         """The percentiles as a picture; no data, and percentiles below ``transparent_below``, are transparent."""
-        return png(shade(self.raster(grid), transparent_below=transparent_below))
+        return png(shade(self.raster(grid) / 100, transparent_below=transparent_below / 100))
 
     def tile_png(self, z: int, x: int, y: int, *, transparent_below: float = 0.0) -> bytes:
         """The 256 px web tile z/x/y, as ``png``. Raises ``InputError`` for a tile that does not exist."""
@@ -124,11 +124,11 @@ def _percentiles(scores: Scores) -> Scores:
     """``Heat.percentiles``. Counted in steps of the range, not sorted, which would take as long as the scores themselves."""
     low, high = scores.min().astype(np.float64), scores.max().astype(np.float64)  # float32 could not divide by a tiny range
     if low == high:
-        return np.full(len(scores), 0.5, dtype=np.float32)
+        return np.full(len(scores), 50, dtype=np.float32)
     step = ((scores - low) * ((STEPS - 1) / (high - low))).astype(np.int32)
     in_step = np.bincount(step, minlength=STEPS)
     below = np.cumsum(in_step) - in_step
-    percentile = (below + (in_step - 1) / 2) / (len(scores) - 1)
+    percentile = 100 * (below + (in_step - 1) / 2) / (len(scores) - 1)
     return percentile.astype(np.float32)[step]
 
 

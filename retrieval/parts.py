@@ -14,10 +14,11 @@ import numpy.typing as npt
 
 from index.errors import InputError
 from index.records import MODALITIES, Modality, Place, Tile
-from index.sources.geotiff_tiles import read_tile
+from retrieval.photo import Photo, read_image
 
 Vectors = npt.NDArray[np.float32]
 LABEL_CHARACTERS = 200
+_NO_CHARACTER = re.compile("[\ud800-\udfff]")  # what Python makes of bytes that are not UTF-8: encoders and files refuse it
 _ID = re.compile(r"[0-9a-f]{32}", re.ASCII)  # what ``index.records.content_id`` makes
 
 
@@ -28,7 +29,7 @@ class Encoders(Protocol):
 
     def embed_places(self, lat: npt.ArrayLike, lon: npt.ArrayLike) -> Vectors: ...
 
-    def embed_tiles(self, tiles: Sequence[Tile]) -> Vectors: ...
+    def embed_images(self, images: Sequence[Tile | Photo]) -> Vectors: ...
 
     def embed_records(self, modality: Modality, ids: Sequence[str]) -> Vectors: ...
 
@@ -47,7 +48,8 @@ class Item:
             raise InputError(f"an id has 32 hexadecimal digits, got '{self.id[:40]}'; copy it from a hit")
 
 
-Subject = str | Path | Tile | Place | Item  # a text, an image file, an image that was read, a place, a stored record
+# A text, an image (its file, what is in it, or what was read from it), a place, a stored record.
+Subject = str | Path | bytes | Tile | Photo | Place | Item
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,8 @@ class Part:
     def __post_init__(self) -> None:
         if not math.isfinite(self.weight) or self.weight == 0:
             raise InputError(f"the weight of a part must be a number other than 0, got {self.weight}; leave the part out")
+        if isinstance(self.what, str) and _NO_CHARACTER.search(self.what):
+            raise InputError("the text holds what is no character (it was not UTF-8); type it again")
 
     @property
     def modality(self) -> Modality:
@@ -75,31 +79,34 @@ class Part:
             return f"place {self.what.lat:.4f}, {self.what.lon:.4f}"
         if isinstance(self.what, Item):
             return f"{self.what.modality} {self.what.id}"
-        if isinstance(self.what, Tile):
+        if isinstance(self.what, bytes):
+            return "image"
+        if isinstance(self.what, Tile | Photo):
             return self.what.title or "image"
         return " ".join(str(self.what)[:LABEL_CHARACTERS].split())
 
     @property
     def place(self) -> Place | None:
         """Where it is, if it says so by itself."""
-        return self.what.place if isinstance(self.what, Tile) else self.what if isinstance(self.what, Place) else None
+        return self.what.place if isinstance(self.what, Tile | Photo) else self.what if isinstance(self.what, Place) else None
 
     def read(self) -> Part:
-        """The same with its image file read. Raises ``InputError`` if that cannot be done."""
-        if not isinstance(self.what, Path):
+        """The same with its image read. Raises ``InputError`` if that cannot be done."""
+        if not isinstance(self.what, Path | bytes):
             return self
         try:
-            return replace(self, what=read_tile(self.what))
+            return replace(self, what=read_image(self.what))
         except InputError as error:
-            raise InputError(f"{self.what}: {error}") from None
+            name = self.what if isinstance(self.what, Path) else self.label
+            raise InputError(f"{name}: {error}") from None
 
     def embed(self, space: Encoders) -> Vectors:
         """[D] of unit norm. One by one: queries have few parts."""
         what = self.read().what
         if isinstance(what, str):
             return space.embed_texts([what])[0]
-        if isinstance(what, Tile):
-            return space.embed_tiles([what])[0]
+        if isinstance(what, Tile | Photo):
+            return space.embed_images([what])[0]
         if isinstance(what, Place):
             return space.embed_places(what.lat, what.lon)[0]
         assert isinstance(what, Item)

@@ -1,14 +1,15 @@
 """What a cosine means among all rows of a modality: the share of them that a hit beats. Cosines of two modalities do not compare.
 
 Estimated on rows drawn by chance: a filter must not change it, and all cosines of a million rows would cost more than the search.
-With 20,000 of them the error is below 1 percentage point with a probability of .95 (Dvoretzky, Kiefer and Wolfowitz 1956; constant
-of Massart 1990), and 0 where a modality has no more rows than that.
+With 4,096 of them (8 MiB of 512 float32, 0.4 ms to compare with a query) the error is nowhere above 2.2 percentage points with a
+probability of .95 (Dvoretzky, Kiefer and Wolfowitz 1956; constant of Massart 1990). Near the top, where hits are, it is less: the
+standard deviation at 99.9 % is 0.05. It is 0 where a modality has no more rows than that.
 """
 
 import numpy as np
 import numpy.typing as npt
 
-SAMPLE = 20_000
+SAMPLE = 4096
 
 
 def sample_rows(count: int, rng: np.random.Generator, sample: int = SAMPLE) -> npt.NDArray[np.int64]:
@@ -18,9 +19,8 @@ def sample_rows(count: int, rng: np.random.Generator, sample: int = SAMPLE) -> n
 
 def percentiles(scores: npt.ArrayLike, sampled: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """Percentage [n], in [0, 100], of the ``sampled`` scores [S] that each of ``scores`` [n] beats; an equal one counts half."""
-    reference = np.sort(np.asarray(sampled, dtype=np.float64))
+    reference = np.sort(sampled)
     if not len(reference):
         raise ValueError("percentiles need at least one sampled score")
-    wanted = np.asarray(scores, dtype=np.float64)
-    below, upto = (np.searchsorted(reference, wanted, side=side) for side in ("left", "right"))
+    below, upto = (np.searchsorted(reference, scores, side=side) for side in ("left", "right"))
     return np.asarray(50.0 * (below + upto) / len(reference))

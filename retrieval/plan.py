@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from index.filters import Filter
 from index.snapshot import Rows, Snapshot
+from retrieval.percentile import sample_rows
 
 Vectors = npt.NDArray[np.float32]
 
@@ -24,12 +25,10 @@ EXACT_ROWS = 50_000
 # Under a filter, so many times as many rows are asked for and cut again: every candidate is then compared exactly, not by its code.
 # In the world of tests/retrieval/test_plan.py, where 4-bit codes have recall@10 .67, 2 gave .92 to .99, 4 gave .98 and 8 .998.
 WIDER = 8
-# Rows drawn once to examine answers with: 8 MiB of 512 float32, 0.4 ms to compare with a query. Of a million rows, one in
-# 244: enough to tell an answer whose last hit is among the nearest thousand of all rows from one that is not among them.
-SAMPLE_ROWS = 4096
 # A filter that has nothing to do with the query leaves every (all / left)th of the nearest rows: the k-th hit is then about the
 # k * all / left nearest of all. Up to this many times as far (and so many of the sample, for chance) is still taken for that.
 SUSPICIOUS_TIMES, SUSPICIOUS_MORE = 4, 3
+SAMPLE_SEED = 0
 
 
 class Backend(Protocol):
@@ -81,8 +80,8 @@ class Planner:
     def _approximately(self, queries: Vectors, k: int, rows: Rows | None) -> Found:
         """The backend's answers; those that are short or suspicious are replaced by exact ones."""
         wanted = k if rows is None else min(WIDER * k, len(rows))
-        found, cosines = (_padded(each[:, :k], k) for each in self.backend.search(queries, wanted, rows))
-        doubtful = (found < 0).any(axis=1)
+        found, cosines = (_of_width(k, each) for each in self.backend.search(queries, wanted, rows))
+        doubtful = found[:, -1] < 0 if k else np.zeros(len(found), dtype=bool)
         if rows is not None:
             allowed = np.zeros(len(self.snapshot), dtype=bool)
             allowed[rows] = True
@@ -99,7 +98,7 @@ class Planner:
         Either it holds a row that should have been an answer, or so many rows nearer to the query than the last hit that the filter
         must have left out the query's surroundings, which is all that an approximate index looks at.
         """
-        sample, vectors = self._sample
+        sample, vectors = self.sample
         nearer = queries @ vectors.T > cosines[:, -1:] + 1e-6  # rounding: the backend's products are summed in another order
         chance = len(sample) * found.shape[1] / max(1, int(allowed.sum()))
         too_far = nearer.sum(axis=1) > SUSPICIOUS_TIMES * chance + SUSPICIOUS_MORE
@@ -107,10 +106,10 @@ class Planner:
         return too_far | np.array(missed, dtype=bool)
 
     @cached_property
-    def _sample(self) -> tuple[Rows, Vectors]:
-        """Rows, always the same, and their vectors; all of a small snapshot."""
-        size = min(SAMPLE_ROWS, len(self.snapshot))
-        rows = np.sort(np.random.default_rng(0).choice(len(self.snapshot), size, replace=False))
+    def sample(self) -> tuple[Rows, Vectors]:
+        """Rows that answers are compared with, always the same, and their vectors: of a million rows one in 244, enough to tell an
+        answer whose last hit is among the nearest thousand of all rows from one that is not."""
+        rows = sample_rows(len(self.snapshot), np.random.default_rng(SAMPLE_SEED))
         return rows, self.snapshot.vectors[rows].astype(np.float32)
 
     def _how(self, queries: int, repeated: int, rows: Rows | None) -> str:
@@ -121,7 +120,9 @@ class Planner:
         return f"{self.name}, {count}; found too little, so exact{which}"
 
 
-def _padded(array: npt.NDArray[Any], k: int) -> npt.NDArray[Any]:
+def _of_width(k: int, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """[Q, k'] made [Q, k]: an answer that ends early is one of rows that were not found."""
+    if array.shape[1] >= k:  # nearly always, and np.pad would take as long as FAISS itself
+        return array[:, :k]
     nothing = -1 if array.dtype.kind == "i" else -math.inf
     return np.pad(array, ((0, 0), (0, k - array.shape[1])), constant_values=nothing)

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from index.errors import InputError
-from index.records import Modality, Place
+from index.records import Modality, Place, check_unit_vectors
 from retrieval.parts import Encoders, Part, Vectors
 
 CANCELLED = 1e-3  # a sum shorter than this share of its weights is noise: the parts have cancelled out
@@ -24,7 +24,8 @@ CANCELLED = 1e-3  # a sum shorter than this share of its weights is noise: the p
 class QueryVectors:
     """A query in the shared space: ``parts`` [n, D] of unit norm, summed up with ``weights`` [P, n] into P vectors to search with.
 
-    ``origin`` is the place of the first positive part that has one. Raises ``InputError`` where parts cancel each other out.
+    ``origin`` is the place of the first positive part that has one. Raises ``InputError`` where parts cancel each other out, and
+    for one that is zero or no number (the encoder is at fault).
     """
 
     labels: tuple[str, ...]
@@ -34,7 +35,8 @@ class QueryVectors:
     origin: Place | None = None
 
     def __post_init__(self) -> None:
-        if not (self.lengths > CANCELLED * np.abs(self.weights).sum(axis=1)).all():  # NaN is not greater either
+        check_unit_vectors(self.parts)
+        if not (self.lengths > CANCELLED * np.abs(self.weights).sum(axis=1)).all():
             raise InputError("the parts of the query cancel each other out; change their weights or leave one out")
 
     @cached_property
@@ -68,6 +70,13 @@ class Query:
             raise InputError(f"parts are combined by 'mean' or 'max', got '{self.combine}'")
         if self.combine == "max" and len({part.weight for part in self.parts if part.weight > 0}) != 1:
             raise InputError("'max' needs positive parts, all of one weight; combine by 'mean' to weigh them")
+
+    @property
+    def label(self) -> str:
+        """All parts in one line, as 'snow + place 1.0000, 2.0000 − city'."""
+        signs = ["" if part.weight > 0 else "− " for part in self.parts[:1]]
+        signs += [" + " if part.weight > 0 else " − " for part in self.parts[1:]]
+        return "".join(sign + part.label for sign, part in zip(signs, self.parts, strict=True))
 
     def embed(self, space: Encoders) -> QueryVectors:
         """Raises ``InputError`` for what the encoders refuse and for parts that cancel each other out."""

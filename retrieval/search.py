@@ -22,7 +22,7 @@ from retrieval.calibrate import Calibration
 from retrieval.diversify import Diversity
 from retrieval.fulltext import text_hits
 from retrieval.fuse import reciprocal_rank_fusion
-from retrieval.percentile import percentiles, sample_rows
+from retrieval.percentile import percentiles
 from retrieval.plan import Planner
 from retrieval.query import QueryVectors, best_of
 from retrieval.widen import widen
@@ -30,7 +30,6 @@ from retrieval.widen import widen
 Floats = npt.NDArray[np.float32]
 EXACT_UP_TO_ROWS = 200_000  # one matrix product of these takes some 10 ms: nothing is gained by an index
 WORD_CANDIDATES = 10  # ranks of each list for every hit that the fusion of meaning and words is to give
-SAMPLE_SEED = 0
 
 
 class How(Settings):
@@ -77,7 +76,7 @@ class Searcher:
             return rows[kept], scores[kept], way
 
         rows, scores, way = widen(find, k, most, lambda found: len(found[0]) == k)
-        sample, vectors = self._sample
+        sample, vectors = self.planner.sample
         return Ranked(rows, scores, percentiles(scores, self._scores(query, sample, vectors, how)), way)
 
     @cached_property
@@ -122,12 +121,6 @@ class Searcher:
 
     def _vectors(self, rows: Rows) -> Floats:
         return self.snapshot.vectors[rows].astype(np.float32, copy=False)
-
-    @cached_property
-    def _sample(self) -> tuple[Rows, Floats]:
-        """The rows, always the same, that scores are compared with, and their vectors."""
-        rows = sample_rows(len(self.snapshot), np.random.default_rng(SAMPLE_SEED))
-        return rows, self._vectors(rows)
 
 
 def _stacked(arrays: list[npt.NDArray[Any]]) -> npt.NDArray[Any]:

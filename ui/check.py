@@ -7,7 +7,6 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from rich.markup import escape
 from rich.table import Table
 
 from index.catalogue import Catalogue
@@ -16,7 +15,7 @@ from index.quality.examine import examine
 from index.quality.findings import SEVERITIES, Finding
 from index.records import MODALITIES
 from ui.check_map import draw_map, load_world
-from ui.console import ProgressBars, out
+from ui.console import ProgressBars, out, plain
 
 EXAMPLES = 5
 _STYLES = {"error": "bold red", "warning": "yellow", "note": "dim"}
@@ -39,7 +38,7 @@ def check(folder: Path, as_json: bool = False, picture: Path | None = None) -> i
     else:
         print_report(report, findings)
         if picture:
-            out.print(f"map: {escape(str(picture))}", soft_wrap=True)
+            out.print(f"map: {plain(str(picture))}", soft_wrap=True)
     return 1 if report["errors"] else 0
 
 
@@ -68,16 +67,16 @@ def print_report(report: dict[str, Any], findings: Sequence[Finding]) -> None:
             lines.append(_remedy(shared).lstrip("\n"))
         table.add_row(f"[{_STYLES[severity]}]{severity}[/]", kind, name, f"{len(members):,}", "\n".join(lines))
     records = ", ".join(f"{count:,} {name}" for name, count in report["records"].items())
-    out.print(f"[bold]{escape(report['catalogue'])}[/]: {records}", soft_wrap=True)
+    out.print(f"[bold]{plain(report['catalogue'])}[/]: {records}", soft_wrap=True)
     if findings:
         out.print(table)
     out.print(", ".join(f"{report[f'{severity}s']:,} {severity}s" for severity in SEVERITIES))
 
 
 def _example(finding: Finding) -> str:
-    title = f"[bold]{escape(finding.title)}[/]: " if finding.title else ""
-    return title + escape(finding.why)
+    title = f"[bold]{plain(finding.title)}[/]: " if finding.title else ""
+    return title + plain(finding.why)
 
 
 def _remedy(remedy: str) -> str:
-    return f"\n[dim]→ {escape(remedy)}[/]"
+    return f"\n[dim]→ {plain(remedy)}[/]"

@@ -2,11 +2,13 @@
 
 import json
 import os
+import re
 import sys
 from types import TracebackType
 from typing import Any, Self
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
@@ -16,19 +18,31 @@ PIPE_WIDTH = 132  # rich would take 80 where there is no terminal to ask
 # in their environment; errors are said by each, for it may be the only one that has it.
 IS_FIRST = os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")) == "0"
 
-out = Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH, quiet=not IS_FIRST)
-err = Console(stderr=True, highlight=False)
+out = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else PIPE_WIDTH, quiet=not IS_FIRST)
+err = Console(stderr=True, highlight=False, emoji=False)
+
+# What is no text to a terminal: 8-bit control characters (some take U+009B for ESC [), separators of lines and paragraphs, marks
+# that turn the direction of all that follows (CVE-2021-42574), halves of surrogate pairs; and what JSON escapes by itself.
+_COMMANDS = "\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff"
+_IN_JSON, _IN_TEXT = re.compile(f"[{_COMMANDS}]"), re.compile(f"[\x00-\x1f{_COMMANDS}]")
+
+
+def plain(text: str) -> str:
+    """Text from outside, as it may be printed among our own: in one line, without commands to the terminal or markup of rich's."""
+    return escape(_IN_TEXT.sub(" ", text))
 
 
 def print_json(value: Any) -> None:
+    """Nothing is lost: what is no text to a terminal is escaped, as JSON has it anyway for half of them."""
     if IS_FIRST:
-        sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=1) + "\n")
+        text = json.dumps(value, ensure_ascii=False, indent=1)
+        sys.stdout.write(_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n")
 
 
 def remark(text: str) -> None:
     """Something worth knowing that is no answer, on standard error."""
     if IS_FIRST:
-        err.print(text, markup=False, soft_wrap=True)
+        err.print(plain(text), soft_wrap=True)
 
 
 WATCHED = {

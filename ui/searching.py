@@ -58,7 +58,7 @@ def draw_heat(query: Query, checkpoint: Path, catalogue: Path, file: Path, *, wi
     if file.suffix.lower() == ".png":
         write_heat_png(heat, file, grid)
     else:
-        write_heat_geotiff(heat, file, grid, query=" + ".join(part.label for part in query.parts))
+        write_heat_geotiff(heat, file, grid, query=query.label)
     peaks = [{"lat": peak.place.lat, "lon": peak.place.lon, "score": peak.cosine} for peak in heat.peaks(count)]
     if as_json:
         print_json({"file": str(file), "locations": len(heat.cells), "peaks": peaks})

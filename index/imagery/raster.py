@@ -75,7 +75,7 @@ def checked(what: str) -> Iterator[None]:
     try:
         with rasterio.Env(**_GDAL):
             yield
-    except (rasterio.errors.RasterioError, CPLE_BaseError) as error:
+    except (rasterio.errors.RasterioError, CPLE_BaseError, UnicodeDecodeError) as error:  # names in a damaged file are no UTF-8
         cause = error.__cause__ if str(error).startswith("Read failed") and error.__cause__ else error
         raise InputError(f"not a readable {what} ({one_line(cause)}); download or export it again") from None
 

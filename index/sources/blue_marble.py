@@ -83,13 +83,14 @@ def cut_square(world: npt.NDArray[np.uint8], place: Place) -> tuple[npt.NDArray[
     offsets = (np.arange(SIDE_PX) + 0.5) / SIDE_PX * 2 - 1
     rows = ((90 - (lat - offsets * half_lat)) / 180 * height - 0.5).clip(0, height - 1)
     columns = ((place.lon + offsets * half_lon + 180) / 360 * width - 0.5) % width
-    tile = _bilinear(world, rows, columns)
+    tile = sample_bilinear(world, rows, columns)
     return tile, (place.lon - half_lon, lat - half_lat, place.lon + half_lon, lat + half_lat)
 
 
-def _bilinear(
+def sample_bilinear(
     world: npt.NDArray[np.uint8], rows: npt.NDArray[np.float64], columns: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.uint8]:
+    """[C, H, W] at fractional rows [h] and columns [w] -> [C, h, w]; columns wrap around at the antimeridian, rows end at the poles."""
     height, width = world.shape[1:]
     top, left = np.floor(rows).astype(int), np.floor(columns).astype(int)
     down, right = np.minimum(top + 1, height - 1), (left + 1) % width

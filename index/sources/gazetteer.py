@@ -118,7 +118,7 @@ def all_towns() -> list[Town]:
         have_capital |= {country["name"]} if capital else set()
         towns.append(
             Town(
-                name=city["name"], country=country["name"], continent=continent_of_town(city, country), capital=capital,
+                name=city["name"], country=country["name"], continent=continent_of_town(country, city["timezone"]), capital=capital,
                 population=city["population"], zone=city["timezone"], place=Place(lat=city["latitude"], lon=city["longitude"]),
             )
         )  # fmt: skip

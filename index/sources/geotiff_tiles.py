@@ -7,6 +7,7 @@ in as any number type and are stored as the sensor's unit (``index.sensors``): f
 
 import re
 from collections.abc import Container, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,8 @@ from typing import Any
 import numpy as np
 from pydantic import Field
 
-from index.errors import InputError, one_line
-from index.imagery.raster import centre_of, check_size, import_rasterio
+from index.errors import InputError
+from index.imagery.raster import centre_of, check_size, checked, import_rasterio
 from index.records import Modality, Place, Rejected, Tile
 from index.reflectance import OffsetRule, to_reflectance
 from index.sensors import SENTINEL2, UNNAMED_SENTINEL2, Sensor, canonical_band, sensor_of
@@ -60,10 +61,12 @@ class GeotiffTiles:
             return Rejected(where=str(file), why=str(error))
 
 
-def read_tile(path: Path, options: Options | None = None, facts: dict[str, str] | None = None) -> Tile:
-    """One GeoTIFF as a ``Tile``. Raises ``InputError`` with the remedy where that cannot be done without guessing."""
+def read_tile(file: Path | bytes, options: Options | None = None, facts: dict[str, str] | None = None) -> Tile:
+    """One GeoTIFF, a file or what is in it, as a ``Tile``. Raises ``InputError`` with the remedy where that cannot be done without
+    guessing."""
+    path = file if isinstance(file, Path) else Path()  # whose name tells nothing
     options, facts = options or Options.parse({"paths": (path,)}, where="geotiff_tiles"), facts or {}
-    raster = _read(path, options)
+    raster = _read(file, options)
     sensor, bands, rows = _choose_bands(raster, options.bands)
     in_order = rows == list(range(len(raster.values)))
     chosen = raster.values if in_order else raster.values[rows]
@@ -131,25 +134,35 @@ class _Raster:
     centre: Place
 
 
-def _read(path: Path, options: Options) -> _Raster:
-    rasterio = import_rasterio()
-    if not path.is_file():
+@contextmanager
+def opened_geotiff(file: Path | bytes) -> Iterator[Any]:
+    """A GeoTIFF opened by rasterio without trust: by no other driver of GDAL (a VRT, say, that points anywhere), and nothing
+    beside the file. Raises ``InputError`` where it cannot be read, also from within the block."""
+    if isinstance(file, Path) and not file.is_file():
         raise InputError("no such file; give the path of a GeoTIFF")
-    try:
-        # The driver is named so that a file cannot make GDAL open something else (a VRT, say, that points anywhere).
-        with rasterio.open(path, driver="GTiff") as file:
-            check_size(file, MAX_SIDE_PX)
-            crs = file.crs or (_stated_crs(options.crs) if options.crs else None)
-            if crs is None:
-                raise InputError("the file names no coordinate system (CRS); state it with --crs EPSG:…")
-            values = file.read(masked=True)
-            scales, shifts = np.array(file.scales)[:, None, None], np.array(file.offsets)[:, None, None]
-            if (scales != 1).any() or (shifts != 0).any():
-                values = values * scales + shifts
-            bounds = tuple(file.bounds)
-            return _Raster(values, file.descriptions, file.tags(), crs.to_string(), bounds, centre_of(bounds, crs))
-    except rasterio.errors.RasterioError as error:
-        raise InputError(f"not a readable GeoTIFF ({one_line(error)}); download or export it again") from None
+    rasterio = import_rasterio()
+    with checked("GeoTIFF"), ExitStack() as stack:
+        if isinstance(file, bytes):
+            raster = stack.enter_context(stack.enter_context(rasterio.MemoryFile(file)).open(driver="GTiff"))
+        else:
+            raster = stack.enter_context(rasterio.open(file, driver="GTiff"))
+        yield raster
+
+
+def _read(file: Path | bytes, options: Options) -> _Raster:
+    with opened_geotiff(file) as raster:
+        check_size(raster, MAX_SIDE_PX)
+        crs = raster.crs or (_stated_crs(options.crs) if options.crs else None)
+        if crs is None:
+            raise InputError(
+                "the file names no coordinate system (CRS); state it with --crs EPSG:…, or in the file by gdal_edit.py -a_srs"
+            )
+        values = raster.read(masked=True)
+        scales, shifts = np.array(raster.scales)[:, None, None], np.array(raster.offsets)[:, None, None]
+        if (scales != 1).any() or (shifts != 0).any():
+            values = values * scales + shifts
+        bounds = tuple(raster.bounds)
+        return _Raster(values, raster.descriptions, raster.tags(), crs.to_string(), bounds, centre_of(bounds, crs))
 
 
 def _stated_crs(text: str) -> Any:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from index.errors import InputError
 from index.records import Modality, Place, Tile
 from retrieval.parts import Encoders, Item
+from retrieval.photo import Photo
 from tests.worlds import unit
 
 
@@ -27,8 +28,8 @@ class HandSpace(Encoders):
         pairs = zip(np.atleast_1d(lat).tolist(), np.atleast_1d(lon).tolist(), strict=True)
         return self._look_up([Place(lat=each[0], lon=each[1]) for each in pairs])
 
-    def embed_tiles(self, tiles: Sequence[Tile]) -> npt.NDArray[np.float32]:
-        return self._look_up([int(tile.pixels.flat[0]) for tile in tiles])
+    def embed_images(self, images: Sequence[Tile | Photo]) -> npt.NDArray[np.float32]:
+        return self._look_up([int(image.pixels.flat[0]) for image in images])
 
     def embed_records(self, modality: Modality, ids: Sequence[str]) -> npt.NDArray[np.float32]:
         return self._look_up([Item(modality, id_) for id_ in ids])

@@ -43,6 +43,8 @@ def test_values_are_shaded_from_the_first_colour_to_the_last_and_what_is_missing
     values = np.array([0, 0.5, 0.499, 1, np.nan, -3, 7], dtype=np.float32)
     assert shade(values).tolist() == [1, 128, 128, 255, TRANSPARENT, TRANSPARENT, 255]
     assert shade(values, transparent_below=0.6).tolist() == [0, 0, 0, 255, 0, 0, 255]
+    above = np.array([0.59, 0.6, 0.8, 1], dtype=np.float64)
+    assert shade(above, transparent_below=0.6).tolist() == [TRANSPARENT, 1, 128, 255], "what is drawn has all the colours"
     assert palette()[TRANSPARENT, 3] == 0
     assert (palette()[1:, 3] == 255).all()
 
@@ -59,7 +61,7 @@ def test_a_tile_is_a_picture_of_256_pixels_transparent_where_there_is_no_data() 
     assert picture[128, 64].tolist() == palette()[1].tolist()
     assert picture[128, 192].tolist() == palette()[255].tolist()
     assert picture[128, 128, 3] == 0  # 10,000 km from either
-    np.testing.assert_array_equal(read(heat().tile_png(0, 0, 0, transparent_below=0.9))[:, :128, 3], 0)
+    np.testing.assert_array_equal(read(heat().tile_png(0, 0, 0, transparent_below=90))[:, :128, 3], 0)
 
 
 def test_a_picture_of_the_world_has_the_size_asked_for() -> None:

@@ -9,6 +9,7 @@ from index.errors import InputError
 from index.records import Place
 from index.sources.geotiff_tiles import write_tile
 from retrieval.parts import Item, Part
+from retrieval.photo import Photo
 from tests.retrieval.hand_space import HandSpace
 from tests.worlds import tile, write_geotiff
 
@@ -47,7 +48,7 @@ def test_an_image_file_that_cannot_be_read_is_named(tmp_path):
     words, empty = tmp_path / "words.tif", tmp_path / "empty.tif"
     words.write_text("not an image")
     write_geotiff(empty, {"B04": 0, "B08": 0})
-    with pytest.raises(InputError, match=r"words\.tif: not a readable GeoTIFF"):
+    with pytest.raises(InputError, match=r"words\.tif: neither a GeoTIFF nor a PNG"):
         Part(words).embed(SPACE)
     with pytest.raises(InputError, match=r"empty\.tif: the file has no valid pixel"):
         Part(empty).embed(SPACE)
@@ -78,10 +79,12 @@ def test_an_item_of_an_unknown_modality_is_refused():
         (Item("tiles", ID), f"tiles {ID}"),
         (tile(7, title="Alps"), "Alps"),
         (tile(7), "image"),
+        (Photo(pixels=np.ones((3, 1, 1), np.uint8)), "image"),
+        (b"\x89PNG", "image"),
         (Path("alps.tif"), "alps.tif"),
         ("x" * 1_000_000, "x" * 200),
     ],
-    ids=["text", "place", "item", "image", "image without title", "file", "a very long text"],
+    ids=["text", "place", "item", "image", "image without title", "photo", "bytes", "file", "a very long text"],
 )
 def test_a_label_is_one_short_line(what, label):
     assert Part(what).label == label

@@ -19,14 +19,15 @@ def test_percentiles_equal_the_slow_obvious_count(sampled, scores):
     np.testing.assert_allclose(percentiles(scores, sampled), slow)
 
 
-def test_a_sample_of_20_000_is_within_one_point_of_all_rows():
+def test_a_sample_is_near_to_all_rows_and_nearest_at_the_top():
     rng = np.random.default_rng(0)
     scores = rng.normal(size=200_000)
     rows = sample_rows(len(scores), rng)
-    assert len(np.unique(rows)) == 20_000
+    assert len(np.unique(rows)) == 4096
     assert (np.diff(rows) > 0).all()
-    wanted = np.quantile(scores, [0.01, 0.5, 0.9, 0.999])
-    np.testing.assert_allclose(percentiles(wanted, scores[rows]), percentiles(wanted, scores), atol=1)
+    middle, top = np.quantile(scores, [0.01, 0.5, 0.9]), np.quantile(scores, [0.998, 0.999, 0.9999])
+    np.testing.assert_allclose(percentiles(middle, scores[rows]), percentiles(middle, scores), atol=2.2)
+    np.testing.assert_allclose(percentiles(top, scores[rows]), percentiles(top, scores), atol=0.2)
 
 
 def test_a_small_modality_is_taken_whole():

@@ -1,10 +1,9 @@
 """Image tower: the visual half of any open_clip model, on red, green and blue (CLIP, Radford et al. 2021, arXiv:2103.00020).
 
 Weights by open_clip's tag, or as a file of a whole CLIP model with open_clip's tensor names; remote sensing's CLIPs come as such
-files too (RemoteCLIP, arXiv:2306.11029). Sentinel-2 is shown as the pictures that CLIP knows: B04, B03, B02, with 0 .. 0.3 of
-reflectance stretched to 0 .. 1 and clipped. Land is seldom brighter than 0.3, snow and cloud may be plain white. TorchGeo plots
-Sentinel-2 so too (image / 3000). The mean over 43 tiles from all over the world is then 0.48, 0.48, 0.44 in red, green and blue,
-that of the photographs that CLIP was trained on 0.48, 0.46, 0.41.
+files too (RemoteCLIP, arXiv:2306.11029). A tile is shown as the pictures that CLIP knows (``Sensor.rgb`` and ``Sensor.white``):
+of Sentinel-2 B04, B03, B02, with 0 .. 0.3 of reflectance stretched to 0 .. 1 and clipped. The mean over 43 tiles from all over the
+world is then 0.48, 0.48, 0.44 in red, green and blue, that of the photographs that CLIP was trained on 0.48, 0.46, 0.41.
 
 Pixels [B, 3, S, S], S the model's input size -> CLIP's embedding [B, F] (not normalised) -> head -> [B, dim].
 """
@@ -16,13 +15,12 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from index.errors import ConfigError
-from index.sensors import NASA_COARSE, SENTINEL2
+from index.sensors import SENSORS
 from train.image_input import BandInput
 from train.image_tower import PretrainedImageTower, Published, TowerOptions, table_name
 from train.open_clip_models import model_config, tag_config, weights_file
 from train.tuning import Groups, Tune, parameter_groups, timm_groups
 
-WHITE_REFLECTANCE = 0.3
 PREFIX = "visual."
 # Of open_clip's own ViT and ResNet, in the form of timm's matchers; other networks in open_clip are timm's and bring theirs.
 MATCHER = {
@@ -77,10 +75,7 @@ def _inputs(model: str, tag: dict[str, Any]) -> dict[str, BandInput]:
     known = [open_clip.get_pretrained_cfg(model, each) for each in open_clip.list_pretrained_tags_by_model(model)]
     said = {(tuple(each["mean"]), tuple(each["std"])) for each in ([tag] if tag else known)}
     mean, std = said.pop() if len(said) == 1 else (open_clip.OPENAI_DATASET_MEAN, open_clip.OPENAI_DATASET_STD)
-    return {
-        SENTINEL2.name: BandInput(("B04", "B03", "B02"), mean, std, white=WHITE_REFLECTANCE),
-        NASA_COARSE.name: BandInput(("red", "green", "blue"), mean, std, white=1.0),
-    }
+    return {name: BandInput(sensor.rgb, mean, std, white=sensor.white) for name, sensor in SENSORS.items()}
 
 
 def _visual(model: dict[str, Any], quick_gelu: bool) -> nn.Module:

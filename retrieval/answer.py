@@ -1,0 +1,47 @@
+"""What a search gives back: ranked hits of each modality, where they are measured from, and, if asked for, why each is a hit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from index.records import Hit, Modality, Place
+from retrieval.explain import Explanation
+from retrieval.query import QueryVectors
+
+
+@dataclass(frozen=True)
+class Answer:
+    """``origin`` is the place that ``distance_km`` is measured from: the place asked for, that of the image, or where the query has
+    none the best location. ``ways`` tells how each modality was searched, ``vectors`` what with, and whether ``calibrated``.
+    ``stages_ms`` is what each stage took (``retrieval.space.STAGES``); ``why`` holds the explanations of ``Space.explain``, by the
+    ids of the hits."""
+
+    query: str
+    origin: Place | None
+    hits: dict[Modality, list[Hit]] = field(default_factory=dict)
+    ways: dict[Modality, str] = field(default_factory=dict)
+    vectors: QueryVectors | None = field(default=None, repr=False)
+    calibrated: bool = False
+    stages_ms: Mapping[str, float] = field(default_factory=dict, compare=False)
+    why: Mapping[str, Explanation] = field(default_factory=dict, repr=False)
+
+    def __iter__(self) -> Iterator[Hit]:
+        return (hit for hits in self.hits.values() for hit in hits)
+
+    def as_dict(self) -> dict[str, Any]:
+        origin = {"lat": self.origin.lat, "lon": self.origin.lon} if self.origin else None
+        hits = {modality: [hit.as_dict() | self._why(hit) for hit in hits] for modality, hits in self.hits.items()}
+        return {"query": self.query, "origin": origin, "hits": hits}
+
+    def to_geodataframe(self) -> Any:
+        """All hits as a ``geopandas.GeoDataFrame`` of points in EPSG:4326, one row a hit."""
+        import geopandas
+
+        rows = [hit.as_dict() for hit in self]
+        points = geopandas.points_from_xy([row["lon"] for row in rows], [row["lat"] for row in rows])
+        return geopandas.GeoDataFrame(rows, geometry=points, crs="EPSG:4326")
+
+    def _why(self, hit: Hit) -> dict[str, Any]:
+        return {"why": self.why[hit.id].as_dict()} if hit.id in self.why else {}
