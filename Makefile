@@ -7,6 +7,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 INSTALLED := $(VENV)/.installed
 
+# A process for each core, in each one thread: torch's own threads would fight with the other process for the cores.
+TESTS := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --dist loadfile
 FRONT := ui/node_modules/.package-lock.json
 
 .PHONY: demo test test-all check wheel-smoke chromium clean
@@ -16,10 +18,10 @@ demo: $(INSTALLED) $(FRONT)
 	$(BIN)/placebind ui
 
 test: $(INSTALLED) $(FRONT) chromium
-	$(BIN)/python -m pytest -q
+	$(TESTS)
 
 test-all: $(INSTALLED) $(FRONT) chromium
-	$(BIN)/python -m pytest -q -m ""
+	$(TESTS) -m ""
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .
@@ -37,7 +39,7 @@ wheel-smoke: $(INSTALLED)
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "PlaceBind needs Python 3.11 or newer, this is " + sys.version'
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) install -c constraints.txt -e '.[cpu,raster,demo,dev]'
+	$(PIP) install -c constraints.txt -e '.[cpu,raster,demo,scale,dev]'
 	touch $@
 
 # Leaflet and the like. Without npm the map takes them from a CDN.

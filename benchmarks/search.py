@@ -112,7 +112,7 @@ def real_world(folder: Path, modality: Modality, queries: int) -> World:
     return World(found.vectors[~asked].astype(np.float32), found.places[~asked], found.vectors[asked].astype(np.float32))
 
 
-class _Places:
+class Places:
     """The source of a world's rows; the title is the number of the row."""
 
     modality: Modality = "locations"
@@ -130,7 +130,7 @@ class _Places:
 def indexed(world: World, folder: str) -> Snapshot:
     """A catalogue of the world's rows, with LanceDB's index; says how long each step took."""
     catalogue = Catalogue.open(folder, create=True)
-    timed("records", len(world.places), lambda: catalogue.ingest(_Places(world.places)))
+    timed("records", len(world.places), lambda: catalogue.ingest(Places(world.places)))
     order = catalogue.column("locations", ["title"])["title"].to_numpy(zero_copy_only=False).astype(np.int64)
     timed("vectors", len(order), lambda: write(catalogue, world.vectors, order))
     timed("LanceDB's indexes", len(order), lambda: lancedb.build_index(catalogue, "locations"))

@@ -7,6 +7,7 @@ ingest can be repeated or interrupted and resumed. The vector column of the same
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -74,7 +75,7 @@ class Catalogue:
     @classmethod
     def open(cls, uri: str | Path, *, create: bool = False) -> Catalogue:
         """Open the catalogue in a folder (or any URI LanceDB takes). Raises ``CatalogueError`` where there is none."""
-        uri = str(uri)
+        uri = _address(uri)
         local = "://" not in uri
         if local and not create and not Path(uri).is_dir():
             raise CatalogueError(
@@ -182,6 +183,14 @@ class Catalogue:
         report.known += len(records) - result.num_inserted_rows
 
 
+def _address(uri: str | Path) -> str:
+    """Of an address that is a ``Path``, as the command line has it, pathlib has folded the slashes into one."""
+    scheme, colon, rest = str(uri).partition(":/")
+    if not isinstance(uri, Path) or not colon or not re.fullmatch(r"[a-z][a-z0-9+-]+", scheme):
+        return str(uri)
+    return f"{scheme}://{'/' if scheme.startswith('file') else ''}{rest}"
+
+
 class FinishedUnits:
     """Which units of a source are in the catalogue already, in a table of its own; noted only after their records are committed."""
 
@@ -214,7 +223,9 @@ def rows_by_id(table: Any, ids: Sequence[str], columns: Sequence[str]) -> pa.Tab
     position = {id_: row for row, id_ in enumerate(found["id"].to_pylist())}
     missing = [id_ for id_ in ids if id_ not in position]
     if missing:
-        raise CatalogueError(f"{len(missing)} records are not in the table any more (first: {missing[0]}); run `placebind index`")
+        raise CatalogueError(
+            f"{len(missing)} records are not in the table any more (first: {missing[0]}); run `placebind index build`"
+        )
     return found.take(pa.array([position[id_] for id_ in ids], pa.int64()))
 
 

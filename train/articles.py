@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 import torch
 from torch import Tensor, nn
 
@@ -18,6 +19,7 @@ from train.batches import Chances, Records
 from train.sentences import sentences
 
 ALONE = 4  # of an article's first sentences may stand for it in an augmented batch
+ARTICLE_COLUMNS = ("title", "text")
 SENTENCE_CHARACTERS = 2_000  # of a text are looked through for sentences
 Features = npt.NDArray[np.float32]
 
@@ -128,7 +130,20 @@ def article_batch(catalogue: Catalogue, tower: Any, ids: Sequence[str], lat: Any
 
 def query_parts(tower: Any, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
     """(parts [B, S, F], present [B, S]) of texts that are in no catalogue."""
-    split = [[text, *(_sentences(text, tower.parts - 1) if tower.parts > 1 else [])] for text in texts]
+    return _parts_of(tower, texts, texts)
+
+
+def row_parts(tower: Any, rows: pa.Table) -> tuple[Tensor, Tensor]:
+    """(parts [B, S, F], present [B, S]) of articles from their own ``ARTICLE_COLUMNS``: no cache is read or written, so any number
+    of processes can do this at a time."""
+    titles, texts = (rows[name].to_pylist() for name in ARTICLE_COLUMNS)
+    return _parts_of(tower, [whole_text(title, text) for title, text in zip(titles, texts, strict=True)], texts)
+
+
+def _parts_of(tower: Any, wholes: Sequence[str], texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+    """Part 0 is what the tower makes of the whole, the others of the first sentences of the text."""
+    most = tower.parts - 1
+    split = [[whole, *(_sentences(text, most) if most else [])] for whole, text in zip(wholes, texts, strict=True)]
     found = torch.from_numpy(tower.features([part for parts in split for part in parts]))
     present = torch.arange(tower.parts)[None, :] < torch.tensor([len(parts) for parts in split])[:, None]
     features = torch.zeros(*present.shape, tower.feature_dim)
@@ -142,7 +157,7 @@ def whole_text(title: str | None, text: str) -> str:
 
 
 def _whole_texts(catalogue: Catalogue, ids: Sequence[str]) -> list[str]:
-    rows = catalogue.rows("articles", ids, ["title", "text"]).to_pylist()
+    rows = catalogue.rows("articles", ids, ARTICLE_COLUMNS).to_pylist()
     return [whole_text(row["title"], row["text"]) for row in rows]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 import torch
 from torch import Tensor, nn
 
@@ -132,9 +133,13 @@ def cached_tile_features(
 
 def read_tiles(catalogue: Catalogue, ids: Sequence[str], tower: Any) -> list[PreparedTile]:
     """Decode the tiles with these ids and prepare them for ``tower``."""
-    rows = catalogue.rows("tiles", ids, TILE_COLUMNS).to_pylist()
+    return prepare_rows(catalogue.rows("tiles", ids, TILE_COLUMNS), tower)
+
+
+def prepare_rows(rows: pa.Table, tower: Any) -> list[PreparedTile]:
+    """The tiles in these rows, which have ``TILE_COLUMNS``, prepared for ``tower``."""
     prepared = []
-    for row in rows:
+    for row in rows.select(TILE_COLUMNS).to_pylist():
         pixels = decode_pixels(row["pixels"], (len(row["bands"]), row["height"], row["width"]), row["dtype"])
         prepared.append((row["sensor"], *tower.prepare(pixels, tuple(row["bands"]), row["sensor"])))
     return prepared

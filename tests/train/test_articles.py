@@ -1,5 +1,6 @@
 """Articles on their way into a batch: features cached once, parts in order, sentences that stand for the whole."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,17 @@ from torch import Tensor, nn
 
 from index.catalogue import Catalogue
 from tests.train.small_worlds import Interrupted, LetterTower, article, fill
-from train.articles import ALONE, ArticleBatch, Parts, article_batch, article_records, cached_features, query_parts, whole_text
+from train.articles import (
+    ALONE,
+    ArticleBatch,
+    Parts,
+    article_batch,
+    article_records,
+    cached_features,
+    query_parts,
+    row_parts,
+    whole_text,
+)
 from train.data import TRAINING
 
 TEXTS = ["banana banana", "a", "oboe", "eel", "xyz", "koala bear", "pea"]
@@ -242,6 +253,22 @@ def test_a_query_is_taken_apart_as_an_article_is(tmp_path: Path) -> None:
         asked, present = query_parts(LetterTower(parts=width), read_by(ids, catalogue))
         stored = article_batch(catalogue, LetterTower(parts=width), ids, [0.0] * 3, [0.0] * 3)
         torch.testing.assert_close(asked, stored.parts, rtol=0, atol=0)
+        assert present.tolist() == stored.present.tolist()
+
+
+def test_rows_are_taken_apart_as_the_catalogues_articles_are_and_no_cache_is_filled(tmp_path: Path) -> None:
+    """Titles are read with the whole text, not with its sentences; the second text begins with its own."""
+    texts = [" ".join(SENTENCES), "Old houses. " + SENTENCES[3], "Too short."]
+    titles = ["Lagoon", "Old houses", ""]
+    given = [replace(each, title=title) for each, title in zip(some_articles(texts), titles, strict=True)]
+    catalogue = fill(tmp_path, given)
+    ids = catalogue.column("articles", [])["id"].to_pylist()
+    rows = catalogue.rows("articles", ids, ["title", "text"])
+    found = {width: row_parts(LetterTower(parts=width), rows) for width in (1, 3)}
+    assert catalogue.names() == ["articles"]
+    for width, (parts, present) in found.items():
+        stored = article_batch(catalogue, LetterTower(parts=width), ids, [0.0] * 3, [0.0] * 3)
+        torch.testing.assert_close(parts, stored.parts, rtol=0, atol=0)
         assert present.tolist() == stored.present.tolist()
 
 
