@@ -7,9 +7,9 @@ from typing import Any
 import streamlit as st
 
 from index.errors import PlaceBindError
-from index.records import MODALITIES
 from ui import asking, words
 from ui.backgrounds import backgrounds
+from ui.hits import ORDER
 from ui.question import MAX_K
 from ui.workspace import Workspace
 
@@ -17,13 +17,13 @@ from ui.workspace import Workspace
 def show_filters(workspace: Workspace, heat_shares: Sequence[int]) -> int:
     """The controls; returns the best share (percent) of the Earth to show heat for."""
     share: int = st.select_slider(
-        words.HEAT_FROM, heat_shares, value=20, format_func=lambda each: f"{each} %", help=words.HEAT_HELP
+        words.HEAT_FROM, heat_shares, value=10, format_func=lambda each: f"{each} %", help=words.HEAT_HELP
     )
     background = st.selectbox(words.BACKGROUND, list(backgrounds()), key="background-name")
     st.session_state["background"] = backgrounds()[background]
     st.subheader(words.FILTERS, anchor=False)
     settings, chosen = asking.settings(), asking.settings().get("filter", {})
-    indexed = [modality for modality in MODALITIES if modality in workspace.space.manifests]
+    indexed = [modality for modality in ORDER if modality in workspace.space.manifests]
     kept = [modality for modality in settings.get("into", ()) if modality in indexed]
     take = _keep("into", kept, lambda value: asking.change(into=tuple(value) or None))
     st.pills(words.INTO, indexed, selection_mode="multi", key="into", format_func=words.MODALITY.__getitem__, on_change=take)

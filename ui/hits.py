@@ -7,8 +7,9 @@ import streamlit as st
 
 from index.records import Hit, Modality
 from retrieval.answer import Answer
+from retrieval.explain import Explanation
 from ui import words
-from ui.map import front_file
+from ui.map import COLOURS, front_file
 from ui.question import AskedPart
 
 ORDER: tuple[Modality, ...] = ("locations", "articles", "tiles")
@@ -29,11 +30,17 @@ def show_hits(name: str, answer: Answer, catalogue: str) -> AskedPart | None:
 
 
 def _column(modality: Modality, answer: Answer, catalogue: str) -> dict[str, Any]:
-    hits = [_card(hit, catalogue) for hit in answer.hits[modality]]
-    return {"modality": modality, "heading": words.MODALITY[modality], "hits": hits, "empty": words.EMPTY_COLUMN}
+    hits = [_card(hit, catalogue, answer.why.get(hit.id)) for hit in answer.hits[modality]]
+    return {
+        "modality": modality,
+        "heading": words.MODALITY[modality],
+        "colour": COLOURS[modality],
+        "hits": hits,
+        "empty": words.EMPTY_COLUMN,
+    }
 
 
-def _card(hit: Hit, catalogue: str) -> dict[str, Any]:
+def _card(hit: Hit, catalogue: str, why: Explanation | None) -> dict[str, Any]:
     return {
         "id": hit.id,
         "modality": hit.modality,
@@ -47,5 +54,6 @@ def _card(hit: Hit, catalogue: str) -> dict[str, Any]:
         "lat": hit.place.lat,
         "lon": hit.place.lon,
         "link": hit.link,
+        "why": [f"{part.label[:40]} {part.share:+.2f}" for part in why.parts] if why else [],
         "thumbnail": f"/api/thumbnails/{hit.id}.png?size=96&catalogue={quote(catalogue)}" if hit.modality == "tiles" else "",
     }

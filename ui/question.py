@@ -58,7 +58,7 @@ class AskedPart(Settings):
             return Place(lat=self.place.lat, lon=self.place.lon)
         if self.record:
             return Item(self.record.modality, self.record.id)
-        return uploads.path(self.image) if self.image else str(self.text)
+        return uploads.read(self.image) if self.image else str(self.text)  # not its file: answers show what they were asked
 
 
 class Question(Settings):

@@ -24,7 +24,9 @@ COORDINATES_BUTTON = "Coordinates"
 COORDINATES_ASK = "Ask about this place"
 LAT, LON = "Latitude (degrees)", "Longitude (degrees)"
 
-TOUR = """
+TOUR = f"""
+**{TITLE}.** {TAGLINE}
+
 **Three ways to ask**
 
 1. **Words.** Describe a place above, or take one of the examples.
@@ -42,7 +44,7 @@ FILTERS, SHOW = "Filters", "Show"
 INTO, HITS_EACH, COUNTRIES = "Search in", "Hits of each kind", "Countries"
 COUNTRIES_HELP = "As the catalogue writes them"
 DATES, DATES_HELP = "Days of tiles", "As 2021-06-01/2021-08-31; either may be left out"
-APART, WORDS = "Least distance between hits (km)", "Count the words themselves too"
+APART, WORDS = "Least distance between hits (km; 0: any)", "Count the words themselves too"
 WORDS_HELP = "Full text beside meaning: for names and rare words"
 AREA, AREA_REMOVE = "Only within the area drawn", "Forget the area"
 CATALOGUE, COMPARE, NO_COMPARE = "Catalogue and model", "Compare with", "nothing"
@@ -63,5 +65,19 @@ HIT_WORDS = {
     "more": "More like this",
     "less": "Less like this",
     "link": "open",
+    "whyHelp": "What each part of the question adds to the score",
 }
 BEATS = "beats {percentile:.1f} %"
+
+CATALOGUE_OF = "Catalogue"
+TABLE, ROWS, INDEXED, DIMENSIONS, MODEL, SOURCE_DATES = "Table", "Records", "Indexed", "Dimensions", "Model", "Tiles dated"
+SIZE, PART, KIND = "Size", "Index or file", "Kind"
+PARTS_OF_INDEX = "Search indexes and their files"
+CHECK, CHECK_HELP = "Check the recall", "Compares answers with exact ones, without a filter and under boxes"
+CHECKING = "Searching exactly and by the index …"
+VERSIONS = "Versions of the tables"
+MEASURED = "What the tiles measured"
+MODEL_CARD, MANIFESTS = "Model card", "Manifests of the index"
+NO_MODEL = "There is no model here. Train one with `placebind train --catalogue {folder}`."
+BUILD, BUILD_HELP = "Build what is missing", "Embeds the records that have no vector yet; can be stopped and goes on"
+BUILT = "New vectors: {what}."

@@ -8,67 +8,22 @@ from __future__ import annotations
 
 import hashlib
 import threading
-import time
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Generic, TypeVar
 
 from index.catalogue import Catalogue
 from index.errors import CatalogueError, InputError
 from index.records import MODALITIES
 from retrieval import Space
+from retrieval.answer import Answer
 from retrieval.heat import Heat
-from retrieval.space import Answer
+from ui.kept import NotHereError, Recent
 from ui.question import Question
 from ui.uploads import Uploads
 
 ANSWERS_KEPT = 256
 HEATS_KEPT = 16  # of a million cells 4 MiB each, with percentiles and order up to 20
 QUESTIONS_KEPT = 4096  # a heat that was dropped is made again from its question
-Value = TypeVar("Value")
-
-
-class Recent(Generic[Value]):
-    """The most recently used values by key. Two threads that ask for the same missing key make it once."""
-
-    def __init__(self, kept: int) -> None:
-        self._kept, self._values = kept, OrderedDict[Any, Value]()
-        self._lock, self._making = threading.Lock(), dict[Any, threading.Lock]()
-
-    def get(self, key: Any, make: Callable[[], Value]) -> Value:
-        with self._lock:
-            if key in self._values:
-                self._values.move_to_end(key)
-                return self._values[key]
-            making = self._making.setdefault(key, threading.Lock())
-        with making:
-            with self._lock:
-                if key in self._values:
-                    return self._values[key]
-            try:
-                value = make()
-            finally:
-                with self._lock:
-                    self._making.pop(key, None)
-            with self._lock:
-                self._values[key] = value
-                while len(self._values) > self._kept:
-                    self._values.popitem(last=False)
-            return value
-
-    def peek(self, key: Any) -> Value | None:
-        with self._lock:
-            return self._values.get(key)
-
-
-@dataclass(frozen=True)
-class Answered:
-    """An answer, and what each stage of it took in milliseconds (as measured when it was found, not when it was looked up)."""
-
-    answer: Answer
-    stages_ms: dict[str, float] = field(default_factory=dict)
 
 
 class Workspace:
@@ -80,7 +35,9 @@ class Workspace:
         self._lock = threading.Lock()
         self._space: Space | None = None
         self._version = ""
-        self._answers = Recent[Answered](ANSWERS_KEPT)
+        self._commits: tuple[int, ...] = ()
+        self._countries = Recent[tuple[str, ...]](1)
+        self._answers = Recent[Answer](ANSWERS_KEPT)
         self._heats = Recent[Heat](HEATS_KEPT)
         self._questions = Recent[Question](QUESTIONS_KEPT)
 
@@ -92,16 +49,35 @@ class Workspace:
     def current(self) -> tuple[Space, str]:
         """The space at the newest version, and a text that changes with the version. Raises what ``Space.open`` raises."""
         with self._lock:
-            version = _version(Catalogue.open(self.catalogue_folder))
-            if self._space is None or version != self._version:
-                self._space = Space.open(self.checkpoint_folder, self.catalogue_folder, self.device)
-                self._version = version
-            return self._space, version
+            commits = _commits(self.catalogue_folder)
+            if self._space is None or commits != self._commits:
+                version = _version(Catalogue.open(self.catalogue_folder))
+                if self._space is None or version != self._version:
+                    self._space = Space.open(self.checkpoint_folder, self.catalogue_folder, self.device)
+                self._version, self._commits = version, commits
+            return self._space, self._version
 
-    def answer(self, question: Question) -> Answered:
+    @property
+    def version(self) -> str:
+        """12 hexadecimal digits, others for every catalogue, version of it and model: what was drawn under them never changes."""
+        space, version = self.current()
+        about = f"{self.catalogue_folder.resolve()} {version} {space.checkpoint.digest}"
+        return hashlib.sha256(about.encode()).hexdigest()[:12]
+
+    def answer(self, question: Question) -> Answer:
         """Ask, or look up what the same question gave at the same version. Raises ``InputError`` for what cannot be asked."""
         space, version = self.current()
         return self._answers.get((version, question.to_link()), lambda: self._ask(space, question))
+
+    def countries(self) -> tuple[str, ...]:
+        """All countries that records of the indexed tables name, sorted."""
+        space, version = self.current()
+
+        def read() -> tuple[str, ...]:
+            columns = (space.catalogue.column(modality, ["country"])["country"] for modality in space.manifests)
+            return tuple(sorted({name for column in columns for name in column.unique().to_pylist() if name}))
+
+        return self._countries.get(version, read)
 
     def heat_name(self, question: Question) -> str:
         """The name under which ``heat`` finds how well each location fits this question: 16 hexadecimal digits."""
@@ -111,18 +87,21 @@ class Workspace:
         return name
 
     def heat(self, name: str) -> Heat:
-        """Raises ``InputError`` for a name that was never given or is forgotten."""
-        question = self._questions.peek(name)
-        if question is None:
-            raise InputError("this heat map is not kept any more; ask again")
+        """Raises ``NotHereError`` for a name that was never given or is forgotten."""
+        question = self.question(name)
         space, version = self.current()
         return self._heats.get((version, name), lambda: space.heat(question.query(self.uploads)))
 
-    def _ask(self, space: Space, question: Question) -> Answered:
-        started = time.perf_counter()
-        query = question.query(self.uploads)
-        answer = space.search(query=query, into=question.into, k=question.k, how=question.how())
-        return Answered(answer, {"search": 1000 * (time.perf_counter() - started)})
+    def question(self, name: str) -> Question:
+        """What the heat of this name is of. Raises as ``heat``."""
+        question = self._questions.peek(name)
+        if question is None:
+            raise NotHereError("this heat map is not kept any more; ask again")
+        return question
+
+    def _ask(self, space: Space, question: Question) -> Answer:
+        answer = space.search(query=question.query(self.uploads), into=question.into, k=question.k, how=question.how())
+        return space.explain(answer) if len(question.parts) > 1 else answer  # of a single part the score says all
 
 
 class Workspaces:
@@ -138,9 +117,9 @@ class Workspaces:
         return tuple(self._by_name)
 
     def get(self, name: str = "") -> Workspace:
-        """Raises ``InputError`` for a name that is not served."""
+        """Raises ``NotHereError`` for a name that is not served."""
         if name and name not in self._by_name:
-            raise InputError(f"there is no catalogue '{name[:60]}' here; choose of {', '.join(self.names)}")
+            raise NotHereError(f"there is no catalogue '{name[:60]}' here; choose of {', '.join(self.names)}")
         return self._by_name[name or self.names[0]]
 
 
@@ -164,3 +143,9 @@ def _version(catalogue: Catalogue) -> str:
     """Changes whenever a table does."""
     present = [modality for modality in MODALITIES if catalogue.has(modality)]
     return " ".join(f"{modality}:{catalogue.db.open_table(modality).version}" for modality in present)
+
+
+def _commits(catalogue: Path) -> tuple[int, ...]:
+    """When Lance last committed to each table. To open the tables and ask takes 6 ms, too long for every map tile."""
+    folders = [catalogue / f"{modality}.lance" / "_versions" for modality in MODALITIES]
+    return tuple(folder.stat().st_mtime_ns if folder.is_dir() else 0 for folder in folders)

@@ -58,6 +58,11 @@ function card(hit, words, refine) {
     facts.append(link);
   }
   body.append(facts);
+  if (hit.why.length) {
+    const why = element("p", "why", hit.why.join(" · "));
+    why.title = words.whyHelp;
+    body.append(why);
+  }
   item.append(body);
   const signs = element("div", "signs");
   signs.append(
@@ -87,7 +92,11 @@ export default function ({ data, parentElement, setTriggerValue }) {
   for (const column of data.columns) {
     const section = element("section", "column");
     section.dataset.modality = column.modality;
-    section.append(element("h3", "", column.heading));
+    const heading = element("h3", "", column.heading);
+    const dot = element("span", "dot"); // the colour that these hits have on the map
+    dot.style.background = column.colour;
+    heading.prepend(dot);
+    section.append(heading);
     if (!column.hits.length) section.append(element("p", "empty", column.empty));
     const list = element("ol");
     list.append(...column.hits.map((hit) => card(hit, data.words, refine)));

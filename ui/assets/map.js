@@ -32,16 +32,31 @@
   page.addEventListener("placebind", hear);
   window.addEventListener("pagehide", () => page.removeEventListener("placebind", hear));
 
+  // The view stands in the address' fragment, which Streamlit drops when it writes a question there; new layers follow upon that.
+  const path = page.location.pathname;
+  let hash = "";
+  const keepView = () => {
+    if (hash && page.location.pathname === path && page.location.hash !== hash) page.history.replaceState(page.history.state, "", hash);
+  };
   map.on("moveend", () => {
     const centre = map.getCenter();
     const zoom = map.getZoom();
-    if (options.keepsView) {
-      const place = map.wrapLatLng(centre);
-      const hash = `#map=${zoom}/${place.lat.toFixed(4)}/${place.lng.toFixed(4)}`;
-      page.history.replaceState(page.history.state, "", hash);
-    }
+    const place = map.wrapLatLng(centre);
+    hash = `#map=${zoom}/${place.lat.toFixed(4)}/${place.lng.toFixed(4)}`;
+    if (options.keepsView) keepView();
     if (!moving) tell({ kind: "view", from: options.name, lat: centre.lat, lon: centre.lng, zoom });
   });
+  if (options.keepsView) {
+    map.on("layeradd", keepView);
+    page.navigation?.addEventListener("currententrychange", keepView);
+    // Streamlit runs its script when the user goes back or forward, but the session would ask the newer question again.
+    const reload = () => page.location.pathname === path && page.location.reload();
+    page.addEventListener("popstate", reload);
+    window.addEventListener("pagehide", () => {
+      page.navigation?.removeEventListener("currententrychange", keepView);
+      page.removeEventListener("popstate", reload);
+    });
+  }
   map.on("click", (event) => {
     const place = event.latlng.wrap();
     tell({ kind: "clicked", lat: place.lat, lon: place.lng });

@@ -1,7 +1,7 @@
 """The search page: ask with words, a picture or a place, see where on Earth, which articles, which tiles."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -16,6 +16,7 @@ from ui.filters import show_filters
 from ui.hits import ORDER, show_hits
 from ui.map import Mark, Touched, world_map
 from ui.question import MAX_TEXT_CHARACTERS, AskedPart, Question
+from ui.routes.heat import tiles_address
 from ui.workspace import Workspace, Workspaces, served
 
 HEAT_SHARES = (1, 2, 5, 10, 20, 30, 50, 100)  # best … % of the Earth that heat is shown for
@@ -94,6 +95,7 @@ def _take_picture(workspace: Workspace) -> None:
         name = workspace.uploads.add(sent.getvalue())
         Question(parts=(AskedPart(image=name),)).query(workspace.uploads).embed(workspace.space)  # refused before it is asked
         asking.set_image(name)
+        st.session_state.setdefault("titles", {})[name] = sent.name
     except PlaceBindError as error:
         st.session_state["complaint"] = f"{sent.name}: {error}"
 
@@ -132,28 +134,27 @@ def _label(part: AskedPart) -> str:
         return part.text[:80]
     if part.place:
         return str(Place(lat=part.place.lat, lon=part.place.lon))
-    if part.record:
-        title: str = st.session_state.get("titles", {}).get(part.record.id, "")
-        return title or part.record.id[:8]
-    return str(part.image)[:8]
+    # Titles are of hits seen, or of a file sent, in this visit; whoever comes by a link sees the name.
+    name = part.record.id if part.record else str(part.image)
+    title: str = st.session_state.get("titles", {}).get(name, "")
+    return title or name[:8]
 
 
 def _side(name: str, workspace: Workspace, question: Question | None, share: int, *, follows: bool) -> None:
     """The map of one catalogue with heat and hits."""
     try:
-        answered = workspace.answer(question) if question else None
+        answer = workspace.answer(question) if question else None
         heat = _heat_address(workspace, question, share) if question else ""
     except PlaceBindError as error:
         st.error(str(error))
-        answered, heat = None, ""
-    answer = answered.answer if answered else None
+        answer, heat = None, ""
     touched = world_map(
         name, overlays=[heat] if heat else [], marks=_marks(answer), areas=_areas(), background=st.session_state.get("background"),
         follows=follows,
     )  # fmt: skip
     _take_touch(touched)
-    if answered and question and answer:
-        _below_map(workspace, question, answered.stages_ms, share if heat else 0)
+    if question and answer:
+        _below_map(workspace, question, answer.stages_ms, share if heat else 0)
         _remember_titles(answer)
         if wanted := show_hits(name, answer, workspace.name):
             asking.refine(wanted)
@@ -163,13 +164,15 @@ def _side(name: str, workspace: Workspace, question: Question | None, share: int
 def _heat_address(workspace: Workspace, question: Question, share: int) -> str:
     if "locations" not in workspace.space.manifests:
         return ""
-    name = workspace.heat_name(question)
-    return f"/api/heat/{name}/{{z}}/{{x}}/{{y}}.png?above={100 - share}&catalogue={quote(workspace.name)}"
+    return f"{tiles_address(workspace, workspace.heat_name(question))}&above={100 - share}"
 
 
 def _marks(answer: Answer | None) -> list[Mark]:
-    hits = [hit for modality in reversed(ORDER) for hit in (answer.hits.get(modality, []) if answer else [])]
-    return [Mark(hit.place, hit.modality, f"{hit.rank}. {hit.title or hit.place}") for hit in hits]
+    """Hits, the best drawn last and so on top, and the places that were asked for."""
+    hits = [hit for modality in reversed(ORDER) for hit in reversed(answer.hits.get(modality, []))] if answer else []
+    places = [Place(lat=part.place.lat, lon=part.place.lon) for part in asking.parts() if part.place]
+    asked = [Mark(place, "asked", f"{words.PART_KIND['place']} {place}") for place in places]
+    return [*asked, *(Mark(hit.place, hit.modality, f"{hit.rank}. {hit.title or hit.place}") for hit in hits)]
 
 
 def _areas() -> list[dict[str, Any]]:
@@ -193,7 +196,7 @@ def _or_complain(act: Callable[[], None]) -> None:
         st.session_state["complaint"] = str(error)
 
 
-def _below_map(workspace: Workspace, question: Question, stages_ms: dict[str, float], share: int) -> None:
+def _below_map(workspace: Workspace, question: Question, stages_ms: Mapping[str, float], share: int) -> None:
     stages = ", ".join(f"{name} {took:.0f} ms" for name, took in stages_ms.items())
     with st.container(horizontal=True, vertical_alignment="center"):
         if share:
@@ -205,10 +208,8 @@ def _below_map(workspace: Workspace, question: Question, stages_ms: dict[str, fl
 
 
 def _legend(share: int) -> str:
-    """The colours of the heat that is shown, from the worst of it to the best."""
-    first = 1 + round((100 - share) / 100 * 254)
-    stops = [palette()[round(first + step * (255 - first) / 6), :3] for step in range(7)]
-    colours = ", ".join("#" + bytes(stop).hex() for stop in stops)
+    """The colours of the heat, from the worst place of the share shown to the best."""
+    colours = ", ".join("#" + bytes(palette()[step, :3]).hex() for step in range(1, 256, 42))
     return (
         f'<div class="placebind-legend"><span>{words.LEGEND_LOW.format(share=share)}</span>'
         f'<i style="background: linear-gradient(to right, {colours})"></i><span>{words.LEGEND_HIGH}</span></div>'
