@@ -108,12 +108,19 @@ def uniform_on_sphere(count: int, rng: np.random.Generator) -> tuple[npt.NDArray
     return lat, rng.uniform(-180, 180, size=count)
 
 
+def moved(
+    lat: Degrees, lon: Degrees, azimuth_deg: Degrees, distance_km: Degrees
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Points moved along geodesics of WGS84, as (lat, lon), elementwise with broadcasting; azimuth 0 is north, 90 is east."""
+    lat, lon, azimuth, km = np.broadcast_arrays(*(np.asarray(a, dtype=np.float64) for a in (lat, lon, azimuth_deg, distance_km)))
+    to_lon, to_lat, _ = _wgs84().fwd(lon.ravel(), lat.ravel(), azimuth.ravel(), 1000 * km.ravel())
+    return np.asarray(to_lat).reshape(lat.shape), wrap_lon(to_lon).reshape(lat.shape)
+
+
 def jitter(
     lat: Degrees, lon: Degrees, sigma_km: float, rng: np.random.Generator
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Points moved along geodesics to any side, as (lat, lon): normal with ``sigma_km`` north-south and east-west alike."""
     lat, lon = np.broadcast_arrays(np.asarray(lat, dtype=np.float64), np.asarray(lon, dtype=np.float64))
     east_km, north_km = rng.normal(0, sigma_km, size=(2, *lat.shape))
-    azimuth, metres = np.degrees(np.arctan2(east_km, north_km)), 1000 * np.hypot(east_km, north_km)
-    moved_lon, moved_lat, _ = _wgs84().fwd(lon.ravel(), lat.ravel(), azimuth.ravel(), metres.ravel())
-    return np.asarray(moved_lat).reshape(lat.shape), wrap_lon(moved_lon).reshape(lat.shape)
+    return moved(lat, lon, np.degrees(np.arctan2(east_km, north_km)), np.hypot(east_km, north_km))

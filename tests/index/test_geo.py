@@ -15,6 +15,7 @@ from index.geo import (
     geodesic_km,
     great_circle_km,
     jitter,
+    moved,
     uniform_on_sphere,
     unit_xyz,
     wrap_lon,
@@ -272,3 +273,18 @@ def _tangents(lat: float, lon: float) -> np.ndarray:
     east = [-math.sin(theta), math.cos(theta), 0]
     north = [-math.sin(phi) * math.cos(theta), -math.sin(phi) * math.sin(theta), math.cos(phi)]
     return np.array([east, north])
+
+
+@pytest.mark.parametrize(("lat", "lon"), [(0.0, 179.9), (89.9, 0.0), (-33.0, 18.0)])
+def test_a_place_moved_is_as_far_from_where_it_was_as_asked_to_every_side(lat: float, lon: float) -> None:
+    azimuths_deg = np.arange(0, 360, 30)
+    to_lat, to_lon = moved(lat, lon, azimuths_deg, 1234.5)
+    np.testing.assert_allclose(geodesic_km(lat, lon, to_lat, to_lon), 1234.5, rtol=1e-9)
+    assert ((to_lon >= -180) & (to_lon < 180)).all()
+
+
+def test_an_azimuth_of_zero_is_north_and_of_ninety_is_east() -> None:
+    quarter_meridian_km, quarter_equator_km = 10001.965729, 6378.137 * math.pi / 2  # WGS84
+    assert moved(0, 0, 0, quarter_meridian_km)[0] == pytest.approx(90)
+    lat, lon = moved(0, 170, 90, quarter_equator_km * 2 / 9)
+    assert (float(lat), float(lon)) == (pytest.approx(0, abs=1e-9), pytest.approx(-170))

@@ -1,6 +1,7 @@
 """The atlas page: what the model has learnt about the Earth as a whole, view by view, with one map beside them.
 
-The page is a fragment: its events rerun nothing around it. What is dear is made when its view is opened, and kept (``ui.atlases``).
+The page is a fragment: its events rerun nothing around it. What is dear is made when its view is opened, and kept
+(``ui.atlas.atlas``).
 """
 
 from collections.abc import Callable, Mapping
@@ -8,9 +9,9 @@ from collections.abc import Callable, Mapping
 import streamlit as st
 
 from index.errors import PlaceBindError
-from ui import words_atlas as words
-from ui.atlas_neighbours import show_neighbours
-from ui.atlas_views import PLACE, Shown, show_clusters, show_colours, show_gap, show_resolution, show_sheet_view, show_similar
+from ui.atlas import words
+from ui.atlas.neighbours import show_neighbours
+from ui.atlas.views import PLACE, Shown, show_clusters, show_colours, show_gap, show_resolution, show_sheet_view, show_similar
 from ui.map import world_map
 from ui.workspace import Workspace
 
