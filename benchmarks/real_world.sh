@@ -12,7 +12,7 @@ world=$work/world
 "$bin/placebind" ingest geotiff-tiles "$data/s2_tiles/geotiff" --table "$data/s2_tiles/index.csv" --catalogue "$world"
 "$bin/placebind" ingest grid --points 100000 --catalogue "$world"
 time "$bin/placebind" train --catalogue "$world" --overwrite
-time "$bin/placebind" index --catalogue "$world" --rebuild
+time "$bin/placebind" index build --catalogue "$world" --rebuild
 "$bin/placebind" info --catalogue "$world"
 "$bin/placebind" search "glacier in the high Himalaya" -k 3 --catalogue "$world"
 "$bin/placebind" search --image "$data/s2_tiles/geotiff/copfm_T60HWB.tif" --in articles -k 3 --catalogue "$world"

@@ -26,6 +26,7 @@ from index.pixels import encode_pixels
 from index.records import MODALITIES, Article, Done, Location, Modality, Record, Rejected, Source, Tile
 from index.statistics import SUM_COLUMNS, SUMS, BandStatistics, add_sums, band_statistics, band_sums
 from index.threads import thread_count
+from index.upkeep import settle
 
 _COMMON = [("id", pa.string()), ("lat", pa.float64()), ("lon", pa.float64())]
 _COMMON += [(name, pa.string()) for name in ("title", "url", "country", "source", "licence")]
@@ -141,7 +142,7 @@ class Catalogue:
         finally:
             commit()  # also what a source had delivered before it failed or was interrupted
         if report.added:
-            table.optimize()
+            settle(table, source.modality)
         return report
 
     def rows(self, modality: Modality, ids: Sequence[str], columns: Sequence[str]) -> pa.Table:

@@ -13,6 +13,8 @@ SCHEMA_VERSION: Literal[1] = 1
 # Keys in a Lance table's metadata.
 MANIFEST_KEY = "placebind.manifest"
 BUILDING_KEY = "placebind.building"
+COMPLETE_KEY = "placebind.complete"
+COLUMN_KEY = "placebind.column"
 SCHEMA_KEY = "placebind.schema_version"
 
 
@@ -34,4 +36,6 @@ class Manifest(Settings):
         try:
             return cls(**json.loads(text))
         except (ValidationError, ValueError, TypeError):
-            raise CatalogueError("the index manifest is of another PlaceBind version; run `placebind index --rebuild`") from None
+            raise CatalogueError(
+                "the index manifest is of another PlaceBind version; run `placebind index build --rebuild`"
+            ) from None

@@ -8,13 +8,11 @@ new version of the table, but the same snapshot.
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,14 +23,15 @@ import pyarrow as pa
 from index.catalogue import Catalogue
 from index.derived import derived_folders, made_whole, remove, sweep, writable_folder
 from index.errors import CatalogueError, InputError, one_line
+from index.growth import COLUMNS, HAS_VECTOR, Parts, grow, mapped, put, write_rows
+from index.growth import allocate as _allocate
 from index.manifest import MANIFEST_KEY, Manifest
 from index.records import Embeddings, Modality
-from index.vectors import VECTOR, not_indexed
+from index.staging import VECTOR, WRITE_ROWS
+from index.vectors import not_indexed
 
 Rows = npt.NDArray[np.int64]
 Dtype = Literal["float32", "float16"]
-_COLUMNS = ("id", "lat", "lon")
-_BATCH_ROWS = 16384  # of vectors read at once: 32 MiB of 512 float32
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +39,8 @@ class Snapshot:
     """The vectors [N, D] of unit norm, float32 or float16, of one table at one ``version``; all rows are in the order of ``ids``.
 
     ``places`` [N, 2] are lat, lon in WGS84 degrees, ``row_ids`` [N] the rows' addresses in the Lance table at ``version``.
-    ``folder`` is where files derived from this snapshot belong; None for one in memory.
+    ``folder`` is where files derived from this snapshot belong; None for one in memory. ``sizes`` are the row counts, ascending, at
+    which this was an earlier snapshot: rows added since come behind those that were there, each time ordered by id.
     """
 
     modality: Modality
@@ -52,6 +52,7 @@ class Snapshot:
     vectors: npt.NDArray[np.float32] | npt.NDArray[np.float16] = field(repr=False)
     folder: Path | None = None
     table: Any = field(default=None, repr=False)  # the LanceDB table, checked out at ``version``
+    sizes: tuple[int, ...] = ()
 
     @classmethod
     def in_memory(cls, embeddings: Embeddings) -> Snapshot:
@@ -71,14 +72,22 @@ class Snapshot:
 
     def row_of(self, ids: Sequence[str]) -> Rows:
         """The rows [n] of these records. Raises ``CatalogueError`` for an id that is not there or has no vector."""
-        rows = np.array([bisect_left(self.ids, id_, key=pa.StringScalar.as_py) for id_ in ids], dtype=np.int64)
-        unknown = [id_ for id_, row in zip(ids, rows, strict=True) if row == len(self) or self.ids[row].as_py() != id_]
+        rows = np.array([self._row_of(id_) for id_ in ids], dtype=np.int64)
+        unknown = [id_ for id_, row in zip(ids, rows, strict=True) if row < 0]
         if unknown:
             raise CatalogueError(
                 f"{len(unknown)} of {len(ids)} ids are not among the indexed {self.modality} (first: {unknown[0][:80]}); "
-                "look them up again, or run `placebind index` if they are new"
+                "look them up again, or run `placebind index append` if they are new"
             )
         return rows
+
+    def _row_of(self, id_: str) -> int:
+        """-1 if it is not there."""
+        for start, stop in pairwise((0, *self.sizes, len(self))):
+            row = bisect_left(self.ids, id_, start, stop, key=pa.StringScalar.as_py)
+            if row < stop and self.ids[row].as_py() == id_:
+                return row
+        return -1
 
     def rows_where(self, sql: str) -> Rows:
         """The rows that fulfil a SQL condition over the table's columns, ascending. Raises ``InputError`` for bad SQL."""
@@ -134,55 +143,36 @@ def open_snapshot(catalogue: Catalogue, modality: Modality, dtype: Dtype = "floa
     if text is None:
         raise not_indexed(catalogue, modality)
     manifest = Manifest.from_json(text)
-    name = f"{manifest.model_digest[:12]}-{_content(dataset)}-{dtype}"
+    model = manifest.model_digest[:12]
+    name = f"{model}-{Parts.of(dataset).digest}-{dtype}"
     parents = derived_folders(catalogue.uri, modality)
     for parent in parents:
         snapshot = _open_if_whole(parent / name, modality, manifest, table)
         if snapshot is not None:  # an empty one is false
             return snapshot
     folder = writable_folder(parents) / name
+    earlier = sorted(folder.parent.glob(f"{model}-*-{dtype}"), key=lambda path: path.stat().st_mtime, reverse=True)
     with made_whole(folder) as partial:
-        _write(partial, dataset, manifest, dtype)
+        _write(partial, dataset, manifest, dtype, earlier)
         # Open before it has its name: once it has, a process that sees a newer version may remove it. What is mapped stays.
         snapshot = replace(_open(partial, modality, manifest, table), folder=folder)
     sweep(folder.parent, keep=lambda other: other.startswith(name.removesuffix(dtype)))
     return snapshot
 
 
-def _content(dataset: Any) -> str:
-    """A digest of which rows the table holds in the columns of a snapshot: fragments, their data files, what is deleted in them."""
-    ids = {each.id() for each in dataset.lance_schema.fields() if each.name() in (*_COLUMNS, VECTOR)}
-    digest = hashlib.blake2b(digest_size=8)
-    for fragment in dataset.get_fragments():
-        parts = fragment.metadata.to_json()
-        files = sorted(file["path"] for file in parts["files"] if ids & set(file["fields"]))
-        digest.update(json.dumps([parts["id"], files, parts.get("deletion_file")], sort_keys=True, default=str).encode())
-    return digest.hexdigest()
-
-
-def _write(folder: Path, dataset: Any, manifest: Manifest, dtype: Dtype) -> None:
-    """Copy the table into ``rows.arrow`` and ``vectors.npy``, one batch of vectors in memory at a time."""
-    has_vector = f"{VECTOR} IS NOT NULL"
-    rows = dataset.to_table(columns=list(_COLUMNS), filter=has_vector, with_row_id=True).sort_by("id").combine_chunks()
-    row_ids = rows["_rowid"].to_numpy()
-    order = np.argsort(row_ids)
+def _write(folder: Path, dataset: Any, manifest: Manifest, dtype: Dtype, bases: Sequence[Path]) -> None:
+    """The files of a snapshot: out of an earlier one if possible, else read from the table, one batch of vectors at a time."""
+    if any(grow(folder, base, dataset, manifest.dim, dtype) for base in bases):
+        return
+    rows = dataset.to_table(columns=list(COLUMNS), filter=HAS_VECTOR, with_row_id=True).sort_by("id")
     folder.mkdir()
-    with pa.OSFile(str(folder / "rows.arrow"), "wb") as sink, pa.ipc.new_file(sink, rows.schema) as writer:
-        writer.write_table(rows)
+    write_rows(folder, rows)
     vectors = _allocate(folder / "vectors.npy", dtype, (len(rows), manifest.dim))
-    batches = dataset.to_batches(columns=[VECTOR], filter=has_vector, with_row_id=True, batch_size=_BATCH_ROWS)
-    for batch in batches if len(rows) else ():
-        at = order[np.searchsorted(row_ids, batch["_rowid"].to_numpy(), sorter=order)]
-        vectors[at] = batch[VECTOR].flatten().to_numpy(zero_copy_only=False).reshape(-1, manifest.dim)
+    if len(rows):
+        batches = dataset.to_batches(columns=[VECTOR], filter=HAS_VECTOR, with_row_id=True, batch_size=WRITE_ROWS)
+        put(vectors, rows["_rowid"].to_numpy(), batches)
     vectors.flush()
-
-
-def _allocate(path: Path, dtype: Dtype, shape: tuple[int, int]) -> np.memmap[Any, Any]:
-    """An array file to write into; its space is taken at once, as a mapped file on a full disk kills the process (SIGBUS)."""
-    array = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
-    with path.open("r+b") as file:
-        os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
-    return array
+    Parts.of(dataset).save(folder)
 
 
 def _open_if_whole(folder: Path, modality: Modality, manifest: Manifest, table: Any) -> Snapshot | None:
@@ -197,9 +187,8 @@ def _open_if_whole(folder: Path, modality: Modality, manifest: Manifest, table: 
 def _open(folder: Path, modality: Modality, manifest: Manifest, table: Any) -> Snapshot:
     """Map the files of a folder. Raises ``OSError``, ``ValueError`` or ``EOFError`` if they are not there or not whole."""
     rows = pa.ipc.open_file(pa.memory_map(str(folder / "rows.arrow"))).read_all().combine_chunks()
-    vectors = np.asarray(np.load(folder / "vectors.npy", mmap_mode="r" if len(rows) else None))  # nothing cannot be mapped
-    if vectors.shape != (len(rows), manifest.dim):
-        raise ValueError(f"{folder} holds {vectors.shape} vectors for {len(rows)} rows")
+    vectors = mapped(folder / "vectors.npy", (len(rows), manifest.dim))
     places = np.stack([rows["lat"].to_numpy(), rows["lon"].to_numpy()], axis=1)
     ids = rows["id"].chunk(0) if len(rows) else pa.array([], pa.string())
-    return Snapshot(modality, manifest, table.version, ids, places, rows["_rowid"].to_numpy(), vectors, folder, table)
+    row_ids, sizes = rows["_rowid"].to_numpy(), Parts.load(folder).sizes
+    return Snapshot(modality, manifest, table.version, ids, places, row_ids, vectors, folder, table, sizes)

@@ -12,6 +12,7 @@ from index.catalogue import Catalogue
 from index.errors import CatalogueError, InputError
 from index.records import MODALITIES, Modality
 from index.snapshot import Snapshot
+from index.upkeep import extend_indexes
 from retrieval.widen import widen
 
 COLUMNS: dict[Modality, tuple[str, ...]] = {"articles": ("title", "text"), "tiles": ("title",), "locations": ("title",)}
@@ -32,7 +33,7 @@ def build_text_index(catalogue: Catalogue) -> dict[Modality, tuple[str, ...]]:
         for column in COLUMNS[modality]:
             if column not in indexed:
                 table.create_index(column, config=_words(), replace=True)
-        table.optimize()  # takes rows that came later into the index; does nothing to a table that is whole
+        extend_indexes(catalogue, modality)
     return {modality: COLUMNS[modality] for modality in present}
 
 
@@ -48,7 +49,7 @@ def text_hits(snapshot: Snapshot, query: str, n: int, rows: Rows | None = None) 
     lacking = [column for column in COLUMNS[snapshot.modality] if column not in _indexed(snapshot.table)]
     if lacking:
         raise CatalogueError(
-            f"the words of the {snapshot.modality} are not indexed; run `placebind index` and open the space again"
+            f"the words of the {snapshot.modality} are not indexed; run `placebind index build` and open the space again"
         )
 
     def find(wanted: int) -> tuple[Rows, Scores]:

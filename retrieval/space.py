@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+import time
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 import torch
 import torch.nn.functional as F
 
@@ -18,53 +20,34 @@ from index.errors import CatalogueError, InputError
 from index.geo import geodesic_km
 from index.manifest import Manifest
 from index.records import MODALITIES, Hit, Modality, Place, Tile
+from index.sensors import SENSORS, Sensor
 from index.snapshot import open_snapshot
-from index.vectors import manifest_of, mismatch
-from retrieval.calibrate import centred_query
+from index.vectors import check_model, manifest_of
+from retrieval.answer import Answer
+from retrieval.calibrate import centred, centred_query
 from retrieval.cells import Cells
+from retrieval.explain import Explanation, NamedPlaces, contributions
 from retrieval.heat import Heat, heat_of
 from retrieval.parts import Part
+from retrieval.photo import Photo
 from retrieval.query import Query, QueryVectors
 from retrieval.search import How, Ranked, Searcher
-from train.articles import article_batch, query_parts
+from train.articles import ARTICLE_COLUMNS, article_batch, query_parts, row_parts
 from train.checkpoint import Checkpoint
+from train.config import Part as EncoderPart
 from train.precision import choose_device
-from train.tiles import group_tiles, tile_batch
+from train.tiles import TILE_COLUMNS, group_tiles, prepare_rows, tile_batch
 
 Vectors = npt.NDArray[np.float32]
 SNIPPET_CHARACTERS = 160
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a query found: ranked hits of each modality asked. ``origin`` is the place that ``distance_km`` is measured from: the
-    place asked for, that of the image, or for a text the best location. ``ways`` tells how each modality was searched, and
-    ``vectors`` what with."""
-
-    query: str
-    origin: Place | None
-    hits: dict[Modality, list[Hit]] = field(default_factory=dict)
-    ways: dict[Modality, str] = field(default_factory=dict)
-    vectors: QueryVectors | None = field(default=None, repr=False)
-
-    def __iter__(self) -> Iterator[Hit]:
-        return (hit for hits in self.hits.values() for hit in hits)
-
-    def as_dict(self) -> dict[str, Any]:
-        origin = {"lat": self.origin.lat, "lon": self.origin.lon} if self.origin else None
-        return {
-            "query": self.query,
-            "origin": origin,
-            "hits": {m: [hit.as_dict() for hit in hits] for m, hits in self.hits.items()},
-        }
-
-    def to_geodataframe(self) -> Any:
-        """All hits as a ``geopandas.GeoDataFrame`` of points in EPSG:4326, one row a hit."""
-        import geopandas
-
-        rows = [hit.as_dict() for hit in self]
-        points = geopandas.points_from_xy([row["lon"] for row in rows], [row["lat"] for row in rows])
-        return geopandas.GeoDataFrame(rows, geometry=points, crs="EPSG:4326")
+STAGES = ("encode", "search", "read")  # of an answer: the query's vectors, the best rows, the records in these rows
+READ_CHARACTERS = 65_536  # of a query: more than any text tower sees; a megabyte would take seconds to cut into tokens
+# What of a record's row its vector is made from.
+ROW_COLUMNS: dict[Modality, tuple[str, ...]] = {
+    "articles": ("lat", "lon", *ARTICLE_COLUMNS),
+    "tiles": ("lat", "lon", *TILE_COLUMNS),
+    "locations": ("lat", "lon"),
+}
 
 
 class Space:
@@ -85,8 +68,7 @@ class Space:
         Raises ``CheckpointError``, ``CatalogueError``, or ``ModelMismatchError`` if the vectors are of another model."""
         space = cls(Checkpoint.open(Path(checkpoint)), Catalogue.open(catalogue), device, backend)
         for modality, manifest in space.manifests.items():
-            if manifest.model_digest != space.checkpoint.digest:
-                raise mismatch(modality, manifest.model_digest, space.checkpoint.digest)
+            check_model(modality, manifest, space.checkpoint.digest, space.dim, space.preprocessing(modality))
         return space
 
     @cached_property
@@ -99,6 +81,12 @@ class Space:
     def dim(self) -> int:
         return self.checkpoint.card.config.dim
 
+    def preprocessing(self, modality: Modality) -> dict[str, Any]:
+        """How this model reads the records of one table: the encoder with all its options."""
+        config = self.checkpoint.card.config
+        parts: dict[Modality, EncoderPart] = {"articles": config.text, "tiles": config.image, "locations": config.location}
+        return parts[modality].model_dump(mode="json")
+
     def encoder(self, modality: Modality) -> Any:
         if modality not in self._encoders:
             self._encoders[modality] = self.checkpoint.encoder(modality, self.device)
@@ -108,10 +96,7 @@ class Space:
         """Unit vectors [N, dim] float32. Raises ``InputError`` for an empty text."""
         if any(not text.strip() for text in texts):
             raise InputError("the query text is empty; say what to look for")
-        tower = self.encoder("articles")
-        parts, present = query_parts(tower, texts)
-        with torch.inference_mode():
-            return _unit(tower(parts.to(self.device), present.to(self.device)))
+        return self._embed_parts(*query_parts(self.encoder("articles"), [text[:READ_CHARACTERS] for text in texts]))
 
     def embed_places(self, lat: npt.ArrayLike, lon: npt.ArrayLike) -> Vectors:
         """Unit vectors [N, dim] float32 of points in WGS84 degrees, each [N]."""
@@ -119,18 +104,31 @@ class Space:
         with torch.inference_mode():
             return _unit(self.encoder("locations")(lats, lons))
 
-    def embed_tiles(self, tiles: Sequence[Tile]) -> Vectors:
-        """Unit vectors [N, dim] float32. Raises ``InputError`` for a sensor that the model never saw."""
-        tower = self.encoder("tiles")
-        for tile in tiles:
-            if tile.sensor not in self.checkpoint.card.sensors:
+    def embed_images(self, images: Sequence[Tile | Photo]) -> Vectors:
+        """Unit vectors [N, dim] float32. A photo is read as of the first sensor that the model has learnt. Raises ``InputError``
+        for a sensor that the model never saw."""
+        learnt = self.checkpoint.card.sensors
+        for image in images:
+            sensor = image.sensor if isinstance(image, Tile) else "a photo"
+            if sensor not in learnt and (isinstance(image, Tile) or not learnt):
                 raise InputError(
-                    f"the model has learnt {', '.join(self.checkpoint.card.sensors)} images, this one is {tile.sensor}; "
+                    f"the model has learnt {', '.join(learnt) or 'no'} images, this one is {sensor}; "
                     "ingest such tiles and train with them"
                 )
-        prepared = [(tile.sensor, *tower.prepare(tile.pixels, tile.bands, tile.sensor)) for tile in tiles]
-        places = np.array([(tile.place.lat, tile.place.lon) for tile in tiles])
-        return self._embed_batch("tiles", group_tiles(prepared, places[:, 0], places[:, 1]))
+        read = [image.measured_by(*self._camera) if isinstance(image, Photo) else image for image in images]
+        prepared = [(each.sensor, *self.encoder("tiles").prepare(each.pixels, each.bands, each.sensor)) for each in read]
+        nowhere = np.zeros(len(images))
+        return self._embed_batch("tiles", group_tiles(prepared, nowhere, nowhere))
+
+    @cached_property
+    def _camera(self) -> tuple[Sensor, tuple[str, ...]]:
+        """The sensor that photos are taken to be from, and its bands: those that tiles here have, as far as there are any."""
+        sensor = SENSORS[self.checkpoint.card.sensors[0]]
+        found = []
+        if self.catalogue.has("tiles"):
+            tiles = self.catalogue.table("tiles").to_lance()
+            found = tiles.to_table(columns=["bands"], filter=f"sensor = '{sensor.name}'", limit=1)["bands"].to_pylist()
+        return sensor, tuple(found[0]) if found else sensor.bands
 
     def embed_records(self, modality: Modality, ids: Sequence[str]) -> Vectors:
         """Unit vectors [N, dim] float32 of records in the catalogue, in the order of ``ids``."""
@@ -141,19 +139,30 @@ class Space:
         make_batch = article_batch if modality == "articles" else tile_batch
         return self._embed_batch(modality, make_batch(self.catalogue, self.encoder(modality), ids, lat, lon))
 
+    def embed_rows(self, modality: Modality, rows: pa.Table) -> Vectors:
+        """Unit vectors [N, dim] float32 of records as rows with ``ROW_COLUMNS``. Nothing is read from the catalogue and no cache is
+        filled, so this is for many processes at a time; an article's features are computed each time anew."""
+        lat, lon = rows["lat"].to_numpy(), rows["lon"].to_numpy()
+        if modality == "locations":
+            return self.embed_places(lat, lon)
+        tower = self.encoder(modality)
+        if modality == "tiles":
+            return self._embed_batch(modality, group_tiles(prepare_rows(rows, tower), lat, lon))
+        return self._embed_parts(*row_parts(tower, rows))
+
     def search(
         self,
         text: str | None = None,
         *,
-        image: str | Path | None = None,
+        image: str | Path | bytes | None = None,
         place: Place | None = None,
         query: Query | None = None,
         into: Sequence[Modality] = (),
         k: int = 10,
         how: How | None = None,
     ) -> Answer:
-        """Ask with exactly one of a text, a GeoTIFF file, a place, or a ``Query`` of several of these; answers come from the
-        modalities ``into`` (all indexed ones that ``how`` can filter).
+        """Ask with exactly one of a text, an image (file or bytes of a GeoTIFF, PNG, JPEG or WebP), a place, or a ``Query`` of
+        several of these; answers come from the modalities ``into`` (all indexed ones that ``how`` can filter).
 
         Raises ``InputError`` for anything else, ``CatalogueError`` for a modality that is not indexed.
         """
@@ -161,24 +170,30 @@ class Space:
         if k < 1:
             raise InputError(f"k must be at least 1, got {k}")
         how = how or How()
+        times = [time.perf_counter()]
         vectors = asked.embed(self)
+        times.append(time.perf_counter())
         if how.calibrated:
             vectors = centred_query(vectors, {modality: manifest.mean for modality, manifest in self.manifests.items()})
-        origin = vectors.origin
-        if origin is None and "locations" in self.manifests:
-            best = self.searcher("locations").search(vectors, 1, How(calibrated=how.calibrated))
-            lat, lon = self.searcher("locations").snapshot.places[best.rows[0]]
-            origin = Place(lat=float(lat), lon=float(lon))
         wanted = tuple(into) or tuple(modality for modality in self.manifests if how.filter.fits(modality))
         if not wanted:
             raise CatalogueError(
-                f"nothing in {self.catalogue.uri} is indexed; run `placebind index --catalogue {self.catalogue.uri}`"
+                f"nothing in {self.catalogue.uri} is indexed; run `placebind index build --catalogue {self.catalogue.uri}`"
             )
         words = " ".join(part.what for part in asked.parts if isinstance(part.what, str) and part.weight > 0)
         found = {modality: self.searcher(modality).search(vectors, k, how, words) for modality in wanted}
+        origin = vectors.origin or self._best_location(vectors, how, found)
+        times.append(time.perf_counter())
         hits = {modality: self._hits(modality, ranked, origin) for modality, ranked in found.items()}
         ways = {modality: ranked.way for modality, ranked in found.items()}
-        return Answer(" + ".join(part.label for part in asked.parts), origin, hits, ways, vectors)
+        times.append(time.perf_counter())
+        stages_ms = dict(zip(STAGES, (1000 * np.diff(times)).tolist(), strict=True))
+        return Answer(asked.label, origin, hits, ways, vectors, how.calibrated, stages_ms)
+
+    def explain(self, answer: Answer) -> Answer:
+        """The same answer, that also says of each hit what every part of the query adds to its score, and which place with a name
+        is the nearest."""
+        return replace(answer, why={hit.id: self._why(answer, hit) for hit in answer})
 
     def heat(self, query: Query) -> Heat:
         """How well every location fits a query. Raises ``CatalogueError`` if the locations are not indexed."""
@@ -190,11 +205,33 @@ class Space:
         snapshot = self.searcher("locations").snapshot
         return Cells(snapshot.vectors, snapshot.places, model_digest=self.checkpoint.digest)
 
+    @cached_property
+    def named_places(self) -> NamedPlaces | None:
+        """The locations that have a name; None where locations are not indexed."""
+        return NamedPlaces(self.searcher("locations").snapshot) if "locations" in self.manifests else None
+
     def searcher(self, modality: Modality) -> Searcher:
         """What searches one modality. Raises ``CatalogueError`` if that is not indexed."""
         if modality not in self._searchers:
             self._searchers[modality] = Searcher(open_snapshot(self.catalogue, modality), self.backend)
         return self._searchers[modality]
+
+    def _best_location(self, vectors: QueryVectors, how: How, found: dict[Modality, Ranked]) -> Place | None:
+        """Where on Earth the query fits best, whatever may answer: found already if all locations were asked by meaning alone."""
+        if "locations" not in self.manifests:
+            return None
+        searcher, plain = self.searcher("locations"), How(calibrated=how.calibrated)
+        best = found["locations"] if how == plain and "locations" in found else searcher.search(vectors, 1, plain)
+        lat, lon = searcher.snapshot.places[best.rows[0]]
+        return Place(lat=float(lat), lon=float(lon))
+
+    def _why(self, answer: Answer, hit: Hit) -> Explanation:
+        assert answer.vectors is not None
+        snapshot = self.searcher(hit.modality).snapshot
+        vector = snapshot.vectors[snapshot.row_of([hit.id])[0]].astype(np.float32)
+        seen = centred(vector[None], snapshot.manifest.mean)[0] if answer.calibrated else vector
+        near = self.named_places.nearest(hit.place, vector) if self.named_places else None
+        return Explanation(tuple(contributions(answer.vectors, seen)), near if near and near.id != hit.id else None)
 
     def _hits(self, modality: Modality, ranked: Ranked, origin: Place | None) -> list[Hit]:
         columns = ["id", "lat", "lon", "title", "url", "country"] + (["text"] if modality == "articles" else [])
@@ -212,13 +249,18 @@ class Space:
             )  # fmt: skip
         return hits
 
+    def _embed_parts(self, parts: torch.Tensor, present: torch.Tensor) -> Vectors:
+        with torch.inference_mode():
+            return _unit(self.encoder("articles")(parts.to(self.device), present.to(self.device)))
+
     def _embed_batch(self, modality: Modality, batch: Any) -> Vectors:
         with torch.inference_mode():
             return _unit(batch.to(self.device).encode(self.encoder(modality)))
 
 
-def _query(text: str | None, image: str | Path | None, place: Place | None, query: Query | None) -> Query:
-    given = [each for each in (text, Path(image) if image is not None else None, place, query) if each is not None]
+def _query(text: str | None, image: str | Path | bytes | None, place: Place | None, query: Query | None) -> Query:
+    picture = Path(image) if isinstance(image, str) else image
+    given = [each for each in (text, picture, place, query) if each is not None]
     if len(given) != 1:
         raise InputError("ask with exactly one of a text, an image, a place (lat and lon) or a query made of several")
     return given[0] if isinstance(given[0], Query) else Query((Part(given[0]),))

@@ -142,3 +142,14 @@ def test_the_python_of_the_page_on_searching_runs(world, tmp_path, monkeypatch, 
     (tmp_path / "world").symlink_to(world.folder)
     exec(compile(code, "docs/searching.md", "exec"), {})
     assert "South" in capsys.readouterr().out, "the box lies in the tropics"
+
+
+def test_the_commands_of_the_page_on_indexing_run_in_their_order(own_world, tmp_path, monkeypatch, capsys):
+    shown = commands(ROOT / "docs" / "indexing.md")
+    assert len(shown) >= 10
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PLACEBIND_CATALOGUE", str(own_world.folder))
+    for command in shown:
+        run(monkeypatch, command)
+        assert capsys.readouterr().out, command
+    assert (tmp_path / "locations.parquet").stat().st_size > 200 * 32 * 4

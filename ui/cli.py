@@ -1,4 +1,4 @@
-"""The command line: ingest, train, index, search, info, check, doctor, demo. Each command imports the heavy things it needs."""
+"""The command line: ingest, train, index, search, evaluate, info, check, demo. Each command imports the heavy things it needs."""
 
 import inspect
 import os
@@ -11,18 +11,12 @@ import typer
 
 from index.errors import InputError, PlaceBindError
 from index.records import MODALITIES, Modality
-from ui.console import ProgressBars, err, out, print_json
+from ui.console import ProgressBars, err, out, plain, print_json
+from ui.flags import DEFAULT_CATALOGUE, CatalogueFlag, CheckpointFlag, DryRunFlag, JsonFlag
+from ui.indexing import app as index_commands
 from ui.options import sources_group
 
-DEFAULT_CATALOGUE = Path.home() / ".placebind" / "demo"
 SHOWN_REJECTIONS = 10
-
-CatalogueFlag = Annotated[Path, typer.Option("--catalogue", "-c", envvar="PLACEBIND_CATALOGUE", help="folder of the catalogue")]
-CheckpointFlag = Annotated[
-    Path | None, typer.Option("--checkpoint", help="folder of the model; default: 'checkpoint' in the catalogue")
-]
-DryRunFlag = Annotated[bool, typer.Option("--dry-run", help="only estimate requests, bytes and time")]
-JsonFlag = Annotated[bool, typer.Option("--json", help="print JSON to standard output")]
 
 app = typer.Typer(
     help="Search the Earth by what is written about a place, what it looks like from space, and where it is.",
@@ -37,7 +31,7 @@ def main() -> None:
     try:
         app()
     except PlaceBindError as error:
-        err.print(f"[bold red]error:[/] {_escaped(str(error))}", soft_wrap=True)
+        err.print(f"[bold red]error:[/] {plain(str(error))}", soft_wrap=True)
         sys.exit(2)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -67,7 +61,7 @@ def _ingest(name: str, values: dict[str, Any]) -> None:
     else:
         out.print(f"{source.modality}: {report.added} added, {report.known} already there, {len(report.rejected)} skipped")
     for rejected in report.rejected[:SHOWN_REJECTIONS]:
-        err.print(f"[yellow]skipped[/] {_escaped(rejected.where)}: {_escaped(rejected.why)}", soft_wrap=True)
+        err.print(f"[yellow]skipped[/] {plain(rejected.where)}: {plain(rejected.why)}", soft_wrap=True)
     if report.rejected:
         raise InputError(
             f"{len(report.rejected)} of {report.read} records were skipped, the others are in; the full list is in {where}"
@@ -129,31 +123,13 @@ def train(
         train_one(configs, catalogue, out_folder or catalogue / "checkpoint", overwrite=overwrite, as_json=as_json)
 
 
-@app.command()
-def index(
-    catalogue: CatalogueFlag = DEFAULT_CATALOGUE,
-    checkpoint: CheckpointFlag = None,
-    rebuild: Annotated[bool, typer.Option(help="replace the vectors of another model")] = False,
-    as_json: JsonFlag = False,
-) -> None:
-    """Fill the catalogue with the model's vectors; an interrupted build goes on where it stopped."""
-    from index.catalogue import Catalogue
-    from retrieval.build import build_index
-    from train.checkpoint import Checkpoint
-
-    model = Checkpoint.open(checkpoint or catalogue / "checkpoint")
-    with ProgressBars() as bars:
-        added = build_index(model, Catalogue.open(catalogue), rebuild=rebuild, progress=bars)
-    if as_json:
-        print_json({"model": model.digest, "added": added})
-    else:
-        out.print("new vectors: " + ", ".join(f"{n} {modality}" for modality, n in added.items()))
+app.add_typer(index_commands, name="index")
 
 
 @app.command()
 def search(
     text: Annotated[str | None, typer.Argument(help="what to look for, in words")] = None,
-    image: Annotated[Path | None, typer.Option(help="a GeoTIFF to ask with")] = None,
+    image: Annotated[Path | None, typer.Option(help="a picture to ask with: GeoTIFF, PNG, JPEG or WebP")] = None,
     lat: Annotated[float | None, typer.Option(help="latitude to ask with, WGS84 degrees")] = None,
     lon: Annotated[float | None, typer.Option(help="longitude to ask with, WGS84 degrees")] = None,
     like: Annotated[list[str] | None, typer.Option(help="a record to ask with, as articles:ID; may be repeated")] = None,
@@ -171,6 +147,9 @@ def search(
     words: Annotated[bool, typer.Option(help="count the words of the query too, not only their meaning")] = False,
     calibrated: Annotated[bool, typer.Option(help="take the gap between modalities out of the scores")] = False,
     apart: Annotated[float | None, typer.Option("--apart-km", help="least distance between hits")] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="say of each hit what every part of the query adds, and which place it is near")
+    ] = False,
     k: Annotated[int, typer.Option("-k", min=1, max=1000, help="hits of each kind")] = 5,
     backend: Annotated[str, typer.Option(help="auto, exact, faiss or lancedb")] = "auto",
     export: Annotated[Path | None, typer.Option(help="write the hits to this .geojson, .parquet or .csv file")] = None,
@@ -189,6 +168,8 @@ def search(
     )  # fmt: skip
     space = Space.open(checkpoint or catalogue / "checkpoint", catalogue, backend=backend)
     answer = space.search(query=asked, into=tuple(_modality(name) for name in into or ()), k=k, how=how)
+    if explain:
+        answer = space.explain(answer)
     if export:
         from retrieval.export import Origin, export_hits
 
@@ -206,7 +187,7 @@ def search(
 def heat(
     out_file: Annotated[Path, typer.Option("--out", help="the map: a .tif with cosines and percentiles, or a .png to look at")],
     text: Annotated[str | None, typer.Argument(help="what to look for, in words")] = None,
-    image: Annotated[Path | None, typer.Option(help="a GeoTIFF to ask with")] = None,
+    image: Annotated[Path | None, typer.Option(help="a picture to ask with: GeoTIFF, PNG, JPEG or WebP")] = None,
     lat: Annotated[float | None, typer.Option(help="latitude to ask with, WGS84 degrees")] = None,
     lon: Annotated[float | None, typer.Option(help="longitude to ask with, WGS84 degrees")] = None,
     width: Annotated[int, typer.Option(min=16, max=16384, help="pixels around the world; half as many from pole to pole")] = 2048,
@@ -220,6 +201,48 @@ def heat(
 
     asked = query_of(text, image=image, lat=lat, lon=lon, like=(), unlike=(), either=False)
     draw_heat(asked, checkpoint or catalogue / "checkpoint", catalogue, out_file, width=width, count=peaks, as_json=as_json)
+
+
+@app.command()
+def evaluate(
+    catalogue: CatalogueFlag = DEFAULT_CATALOGUE,
+    checkpoint: Annotated[
+        list[Path] | None, typer.Option(help="folder of a model; may be repeated; default: 'checkpoint' in the catalogue")
+    ] = None,
+    peer: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="other features: geoclip:weights=FOLDER, satclip:weights=FILE, range, two joined by +, …; may be repeated"
+        ),
+    ] = None,
+    tasks: Annotated[list[str] | None, typer.Option(help="a downstream task; may be repeated; default: all")] = None,
+    split: Annotated[list[str] | None, typer.Option(help="random, block, continent or all; may be repeated; default: all")] = None,
+    block_deg: Annotated[float, typer.Option(min=0.1, max=90, help="size of a block in degrees")] = 10.0,
+    block_km: Annotated[
+        float | None, typer.Option(min=1, max=10_000, help="size of a block in km instead: cells of equal area")
+    ] = None,
+    buffer_km: Annotated[
+        float, typer.Option(min=0, max=10_000, help="training points so near to a held-out block or continent are left out")
+    ] = 0.0,
+    probe: Annotated[str, typer.Option(help="ridge (RANGE's), mlp (SatCLIP's) or knn")] = "ridge",
+    labels: Annotated[Path | None, typer.Option(help="folder with tables of labels, found by their names")] = None,
+    download: Annotated[bool, typer.Option("--download", help="fetch labels that are not here from their publishers")] = False,
+    out_folder: Annotated[
+        Path | None, typer.Option("--out", help="folder for the results; default: 'evaluation' in the catalogue")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="processes; default: one a core")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Probe what a model knows of places, beside floors and peers; a stopped run goes on where it stopped."""
+    from ui.evaluating import evaluate_models
+
+    evaluate_models(
+        checkpoint or [catalogue / "checkpoint"], catalogue, out_folder or catalogue / "evaluation",
+        peers=peer or (), tasks=tasks or ("all",), splits=split or ("all",),
+        where={"folder": labels, "download": download},
+        block={"size_deg": block_deg, "size_km": block_km, "buffer_km": buffer_km},
+        probe=probe, workers=workers, as_json=as_json,
+    )  # fmt: skip
 
 
 @app.command()
@@ -277,12 +300,38 @@ def doctor(as_json: JsonFlag = False) -> None:
         raise InputError("something that PlaceBind needs is missing; follow the remedies above")
 
 
+@app.command(name="ui")
+def open_map(
+    catalogue: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--catalogue", "-c", help="folder of a catalogue, or NAME=FOLDER; repeat it to compare models", show_default=False
+        ),
+    ] = None,
+    checkpoint: CheckpointFlag = None,
+    host: Annotated[str, typer.Option(help="address to listen on; 0.0.0.0: everywhere, which wants a --token")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="port to listen on; 0: any that is free")] = 8501,
+    token: Annotated[str, typer.Option(envvar="PLACEBIND_TOKEN", help="what visitors must know: they come with ?token=…")] = "",
+    open_browser: Annotated[
+        bool, typer.Option("--open/--no-open", help="open the page in the browser, where there is a screen")
+    ] = True,
+) -> None:
+    """Open the map in the browser, and the HTTP API beside it at /api/docs."""
+    from ui.serve import serve
+
+    serve(catalogue or [_default_catalogue()], checkpoint=checkpoint, host=host, port=port, token=token, open_browser=open_browser)
+
+
 @app.command()
 def demo(catalogue: CatalogueFlag = DEFAULT_CATALOGUE) -> None:
     """Build a small real world (once), train and index it, and ask it three questions. Needs no network."""
     from ui.demo import run_demo
 
     run_demo(catalogue)
+
+
+def _default_catalogue() -> str:
+    return os.environ.get("PLACEBIND_CATALOGUE") or str(DEFAULT_CATALOGUE)
 
 
 def _print_estimate(source: Any, as_json: bool) -> None:
@@ -301,9 +350,3 @@ def _modality(name: str) -> Modality:
         if name == modality:
             return modality
     raise InputError(f"--in takes {', '.join(MODALITIES)}; got '{name}'")
-
-
-def _escaped(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)

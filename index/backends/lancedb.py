@@ -18,7 +18,8 @@ from index.errors import CatalogueError
 from index.records import Modality
 from index.settings import Settings
 from index.snapshot import Rows, Snapshot
-from index.vectors import VECTOR, manifest_of, not_indexed
+from index.staging import VECTOR
+from index.vectors import manifest_of, not_indexed
 
 FLAT_BELOW_ROWS = 20_000  # one matrix product is faster than any way through the table
 _EXACT_BELOW_SHARE = 0.05  # a filter that leaves less is answered exactly: LanceDB's prefilter loses hits there (FACTS: recall .58)

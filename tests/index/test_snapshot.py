@@ -87,7 +87,7 @@ def test_rows_without_a_vector_are_left_out_until_they_have_one(catalogue: Catal
 def test_a_batch_of_vectors_lands_on_its_own_rows_however_the_table_is_cut(
     catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(snapshot, "_BATCH_ROWS", 7)
+    monkeypatch.setattr(snapshot, "WRITE_ROWS", 7)
     catalogue.table("articles").update(where="lat < -30", values={"country": "XX"})  # these rows move into a new fragment
     found = open_snapshot(catalogue, "articles")
     np.testing.assert_array_equal(found.vectors, read_embeddings(catalogue, "articles").vectors)
@@ -95,7 +95,7 @@ def test_a_batch_of_vectors_lands_on_its_own_rows_however_the_table_is_cut(
 
 def test_a_table_that_is_not_indexed_has_no_snapshot(tmp_path: Path) -> None:
     world = catalogue_with(tmp_path / "bare", articles=articles(3))
-    with pytest.raises(CatalogueError, match="not indexed; run `placebind index"):
+    with pytest.raises(CatalogueError, match="not indexed; run `placebind index build"):
         open_snapshot(world, "articles")
     begin_vectors(world, "articles", "3fa1" * 16, 8)
     with pytest.raises(CatalogueError, match="not indexed"):
@@ -123,7 +123,7 @@ def test_ids_are_found_at_their_rows_in_the_order_asked(catalogue: Catalogue) ->
 @pytest.mark.parametrize("unknown", ["", "0" * 32, "f" * 32, "zz", "' OR 1=1 --"])
 def test_an_unknown_id_is_named_with_the_remedy(catalogue: Catalogue, unknown: str) -> None:
     found = open_snapshot(catalogue, "articles")
-    with pytest.raises(CatalogueError, match=r"1 of 2 ids are not among the indexed articles.*placebind index") as refused:
+    with pytest.raises(CatalogueError, match=r"1 of 2 ids are not among the indexed articles.*placebind index append") as refused:
         found.row_of([found.ids[3].as_py(), unknown])
     assert unknown[:80] in str(refused.value)
 
@@ -278,7 +278,7 @@ def test_what_a_killed_process_left_is_removed_when_nobody_has_written_to_it_for
     assert [name for name in files_of(catalogue) if "partial" in name] == ["at-work.partial-2"]
 
 
-@pytest.mark.parametrize("file", ["vectors.npy", "rows.arrow"])
+@pytest.mark.parametrize("file", ["vectors.npy", "rows.arrow", "parts.json"])
 @pytest.mark.parametrize("keep", [None, 0, 60, 200])
 def test_a_damaged_file_is_made_again(catalogue: Catalogue, file: str, keep: int | None) -> None:
     first = open_snapshot(catalogue, "articles")

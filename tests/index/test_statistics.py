@@ -150,7 +150,7 @@ def test_a_catalogue_without_tiles_measured_nothing(tmp_path: Path) -> None:
 def test_the_next_ingest_measures_what_an_older_placebind_stored(tmp_path: Path, uneven: list[Tile], indexed: bool) -> None:
     older = catalogue_with(tmp_path / "older", tiles=uneven[:5])
     if indexed:
-        begin_vectors(older, "tiles", "a model", 4)
+        begin_vectors(older, "tiles", "3fa1" * 16, 4)
     older.table("tiles").drop_columns(list(SUMS))
     assert older.band_statistics() == []
     assert older.ingest(Listed("tiles", uneven)).added == 2

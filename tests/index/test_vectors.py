@@ -102,7 +102,7 @@ def test_a_finished_index_has_nothing_left_to_do(catalogue: Catalogue) -> None:
 
 def test_without_a_manifest_there_is_no_index(catalogue: Catalogue) -> None:
     assert manifest_of(catalogue, "articles") is None
-    with pytest.raises(CatalogueError, match=r"the articles .* are not indexed; run `placebind index"):
+    with pytest.raises(CatalogueError, match=r"the articles .* are not indexed; run `placebind index build"):
         read_embeddings(catalogue, "articles")
 
 
@@ -190,7 +190,7 @@ def test_an_index_of_another_model_is_refused_with_the_remedy(catalogue: Catalog
     build(catalogue)
     with pytest.raises(ModelMismatchError) as refused:
         begin_vectors(catalogue, "articles", OTHER_MODEL, DIM)
-    for expected in ("articles", MODEL[:8], OTHER_MODEL[:8], "placebind index --rebuild"):
+    for expected in ("articles", MODEL[:8], OTHER_MODEL[:8], "placebind index build --rebuild"):
         assert expected in str(refused.value)
     np.testing.assert_array_equal(read_embeddings(catalogue, "articles").vectors, vectors_for(sorted_ids(5)))
 
@@ -223,7 +223,7 @@ def test_a_manifest_of_another_version_is_refused_and_a_rebuild_is_the_cure(cata
     assert manifest is not None
     foreign = manifest.model_copy(update=change).model_dump_json() if "colour" not in change else '{"colour": "blue"}'
     catalogue.table("articles").to_lance().update_metadata({MANIFEST_KEY: foreign})
-    with pytest.raises(CatalogueError, match="another PlaceBind version; run `placebind index --rebuild`"):
+    with pytest.raises(CatalogueError, match="another PlaceBind version; run `placebind index build --rebuild`"):
         read_embeddings(catalogue, "articles")
     assert build(catalogue, rebuild=True) == sorted_ids(5)
     assert len(read_embeddings(catalogue, "articles").ids) == 5

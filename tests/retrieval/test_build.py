@@ -9,12 +9,16 @@ import time
 import numpy as np
 import pytest
 
+from index.backends import faiss
 from index.catalogue import Catalogue
-from index.errors import ModelMismatchError
-from index.records import Article, Place
+from index.errors import CatalogueError, ModelMismatchError
+from index.records import Article, Location, Place
 from index.vectors import manifest_of, read_embeddings
+from index.versions import restore_version, tag_version
 from retrieval import build
-from retrieval.build import build_index
+from retrieval.build import append_to_index, build_index, optimize_index
+from retrieval.space import Space
+from retrieval.verify import verify
 from tests.conftest import TINY, Records, World, fill
 from train.checkpoint import Checkpoint
 from train.config import TrainConfig
@@ -83,8 +87,8 @@ def test_a_killed_process_leaves_a_catalogue_that_opens_and_goes_on(world, tmp_p
     catalogue = Catalogue.open(tmp_path)
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and process.poll() is None:
-        table = catalogue.table("locations")
-        if "vector" in table.schema.names and table.count_rows("vector IS NOT NULL") >= 8:
+        staged = [name for name in catalogue.names() if name.startswith("staged_locations_")]
+        if staged and catalogue.db.open_table(staged[0]).count_rows() >= 8:
             break
         time.sleep(0.02)
     os.kill(process.pid, signal.SIGKILL)
@@ -127,7 +131,7 @@ def test_another_model_is_refused_unless_a_rebuild_is_asked_for(own_world):
     catalogue = Catalogue.open(own_world.folder)
     other = train(config, catalogue, own_world.folder / "other").checkpoint
     old = read_embeddings(catalogue, "articles").vectors
-    with pytest.raises(ModelMismatchError, match=r"placebind index --rebuild"):
+    with pytest.raises(ModelMismatchError, match=r"placebind index build --rebuild"):
         build_index(other, catalogue)
     np.testing.assert_array_equal(read_embeddings(catalogue, "articles").vectors, old)
     build_index(other, catalogue, rebuild=True)
@@ -143,3 +147,86 @@ def test_the_manifest_says_how_the_vectors_were_made(world):
     assert manifest.preprocessing["options"]["size_px"] == 32
     vectors = read_embeddings(Catalogue.open(world.folder), "tiles").vectors
     np.testing.assert_allclose(manifest.mean, vectors.mean(axis=0), atol=1e-6)
+
+
+@pytest.fixture
+def small_worlds_are_large(monkeypatch):
+    """Space searches tables of more than 100 rows with FAISS."""
+    monkeypatch.setattr("retrieval.search.EXACT_UP_TO_ROWS", 100)
+    monkeypatch.setattr("index.backends.faiss.FLAT_BELOW_ROWS", 100)
+
+
+@pytest.fixture
+def trainings(monkeypatch):
+    """How many rows there were whenever a search index was learnt."""
+    rows, train = [], faiss._train
+    monkeypatch.setattr(
+        faiss, "_train", lambda library, snapshot, *rest: rows.append(len(snapshot)) or train(library, snapshot, *rest)
+    )
+    return rows
+
+
+def add_locations(catalogue, start, stop):
+    places = [Place(lat=number % 90, lon=number % 180) for number in range(start, stop)]
+    catalogue.ingest(Records("locations", [Location(place=place, title=f"new {place.lat}") for place in places]))
+
+
+def test_a_build_makes_all_that_the_first_query_needs(world, tmp_path, small_worlds_are_large, trainings, monkeypatch):
+    model, catalogue = Checkpoint.open(world.checkpoint), fill(tmp_path)
+    build_index(model, catalogue)
+    assert trainings == [200]
+    for made_by_the_query in ("index.snapshot._write", "index.backends.faiss._train"):
+        monkeypatch.setattr(made_by_the_query, None)
+    space = Space.open(world.checkpoint, tmp_path)
+    assert all(space.search("snow", into=(modality,), k=3).hits[modality] for modality in ("articles", "tiles", "locations"))
+    assert space.search("snow", into=("locations",)).ways["locations"].startswith("faiss")
+
+
+def test_an_append_extends_what_searches_and_optimizing_learns_anew_when_much_was_added(
+    own_world, small_worlds_are_large, trainings
+):
+    model, catalogue = Checkpoint.open(own_world.checkpoint), Catalogue.open(own_world.folder)
+    build_index(model, catalogue)
+    for start, stop in ((0, 10), (10, 45)):
+        add_locations(catalogue, start, stop)
+        assert append_to_index(model, catalogue)["locations"] == stop - start
+        optimize_index(catalogue)
+    assert trainings == [200]
+    add_locations(catalogue, 45, 80)
+    append_to_index(model, catalogue)
+    assert trainings == [200]
+    found = Space.open(own_world.checkpoint, own_world.folder).search(place=Place(lat=79, lon=79), into=("locations",), k=1)
+    assert next(iter(found)).title == "new 79"
+    optimize_index(catalogue)
+    assert trainings == [200, 280]
+
+
+def test_the_index_of_lancedb_is_made_where_it_is_asked_for_and_extended(own_world, monkeypatch):
+    monkeypatch.setattr("index.backends.lancedb.FLAT_BELOW_ROWS", 100)
+    model, catalogue = Checkpoint.open(own_world.checkpoint), Catalogue.open(own_world.folder)
+    build_index(model, catalogue, backend="lancedb")
+    add_locations(catalogue, 0, 20)
+    append_to_index(model, catalogue)
+    (index,) = (each for each in catalogue.table("locations").list_indices() if each.columns == ["vector"])
+    assert (index.num_indexed_rows, index.num_unindexed_rows) == (220, 0)
+    assert min(each.recall for each in verify(catalogue, backend="lancedb", queries=30)) >= 0.95
+
+
+def test_nothing_is_appended_to_what_was_not_built(world, tmp_path):
+    catalogue = fill(tmp_path)
+    with pytest.raises(CatalogueError, match="not indexed; run `placebind index build"):
+        append_to_index(Checkpoint.open(world.checkpoint), catalogue)
+    with pytest.raises(CatalogueError, match="is indexed; run `placebind index build"):
+        optimize_index(catalogue)
+
+
+def test_a_version_with_another_models_vectors_is_refused_when_it_is_opened(own_world):
+    config = TrainConfig.parse({**TINY, "steps": 2, "seed": 7}, where="tests").resolved()
+    catalogue = Catalogue.open(own_world.folder)
+    number = tag_version(catalogue, "articles", "first")
+    other = train(config, catalogue, own_world.folder / "other").checkpoint
+    build_index(other, catalogue, rebuild=True)
+    Space.open(own_world.folder / "other", own_world.folder)
+    assert restore_version(catalogue, "articles", "first") > number
+    with pytest.raises(ModelMismatchError, match="the index of the articles was built with model"):
+        Space.open(own_world.folder / "other", own_world.folder)

@@ -11,8 +11,9 @@ from index.records import Place
 from index.snapshot import open_snapshot
 from retrieval.calibrate import centred, centred_query
 from retrieval.explain import NamedPlaces, contributions
-from retrieval.parts import Part
+from retrieval.parts import Item, Part
 from retrieval.query import Query, QueryVectors
+from retrieval.search import How
 from retrieval.space import Space
 from tests.conftest import World
 from tests.retrieval.hand_space import HandSpace
@@ -115,3 +116,39 @@ def test_in_a_trained_world_snow_speaks_for_a_northern_article_and_sand_does_not
     assert snow.share > 0
     assert snow.cosine > sand.cosine
     assert snow.share + sand.share == pytest.approx(float(query.vectors[0] @ hit), abs=1e-5)
+
+
+@pytest.fixture(scope="module")
+def space(_trained: World) -> Space:
+    return Space.open(_trained.checkpoint, _trained.folder)
+
+
+@pytest.mark.parametrize("calibrated", [False, True])
+def test_of_every_hit_the_shares_add_up_to_its_score(space: Space, calibrated: bool) -> None:
+    item = space.search("snow", into=("tiles",), k=1).hits["tiles"][0].id
+    query = Query((Part("snow and ice"), Part(Item("tiles", item), 0.5), Part(Place(lat=5.0, lon=0.0), -0.3)))
+    answer = space.explain(space.search(query=query, k=4, how=How(calibrated=calibrated)))
+    assert set(answer.why) == {hit.id for hit in answer}
+    for hit in answer:
+        assert sum(part.share for part in answer.why[hit.id].parts) == pytest.approx(hit.score, abs=1e-4)
+
+
+def test_a_hit_is_explained_by_another_place_than_itself(space: Space) -> None:
+    """Every location has a name, and there is one at each place of the grid: articles lie near one, locations are one."""
+    answer = space.explain(space.search("snow", into=("articles", "locations"), k=2))
+    for hit in answer.hits["articles"]:
+        near = answer.why[hit.id].near
+        assert near is not None
+        slow = min(float(geodesic_km(hit.place.lat, hit.place.lon, 70.0, lon)) for lon in np.linspace(-180, 176.4, 100))
+        assert near.distance_km == pytest.approx(slow, abs=1e-3)
+        vectors = space.embed_records("articles", [hit.id]), space.embed_records("locations", [near.id])
+        assert near.cosine == pytest.approx((vectors[0] @ vectors[1].T).item(), abs=1e-3)
+    assert [answer.why[hit.id].near for hit in answer.hits["locations"]] == [None, None]
+
+
+def test_an_explained_answer_says_why_in_its_json_and_another_does_not(space: Space) -> None:
+    answer = space.search("snow", into=("articles",), k=1)
+    assert "why" not in answer.as_dict()["hits"]["articles"][0]
+    why = space.explain(answer).as_dict()["hits"]["articles"][0]["why"]
+    assert why["parts"][0]["label"] == "snow"
+    assert set(why["near"]) == {"id", "title", "lat", "lon", "distance_km", "cosine"}

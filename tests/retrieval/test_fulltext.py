@@ -162,7 +162,7 @@ def test_titles_that_are_all_empty_can_be_indexed_and_found_once_they_are_not(tm
 def test_a_search_for_words_without_an_index_of_them_says_what_to_do(tmp_path):
     catalogue = catalogue_with(tmp_path, articles=ARTICLES)
     index_with(catalogue, "articles", np.repeat(one_hot(0), 5, axis=0))
-    with pytest.raises(CatalogueError, match="words of the articles are not indexed; run `placebind index`"):
+    with pytest.raises(CatalogueError, match="words of the articles are not indexed; run `placebind index build`"):
         text_hits(open_snapshot(catalogue, "articles"), "fjord", 5)
 
 

@@ -36,7 +36,7 @@ def oracle(snapshot: Snapshot) -> Backend:
     return exact.build(snapshot=snapshot)
 
 
-@pytest.fixture(scope="module", params=[{"kind": "ivf"}, {"kind": "hnsw"}], ids=["ivf", "hnsw"])
+@pytest.fixture(scope="module", params=[{"kind": "ivf", "nprobe": 3}, {"kind": "hnsw"}], ids=["ivf", "hnsw"])
 def approximate(snapshot: Snapshot, request: pytest.FixtureRequest) -> Backend:
     pytest.importorskip("faiss")
     return faiss.build(snapshot=snapshot, gpu=False, **request.param)

@@ -81,6 +81,11 @@ def test_a_max_with_one_part_that_is_cancelled_out_is_refused():
         asked(Part("x"), Part("y"), Part("y", -1.0), combine="max")
 
 
+def test_a_query_says_in_one_line_what_it_asks_for_and_away_from():
+    assert Query((Part("snow"), Part(HERE), Part("city", -2.0))).label == "snow + place 10.0000, 20.0000 − city"
+    assert Query((Part("city", -2.0), Part("snow"))).label == "− city + snow"
+
+
 def test_the_origin_is_the_first_positive_part_that_lies_somewhere():
     elsewhere = tile(7, lat=-5.0, lon=6.0)
     assert asked(Part("x"), Part(elsewhere), Part(HERE)).origin == elsewhere.place

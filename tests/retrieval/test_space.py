@@ -4,11 +4,16 @@ import numpy as np
 import pytest
 
 from index.errors import CatalogueError, InputError, ModelMismatchError
+from index.filters import Filter
 from index.geo import geodesic_km
 from index.records import Place
 from index.sources.geotiff_tiles import write_tile
 from retrieval import Space
+from retrieval.search import How, Searcher
+from retrieval.space import ROW_COLUMNS
 from tests.conftest import TINY, World, coarse_tile, fill
+from train import precision
+from train.checkpoint import Checkpoint
 from train.config import TrainConfig
 from train.loop import train
 
@@ -57,6 +62,27 @@ def test_all_indexed_modalities_answer_by_default(space):
     best = answer.hits["locations"][0]
     assert answer.origin == best.place
     assert best.distance_km == 0
+
+
+@pytest.mark.parametrize(
+    ("into", "how", "searches"),
+    [
+        ((), How(), ["articles", "tiles", "locations"]),
+        (("locations",), How(calibrated=True), ["locations"]),
+        (("articles",), How(), ["articles", "locations"]),
+        (("locations",), How(filter=Filter.parse({"bbox": "0,-180,10,180"})), ["locations", "locations"]),
+        (("locations",), How(words=True), ["locations", "locations"]),
+    ],
+    ids=["all", "calibrated", "not among those asked", "filtered", "by words too"],
+)
+def test_the_origin_of_a_text_is_the_best_location_and_not_searched_for_again(space, monkeypatch, into, how, searches):
+    asked, search = [], Searcher.search
+    monkeypatch.setattr(Searcher, "search", lambda self, *rest: asked.append(self.snapshot.modality) or search(self, *rest))
+    answer = space.search("snow and ice", into=into, k=3, how=how)
+    assert asked == searches
+    monkeypatch.undo()
+    assert answer.origin == space.search("snow and ice", into=("locations",), k=1, how=How(calibrated=how.calibrated)).origin
+    assert answer.origin.lat == 70
 
 
 def test_vectors_have_unit_norm(space):
@@ -118,14 +144,27 @@ def test_a_sensor_the_model_never_saw_is_refused(world, tmp_path):
 def test_an_index_of_another_model_is_refused_with_the_remedy(own_world):
     config = TrainConfig.parse({**TINY, "steps": 2, "seed": 1}, where="tests").resolved()
     other = train(config, fill(own_world.folder), own_world.folder / "other").checkpoint
-    with pytest.raises(ModelMismatchError, match=r"placebind index --rebuild"):
+    with pytest.raises(ModelMismatchError, match=r"placebind index build --rebuild"):
         Space.open(other.path.parent, own_world.folder)
 
 
 def test_a_modality_that_is_not_indexed_is_named(tmp_path, world):
     fill(tmp_path / "bare")
     space = Space.open(world.checkpoint, tmp_path / "bare")
-    with pytest.raises(CatalogueError, match="placebind index"):
+    with pytest.raises(CatalogueError, match="placebind index build"):
         space.search("snow")
     with pytest.raises(CatalogueError, match=r"articles .* are not indexed"):
         space.search(place=Place(lat=0, lon=0), into=("articles",))
+
+
+@pytest.mark.parametrize("modality", ["articles", "tiles", "locations"])
+def test_a_row_has_the_vector_of_the_record_that_it_holds(world, tmp_path, monkeypatch, modality):
+    """In float32 and from a catalogue without cached features: in bfloat16 other neighbours in a batch round otherwise."""
+    monkeypatch.setattr(precision, "_cpu_has_bfloat16", lambda: False)
+    space = Space(Checkpoint.open(world.checkpoint), fill(tmp_path))
+    ids = space.catalogue.column(modality, [])["id"].to_pylist()[::-2]
+    rows = space.catalogue.rows(modality, ids, ROW_COLUMNS[modality])
+    vectors = space.embed_rows(modality, rows)
+    assert sorted(space.catalogue.names()) == ["articles", "locations", "tiles"]
+    np.testing.assert_allclose(vectors, space.embed_records(modality, ids), atol=1e-6)
+    assert np.abs(vectors[0] - vectors[1]).max() > 1e-3

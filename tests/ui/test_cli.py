@@ -100,7 +100,7 @@ def test_no_catalogue_no_model_and_no_index_each_say_what_to_run(run, tmp_path, 
         run("search", "x", "--catalogue", tmp_path / "none", "--checkpoint", world.checkpoint), "no catalogue", "placebind"
     )
     fill(tmp_path / "bare")
-    one_line_error(run("search", "x", "--catalogue", tmp_path / "bare", "--checkpoint", world.checkpoint), "placebind index")
+    one_line_error(run("search", "x", "--catalogue", tmp_path / "bare", "--checkpoint", world.checkpoint), "placebind index build")
 
 
 def test_a_damaged_checkpoint_is_one_line(run, own_world):
@@ -114,7 +114,7 @@ def test_an_altered_checkpoint_is_another_model(run, own_world):
     raw = bytearray(model.read_bytes())
     raw[-1] ^= 1
     model.write_bytes(bytes(raw))
-    one_line_error(run("search", "x", "--catalogue", own_world.folder), "index --rebuild")
+    one_line_error(run("search", "x", "--catalogue", own_world.folder), "index build --rebuild")
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_info_counts_rows_and_what_is_not_indexed_yet(run, own_world):
     run("ingest", "parquet-articles", file, "--catalogue", own_world.folder)
     tables = json.loads(run("info", "--json", "--catalogue", own_world.folder)[1])["tables"]
     assert (tables["articles"]["rows"], tables["articles"]["indexed"]) == (49, 48)
-    code, out, _ = run("index", "--catalogue", own_world.folder)
+    code, out, _ = run("index", "build", "--catalogue", own_world.folder)
     assert code == 0
     assert "1 articles" in out
 
@@ -182,13 +182,13 @@ def test_ingest_train_index_and_search_follow_each_other(run, tmp_path):
     code, out, err = run("train", "--catalogue", world, "--steps", 5, *small, "--json")
     assert code == 0, err
     assert json.loads(out)["trained_on"] == {"articles": 20}
-    assert run("index", "--catalogue", world)[0] == 0
+    assert run("index", "build", "--catalogue", world)[0] == 0
     answer = json.loads(run("search", "a town by the sea", "--catalogue", world, "--json")[1])
     assert len(answer["hits"]["articles"]) == 5
 
 
 def test_every_command_has_help(run):
-    for command in ([], ["ingest"], ["train"], ["index"], ["search"], ["info"], ["doctor"], ["demo"]):
+    for command in ([], ["ingest"], ["train"], ["index"], ["index", "build"], ["search"], ["info"], ["doctor"], ["demo"]):
         code, out, _ = run(*command, "--help")
         assert code == 0
         assert "Usage" in out

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import rasterio
+from PIL import Image
 
 from index.errors import InputError
 from index.records import Place
@@ -87,3 +88,45 @@ def test_a_heat_map_of_an_unknown_kind_is_refused(run, world, tmp_path):
     code, _, err = run("heat", "snow", "--out", tmp_path / "heat.jpg", "--catalogue", world.folder)
     assert (code, list(tmp_path.iterdir())) == (2, [])
     assert ".tif or a .png" in err
+
+
+def test_explanations_are_printed_and_come_with_the_json(run, world):
+    asked = (
+        "search",
+        "snow and ice",
+        "--unlike",
+        "hot sand",
+        "--in",
+        "articles",
+        "-k",
+        2,
+        "--explain",
+        "--catalogue",
+        world.folder,
+    )
+    code, out, err = run(*asked)
+    assert code == 0, err
+    assert " ".join(out.split()).count("why: snow and ice +") == 2
+    code, out, err = run(*asked, "--json")
+    hits = json.loads(out)["hits"]["articles"]
+    assert all(sum(part["share"] for part in hit["why"]["parts"]) == pytest.approx(hit["score"], abs=1e-4) for hit in hits)
+
+
+def test_a_photo_is_a_question_and_a_broken_one_is_one_line(run, world, tmp_path):
+    snow, broken = tmp_path / "snow.png", tmp_path / "broken.png"
+    Image.new("RGB", (40, 30), (235, 238, 240)).save(snow)
+    broken.write_bytes(snow.read_bytes()[:60])
+    code, out, err = run("search", "--image", snow, "--in", "tiles", "-k", 3, "--json", "--catalogue", world.folder)
+    assert code == 0, err
+    assert all(hit["lat"] == 70 for hit in json.loads(out)["hits"]["tiles"])
+    code, _, err = run("search", "--image", broken, "--catalogue", world.folder)
+    assert (code, len(err.strip().splitlines())) == (2, 1)
+    assert "broken.png" in err
+
+
+def test_hits_that_cannot_be_exported_are_one_line(run, world, tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    for name in ("file/hits.csv", "none/hits.geojson", "hits.exe"):
+        code, _, err = run("search", "snow", "--export", tmp_path / name, "--catalogue", world.folder)
+        assert (code, len(err.strip().splitlines())) == (2, 1)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

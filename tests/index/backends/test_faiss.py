@@ -50,14 +50,14 @@ def test_an_index_is_trained_once_and_saved_beside_the_snapshot(catalogue: Catal
     snapshot = open_snapshot(catalogue, "locations")
     first = answers(snapshot)
     assert answers(open_snapshot(catalogue, "locations")) == first
-    assert trainings == ["IVF24,PQ4x4fs"]  # the square root of 600, and 4 dimensions to a code
-    assert saved(snapshot) == ["IVF24-PQ4x4fs.faiss"]
+    assert trainings == ["IVF32,PQ16x4fs"]  # the power of two nearest to the square root of 600, and a code for each dimension
+    assert saved(snapshot) == ["IVF32-PQ16x4fs.faiss"]
 
 
 def test_each_kind_has_a_file_of_its_own(catalogue: Catalogue, trainings: list[str]) -> None:
     snapshot = open_snapshot(catalogue, "locations")
     answers(snapshot), answers(snapshot, kind="hnsw", links=8), answers(snapshot, lists=5)
-    assert saved(snapshot) == ["HNSW8_SQ8-ef80.faiss", "IVF24-PQ4x4fs.faiss", "IVF5-PQ4x4fs.faiss"]
+    assert saved(snapshot) == ["HNSW8_SQ8-ef80.faiss", "IVF32-PQ16x4fs.faiss", "IVF5-PQ16x4fs.faiss"]
     assert len(trainings) == 3
 
 
@@ -126,7 +126,7 @@ def test_a_full_disk_is_said_and_leaves_no_half_file(catalogue: Catalogue, monke
         disk.setattr(library, "write_index", full)
         with pytest.raises(CatalogueError, match=r"cannot save the search index at .*No space left on device"):
             answers(snapshot)
-    assert sorted(os.listdir(snapshot.folder or "")) == ["rows.arrow", "vectors.npy"]
+    assert sorted(os.listdir(snapshot.folder or "")) == ["parts.json", "rows.arrow", "vectors.npy"]
     answers(snapshot)
 
 
@@ -139,7 +139,7 @@ def test_an_index_beside_a_folder_that_cannot_be_written_to_goes_to_the_cache(
     first = answers(snapshot)
     assert answers(snapshot) == first
     assert (saved(snapshot), len(trainings)) == ([], 1)
-    assert [path.name for path in (tmp_path / "cache").rglob("*.faiss")] == ["IVF24-PQ4x4fs.faiss"]
+    assert [path.name for path in (tmp_path / "cache").rglob("*.faiss")] == ["IVF32-PQ16x4fs.faiss"]
 
 
 @pytest.mark.parametrize("dim", [6, 7])
@@ -151,11 +151,27 @@ def test_a_dimension_that_four_does_not_divide_is_coded_in_smaller_parts(tmp_pat
     assert found[:, 0].tolist() == list(range(20))
 
 
+@pytest.mark.parametrize(("dim", "codes"), [(32, 32), (64, 64), (66, 66), (128, 64), (256, 64), (512, 128)])
+def test_few_dimensions_have_finer_codes(tmp_path: Path, dim: int, codes: int) -> None:
+    world = catalogue_with(tmp_path / "codes", locations=locations(20))
+    index_with(world, "locations", clustered(20, dim))
+    factory = faiss._factory(open_snapshot(world, "locations"), faiss.Options(gpu=False), "ivf")
+    assert factory == f"IVF4,PQ{codes}x4fs"
+
+
+@pytest.mark.parametrize(
+    ("dim", "lists", "nprobe"),
+    [(512, 1024, 16), (512, 2048, 16), (256, 512, 16), (128, 256, 32), (64, 512, 64), (64, 1024, 128), (32, 2048, 512)],
+)
+def test_more_lists_are_looked_into_where_there_are_few_dimensions(dim: int, lists: int, nprobe: int) -> None:
+    assert faiss._nprobe(dim, lists) == nprobe
+
+
 def test_more_lists_looked_into_find_more(catalogue: Catalogue) -> None:
     snapshot = open_snapshot(catalogue, "locations")
     asked = clustered(40, DIM, seed=5)  # of other clusters: near the borders of lists
     exact = np.argsort(-(asked @ snapshot.vectors.T), axis=1)[:, :10]
-    found = [faiss.build(snapshot=snapshot, kind="ivf", nprobe=nprobe, refine=30).search(asked, 10)[0] for nprobe in (1, 24)]
+    found = [faiss.build(snapshot=snapshot, kind="ivf", nprobe=nprobe, refine=30).search(asked, 10)[0] for nprobe in (1, 32)]
     shares = [np.mean([np.isin(row, best).mean() for row, best in zip(each, exact, strict=True)]) for each in found]
     assert shares[0] < shares[1]
     assert shares[1] >= 0.97

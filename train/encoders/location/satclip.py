@@ -36,7 +36,7 @@ from train.siren import Siren
 Harmonics = Literal["analytic", "closed-form"]
 
 # SatCLIP's names of our options, as they stand in a checkpoint's hyper-parameters.
-_HYPER_PARAMETERS = {
+HYPER_PARAMETERS = {
     "legendre_polys": "degrees",
     "harmonics_calculation": "harmonics",
     "capacity": "hidden",
@@ -107,7 +107,7 @@ class SatClip(nn.Module):
             found = hyper_parameters.get(name, only)
             if found != only:
                 raise CheckpointError(f"{path} is of a SatCLIP with {name}={found}, expected {only}; take another checkpoint")
-        for theirs, ours in _HYPER_PARAMETERS.items():
+        for theirs, ours in HYPER_PARAMETERS.items():
             expected = getattr(self.options, ours)
             found = hyper_parameters.get(theirs, expected)
             if found != expected:

@@ -1,0 +1,86 @@
+"""Keep a table in order: many small files into few, rows that came later into Lance's indexes, versions that nobody wants away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from index.errors import CatalogueError, one_line
+from index.filling import complete_files, complete_fragments
+from index.manifest import COMPLETE_KEY
+from index.records import Modality
+from index.staging import VECTOR
+
+if TYPE_CHECKING:
+    from index.catalogue import Catalogue
+
+KEPT = timedelta(days=7)
+ONE_SEGMENT = 1_000_000  # more segments than an index ever has: all are merged
+
+
+@dataclass(frozen=True)
+class Tidied:
+    """What became of one table's files."""
+
+    fragments_before: int
+    fragments: int
+    versions_removed: int
+    bytes_removed: int
+
+
+def optimize_table(catalogue: Catalogue, modality: Modality, keep: timedelta = KEPT) -> Tidied:
+    """Compact a table, fold new rows into its indexes, remove untagged versions older than ``keep``; the newest one always stays.
+
+    Raises ``CatalogueError`` if another process changes the table meanwhile; it is whole then, and the command can be repeated.
+    """
+    dataset = catalogue.table(modality).to_lance()
+    before = len(dataset.get_fragments())
+    with _undisturbed(modality):
+        for apart in _waiting_and_complete(dataset):
+            dataset.optimize.compact_files(excluded_fragment_ids=apart)
+            dataset = catalogue.table(modality).to_lance()
+        if VECTOR in dataset.schema.names and (noted := complete_files(dataset)) != (dataset.metadata or {}).get(COMPLETE_KEY):
+            dataset.update_metadata({COMPLETE_KEY: noted})
+            dataset = catalogue.table(modality).to_lance()
+        dataset.optimize.optimize_indices(num_indices_to_merge=ONE_SEGMENT)
+        dataset = catalogue.table(modality).to_lance()
+        removed = dataset.cleanup_old_versions(keep, error_if_tagged_old_versions=False)
+    return Tidied(before, len(dataset.get_fragments()), removed.old_versions, removed.bytes_removed)
+
+
+def extend_indexes(catalogue: Catalogue, modality: Modality) -> None:
+    """Take rows that came later into Lance's indexes, each as a segment of its own: the cost is that of the new rows."""
+    dataset = catalogue.table(modality).to_lance()
+    with _undisturbed(modality):
+        dataset.optimize.optimize_indices(num_indices_to_merge=0)
+
+
+def settle(table: Any, modality: Modality) -> None:
+    """After an ingest: make few files of its many, and take its rows into the indexes. Rows with vectors stay where they are."""
+    with _undisturbed(modality):
+        dataset = table.to_lance()
+        dataset.optimize.compact_files(excluded_fragment_ids=_waiting_and_complete(dataset)[1])
+        table.to_lance().optimize.optimize_indices()
+        table.to_lance().cleanup_old_versions(KEPT, error_if_tagged_old_versions=False)
+
+
+def _waiting_and_complete(dataset: Any) -> tuple[list[int], list[int]]:
+    """Fragments with rows that wait for their vectors, and those that have them all. The two are compacted apart: beside rows with
+    vectors new ones would be dearer to fill (``index.filling``)."""
+    complete = complete_fragments(dataset)
+    waiting = [each.fragment_id for each in dataset.get_fragments() if each.fragment_id not in complete]
+    return (waiting, sorted(complete)) if complete else ([], [])
+
+
+@contextmanager
+def _undisturbed(modality: Modality) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError, RuntimeError) as error:
+        raise CatalogueError(
+            f"the {modality} could not be put in order: {one_line(error)}; see that nothing else writes to them and that there is "
+            "room, then run the same command again"
+        ) from error

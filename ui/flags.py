@@ -1,0 +1,15 @@
+"""Flags that several commands have."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+DEFAULT_CATALOGUE = Path.home() / ".placebind" / "demo"
+
+CatalogueFlag = Annotated[Path, typer.Option("--catalogue", "-c", envvar="PLACEBIND_CATALOGUE", help="folder of the catalogue")]
+CheckpointFlag = Annotated[
+    Path | None, typer.Option("--checkpoint", help="folder of the model; default: 'checkpoint' in the catalogue")
+]
+DryRunFlag = Annotated[bool, typer.Option("--dry-run", help="only estimate requests, bytes and time")]
+JsonFlag = Annotated[bool, typer.Option("--json", help="print JSON to standard output")]
