@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import folium
 import folium.plugins
@@ -22,7 +22,8 @@ from index.records import Modality, Place
 from ui.front import leaflet_addresses
 
 MOST_MARKS = 200
-COLOURS: dict[Modality, str] = {"locations": "#ffffff", "articles": "#4cc9f0", "tiles": "#7ae582"}
+Kind = Modality | Literal["asked"]
+COLOURS: dict[Kind, str] = {"asked": "#ffd400", "locations": "#ffffff", "articles": "#4cc9f0", "tiles": "#7ae582"}
 AREA_STYLE = {"color": "#ffd400", "weight": 2, "fillOpacity": 0.04, "dashArray": "6 4"}
 BASEMAP = "/api/basemap/blue-marble/{z}/{x}/{y}.jpg"
 OUTLINE = "/api/outline.geojson"
@@ -33,10 +34,10 @@ HEAT_OPACITY = 0.75
 
 @dataclass(frozen=True)
 class Mark:
-    """A point on the map; ``label`` is plain text."""
+    """A point on the map: a hit, or a place asked for. ``label`` is plain text."""
 
     place: Place
-    modality: Modality
+    kind: Kind
     label: str
 
 
@@ -97,11 +98,11 @@ def world_map(
 def _circle(mark: Mark) -> folium.CircleMarker:
     return folium.CircleMarker(
         (mark.place.lat, mark.place.lon),
-        radius=6,
+        radius=8 if mark.kind == "asked" else 6,
         color="#10202c",
         weight=1.5,
         fill=True,
-        fill_color=COLOURS[mark.modality],
+        fill_color=COLOURS[mark.kind],
         fill_opacity=0.95,
         tooltip=folium.Tooltip(as_text(mark.label), sticky=False),
         bubbling_mouse_events=False,

@@ -168,11 +168,11 @@ def _heat_address(workspace: Workspace, question: Question, share: int) -> str:
 
 
 def _marks(answer: Answer | None) -> list[Mark]:
-    """Hits, the best drawn last and so on top, and the places that were asked for."""
+    """Hits and the places asked for, drawn in this order: the best hits over others, what was asked over all."""
     hits = [hit for modality in reversed(ORDER) for hit in reversed(answer.hits.get(modality, []))] if answer else []
     places = [Place(lat=part.place.lat, lon=part.place.lon) for part in asking.parts() if part.place]
     asked = [Mark(place, "asked", f"{words.PART_KIND['place']} {place}") for place in places]
-    return [*asked, *(Mark(hit.place, hit.modality, f"{hit.rank}. {hit.title or hit.place}") for hit in hits)]
+    return [*(Mark(hit.place, hit.modality, f"{hit.rank}. {hit.title or hit.place}") for hit in hits), *asked]
 
 
 def _areas() -> list[dict[str, Any]]:

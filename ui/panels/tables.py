@@ -1,5 +1,6 @@
 """The index page: what the catalogue holds, which model made its vectors, whether a search finds what it should; and building."""
 
+import re
 from typing import Any
 
 import streamlit as st
@@ -134,7 +135,7 @@ def _show_model(workspace: Workspace, found: list[Inventory]) -> None:
     card = workspace.checkpoint_folder / CARD_FILE
     if card.is_file():
         with st.expander(words.MODEL_CARD, expanded=True):
-            st.markdown(card.read_text(encoding="utf-8"))
+            st.markdown(re.sub(r"^#", "####", card.read_text(encoding="utf-8"), flags=re.MULTILINE))  # headings of a page in a page
     with st.expander(words.MANIFESTS):
         shown: dict[str, Any] = {each.modality: each.as_dict()["manifest"] for each in found if each.manifest}
         st.json(shown, expanded=2)
