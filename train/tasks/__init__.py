@@ -1,0 +1,1 @@
+"""Downstream tasks: one file each, points on Earth with a label, with ``Options`` and ``build(**options)``."""
