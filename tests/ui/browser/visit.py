@@ -18,7 +18,7 @@ from ui.question import Question
 
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 NO_OUTSIDE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost"
-WAIT_MS = 30_000
+WAIT_MS = 90_000
 MAPS = 'iframe[title="streamlit_folium.st_folium"]'
 ADDRESS = re.compile(r"PlaceBind is at (http://localhost:\d+)")
 # What Chromium says of Streamlit's own page and of its frames, word for word.

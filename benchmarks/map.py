@@ -1,6 +1,6 @@
 """How fast the page answers: key press to painted heat and hits, first page load, many users at once, memory over many questions.
 
-    python benchmarks/ui.py [--worlds demo million] [--queries 30] [--users 20] [--seconds 60] [--questions 1000] [--json FILE]
+    python benchmarks/map.py [--worlds demo million] [--queries 30] [--users 20] [--seconds 60] [--questions 1000] [--json FILE]
 
 "demo" is the catalogue of `placebind demo` (``--demo FOLDER``, 100,364 locations); "million" is made once in ``--million
 FOLDER``: 1,000,000 locations in clusters on the globe, embedded by a small model of 64 dimensions. A real Chromium types every
