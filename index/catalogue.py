@@ -7,9 +7,11 @@ ingest can be repeated or interrupted and resumed. The vector column of the same
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from operator import attrgetter
@@ -20,7 +22,7 @@ import lancedb
 import pyarrow as pa
 from lancedb.index import BTree
 
-from index.errors import CatalogueError
+from index.errors import CatalogueError, writing
 from index.manifest import SCHEMA_KEY, SCHEMA_VERSION
 from index.pixels import encode_pixels
 from index.records import MODALITIES, Article, Done, Location, Modality, Record, Rejected, Source, Tile
@@ -99,7 +101,16 @@ class Catalogue:
             found += page.tables
             token = page.page_token
             if not token:
-                return found
+                return [name for name in found if self._has_version(name)]
+
+    def _has_version(self, name: str) -> bool:
+        """A folder that a full disk or a killed process has left without a version is no table: Lance lists it and cannot open it,
+        but makes a new table there. In an object store there are no folders."""
+        if "://" in self.uri:
+            return True
+        with suppress(FileNotFoundError), os.scandir(Path(self.uri) / f"{name}.lance" / "_versions") as files:
+            return any(file.name.endswith(".manifest") for file in files)
+        return False
 
     def has(self, modality: Modality) -> bool:
         return modality in self.names()
@@ -110,7 +121,7 @@ class Catalogue:
             raise CatalogueError(f"the catalogue {self.uri} has no {modality}; add some with `placebind ingest`")
         table = self.db.open_table(modality)
         version = (table.to_lance().metadata or {}).get(SCHEMA_KEY)
-        if version != str(SCHEMA_VERSION):
+        if version != str(SCHEMA_VERSION) and table.count_rows():  # an empty one is of a first ingest that was killed
             raise CatalogueError(
                 f"table {modality} in {self.uri} has schema version {version}, this PlaceBind reads {SCHEMA_VERSION}; "
                 "ingest again into a new folder"
@@ -123,8 +134,9 @@ class Catalogue:
     def ingest(self, source: Source, advance: Callable[[int], None] = lambda n: None) -> IngestReport:
         """Add what is new of a source. Every batch is committed at once, so an interrupted ingest goes on where it stopped."""
         report = IngestReport()
-        table = self._create(source.modality)
-        finished = FinishedUnits(self, source.key)
+        with writing(f"the {source.modality} could not be written"):
+            table = self._create(source.modality)
+            finished = FinishedUnits(self, source.key)
         batch: list[Record | Rejected | Done] = []
 
         def commit() -> None:
@@ -179,7 +191,8 @@ class Catalogue:
         if not records:
             return
         rows = pa.Table.from_pylist(_rows(records), schema=SCHEMAS[modality])
-        result = table.merge_insert("id").when_not_matched_insert_all().execute(rows)
+        with writing(f"the {modality} could not be written"):
+            result = table.merge_insert("id").when_not_matched_insert_all().execute(rows)
         report.added += result.num_inserted_rows
         report.known += len(records) - result.num_inserted_rows
 
@@ -210,7 +223,8 @@ class FinishedUnits:
     def add(self, units: Sequence[str]) -> None:
         fresh = [unit for unit in dict.fromkeys(units) if unit not in self.units]
         if self.key and fresh:
-            self._table.add(pa.table({"key": [self.key] * len(fresh), "unit": fresh}))
+            with writing("what is finished could not be noted"):
+                self._table.add(pa.table({"key": [self.key] * len(fresh), "unit": fresh}))
             self.units |= set(fresh)
 
 

@@ -1,5 +1,8 @@
 """What can go wrong, as one hierarchy: the command line prints any of these in one line and exits with code 2."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class PlaceBindError(Exception):
     """Base of all expected errors. The message says what was expected, what arrived and what to do."""
@@ -43,3 +46,16 @@ class MissingExtraError(PlaceBindError):
 def one_line(error: BaseException) -> str:
     """What a library said, folded into one line of at most 200 characters: to be quoted in a message of ours."""
     return " ".join(str(error).split())[:200]
+
+
+@contextmanager
+def writing(what: str) -> Iterator[None]:
+    """Whatever Lance raises while it writes as one ``CatalogueError``: a full disk, a folder that may only be read, another process
+    that was faster. Each commit is whole or not at all, so the command can be repeated. ``what`` is what could not be done."""
+    try:
+        yield
+    except (OSError, RuntimeError, ValueError) as error:
+        raise CatalogueError(
+            f"{what}: {one_line(error)}; see that nothing else writes to it, that it may be written to and that there is room, "
+            "then run the same command again: what was done is kept"
+        ) from error

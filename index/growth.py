@@ -100,8 +100,8 @@ def grow(folder: Path, base: Path, dataset: Any, dim: int, dtype: str) -> bool:
         target.flush()
     sizes = (*known.sizes, len(old)) if len(added) else known.sizes
     Parts(parts.column, parts.fragments, sizes).save(folder)
-    for path in base.glob("*.faiss"):
-        with suppress(OSError):  # a folder on another disk: then it is made again
+    with suppress(OSError):  # the base is gone by now, or on a disk that knows no links: then they are made again
+        for path in base.glob("*.faiss"):
             os.link(path, folder / path.name)
     return True
 

@@ -21,7 +21,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from index.catalogue import Catalogue
-from index.derived import derived_folders, made_whole, remove, sweep, writable_folder
+from index.derived import derived_folders, made_whole, newest_first, remove, sweep, writable_folder
 from index.errors import CatalogueError, InputError, one_line
 from index.growth import COLUMNS, HAS_VECTOR, Parts, grow, mapped, put, write_rows
 from index.growth import allocate as _allocate
@@ -151,9 +151,8 @@ def open_snapshot(catalogue: Catalogue, modality: Modality, dtype: Dtype = "floa
         if snapshot is not None:  # an empty one is false
             return snapshot
     folder = writable_folder(parents) / name
-    earlier = sorted(folder.parent.glob(f"{model}-*-{dtype}"), key=lambda path: path.stat().st_mtime, reverse=True)
     with made_whole(folder) as partial:
-        _write(partial, dataset, manifest, dtype, earlier)
+        _write(partial, dataset, manifest, dtype, newest_first(folder.parent.glob(f"{model}-*-{dtype}")))
         # Open before it has its name: once it has, a process that sees a newer version may remove it. What is mapped stays.
         snapshot = replace(_open(partial, modality, manifest, table), folder=folder)
     sweep(folder.parent, keep=lambda other: other.startswith(name.removesuffix(dtype)))

@@ -22,7 +22,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from index.errors import ModelMismatchError
+from index.errors import ModelMismatchError, writing
 from index.records import Modality, check_unit_vectors
 
 if TYPE_CHECKING:
@@ -47,7 +47,8 @@ class Staging:
     def open(cls, catalogue: Catalogue, modality: Modality, model_digest: str, dim: int) -> Staging:
         """The staging table; it is created if it is not there. Raises ``ModelMismatchError`` if it holds another dimension."""
         name, db = staging_name(modality, model_digest), catalogue.db
-        table = db.open_table(name) if name in catalogue.names() else db.create_table(name, schema=staging_schema(dim))
+        with writing(f"the vectors of the {modality} could not be written"):
+            table = db.open_table(name) if name in catalogue.names() else db.create_table(name, schema=staging_schema(dim))
         staged = table.schema.field(VECTOR).type.list_size
         if staged != dim:
             raise ModelMismatchError(
@@ -78,7 +79,8 @@ class Staging:
         check_unit_vectors(vectors)
         for start in range(0, len(ids), WRITE_ROWS):
             part = slice(start, start + WRITE_ROWS)
-            self._table.add(pa.table({"id": list(ids[part]), VECTOR: vector_column(vectors[part])}))
+            with writing("the vectors could not be written"):
+                self._table.add(pa.table({"id": list(ids[part]), VECTOR: vector_column(vectors[part])}))
 
     def take(self, rows: npt.NDArray[np.int64]) -> pa.FixedSizeListArray:
         """The vectors at these rows of ``ids``, in their order."""

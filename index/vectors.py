@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from lancedb.index import BTree
 
 from index.catalogue import Catalogue, rows_by_id
-from index.errors import CatalogueError, InputError, ModelMismatchError
+from index.errors import CatalogueError, InputError, ModelMismatchError, writing
 from index.filling import Total, complete_files, fill, matrix_of, rows_in_filled_fragments, total_of, without_vector
 from index.manifest import BUILDING_KEY, COLUMN_KEY, COMPLETE_KEY, MANIFEST_KEY, Manifest
 from index.records import Embeddings, Modality
@@ -59,12 +59,18 @@ def begin_vectors(
         check_model(modality, finished, model_digest, dim, preprocessing)
     current = finished.model_digest if finished else metadata.get(BUILDING_KEY)
     if (rebuild and finished) or current != model_digest or VECTOR not in table.schema.names:
-        _start_over(catalogue, modality, table, model_digest, dim)
+        with writing(f"the index of the {modality} could not be begun"):
+            _start_over(catalogue, modality, table, model_digest, dim)
     pending = without_vector(catalogue.table(modality).to_lance()).sort_by("id")["id"].combine_chunks()
     if not len(pending):
         drop_staging(catalogue, modality)  # left by a process that was killed after it had finished
         return []
-    missing: list[str] = Staging.open(catalogue, modality, model_digest, dim).missing(pending).to_pylist()
+    staging = Staging.open(catalogue, modality, model_digest, dim)
+    try:
+        missing: list[str] = staging.missing(pending).to_pylist()
+    except ValueError:  # what Arrow raises is one; here for files that are gone: a process was killed while it removed the table
+        drop_staging(catalogue, modality)
+        missing = pending.to_pylist()
     return missing
 
 
@@ -125,7 +131,8 @@ def finish_vectors(catalogue: Catalogue, modality: Modality, model_digest: str, 
         source_dates=tuple(dict.fromkeys(dates[:1] + dates[-1:])),
     )
     complete = complete_files(dataset)
-    dataset.update_metadata({MANIFEST_KEY: manifest.model_dump_json(), COMPLETE_KEY: complete, BUILDING_KEY: None})
+    with writing(f"the manifest of the {modality} could not be written"):
+        dataset.update_metadata({MANIFEST_KEY: manifest.model_dump_json(), COMPLETE_KEY: complete, BUILDING_KEY: None})
     drop_staging(catalogue, modality)
     return manifest
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from index.catalogue import Catalogue
-from index.errors import CatalogueError, InputError, one_line
+from index.errors import CatalogueError, InputError, one_line, writing
 from index.manifest import MANIFEST_KEY, Manifest
 from index.records import Modality
 
@@ -72,10 +72,8 @@ def restore_version(catalogue: Catalogue, modality: Modality, wanted: str) -> in
     number = tags.get(wanted, int(wanted) if wanted.isdecimal() else None)
     if number is None or number not in {each["version"] for each in dataset.versions()}:
         raise _unknown(catalogue, modality, wanted)
-    try:
+    with writing(f"version {number} of the {modality} cannot be brought back"):
         table.restore(number)
-    except (OSError, ValueError, RuntimeError) as error:
-        raise CatalogueError(f"version {number} of the {modality} cannot be brought back: {one_line(error)}") from error
     return int(catalogue.table(modality).version)
 
 

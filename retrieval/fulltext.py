@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from index.catalogue import Catalogue
-from index.errors import CatalogueError, InputError
+from index.errors import CatalogueError, InputError, writing
 from index.records import MODALITIES, Modality
 from index.snapshot import Snapshot
 from index.upkeep import extend_indexes
@@ -32,7 +32,8 @@ def build_text_index(catalogue: Catalogue) -> dict[Modality, tuple[str, ...]]:
         indexed = _indexed(table)
         for column in COLUMNS[modality]:
             if column not in indexed:
-                table.create_index(column, config=_words(), replace=True)
+                with writing(f"the words of the {modality} could not be indexed"):
+                    table.create_index(column, config=_words(), replace=True)
         extend_indexes(catalogue, modality)
     return {modality: COLUMNS[modality] for modality in present}
 

@@ -1,6 +1,5 @@
 """A small trained world that the tests of retrieval/ and ui/ share: a hot south, a cold north, articles, tiles and a gallery."""
 
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +13,6 @@ from index.records import Article, Location, Place, Tile
 from index.sources.geotiff_tiles import write_tile
 from train.config import TrainConfig
 
-# Small models train faster on one thread than on four that wait for each other, and many times faster on a busy machine.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
 settings.register_profile("placebind", deadline=None)  # a busy machine is no failure
 settings.load_profile("placebind")
 
@@ -84,10 +81,13 @@ def fill(folder: Path) -> Catalogue:
 
 @pytest.fixture(scope="session")
 def _trained(tmp_path_factory) -> World:
+    import torch
+
     from retrieval.build import build_index
     from train.checkpoint import Checkpoint
     from train.loop import train
 
+    torch.set_num_threads(1)  # a small model on a busy machine trains many times faster than on threads that wait for each other
     folder = tmp_path_factory.mktemp("world")
     catalogue = fill(folder)
     train(TrainConfig.parse(TINY, where="tests").resolved(), catalogue, folder / "checkpoint")

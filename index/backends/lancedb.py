@@ -14,7 +14,7 @@ from pydantic import Field
 from index.backends._ranking import Vectors, check_queries, rank
 from index.backends.exact import ExactSearch
 from index.catalogue import Catalogue
-from index.errors import CatalogueError
+from index.errors import CatalogueError, writing
 from index.records import Modality
 from index.settings import Settings
 from index.snapshot import Rows, Snapshot
@@ -54,14 +54,16 @@ def build_index(catalogue: Catalogue, modality: Modality) -> bool:
     if manifest is None:
         raise not_indexed(catalogue, modality)
     for column in ("lat", "lon"):
-        table.create_index(column, config=BTree(), replace=True)
+        with writing(f"the {modality} could not be indexed"):
+            table.create_index(column, config=BTree(), replace=True)
     if table.count_rows(f"{VECTOR} IS NOT NULL") < FLAT_BELOW_ROWS:
         return False
     if manifest.dim % _DIM_STEP:
         raise CatalogueError(
             f"LanceDB's index needs a multiple of {_DIM_STEP} dimensions, the vectors have {manifest.dim}; use the backend faiss"
         )
-    table.create_index(VECTOR, config=IvfRq(distance_type=manifest.metric), replace=True)
+    with writing(f"the {modality} could not be indexed"):
+        table.create_index(VECTOR, config=IvfRq(distance_type=manifest.metric), replace=True)
     return True
 
 

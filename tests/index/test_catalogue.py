@@ -349,9 +349,20 @@ def test_a_unit_is_not_noted_when_its_records_could_not_be_written(tmp_path: Pat
 
     with monkeypatch.context() as trouble:
         trouble.setattr(type(catalogue.table("articles")), "merge_insert", full_disk)
-        with pytest.raises(OSError, match="no space left"):
+        with pytest.raises(CatalogueError, match=r"articles could not be written: no space left.*then run the same command again"):
             catalogue.ingest(Listed("articles", ISLANDS, key="islands"))
     assert catalogue.ingest(Listed("articles", ISLANDS, key="islands")).read == 4
+
+
+def test_a_folder_that_a_killed_process_left_without_a_version_is_no_table(tmp_path: Path) -> None:
+    catalogue = catalogue_with(tmp_path, articles=articles(1))
+    for name in ("tiles", "locations"):
+        (tmp_path / f"{name}.lance" / "_versions").mkdir(parents=True)
+    (tmp_path / "tiles.lance" / "_versions" / "1.manifest.tmp").write_text("")
+    assert catalogue.names() == ["articles"]
+    assert (catalogue.count("tiles"), catalogue.has("locations")) == (0, False)
+    assert catalogue.ingest(Listed("locations", locations(3))).added == 3
+    assert catalogue.names() == ["articles", "locations"]
 
 
 # With faults

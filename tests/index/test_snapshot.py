@@ -313,6 +313,14 @@ def test_processes_that_make_the_same_snapshot_at_once_do_not_harm_each_other(ca
     assert not [name for name in files_of(catalogue) if "partial" in name]
 
 
+def test_a_folder_that_another_process_removes_meanwhile_is_left_out(tmp_path: Path) -> None:
+    for name, age_s in (("old", 60), ("new", 0)):
+        (tmp_path / name).mkdir()
+        os.utime(tmp_path / name, (1e9 - age_s, 1e9 - age_s))
+    found = derived.newest_first([tmp_path / "old", tmp_path / "gone", tmp_path / "new"])
+    assert [path.name for path in found] == ["new", "old"]
+
+
 def test_who_loses_the_race_takes_what_the_winner_made(catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
     write = snapshot._write
 

@@ -1,5 +1,6 @@
 """Vectors on their way: written by many, in any order, more than once; put in where they belong, and only there."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -181,6 +182,17 @@ def test_a_build_killed_while_it_finishes_is_finished_by_the_next(
     assert manifest is not None
     assert manifest.rows == len(found.ids)
     assert catalogue.names() == ["articles"]
+
+
+def test_a_staging_table_that_was_half_removed_by_a_killed_process_is_begun_anew(catalogue: Catalogue) -> None:
+    build(catalogue)
+    ids = sorted_ids(5)
+    staged = Staging.open(catalogue, "articles", MODEL, DIM)
+    staged.add(ids, vectors_for(ids))
+    shutil.rmtree(Path(staged.uri) / "data")
+    catalogue.ingest(Listed("articles", articles(9)))
+    assert build(catalogue) == sorted(set(sorted_ids(9)) - set(ids))
+    np.testing.assert_array_equal(read_embeddings(catalogue, "articles").vectors, vectors_for(sorted_ids(9)))
 
 
 def test_a_table_that_changed_meanwhile_is_said_and_nothing_is_lost(catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:

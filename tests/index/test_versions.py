@@ -1,5 +1,6 @@
 """Earlier versions: listed with what they held, kept by a tag, brought back whole."""
 
+import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 
 from index import upkeep
+from index.backends import lancedb
 from index.catalogue import Catalogue
 from index.errors import InputError
 from index.filling import complete_fragments
@@ -15,6 +17,7 @@ from index.upkeep import extend_indexes, optimize_table
 from index.vectors import begin_vectors, manifest_of, read_embeddings
 from index.versions import restore_version, tag_version, untag_version, versions_of
 from retrieval.fulltext import build_text_index
+from tests.index.disturbed import FLAT_BELOW_ROWS, world_for
 from tests.index.test_vectors import MODEL, OTHER_MODEL, build, sorted_ids, vectors_for
 from tests.worlds import Listed, articles, catalogue_with, contents
 
@@ -133,6 +136,29 @@ def test_optimizing_makes_few_fragments_of_many_and_changes_no_record(catalogue:
     assert contents(catalogue, "articles") == before
     again = optimize_table(catalogue, "articles")
     assert (again.fragments_before, again.fragments) == (1, 1)
+
+
+def test_rows_in_different_segments_of_a_vector_index_are_compacted_at_the_first_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lancedb, "FLAT_BELOW_ROWS", FLAT_BELOW_ROWS)
+    catalogue = world_for("optimize", tmp_path / "built and appended to")
+    before = contents(catalogue, "articles")
+    tidied = optimize_table(catalogue, "articles")
+    assert (tidied.fragments_before, tidied.fragments) == (2, 1)
+    assert contents(catalogue, "articles") == before
+    assert {each.num_unindexed_rows for each in catalogue.table("articles").list_indices()} == {0}
+
+
+def test_a_version_is_kept_for_as_long_after_it_was_replaced(catalogue: Catalogue) -> None:
+    """Who opened the newest version of a table that had long not changed goes on reading it when the table is put in order."""
+    newest = open_snapshot(catalogue, "articles")
+    time.sleep(1.1)
+    catalogue.ingest(Listed("articles", articles(8)))
+    build(catalogue)
+    assert optimize_table(catalogue, "articles", timedelta(seconds=1)).versions_removed > 0
+    assert newest.take([0], ["id"])["id"].to_pylist() == sorted_ids(5)[:1]
+    assert newest.version in [each.number for each in versions_of(catalogue, "articles")]
 
 
 def test_rows_that_wait_for_their_vectors_are_not_compacted_with_those_that_have_them(catalogue: Catalogue) -> None:
