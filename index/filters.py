@@ -6,6 +6,7 @@ are asked of Lance at the snapshot's version.
 """
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -105,11 +106,14 @@ class Filter(Settings):
 
     def _inside(self, places: Degrees) -> Rows:
         """The rows in all the areas; each looks only at what the one before has left, cheap ones first."""
-        rows = np.arange(len(places))
+        lat, lon = places.T
+        rows: Rows | None = None
         for area in self._areas():
-            lat, lon = places[rows, 0], places[rows, 1]
-            rows = rows[_in_box(area, lat, lon) if isinstance(area, BBox) else area.contains(lat, lon)]
-        return rows
+            some = slice(None) if rows is None else rows  # a million rows are not copied to look at all of them
+            contains = partial(_in_box, area) if isinstance(area, BBox) else area.contains
+            inside = np.flatnonzero(contains(lat[some], lon[some]))
+            rows = inside if rows is None else rows[inside]
+        return np.arange(len(places)) if rows is None else rows
 
     @field_validator("bbox", "near", "polygon", mode="before")
     @classmethod
@@ -138,7 +142,10 @@ class Filter(Settings):
 
 def _in_box(box: BBox, lat: Degrees, lon: Degrees) -> npt.NDArray[np.bool_]:
     """As ``BBox.contains``; and a pole that is on the edge of the box is in it, whatever longitude it was written with."""
-    return box.contains(lat, lon) | (np.abs(lat) == 90) & (lat >= box.south) & (lat <= box.north)
+    inside = (lat >= box.south) & (lat <= box.north)
+    rows = np.flatnonzero(inside)  # longitudes, which need a modulo, are asked of these alone
+    inside[rows] = box.contains(lat[rows], lon[rows]) | (np.abs(lat[rows]) == 90)
+    return inside
 
 
 def _sql_of_dates(dates: Days) -> Iterator[str]:
