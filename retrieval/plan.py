@@ -25,9 +25,10 @@ EXACT_ROWS = 50_000
 # Under a filter, so many times as many rows are asked for and cut again: every candidate is then compared exactly, not by its code.
 # In the world of tests/retrieval/test_plan.py, where 4-bit codes have recall@10 .67, 2 gave .92 to .99, 4 gave .98 and 8 .998.
 WIDER = 8
-# A filter that has nothing to do with the query leaves every (all / left)th of the nearest rows: the k-th hit is then about the
-# k * all / left nearest of all. Up to this many times as far (and so many of the sample, for chance) is still taken for that.
-SUSPICIOUS_TIMES, SUSPICIOUS_MORE = 4, 3
+# Of the nearest rows of all a filter should let so many through (for k hits) if it has nothing to do with the query: twice as many
+# as are needed, and some for chance where few are.
+NEAREST_TIMES, NEAREST_MORE = 2, 8
+ROUNDING = 1e-6  # of a cosine that was summed up in another order
 SAMPLE_SEED = 0
 
 
@@ -78,7 +79,7 @@ class Planner:
         return Found(np.empty((queries, 0), np.int64), np.empty((queries, 0), np.float32), why)
 
     def _approximately(self, queries: Vectors, k: int, rows: Rows | None) -> Found:
-        """The backend's answers; those that are short or suspicious are replaced by exact ones."""
+        """The backend's answers; those that are short, or that a second look does not confirm, are made exactly."""
         wanted = k if rows is None else min(WIDER * k, len(rows))
         found, cosines = (_of_width(k, each) for each in self.backend.search(queries, wanted, rows))
         doubtful = found[:, -1] < 0 if k else np.zeros(len(found), dtype=bool)
@@ -86,24 +87,36 @@ class Planner:
             allowed = np.zeros(len(self.snapshot), dtype=bool)
             allowed[rows] = True
             doubtful |= ~allowed[found].all(axis=1)
-            doubtful |= self._suspicious(queries, found, cosines, allowed)
+            doubtful |= self._missed(queries, found, cosines, allowed) | self._disputed(queries, cosines, allowed)
         which = np.flatnonzero(doubtful)
         if len(which):
             found[which], cosines[which] = self.exact.search(queries[which], k, rows)
         return Found(found, cosines, self._how(len(queries), len(which), rows))
 
-    def _suspicious(self, queries: Vectors, found: Rows, cosines: Vectors, allowed: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-        """Which answers a sample of all rows speaks against, [Q].
+    def _disputed(self, queries: Vectors, cosines: Vectors, allowed: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+        """Which answers [Q], hits with ``cosines`` [Q, k], a second look does not confirm: one at the nearest rows of all.
 
-        Either it holds a row that should have been an answer, or so many rows nearer to the query than the last hit that the filter
-        must have left out the query's surroundings, which is all that an approximate index looks at.
+        A filter that has nothing to do with a query lets enough of these through, and the best of them are the hits. One that
+        leaves out a query's surroundings does not; or the hits are far away, among rows that are all about as near, where an index
+        finds some of them, and others whenever it looks into more lists.
         """
+        k = cosines.shape[1]
+        nearest = math.ceil((NEAREST_TIMES * k + NEAREST_MORE) * len(allowed) / int(allowed.sum()))
+        near, near_cosines = self.backend.search(queries, min(nearest, len(allowed)))
+        let_through = np.where(allowed[near] & (near >= 0), near_cosines, -np.inf)
+        if let_through.shape[1] < k:
+            return np.ones(len(queries), dtype=bool)
+        last = -np.partition(-let_through, k - 1, axis=1)[:, k - 1]
+        confirmed = np.isclose(last, cosines[:, -1], rtol=0, atol=ROUNDING)
+        equals = np.isclose(near_cosines[:, -1], cosines[:, -1], rtol=0, atol=ROUNDING)  # as near as the last, let through or not
+        return ~(confirmed | equals)
+
+    def _missed(self, queries: Vectors, found: Rows, cosines: Vectors, allowed: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+        """Of which answers [Q] the sample holds a row that should have been among the hits."""
         sample, vectors = self.sample
-        nearer = queries @ vectors.T > cosines[:, -1:] + 1e-6  # rounding: the backend's products are summed in another order
-        chance = len(sample) * found.shape[1] / max(1, int(allowed.sum()))
-        too_far = nearer.sum(axis=1) > SUSPICIOUS_TIMES * chance + SUSPICIOUS_MORE
+        nearer = queries @ vectors.T > cosines[:, -1:] + ROUNDING
         missed = [bool(set(sample[row & allowed[sample]]) - set(hits)) for row, hits in zip(nearer, found, strict=True)]
-        return too_far | np.array(missed, dtype=bool)
+        return np.array(missed, dtype=bool)
 
     @cached_property
     def sample(self) -> tuple[Rows, Vectors]:

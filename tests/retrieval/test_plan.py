@@ -113,6 +113,22 @@ def test_an_exact_backend_is_asked_as_it_is(snapshot: Snapshot, oracle: Backend)
 # What comes back is right
 
 
+def test_far_hits_among_rows_that_are_all_about_as_near_are_found() -> None:
+    """Clusters of some 20 rows in 64 dimensions: whoever may not be answered by its own has nothing but noise left."""
+    pytest.importorskip("faiss")
+    rng = np.random.default_rng(2)
+    of = rng.integers(0, 1000, 20_000)
+    vectors = unit(rng.normal(size=(1000, 64))[of] + 0.5 * rng.normal(size=(20_000, 64)))
+    ids, nowhere = [f"{row:032x}" for row in range(20_000)], np.zeros((20_000, 2))
+    crowd = Snapshot.in_memory(Embeddings(ids=ids, vectors=vectors, modality="articles", model_digest="3fa1", places=nowhere))
+    good, rows = exact.build(snapshot=crowd), np.flatnonzero(of < 200)
+    index = faiss.build(snapshot=crowd, gpu=False, kind="ivf", nprobe=2)
+    queries = unit(vectors[of >= 200][:50] + 0.05 * rng.normal(size=(50, 64)))
+    true = good.search(queries, 10, rows)[0]
+    assert recall(index.search(queries, 10, rows)[0], true) < 0.95, "the index alone does not find them"
+    assert recall(Planner(crowd, index, good, exact_rows=100).search(queries, 10, rows).rows, true) >= 0.99
+
+
 def test_hits_that_the_index_loses_behind_a_filter_are_found(snapshot: Snapshot, oracle: Backend, approximate: Backend) -> None:
     rows, queries = WESTERN.rows(snapshot), queries_like(snapshot, 200, seed=1)
     assert rows is not None
