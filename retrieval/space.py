@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -181,10 +182,13 @@ class Space:
                 f"nothing in {self.catalogue.uri} is indexed; run `placebind index build --catalogue {self.catalogue.uri}`"
             )
         words = " ".join(part.what for part in asked.parts if isinstance(part.what, str) and part.weight > 0)
-        found = {modality: self.searcher(modality).search(vectors, k, how, words) for modality in wanted}
-        origin = vectors.origin or self._best_location(vectors, how, found)
-        times.append(time.perf_counter())
-        hits = {modality: self._hits(modality, ranked, origin) for modality, ranked in found.items()}
+        searchers = [self.searcher(modality) for modality in wanted]
+        with ThreadPoolExecutor(len(wanted)) as pool:  # each waits for its own table
+            ranked = list(pool.map(lambda searcher: searcher.search(vectors, k, how, words), searchers))
+            found = dict(zip(wanted, ranked, strict=True))
+            origin = vectors.origin or self._best_location(vectors, how, found)
+            times.append(time.perf_counter())
+            hits = dict(zip(wanted, pool.map(partial(self._hits, origin=origin), wanted, ranked), strict=True))
         ways = {modality: ranked.way for modality, ranked in found.items()}
         times.append(time.perf_counter())
         stages_ms = dict(zip(STAGES, (1000 * np.diff(times)).tolist(), strict=True))
@@ -233,7 +237,7 @@ class Space:
         near = self.named_places.nearest(hit.place, vector) if self.named_places else None
         return Explanation(tuple(contributions(answer.vectors, seen)), near if near and near.id != hit.id else None)
 
-    def _hits(self, modality: Modality, ranked: Ranked, origin: Place | None) -> list[Hit]:
+    def _hits(self, modality: Modality, ranked: Ranked, *, origin: Place | None) -> list[Hit]:
         columns = ["id", "lat", "lon", "title", "url", "country"] + (["text"] if modality == "articles" else [])
         records = self.searcher(modality).snapshot.take(ranked.rows, columns).to_pylist()
         hits = []
