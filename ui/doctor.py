@@ -31,7 +31,7 @@ _PACKAGES = (  # distribution, module, the extra that brings it ("" for the base
     ("pylance", "lance", "", True),
     ("geopandas", "geopandas", "", True),
     ("streamlit", "streamlit", "", True),
-    ("streamlit-folium", "streamlit_folium", "", True),
+    ("folium", "folium", "", True),
     ("fastapi", "fastapi", "", True),
     ("rasterio", "rasterio", "raster", False),
     ("faiss-cpu", "faiss", "cpu", False),

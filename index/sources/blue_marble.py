@@ -90,7 +90,7 @@ def cut_square(world: npt.NDArray[np.uint8], place: Place) -> tuple[npt.NDArray[
 def sample_bilinear(
     world: npt.NDArray[np.uint8], rows: npt.NDArray[np.float64], columns: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.uint8]:
-    """[C, H, W] at fractional rows [h] and columns [w] -> [C, h, w]; columns wrap around at the antimeridian, rows end at the poles."""
+    """[C, H, W] at fractional rows [h] and columns [w] -> [C, h, w]; columns go around the world, rows end at the poles."""
     height, width = world.shape[1:]
     top, left = np.floor(rows).astype(int), np.floor(columns).astype(int)
     down, right = np.minimum(top + 1, height - 1), (left + 1) % width

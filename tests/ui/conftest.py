@@ -13,6 +13,12 @@ from ui.uploads import Uploads
 from ui.workspace import Workspace, Workspaces
 
 
+@pytest.fixture(autouse=True)
+def _main_stays_main(monkeypatch):
+    """Streamlit's AppTest puts its script into the place of ``__main__``, and processes that later tests start would run it."""
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
+
+
 @pytest.fixture
 def run(capsys, monkeypatch):
     """Run a command in this process: (exit code, standard output, standard error)."""
