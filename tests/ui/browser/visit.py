@@ -6,19 +6,19 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from playwright.sync_api import Browser, ConsoleMessage, Frame, Locator, Playwright, Request, Response, expect
+from playwright.sync_api import Browser, ConsoleMessage, Error, Frame, Locator, Playwright, Request, Response, expect
 
 from ui import words
 from ui.question import Question
 
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 NO_OUTSIDE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost"
-WAIT_MS = 90_000
+WAIT_MS, LOOK_MS = 90_000, 100
 MAPS = 'iframe[title="streamlit_folium.st_folium"]'
 ADDRESS = re.compile(r"PlaceBind is at (http://localhost:\d+)")
 # What Chromium says of Streamlit's own page and of its frames, word for word.
@@ -118,13 +118,16 @@ class Visit:
         return question
 
     def map(self, number: int = 0) -> Frame:
-        """The frame of a map that is drawn."""
-        element = self.page.locator(MAPS).nth(number).element_handle(timeout=WAIT_MS)
-        assert element is not None
-        frame = element.content_frame()
-        assert frame is not None
-        frame.wait_for_function("window.map && document.querySelector('.leaflet-tile-loaded')", timeout=WAIT_MS)
-        return frame
+        """The frame of a map that is drawn. It is looked up anew until then, as a first run of the page may put it elsewhere."""
+        drawn = "!!(window.map && document.querySelector('.leaflet-tile-loaded'))"
+        for _ in range(WAIT_MS // LOOK_MS):
+            element = self.page.locator(MAPS).nth(number).element_handle(timeout=WAIT_MS)
+            frame = element.content_frame() if element else None
+            with suppress(Error):  # it went away in between
+                if frame and frame.evaluate(drawn):
+                    return frame
+            self.page.wait_for_timeout(LOOK_MS)
+        raise AssertionError(f"map {number} was not drawn within {WAIT_MS} ms")
 
     def painted(self, number: int = 0, heat: str = "") -> None:
         """Wait until every tile in view of a map has arrived, those of a heat with this in its address among them."""
