@@ -3,13 +3,16 @@
 A link (``?ask=``) -> ``current`` -> controls call ``set_text`` and its kin as callbacks -> the page answers ``current`` again.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import streamlit as st
 
+from index.errors import PlaceBindError
 from ui.question import AskedPart, Question, Where
 
-LINK, PARTS, SETTINGS = "ask", "asked-parts", "asked-settings"
+LINK, PARTS, SETTINGS, COMPLAINT = "ask", "asked-parts", "asked-settings", "complaint"
 HEAVIEST = 10.0
 
 
@@ -95,6 +98,21 @@ def change_filter(**values: Any) -> None:
     """Change filters; None, '' or nothing takes one away. Raises as ``change``."""
     fresh = {name: value for name, value in {**settings().get("filter", {}), **values}.items() if value}
     change(filter=fresh or None)
+
+
+@contextmanager
+def complaining(about: str = "") -> Iterator[None]:
+    """What a control was given and cannot be asked is said by the next run of the page, which takes it with ``complaint``."""
+    try:
+        yield
+    except PlaceBindError as error:
+        st.session_state[COMPLAINT] = f"{about}{error}"
+
+
+def complaint() -> str:
+    """What there is to complain of, once."""
+    said: str = st.session_state.pop(COMPLAINT, "")
+    return said
 
 
 def _first(kind: str) -> AskedPart | None:

@@ -6,7 +6,6 @@ from typing import Any
 
 import streamlit as st
 
-from index.errors import PlaceBindError
 from ui import asking, words
 from ui.backgrounds import backgrounds
 from ui.hits import ORDER
@@ -48,9 +47,7 @@ def _keep(key: str, value: Any, take: Callable[[Any], None]) -> Callable[[], Non
     st.session_state[key] = value
 
     def changed() -> None:
-        try:
+        with asking.complaining():
             take(st.session_state[key])
-        except PlaceBindError as error:
-            st.session_state["complaint"] = str(error)
 
     return changed

@@ -71,7 +71,8 @@ def world_map(
 ) -> Touched:
     """Show the map and tell what was touched since the last run, if anything.
 
-    ``overlays`` are addresses of tiles with {z}, {x}, {y}; ``areas`` are GeoJSON. A map that ``follows`` moves with others that do.
+    ``overlays`` are addresses of tiles with {z}, {x}, {y}; ``areas`` are GeoJSON. Later ``marks`` lie over earlier ones;
+    of more than ``MOST_MARKS`` the last are shown. A map that ``follows`` moves with others that do.
     """
     shown = folium.FeatureGroup()
     for address in overlays:
@@ -80,7 +81,7 @@ def world_map(
         )
     for area in areas:
         folium.GeoJson(area, style_function=lambda _: AREA_STYLE, interactive=False).add_to(shown)
-    for mark in marks[:MOST_MARKS]:
+    for mark in marks[-MOST_MARKS:]:
         _circle(mark).add_to(shown)
     with st.container(key=f"map-{name}"):
         returned = st_folium(

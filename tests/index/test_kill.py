@@ -7,14 +7,12 @@ The commands, and the steps at which they die, are those of ``tests.index.distur
 import os
 import random
 import re
-import resource
 import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -32,6 +30,7 @@ from index.records import MODALITIES
 from index.snapshot import Snapshot, open_snapshot
 from index.vectors import is_finished, manifest_of
 from index.versions import versions_of
+from tests.disks import no_file_longer_than
 from tests.index.disturbed import (
     AFTER,
     BEFORE,
@@ -238,16 +237,6 @@ def test_a_command_killed_loses_nothing_and_ends_well_when_run_again(bench: Benc
 
 
 # A disk without room, or that may only be read
-
-
-@contextmanager
-def no_file_longer_than(size: int) -> Iterator[None]:
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.mark.parametrize(

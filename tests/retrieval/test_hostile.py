@@ -1,7 +1,6 @@
 """What is asked in bad faith, or of a machine in bad shape, is answered or refused in one line and harms nothing."""
 
 import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from retrieval.parts import Part
 from retrieval.query import Query, QueryVectors
 from retrieval.search import How
 from tests.conftest import World
+from tests.disks import no_file_longer_than
 from tests.retrieval.hand_space import HandSpace
 
 LONG = 1_000_000
@@ -142,27 +142,16 @@ def test_a_weight_that_drowns_the_others_leaves_a_number() -> None:
 # A machine in bad shape
 
 
-class DiskFull:
-    """No file may grow beyond ``size`` bytes: what a full disk does."""
-
-    def __init__(self, size: int) -> None:
-        self.size = size
-
-    def __enter__(self) -> None:
-        self.before = resource.getrlimit(resource.RLIMIT_FSIZE)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (self.size, self.before[1]))
-
-    def __exit__(self, *error: object) -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, self.before)
-
-
 @pytest.mark.parametrize("room", [100, 20_000], ids=["for no file", "for one file of two"])
 def test_a_disk_that_is_full_when_a_search_needs_room_is_said_and_the_next_search_works(own_world: World, room: int) -> None:
     """Locations: 200 rows of ids and places take 13 kB, their vectors 26 kB."""
     derived = own_world.folder / "_derived"
     shutil.rmtree(derived, ignore_errors=True)
     catalogue = Catalogue.open(own_world.folder)
-    with DiskFull(room), pytest.raises(CatalogueError, match=r"cannot write .*free some space there or set XDG_CACHE_HOME") as said:
+    with (
+        no_file_longer_than(room),
+        pytest.raises(CatalogueError, match=r"cannot write .*free some space there or set XDG_CACHE_HOME") as said,
+    ):
         open_snapshot(catalogue, "locations")
     assert "\n" not in str(said.value)
     assert [path for path in derived.rglob("*") if path.is_file()] == []

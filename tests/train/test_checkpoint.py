@@ -1,7 +1,6 @@
 """Checkpoints: what goes in comes out, what is damaged or foreign is refused with a remedy, and writing is all or nothing."""
 
 import hashlib
-import resource
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from index.errors import CheckpointError
+from tests.disks import no_file_longer_than
 from tests.train.small_worlds import tiny_config
 from train.checkpoint import (
     MODEL_FILE,
@@ -201,26 +201,12 @@ def test_nothing_but_the_model_is_left_when_it_is_finished(tmp_path: Path, confi
     assert [path.name for path in tmp_path.iterdir()] == [MODEL_FILE]
 
 
-class DiskFull:
-    """No file may grow beyond ``size`` bytes: what a full disk does. (safetensors renames too since 0.8, not before.)"""
-
-    def __init__(self, size: int) -> None:
-        self.size = size
-
-    def __enter__(self) -> None:
-        self.before = resource.getrlimit(resource.RLIMIT_FSIZE)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (self.size, self.before[1]))
-
-    def __exit__(self, *error: object) -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, self.before)
-
-
 def test_a_model_that_could_not_be_written_whole_leaves_the_old_one(
     tmp_path: Path, config: TrainConfig, weights: dict[str, Tensor]
 ) -> None:
     save_model(tmp_path, weights, card(config))
     old = Checkpoint.open(tmp_path)
-    with DiskFull(100_000), pytest.raises(Exception, match=r"(?i)file too large|i/o|os error"):
+    with no_file_longer_than(100_000), pytest.raises(Exception, match=r"(?i)file too large|i/o|os error"):
         save_model(tmp_path, {name: tensor + 1 for name, tensor in weights.items()}, card(config))
     assert Checkpoint.open(tmp_path) == old
     save_model(tmp_path, {name: tensor + 1 for name, tensor in weights.items()}, card(config))
@@ -231,7 +217,7 @@ def test_a_model_that_could_not_be_written_whole_leaves_the_old_one(
 def test_a_training_state_that_could_not_be_written_whole_leaves_the_old_one(tmp_path: Path, config: TrainConfig) -> None:
     model, optimizer = optimised(config, 2)
     save_training(tmp_path, progressed(model, optimizer, 2), config)
-    with DiskFull(100_000), pytest.raises(Exception, match=r"(?i)file too large|i/o|os error"):
+    with no_file_longer_than(100_000), pytest.raises(Exception, match=r"(?i)file too large|i/o|os error"):
         save_training(tmp_path, progressed(model, optimizer, 3), config)
     resumed = load_training(tmp_path, config)
     assert resumed is not None

@@ -1,7 +1,7 @@
 """The search page: ask with words, a picture or a place, see where on Earth, which articles, which tiles."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -74,7 +74,7 @@ def _ask(workspace: Workspace) -> None:
         if st.form_submit_button(words.COORDINATES_ASK):
             asking.set_place(lat, lon)
             st.rerun()
-    if complaint := st.session_state.pop("complaint", ""):
+    if complaint := asking.complaint():
         st.error(complaint)
     if not asking.parts():
         st.pills(words.EXAMPLES_LABEL, words.EXAMPLES, key="example", on_change=_take_example)
@@ -91,13 +91,11 @@ def _take_picture(workspace: Workspace) -> None:
     sent = st.session_state.get("picture")
     if sent is None:
         return
-    try:
+    with asking.complaining(f"{sent.name}: "):
         name = workspace.uploads.add(sent.getvalue())
         Question(parts=(AskedPart(image=name),)).query(workspace.uploads).embed(workspace.space)  # refused before it is asked
         asking.set_image(name)
         st.session_state.setdefault("titles", {})[name] = sent.name
-    except PlaceBindError as error:
-        st.session_state["complaint"] = f"{sent.name}: {error}"
 
 
 def _show_parts() -> None:
@@ -182,18 +180,12 @@ def _areas() -> list[dict[str, Any]]:
 
 def _take_touch(touched: Touched) -> None:
     if touched.area:
-        _or_complain(lambda: asking.change_filter(polygon=touched.area))
+        with asking.complaining():
+            asking.change_filter(polygon=touched.area)
         st.rerun()
     if touched.place:
         asking.set_place(round(touched.place.lat, 5), round(touched.place.lon, 5))
         st.rerun()
-
-
-def _or_complain(act: Callable[[], None]) -> None:
-    try:
-        act()
-    except PlaceBindError as error:
-        st.session_state["complaint"] = str(error)
 
 
 def _below_map(workspace: Workspace, question: Question, stages_ms: Mapping[str, float], share: int) -> None:
