@@ -17,5 +17,5 @@ time "$bin/placebind" index build --catalogue "$world" --rebuild
 "$bin/placebind" search "glacier in the high Himalaya" -k 3 --catalogue "$world"
 "$bin/placebind" search --image "$data/s2_tiles/geotiff/copfm_T60HWB.tif" --in articles -k 3 --catalogue "$world"
 "$bin/placebind" search --lat 48.2 --lon 16.4 --in tiles -k 3 --catalogue "$world"
-"$bin/python" benchmarks/real_world.py "$world"
+"$bin/placebind" evaluate --only retrieval --catalogue "$world"
 echo "everything is in $work"

@@ -80,9 +80,7 @@ def _found(
     for start in range(0, len(queries), CHUNK):
         cosines = queries[start : start + CHUNK] @ rows.T
         best = (
-            np.argsort(-cosines, axis=1, kind="stable")[:, :k]
-            if k < len(rows)
-            else np.tile(np.arange(len(rows)), (len(cosines), 1))
+            np.argpartition(-cosines, k - 1, axis=1)[:, :k] if k < len(rows) else np.tile(np.arange(len(rows)), (len(cosines), 1))
         )
         lat, lon = places[start : start + CHUNK, :1], places[start : start + CHUNK, 1:]
         near.append((geodesic_km(lat, lon, row_places[best, 0], row_places[best, 1]) <= radius_km).any(axis=1))

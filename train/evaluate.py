@@ -56,5 +56,5 @@ def tfidf_nearest(train_texts: Sequence[str], texts: Sequence[str]) -> npt.NDArr
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     vectorizer = TfidfVectorizer(sublinear_tf=True, stop_words="english")
-    known = vectorizer.fit_transform(train_texts)
-    return np.concatenate([np.asarray((vectorizer.transform([text]) @ known.T).todense()).argmax(axis=1) for text in texts])
+    known = vectorizer.fit_transform(train_texts).T.tocsr()  # turned once, not for each text
+    return np.concatenate([np.asarray((vectorizer.transform([text]) @ known).todense()).argmax(axis=1) for text in texts])

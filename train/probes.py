@@ -77,7 +77,7 @@ def score_folds(
     sums = [_sums(target[fold.test], each, blocks[fold.test], centre) for fold, each in zip(folds, predicted, strict=True)]
     by_fold = tuple(float(_score(kind, each.totals(np.ones((1, len(each.blocks))))[0])) for each in sums)
     known = np.unique(np.concatenate([each.blocks for each in sums]))
-    weights = np.random.default_rng(0).multinomial(len(known), np.full(len(known), 1 / len(known)), size=RESAMPLES)
+    weights = block_draws(len(known))
     drawn = np.stack([each.totals(weights[:, np.searchsorted(known, each.blocks)]) for each in sums])
     whole = np.stack([each.totals(np.ones((1, len(each.blocks))))[0] for each in sums])
     score = _score(kind, whole.sum(axis=0)) if pooled else np.mean(by_fold)
@@ -85,6 +85,11 @@ def score_folds(
     low, high = np.nanquantile(resampled, (0.025, 0.975)) if np.isfinite(resampled).any() else (np.nan, np.nan)
     balanced = _balanced(target, folds, predicted, pooled=pooled) if kind == "classification" else None
     return Score(float(score), float(low), float(high), balanced, by_fold)
+
+
+def block_draws(blocks: int) -> npt.NDArray[np.int64]:
+    """How often a bootstrap draws each of so many blocks, [RESAMPLES, blocks]: the same draws for every score."""
+    return np.random.default_rng(0).multinomial(blocks, np.full(blocks, 1 / blocks), size=RESAMPLES)
 
 
 def _ridge(kind: Kind, target: Values) -> Any:

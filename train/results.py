@@ -11,7 +11,7 @@ points of the first fold are kept, of the others those of all folds.
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -138,14 +138,13 @@ class ResultsFolder:
 
     def features(self, features: Features, labelled: Labelled) -> Path:
         """The file with the features of these points [N, D], encoded if it is not there. Raises what encoding raises."""
-        name = hashlib.sha256(f"{features.digest}|{labelled.places_digest}".encode()).hexdigest()[:24]
-        path = self.path / "features" / f"{name}.npy"
-        if not path.is_file():
+
+        def make() -> Vectors:
             vectors = features.encode(labelled.lat, labelled.lon)
             _check(features, vectors, len(labelled))
-            with made_whole(path) as partial, partial.open("wb") as stream:
-                np.save(stream, vectors)
-        return path
+            return vectors
+
+        return kept_vectors(self.path, f"{features.digest}|{labelled.places_digest}", make)
 
     def keep_predictions(self, name: str, labelled: Labelled, folds: Sequence[Fold], predicted: Sequence[Values]) -> None:
         """``predictions/<name>``: the test points of these folds, one row each."""
@@ -176,6 +175,16 @@ def _without_nan(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_without_nan(each) for each in value]
     return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
+def kept_vectors(folder: Path, key: str, make: Callable[[], Vectors]) -> Path:
+    """The file in ``folder``/features with what belongs to ``key``, made if it is not there."""
+    path = folder / "features" / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.npy"
+    if not path.is_file():
+        vectors = make()
+        with made_whole(path) as partial, partial.open("wb") as stream:
+            np.save(stream, vectors)
+    return path
 
 
 def load_features(path: Path) -> npt.NDArray[np.float32]:

@@ -231,9 +231,13 @@ def evaluate(
         Path | None, typer.Option("--out", help="folder for the results; default: 'evaluation' in the catalogue")
     ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="processes; default: one a core")] = None,
+    gallery: Annotated[
+        Path | None, typer.Option(help="Parquet file with lat and lon: places to answer with; default: the catalogue's locations")
+    ] = None,
+    only: Annotated[str | None, typer.Option(help="tasks or retrieval; default: both")] = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Probe what a model knows of places, beside floors and peers; a stopped run goes on where it stopped."""
+    """Probe what a model knows of places and ask it for them, beside floors and peers; a stopped run goes on where it stopped."""
     from ui.evaluating import evaluate_models
 
     evaluate_models(
@@ -241,7 +245,7 @@ def evaluate(
         peers=peer or (), tasks=tasks or ("all",), splits=split or ("all",),
         where={"folder": labels, "download": download},
         block={"size_deg": block_deg, "size_km": block_km, "buffer_km": buffer_km},
-        probe=probe, workers=workers, as_json=as_json,
+        probe=probe, workers=workers, gallery=gallery, only=only, as_json=as_json,
     )  # fmt: skip
 
 

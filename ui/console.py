@@ -27,9 +27,14 @@ _COMMANDS = "\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff"
 _IN_JSON, _IN_TEXT = re.compile(f"[{_COMMANDS}]"), re.compile(f"[\x00-\x1f{_COMMANDS}]")
 
 
+def harmless(text: str) -> str:
+    """Text from outside in one line, without what commands a terminal or turns the direction of what follows."""
+    return _IN_TEXT.sub(" ", text)
+
+
 def plain(text: str) -> str:
-    """Text from outside, as it may be printed among our own: in one line, without commands to the terminal or markup of rich's."""
-    return escape(_IN_TEXT.sub(" ", text))
+    """Text from outside, as it may be printed among our own: ``harmless``, and no markup of rich's."""
+    return escape(harmless(text))
 
 
 def print_json(value: Any) -> None:

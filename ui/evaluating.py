@@ -1,7 +1,8 @@
-"""``placebind evaluate``: what models know of places, beside floors and peers, as one table for each split."""
+"""``placebind evaluate``: what models know of places, beside floors and peers, and how well they find them, as tables."""
 
 import json
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,10 @@ from rich.table import Table
 
 from index.errors import ConfigError
 from index.registry import names
+from retrieval.figures.asked import gallery_in
+from retrieval.figures.evaluate import evaluate_retrieval
+from retrieval.figures.kept import JSON_FILE as RETRIEVAL_FILE
+from train.checkpoint import Checkpoint
 from train.evaluation import FLOORS, Evaluated, Plan, evaluate, features_of, tasks_of
 from train.features._features import Features
 from train.probes import PROBES
@@ -16,8 +21,11 @@ from train.results import JSON_FILE, NotRun, Row
 from train.splits import SPLITS, split_of
 from train.tasks._task import REGISTRY as TASKS
 from ui.console import ProgressBars, out, plain, print_json, remark
+from ui.report import write_report
+from ui.retrieval_tables import print_retrieval
 
 LAYERS = ("output", "hidden")
+PARTS = ("tasks", "retrieval")
 SCORE_WIDTH = 6  # of "±0.012": a cell that is broken keeps its numbers whole
 
 
@@ -33,24 +41,37 @@ def evaluate_models(
     block: dict[str, Any],
     probe: str,
     workers: int | None,
+    gallery: Path | None,
+    only: str | None,
     as_json: bool,
 ) -> None:
-    """Probe both layers of each checkpoint, the floors and the peers; ``where``: of labels, ``block``: options of the splits.
+    """Probe both layers of each checkpoint, the floors and the peers, then ask each checkpoint for places: both, or ``only`` one.
 
-    Raises ``ConfigError`` for a name that does not exist, before anything is computed.
+    ``where``: of labels, ``block``: options of the splits, ``gallery``: a file of places instead of the catalogue's locations.
+    Raises ``ConfigError`` for a name that does not exist, ``InputError`` for a file, before anything is computed.
     """
     if probe not in PROBES:
         raise ConfigError(f"there is no probe '{probe}'; choose {', '.join(PROBES)}")
+    if only not in (None, *PARTS):
+        raise ConfigError(f"--only takes {' or '.join(PARTS)}, got '{only}'")
     chosen = tasks_of(_all_or(tasks, names(TASKS)), **where)
     asked = [split_of(name, **block) for name in _all_or(splits, SPLITS)]
     features, lacking = _features(checkpoints, catalogue, peers)
+    places = gallery_in(gallery) if gallery else None
     with ProgressBars() as bars:
-        found = evaluate(Plan(chosen, features, asked, probe, lacking), folder, bars, workers)
+        if only != "retrieval":
+            found = evaluate(Plan(chosen, features, asked, probe, lacking), folder, bars, workers)
+        if only != "tasks":
+            rows = evaluate_retrieval(_named(checkpoints), catalogue, folder, places, bars)
+    report = write_report(folder, checkpoints, datetime.now().astimezone())
     if as_json:
-        print_json(json.loads((folder / JSON_FILE).read_text(encoding="utf-8")))
+        print_json(_kept(folder, only))
     else:
-        print_evaluated(found)
-        remark(f"everything is in {folder}")
+        if only != "retrieval":
+            print_evaluated(found)
+        if only != "tasks":
+            print_retrieval(rows)
+        remark(f"the report is {report}; everything is in that folder")
 
 
 def print_evaluated(found: Evaluated) -> None:
@@ -72,13 +93,32 @@ def print_evaluated(found: Evaluated) -> None:
     _print_not_run(found.not_run)
 
 
+def _kept(folder: Path, only: str | None) -> Any:
+    """What the folder has, as JSON: the scores of the tasks and, under 'retrieval', the rows of the other part."""
+    read = {name: json.loads((folder / name).read_text(encoding="utf-8")) for name in _files(only)}
+    return read.get(JSON_FILE, {}) | ({"retrieval": read[RETRIEVAL_FILE]} if RETRIEVAL_FILE in read else {})
+
+
+def _files(only: str | None) -> list[str]:
+    return [file for part, file in zip(PARTS, (JSON_FILE, RETRIEVAL_FILE), strict=True) if only in (None, part)]
+
+
+def _labels(checkpoints: Sequence[Path]) -> list[str]:
+    """What models are called: nothing where there is one, else the names of their folders, or all of their paths."""
+    labels = [path.name if len(checkpoints) > 1 else "" for path in checkpoints]
+    return labels if len(set(labels)) == len(labels) else [str(path) for path in checkpoints]
+
+
+def _named(checkpoints: Sequence[Path]) -> list[tuple[str, Checkpoint]]:
+    opened = [Checkpoint.open(path) for path in checkpoints]
+    return [(label or each.digest[:8], each) for label, each in zip(_labels(checkpoints), opened, strict=True)]
+
+
 def _features(checkpoints: Sequence[Path], catalogue: Path, peers: Sequence[str]) -> tuple[list[Features], list[NotRun]]:
     """Floors, then models, then peers; ``range`` retrieves from the catalogue with the first model unless told otherwise."""
     from train.features.placebind import build
 
-    labels = [path.name if len(checkpoints) > 1 else "" for path in checkpoints]
-    if len(set(labels)) < len(labels):
-        labels = [str(path) for path in checkpoints]
+    labels = _labels(checkpoints)
     models: list[Features] = [
         build(checkpoint=path, layer=layer, label=label)
         for path, label in zip(checkpoints, labels, strict=True)

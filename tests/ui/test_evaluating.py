@@ -1,14 +1,18 @@
 """``placebind evaluate``: tables with floors in them, JSON, what is not run, and what is refused before anything is computed."""
 
 import json
+import shutil
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from index.catalogue import Catalogue
 from index.geo import uniform_on_sphere
+from retrieval.figures.kept import JSON_FILE as RETRIEVAL_FILE
+from tests.conftest import NORTH, SOUTH, Records
 from tests.test_docs import ROOT, commands
-from tests.worlds import write_parquet
+from tests.worlds import article, write_parquet
 from train.checkpoint import Checkpoint
 from train.results import JSON_FILE, RESULTS_FILE
 
@@ -54,6 +58,7 @@ def test_json_is_what_the_folder_keeps(evaluate, tmp_path):
     code, out, err = evaluate("--split", "random", "--peer", "tte", "--json")
     assert code == 0, err
     said = json.loads(out)
+    assert said.pop("retrieval") == json.loads((tmp_path / "out" / RETRIEVAL_FILE).read_text())
     assert said == json.loads((tmp_path / "out" / JSON_FILE).read_text())
     assert len(said["rows"]) == 6
     assert [each["what"] for each in said["not_run"]] == ["tte"]
@@ -73,8 +78,12 @@ def test_what_cannot_be_had_is_listed_with_its_remedy(evaluate):
     code, out, err = evaluate("--split", "random", "--tasks", "biome", "--peer", "geoclip:weights=nowhere", "--peer", "csp")
     assert code == 0, err
     lines = [line for line in out.splitlines() if line.startswith("not run")]
-    assert [line.split(":")[0] for line in lines] == ["not run geoclip", "not run csp", "not run biome"]
+    assert [line.split(":")[0] for line in lines[:3]] == ["not run geoclip", "not run csp", "not run biome"]
     assert "Ecoregions2017.zip" in lines[2]
+    assert [line.split(" (")[0] for line in lines[3:]] == [
+        "not run text to location", "not run tile to location", "not run text to tile", "not run tile to text",
+    ]  # fmt: skip
+    assert "split = 'val'" in lines[3]
 
 
 def test_several_models_are_told_apart_by_their_folders_and_range_retrieves_from_the_catalogue(evaluate, world, own_world):
@@ -91,6 +100,76 @@ def test_several_models_are_told_apart_by_their_folders_and_range_retrieves_from
     assert "probe (35 in all)" in err, "so it is asked once"
 
 
+@pytest.fixture
+def asked_world(own_world):
+    """A world of one's own with four held-out articles."""
+    held = [
+        article(f"held {lat}", lat, 3.0, (NORTH if lat > 50 else SOUTH).format(lat), split="val") for lat in (4.0, 6.0, 69.0, 71.0)
+    ]
+    Catalogue.open(own_world.folder).ingest(Records("articles", held))
+    return own_world
+
+
+def test_only_retrieval_asks_for_places_beside_floors(run, asked_world, tmp_path):
+    out_folder = tmp_path / "out"
+    code, out, err = run("evaluate", "-c", asked_world.folder, "--only", "retrieval", "--out", out_folder)
+    assert code == 0, err
+    digest = Checkpoint.open(asked_world.checkpoint).digest[:8]
+    rows = json.loads((out_folder / RETRIEVAL_FILE).read_text())
+    (ours,) = [row for row in rows if (row["query"], row["group"], row["model"]) == ("text to location", "all", digest)]
+    (line,) = [line for line in out.splitlines() if line.startswith(digest)]
+    assert line.split()[1:3] == ["4", f"{ours['median_km']:,.0f}"]
+    for words in (
+        "text to location: 200 answer",
+        "TF-IDF nearest article",
+        "random order",
+        "continent: ",
+        "under 25 words",
+        "the space",
+    ):
+        assert words in out, words
+    assert f"intrinsic dimension of {digest}: location " in out
+    assert "not run tile to location" in out
+    assert "split:" not in out
+    assert not (out_folder / JSON_FILE).exists()
+    assert "text to location (4 in all)" in err
+
+
+def test_places_of_a_file_answer_instead(run, asked_world, tmp_path):
+    file = write_parquet(tmp_path / "places.parquet", [{"lat": 5.0, "lon": 3.0}, {"lat": 70.0, "lon": 3.0}])
+    code, out, err = run(
+        "evaluate", "-c", asked_world.folder, "--only", "retrieval", "--gallery", file, "--out", tmp_path / "out", "--json"
+    )
+    assert code == 0, err
+    said = json.loads(out)
+    assert [*said] == ["retrieval"]
+    row = next(row for row in said["retrieval"] if row["query"] == "text to location")
+    assert (row["gallery"], row["median_km"]) == (2, pytest.approx(111.3, abs=1)), "the model tells north from south"
+
+
+def test_only_tasks_asks_for_no_places(evaluate, tmp_path):
+    code, out, err = evaluate("--split", "random", "--only", "tasks", "--json")
+    assert code == 0, err
+    assert "retrieval" not in json.loads(out)
+    assert not (tmp_path / "out" / RETRIEVAL_FILE).exists()
+
+
+def test_several_models_stand_in_one_table_under_the_names_of_their_folders(run, asked_world, tmp_path):
+    code, out, err = run(
+        "evaluate", "-c", asked_world.folder, "--only", "retrieval", "--out", tmp_path / "out",
+        "--checkpoint", asked_world.checkpoint, "--checkpoint", copy_of(asked_world.checkpoint, tmp_path / "second"),
+    )  # fmt: skip
+    assert code == 0, err
+    assert "text length: under 25 words, checkpoint" in out
+    assert "text length: under 25 words, second" in out
+    assert out.count("TF-IDF nearest article") == 1, "the floors are the same"
+
+
+def copy_of(folder, to):
+    shutil.copytree(folder, to)
+    return to
+
+
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
@@ -100,6 +179,8 @@ def test_several_models_are_told_apart_by_their_folders_and_range_retrieves_from
         (["--peer", "resnet"], ["resnet", "geoclip"]),
         (["--peer", "sh:degrees=many"], ["degrees"]),
         (["--checkpoint", "nowhere"], ["placebind train"]),
+        (["--only", "maps"], ["tasks or retrieval"]),
+        (["--gallery", "nowhere.parquet"], ["nowhere.parquet", "lat and lon"]),
     ],
     ids=lambda value: " ".join(value),
 )
@@ -117,9 +198,10 @@ def test_the_commands_of_the_page_on_evaluation_run(run, world, labels, tmp_path
     monkeypatch.chdir(tmp_path)
     (tmp_path / "world").symlink_to(world.folder)
     (tmp_path / "labels").symlink_to(labels)
+    write_parquet(tmp_path / "places.parquet", [{"lat": 1.0, "lon": 2.0}])
     shown = commands(ROOT / "docs" / "evaluation.md")
     assert len(shown) >= 4
     for command in shown:
         code, out, err = run(*command.split()[1:], "--workers", 1)
         assert code == 0, (command, err)
-        assert "air_temperature" in out, command
+        assert ("air_temperature" if "--tasks" in command else "text to location") in out, command

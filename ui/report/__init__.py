@@ -1,0 +1,34 @@
+"""The report of an evaluation as one HTML file that needs nothing else: no network, no script, no other file.
+
+``placebind evaluate`` -> the folder of results (train/results.py) -> ``write_report`` -> ``report.html`` in it. All numbers are
+read from that folder, so a finished run asked for again (nothing is computed then) writes its report anew.
+
+    found.py        what the folder holds        scores.py       tables of scores, and what they say in words
+    chart.py        the same as a chart          errors.py       the figures of each task
+    maps.py         maps of errors, their land   calibration.py  predicted beside true
+    retrieved.py    what was found               cards.py        model cards
+    heading.py      what was run, when and how   page.py         the page around them
+    numbers.py      how numbers are shown        html.py         how all of it is escaped
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+REPORT_FILE = "report.html"
+
+
+def write_report(folder: Path, checkpoints: Sequence[Path], made: datetime) -> Path:
+    """``folder/report.html``, whole or as it was; the cards of ``checkpoints`` are kept in ``folder/cards`` for later reports.
+
+    Raises ``InputError`` where the folder holds no results or damaged ones.
+    """
+    from index.derived import made_whole
+    from ui.report.cards import keep_cards
+    from ui.report.found import read_folder
+    from ui.report.page import page
+
+    keep_cards(folder, checkpoints)
+    with made_whole(folder / REPORT_FILE) as partial:
+        partial.write_text(page(read_folder(folder), made), encoding="utf-8")
+    return folder / REPORT_FILE

@@ -1,0 +1,155 @@
+"""What a folder of results holds, as the report shows it: its rows in tables of tasks and columns, and what each column is."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from index.errors import InputError, one_line
+from retrieval.figures.kept import JSON_FILE as RETRIEVAL_FILE
+from train.results import JSON_FILE, NotRun, Row
+from ui.report.cards import Card, read_cards
+
+COLUMNS = ("lat", "lon", "target", "predicted", "residual")
+ColumnKind = Literal["floor", "ours", "peer", "joined"]
+_KINDS: tuple[tuple[str, ColumnKind], ...] = (
+    (r"lonlat|xyz|sh\d+", "floor"),
+    (r"[0-9a-f]{64}(-output|-hidden)?", "ours"),  # a layer of a checkpoint, or what was retrieved by it from our index
+    (r"concat-.*", "joined"),
+)
+
+
+@dataclass(frozen=True)
+class Column:
+    """Features as one probe asks them; ``label`` tells it from all other columns."""
+
+    label: str
+    kind: ColumnKind
+    probe: str
+    dim: int
+    digest: str
+
+
+@dataclass(frozen=True)
+class TaskRows:
+    """What was asked of one table of labels. ``about``: fields of train.tasks._task.Task, empty if an earlier run asked."""
+
+    label: str
+    about: dict[str, Any]
+    rows: list[Row]
+
+    @property
+    def one(self) -> Row:
+        """Any of the rows, for what all have in common: kind, unit, metric, points, source."""
+        return self.rows[-1]
+
+    @property
+    def anchor(self) -> str:
+        """What links within the page call it."""
+        return "task-" + re.sub(r"[^a-z0-9]+", "-", self.label.lower())
+
+
+@dataclass(frozen=True)
+class Found:
+    """``rows`` of one protocol, all of different keys; ``retrieval``: figures as dictionaries, empty where there are none."""
+
+    folder: Path
+    rows: list[Row]
+    not_run: list[NotRun]
+    about: dict[str, dict[str, Any]] = field(default_factory=dict)
+    retrieval: list[dict[str, Any]] = field(default_factory=list)
+    cards: list[Card] = field(default_factory=list)
+
+    @cached_property
+    def splits(self) -> list[str]:
+        return list(dict.fromkeys(row.split for row in self.rows))
+
+    @cached_property
+    def tasks(self) -> list[TaskRows]:
+        """In the order of the rows; tables of labels that only share a name are told apart."""
+        names = _distinct(((row.labels_digest, row.task), row.task) for row in self.rows)
+        return [
+            TaskRows(name, self.about.get(key[1], {}), [row for row in self.rows if (row.labels_digest, row.task) == key])
+            for key, name in names.items()
+        ]
+
+    @cached_property
+    def columns(self) -> dict[tuple[str, str], Column]:
+        """By digest and probe: floors, then ours, peers, what was joined."""
+        titles = (((row.features_digest, row.probe), title(row)) for row in self.rows)
+        labels, rows = _distinct(titles), {(row.features_digest, row.probe): row for row in self.rows}
+        made = {key: Column(label, _kind(key[0]), key[1], rows[key].dim, key[0]) for key, label in labels.items()}
+        order = ["floor", "ours", "peer", "joined"]
+        return dict(sorted(made.items(), key=lambda item: order.index(item[1].kind)))
+
+    def column(self, row: Row) -> Column:
+        return self.columns[row.features_digest, row.probe]
+
+    def predictions(self, row: Row) -> dict[str, Any] | None:
+        """``COLUMNS`` of a row's test points, each [N]; None where the file is gone. Raises ``InputError`` for a damaged one."""
+        path = self.folder / "predictions" / row.predictions
+        if not path.is_file():
+            return None
+        try:
+            table = pq.read_table(path, columns=[*COLUMNS])
+        except (pa.ArrowException, OSError) as error:
+            raise InputError(f"{path} cannot be read ({one_line(error)}); delete it, the report goes without it") from None
+        return {name: table[name].to_numpy() for name in COLUMNS}
+
+
+def read_folder(folder: Path) -> Found:
+    """Tasks, retrieval, or both. Raises ``InputError`` where there are no results, or damaged ones."""
+    if not any((folder / name).is_file() for name in (JSON_FILE, RETRIEVAL_FILE)):
+        raise InputError(f"there are no results in {folder}; run `placebind evaluate`")
+    content = _json(folder / JSON_FILE, {"rows": [], "not_run": [], "tasks": {}})
+    try:
+        rows = [_row(each) for each in content["rows"]]
+        not_run = [NotRun(**each) for each in content["not_run"]]
+        return Found(folder, rows, not_run, content["tasks"], _json(folder / RETRIEVAL_FILE, []), read_cards(folder))
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{folder / JSON_FILE} holds no results ({one_line(error)}); choose another --out") from None
+
+
+def _json(path: Path, otherwise: Any) -> Any:
+    """What the file holds, ``otherwise`` where there is none."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else otherwise
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read ({one_line(error)}); choose another --out") from None
+
+
+def title(row: Row) -> str:
+    """What a column is called; the probe that most are asked by goes without saying."""
+    return row.features if row.probe == "ridge" else f"{row.features} ({row.probe})"
+
+
+def _row(values: dict[str, Any]) -> Row:
+    """None, as JSON has it, is no number again."""
+    numbers = {name: float("nan") if values[name] is None else values[name] for name in ("score", "low", "high")}
+    folds = tuple(float("nan") if each is None else each for each in values["folds"])
+    return Row(**{**values, **numbers, "folds": folds})
+
+
+def _distinct(pairs: Iterable[tuple[tuple[str, str], str]]) -> dict[tuple[str, str], str]:
+    """The last name of each key, which begins with a digest; where several keys have one name, with the first of the digest."""
+    names = dict(pairs)
+    counts = Counter(names.values())
+    return {key: name if counts[name] == 1 else f"{name} [{_short(key[0])}]" for key, name in names.items()}
+
+
+def _short(digest: str) -> str:
+    """'geoclip-94b80ae3…' is 94b80ae3."""
+    found = re.search(r"[0-9a-f]{16,}", digest)
+    return (found[0] if found else digest)[:8]
+
+
+def _kind(digest: str) -> ColumnKind:
+    """What features are: their digest says what they were made from (train/features/*.py), their name is only a name."""
+    return next((kind for pattern, kind in _KINDS if re.fullmatch(pattern, digest)), "peer")
