@@ -66,9 +66,8 @@ def made_whole(final: Path) -> Iterator[Path]:
         yield partial
         _take_name(partial, final)
     except OSError as error:
-        raise CatalogueError(
-            f"cannot write {final}: {one_line(error)}; free some space there or set XDG_CACHE_HOME to another disk"
-        ) from error
+        elsewhere = " or set XDG_CACHE_HOME to another disk" if final.is_relative_to(cache_folder()) else ""
+        raise CatalogueError(f"cannot write {final}: {one_line(error)}; free some space there{elsewhere}") from error
     finally:
         remove(partial)
 

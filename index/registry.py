@@ -21,6 +21,8 @@ REGISTRIES = (
     "train.encoders.text",
     "train.encoders.image",
     "train.architectures",
+    "train.features",
+    "train.tasks",
 )
 
 

@@ -26,6 +26,7 @@ Vectors = npt.NDArray[np.float32]
 METADATA_KEY = "placebind"
 VECTOR_COLUMN = "vector"
 _TEXTS = ("modality", "id", "title", "link", "country", "snippet")
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,10 +95,15 @@ def _write_geojson(hits: Sequence[Hit], path: Path, origin: Origin, vectors: Vec
 
 
 def _write_csv(hits: Sequence[Hit], path: Path, origin: Origin, vectors: Vectors | None) -> None:
+    """Texts that a spreadsheet would run as a formula (CWE-1236) get a ' before them, as OWASP advises; numbers stay."""
     with path.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.DictWriter(stream, fieldnames=_columns())
         writer.writeheader()
-        writer.writerows(hit.as_dict() for hit in hits)
+        writer.writerows({name: _as_cell(name, value) for name, value in hit.as_dict().items()} for hit in hits)
+
+
+def _as_cell(column: str, value: Any) -> Any:
+    return f"'{value}" if column in _TEXTS and str(value).startswith(_FORMULA_STARTS) else value
 
 
 def _write_geoparquet(hits: Sequence[Hit], path: Path, origin: Origin, vectors: Vectors | None) -> None:

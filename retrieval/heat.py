@@ -48,11 +48,6 @@ class Heat:
     cosines: Scores
 
     @cached_property
-    def order(self) -> npt.NDArray[np.int64]:
-        """Rows of the cells [N], best first, ties by row."""
-        return np.argsort(-self.cosines, kind="stable")
-
-    @cached_property
     def percentiles(self) -> Scores:
         """[N], in [0, 100]: the percentage of the other cells that a cell beats; one that ties is half beaten. 50 is the median.
 
@@ -81,7 +76,7 @@ class Heat:
         """
         if count < 1 or not min_km > 0:
             raise InputError(f"expected at least 1 peak, more than 0 km apart, got {count} and {min_km} km")
-        return [self._peak(row) for row in _peak_rows(self.cells, self.order, count, min_km)]
+        return [self._peak(row) for row in _peak_rows(self.cells, self.cosines, count, min_km)]
 
     def mass(self, temperature: float, *, by_area: bool = True) -> npt.NDArray[np.float64]:
         """The probability [N] of each cell at the model's temperature, weighted by the area it stands for unless told not to."""
@@ -132,20 +127,21 @@ def _percentiles(scores: Scores) -> Scores:
     return percentile.astype(np.float32)[step]
 
 
-def _peak_rows(cells: Cells, order: npt.NDArray[np.int64], count: int, min_km: float) -> list[int]:
-    """Rows of the peaks. Going down the order, a cell seen hides all within ``min_km``: being worse, none of them is a peak."""
+def _peak_rows(cells: Cells, cosines: Scores, count: int, min_km: float) -> list[int]:
+    """Rows of the peaks, best first, ties by row. The best cell left hides all within ``min_km``: being worse, none is a peak.
+
+    Each look for the best is a pass over all cells (0.1 ms for a million), which a few dozen looks stay far below sorting them.
+    All that were best lie farther apart than ``min_km``, so that at 500 km there are never more than some 2,400 looks.
+    """
     chord = chord_of_km(min_km)
-    rank = np.empty(len(order), dtype=np.int64)
-    rank[order] = np.arange(len(order))
-    hidden = np.zeros(len(order), dtype=bool)
+    left = cosines.copy()
     found: list[int] = []
-    for row in order.tolist():
-        if hidden[row]:
-            continue
-        near = cells.tree.query_ball_point(cells.xyz[row], chord)
-        hidden[near] = True
-        if rank[near].min() == rank[row]:  # else it is on the flank of one that was itself hidden
+    while len(found) < count:
+        row = int(np.argmax(left))
+        if left[row] == -np.inf:
+            break
+        near = np.array(cells.tree.query_ball_point(cells.xyz[row], chord, return_sorted=True))
+        left[near] = -np.inf
+        if near[np.argmax(cosines[near])] == row:  # else it is on the flank of one that was itself hidden
             found.append(row)
-            if len(found) == count:
-                break
     return found

@@ -19,6 +19,7 @@ from ui.cli import main
 
 ROOT = Path(__file__).parent.parent
 TRAINING = ROOT / "docs" / "training.md"
+EVALUATED = {"train.features", "train.tasks"}  # registries of docs/evaluation.md, not of training
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
@@ -105,7 +106,7 @@ def test_every_command_on_training_gives_settings_that_exist(command, tmp_path, 
 
 def test_every_setting_and_every_part_of_training_is_described():
     """By its name, in code type, on the page on training."""
-    described = set(re.findall(r"`([a-z_0-9]+)(?:=\w+)?`", TRAINING.read_text(encoding="utf-8")))
+    described = described_on(TRAINING)
     settings = {*TrainConfig.model_fields, *SamplingOptions.model_fields} - {
         "location",
         "text",
@@ -115,8 +116,18 @@ def test_every_setting_and_every_part_of_training_is_described():
         "steps",
     }
     options = {name for part in names("train.architectures") for name in load("train.architectures", part).Options.model_fields}
-    parts = {name for package in REGISTRIES if package.startswith("train.") for name in names(package)}
+    parts = {name for package in set(REGISTRIES) - EVALUATED if package.startswith("train.") for name in names(package)}
     assert settings | options | parts <= described
+
+
+@pytest.mark.parametrize("package", sorted(EVALUATED))
+def test_every_task_and_every_kind_of_features_is_described_on_the_page_on_evaluation(package):
+    assert set(names(package)) <= described_on(ROOT / "docs" / "evaluation.md")
+
+
+def described_on(page):
+    """What stands in code type on a page, as `name` or `name=value`."""
+    return set(re.findall(r"`([a-z_0-9]+)(?:=\w+)?`", page.read_text(encoding="utf-8")))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

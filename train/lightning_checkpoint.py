@@ -1,4 +1,7 @@
-"""Checkpoints of PyTorch Lightning, read for their tensors and plain values: no class or function that they name is ever called."""
+"""Checkpoints with settings beside the weights, as PyTorch Lightning's, read for their tensors and plain values.
+
+No class or function that they name is ever called.
+"""
 
 from collections import OrderedDict
 from contextlib import AbstractContextManager
@@ -20,8 +23,8 @@ class _Nothing:
     def __setstate__(self, state: Any) -> None: ...
 
 
-def read_lightning(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """(tensors by name, hyper-parameters by name), on the CPU. Raises ``CheckpointError`` for any other file.
+def read_lightning(path: Path, settings: str = "hyper_parameters") -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """(tensors by name, what stands under ``settings`` by name), on the CPU. Raises ``CheckpointError`` for any other file.
 
     Lightning pickles hyper-parameters, which may be objects of any class, beside the weights. Those objects come back empty.
     """
@@ -31,10 +34,10 @@ def read_lightning(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         with _stand_ins(path):
             found = torch.load(path, map_location="cpu", weights_only=True)
         tensors = {str(name): tensor for name, tensor in found["state_dict"].items() if isinstance(tensor, Tensor)}
-        return tensors, dict(found.get("hyper_parameters", {}))
+        return tensors, dict(found.get(settings, {}))
     except UNREADABLE as error:
-        remedy = "expected a checkpoint with `state_dict` and `hyper_parameters`"
-        raise CheckpointError(f"{path} cannot be read as a Lightning checkpoint ({_reason(error)}); {remedy}") from None
+        remedy = f"expected a checkpoint with `state_dict` and `{settings}`"
+        raise CheckpointError(f"{path} cannot be read as a checkpoint ({_reason(error)}); {remedy}") from None
 
 
 def _stand_ins(path: Path) -> AbstractContextManager[None]:

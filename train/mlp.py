@@ -1,5 +1,6 @@
 """Multilayer perceptron: the network behind every location encoder that is not a SIREN."""
 
+from collections.abc import Callable
 from itertools import pairwise
 
 from torch import Tensor, nn
@@ -8,7 +9,7 @@ from torch import Tensor, nn
 class DenseLayer(nn.Module):
     """[B, in] -> [B, out]: linear, activation, dropout; with ``residual`` the input is added where it has the output's size."""
 
-    def __init__(self, in_dim: int, out_dim: int, activation: type[nn.Module], dropout: float, residual: bool) -> None:
+    def __init__(self, in_dim: int, out_dim: int, activation: Callable[[], nn.Module], dropout: float, residual: bool) -> None:
         super().__init__()
         self.linear = nn.Linear(in_dim, out_dim)
         self.activation = activation()
@@ -35,7 +36,7 @@ class Mlp(nn.Module):
         depth: int,
         dropout: float = 0.0,
         residual: bool = False,
-        activation: type[nn.Module] = nn.GELU,
+        activation: Callable[[], nn.Module] = nn.GELU,
     ) -> None:
         super().__init__()
         sizes = [in_dim] + [hidden] * depth

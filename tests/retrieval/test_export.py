@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,27 @@ def test_csv_has_one_line_for_each_hit_whatever_its_texts_hold(tmp_path: Path) -
         found = list(csv.DictReader(stream))
     expected = [{name: "" if value is None else str(value) for name, value in hit.as_dict().items()} for hit in HITS]
     assert found == expected
+
+
+def test_csv_keeps_texts_from_being_run_as_formulas_and_numbers_as_they_are(tmp_path: Path) -> None:
+    formulas = {"id": "@SUM(1)", "title": "=HYPERLINK(1)", "country": "+1", "snippet": "-1+1", "url": "\t=1"}
+    harmless = {"id": "a=1", "title": "'=1", "country": "", "snippet": " =1", "url": "https://example.org/?a=-1"}
+    cold = Hit(rank=1, modality="articles", place=Place(lat=-18.5, lon=-70.25), score=-0.25, **formulas)
+    plain = Hit(rank=2, modality="articles", place=Place(lat=0, lon=0), score=0, **harmless)
+    export_hits([cold, plain, replace(cold, title="\r=1")], tmp_path / "hits.csv")
+    with (tmp_path / "hits.csv").open(newline="", encoding="utf-8") as stream:
+        first, second, third = csv.DictReader(stream)
+    assert (first["lat"], first["lon"], first["score"], first["modality"]) == ("-18.5", "-70.25", "-0.25", "articles")
+    assert [first["link" if name == "url" else name] for name in formulas] == [f"'{text}" for text in formulas.values()]
+    assert [second["link" if name == "url" else name] for name in harmless] == list(harmless.values())
+    assert third["title"] == "'\r=1"
+
+
+@pytest.mark.parametrize("name", ["hits.geojson", "hits.parquet"])
+def test_formats_that_no_spreadsheet_runs_keep_a_text_that_looks_like_a_formula(name: str, tmp_path: Path) -> None:
+    export_hits([replace(HITS[0], title="=1+1")], tmp_path / name)
+    read: Any = geopandas.read_file if name.endswith("json") else geopandas.read_parquet
+    assert read(tmp_path / name)["title"].tolist() == ["=1+1"]
 
 
 def test_geoparquet_says_which_model_and_query_the_hits_are_of_and_brings_their_vectors(tmp_path: Path) -> None:

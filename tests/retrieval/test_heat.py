@@ -91,15 +91,18 @@ def test_the_flank_of_a_peak_is_no_peak_however_high_and_far() -> None:
     assert [peak.row for peak in heat.peaks(2, min_km=1000)] == [1, 2]
 
 
-def test_peaks_are_the_cells_that_none_around_them_beats() -> None:
-    cells = sphere_of(400)  # around both poles and the antimeridian
-    heat = Heat(cells, np.random.default_rng(1).normal(size=400).astype(np.float32).round(1))  # with ties: the first row wins
+@pytest.mark.parametrize(("decimals", "min_km"), [(6, 2000), (1, 2000), (0, 900), (-1, 3000)])
+def test_peaks_are_the_cells_that_none_around_them_beats(decimals: int, min_km: float) -> None:
+    """Around both poles and the antimeridian; the fewer decimals the more ties, -1 makes all alike: the first row wins."""
+    cells = sphere_of(400)
+    cosines = np.random.default_rng(1).normal(size=400).round(decimals).astype(np.float32)
     lat, lon = cells.places.T
-    near = great_circle_km(lat, lon, lat, lon) <= 2000
-    best = [min(np.flatnonzero(each), key=lambda row: (-heat.cosines[row], row)) for each in near]
-    slow = sorted((row for row in range(400) if best[row] == row), key=lambda row: (-heat.cosines[row], row))
-    assert [peak.row for peak in heat.peaks(400, min_km=2000)] == slow
-    assert len(slow) > 10
+    near = great_circle_km(lat, lon, lat, lon) <= min_km
+    best = [min(np.flatnonzero(each), key=lambda row: (-cosines[row], row)) for each in near]
+    slow = sorted((row for row in range(400) if best[row] == row), key=lambda row: (-cosines[row], row))
+    for count in (1, 3, 400):
+        assert [peak.row for peak in Heat(cells, cosines).peaks(count, min_km=min_km)] == slow[:count]
+    assert slow
 
 
 def test_half_way_around_the_world_there_is_room_for_one_peak() -> None:

@@ -148,15 +148,25 @@ def test_a_disk_that_is_full_when_a_search_needs_room_is_said_and_the_next_searc
     derived = own_world.folder / "_derived"
     shutil.rmtree(derived, ignore_errors=True)
     catalogue = Catalogue.open(own_world.folder)
-    with (
-        no_file_longer_than(room),
-        pytest.raises(CatalogueError, match=r"cannot write .*free some space there or set XDG_CACHE_HOME") as said,
-    ):
+    with no_file_longer_than(room), pytest.raises(CatalogueError, match=r"cannot write .*free some space there$") as said:
         open_snapshot(catalogue, "locations")
     assert "\n" not in str(said.value)
     assert [path for path in derived.rglob("*") if path.is_file()] == []
     answer = Space.open(own_world.checkpoint, own_world.folder).search("snow", into=("locations",), k=3)
     assert len(answer.hits["locations"]) == 3
+
+
+def test_where_it_is_the_disk_of_the_cache_that_is_full_another_cache_is_named_as_a_remedy(
+    own_world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A catalogue beside which nothing may lie has its derived files in the cache, as one in an object store has."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    shutil.rmtree(own_world.folder / "_derived", ignore_errors=True)
+    (own_world.folder / "_derived").write_text("a file where the folder should be")
+    catalogue = Catalogue.open(own_world.folder)
+    remedy = rf"cannot write {tmp_path}/cache/.*free some space there or set XDG_CACHE_HOME to another disk$"
+    with no_file_longer_than(100), pytest.raises(CatalogueError, match=remedy):
+        open_snapshot(catalogue, "locations")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="capabilities are Linux'")
