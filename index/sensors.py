@@ -12,7 +12,8 @@ from dataclasses import dataclass
 class Sensor:
     """``scale`` turns a stored value into the unit that ``mean`` and ``std`` (one per band) are in.
 
-    As a picture it shows the bands ``rgb``, 0 .. ``white`` of that unit as dark to bright; what is brighter is white.
+    As a picture it shows the bands ``rgb``, 0 .. ``white`` of that unit as dark to bright; what is brighter is white. ``often``:
+    which bands alone people have it in.
     """
 
     name: str
@@ -23,6 +24,7 @@ class Sensor:
     std: tuple[float, ...]
     rgb: tuple[str, str, str]
     white: float
+    often: tuple[tuple[str, ...], ...]
 
 
 SENTINEL2 = Sensor(
@@ -35,6 +37,7 @@ SENTINEL2 = Sensor(
     std=(0.10, 0.11, 0.11, 0.13, 0.13, 0.13, 0.13, 0.14, 0.13, 0.14, 0.02, 0.13, 0.13),
     rgb=("B04", "B03", "B02"),
     white=0.3,  # land is seldom brighter, snow and cloud may be plain white; TorchGeo plots Sentinel-2 so too (image / 3000)
+    often=(("B04", "B03", "B02"), ("B04", "B03", "B02", "B08")),  # colours; colours with near infrared
 )
 
 NASA_COARSE = Sensor(
@@ -46,6 +49,7 @@ NASA_COARSE = Sensor(
     std=(0.25, 0.22, 0.23, 0.20),
     rgb=("red", "green", "blue"),
     white=1.0,
+    often=(("red", "green", "blue"),),
 )
 
 SENSORS = {sensor.name: sensor for sensor in (SENTINEL2, NASA_COARSE)}

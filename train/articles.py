@@ -16,11 +16,13 @@ from index.catalogue import Catalogue
 from index.records import Modality, content_id
 from index.vectors import FeatureCache
 from train.batches import Chances, Records
+from train.masking import mask_names
 from train.sentences import sentences
 
 ALONE = 4  # of an article's first sentences may stand for it in an augmented batch
 ARTICLE_COLUMNS = ("title", "text")
 SENTENCE_CHARACTERS = 2_000  # of a text are looked through for sentences
+TELLING_WORDS = 25  # a shorter text says nothing once its names are masked
 Features = npt.NDArray[np.float32]
 
 
@@ -42,24 +44,34 @@ class ArticleBatch:
 
 
 def article_records(
-    catalogue: Catalogue, tower: Any, where: str, advance: Callable[[int], None] = lambda n: None, *, sentence_share: float = 0.0
+    catalogue: Catalogue,
+    tower: Any,
+    where: str,
+    advance: Callable[[int], None] = lambda n: None,
+    *,
+    sentence_share: float = 0.0,
+    masked_share: float = 0.0,
 ) -> Records:
     """The articles that fulfil ``where``, their features computed where the catalogue does not have them yet.
 
     In augmented batches a share of the articles is stood for by one of its first sentences: people ask in a few words, and a
-    tower that only ever saw whole articles places short texts badly.
+    tower that only ever saw whole articles places short texts badly. Of another share the names are masked: a tower that can
+    read names learns little else.
     """
-    rows = catalogue.column("articles", ["lat", "lon"], where=where)
+    rows = catalogue.column("articles", ["lat", "lon", "source"], where=where)
     ids, lat, lon = rows["id"].to_pylist(), rows["lat"].to_numpy(), rows["lon"].to_numpy()
     parts = Parts(catalogue, tower, ids, max(tower.parts - 1, ALONE if sentence_share else 0), advance)
+    masked = Masked(catalogue, tower, ids, advance) if masked_share else None
 
     def collate(chosen: npt.NDArray[np.int64], chances: Chances | None) -> ArticleBatch:
         features, present = parts.of(chosen, tower.parts)
         if chances is not None and sentence_share:
             parts.stand_in(features, present, chosen, sentence_share, chances)
+        if chances is not None and masked is not None:
+            masked.stand_in(features, present, chosen, masked_share, chances)
         return ArticleBatch(features, present, torch.from_numpy(lat[chosen]), torch.from_numpy(lon[chosen]))
 
-    return Records("articles", ids, lat, lon, collate)
+    return Records("articles", ids, lat, lon, collate, rows["source"].to_pylist())
 
 
 class Parts:
@@ -70,7 +82,8 @@ class Parts:
     ) -> None:
         self.whole = torch.from_numpy(cached_features(catalogue, tower, ids, advance=advance))
         texts = catalogue.rows("articles", ids, ["text"])["text"].to_pylist() if most else [""] * len(ids)
-        split = [_sentences(text, most) for text in texts]
+        split = [_sentences(text, most) if most else [] for text in texts]
+        split = [[] if each == [text.strip()] else each for each, text in zip(split, texts, strict=True)]  # no part of it
         self.counts = np.array([len(each) for each in split], dtype=np.int64)
         self.start = np.cumsum(self.counts) - self.counts
         said = {content_id("sentence", sentence): sentence for each in split for sentence in each}
@@ -96,6 +109,31 @@ class Parts:
         sentence = self.start[chosen[rows]] + np.floor(chances[rows, 1] * count[rows]).astype(np.int64)
         features[rows] = 0
         features[rows, 0] = self.sentences[torch.from_numpy(sentence)]
+        present[rows, 1:] = False
+
+
+class Masked:
+    """The features of the articles without their names (train/masking.py), of those that are long enough to say more than names."""
+
+    def __init__(
+        self, catalogue: Catalogue, tower: Any, ids: Sequence[str], advance: Callable[[int], None] = lambda n: None
+    ) -> None:
+        rows = catalogue.rows("articles", ids, ARTICLE_COLUMNS).to_pylist()
+        long = [number for number, row in enumerate(rows) if len(row["text"].split()) >= TELLING_WORDS]
+        article = {content_id("masked", ids[number]): rows[number] for number in long}
+
+        def texts_of(wanted: Sequence[str]) -> list[str]:
+            return [mask_names(article[name]["text"], article[name]["title"] or "") for name in wanted]
+
+        self.features = torch.from_numpy(cached_features(catalogue, tower, list(article), texts_of, advance))
+        self.row = np.full(len(ids), -1, dtype=np.int64)
+        self.row[long] = np.arange(len(long))
+
+    def stand_in(self, features: Tensor, present: Tensor, chosen: npt.NDArray[np.int64], share: float, chances: Chances) -> None:
+        """Let what is left of it stand for an article, in place, for a share of the articles: others than sentences stand for."""
+        rows = np.flatnonzero((chances[:, 0] >= 1 - share) & (self.row[chosen] >= 0))
+        features[rows] = 0
+        features[rows, 0] = self.features[torch.from_numpy(self.row[chosen[rows]])]
         present[rows, 1:] = False
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -39,6 +39,7 @@ class Records:
     lat: npt.NDArray[np.float64]
     lon: npt.NDArray[np.float64]
     collate: Callable[[npt.NDArray[np.int64], Chances | None], Any]
+    sources: list[str] = field(default_factory=list)  # of each record, where that is known
 
     def __len__(self) -> int:
         return len(self.ids)

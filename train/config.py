@@ -9,6 +9,7 @@ from pydantic import Field, field_validator
 from index.errors import ConfigError
 from index.registry import resolve
 from index.settings import Settings
+from train.distillation import TeacherOptions
 from train.sampling import SamplingOptions
 
 
@@ -38,12 +39,18 @@ class TrainConfig(Settings):
     encode_chunk: int = Field(0, ge=0, description="records encoded at a time where a batch does not fit into memory; 0: all")
     sampling: SamplingOptions = SamplingOptions()
     sentence_share: float = Field(0.25, ge=0, le=1, description="share of a batch's articles that are seen as one sentence only")
+    masked_share: float = Field(
+        0.0, ge=0, le=1, description="share of a batch's articles that are seen without the names in them; needs the [demo] extra"
+    )
+    few_bands_share: float = Field(0.0, ge=0, le=1, description="share of a batch's tiles that are seen in a few bands only")
     learning_rate: float = Field(1e-3, gt=0)
     weight_decay: float = Field(1e-2, ge=0)
     warmup_steps: int = Field(20, ge=0)
     validate_every: int = Field(50, ge=1, description="steps between validations")
     save_every: int = Field(50, ge=1, description="steps between states to resume from")
     patience: int = Field(0, ge=0, description="validations without a better one until training ends early; 0: never")
+    teacher: TeacherOptions | None = Field(None, description="a published location encoder that ours learns from as well")
+    half: bool = Field(False, description="keep the finished model in half precision (float16)")
     seed: int = Field(0, ge=0)
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto, cpu or cuda")
     devices: int = Field(1, ge=1, description="processes, each with a device of its own and its share of every batch")
@@ -78,6 +85,13 @@ class TrainConfig(Settings):
                 )
         if self.encode_chunk and self.devices > 1:
             raise ConfigError("encode_chunk works on one device; use devices=1, or smaller batches on each")
+        if self.teacher and self.devices > 1:
+            raise ConfigError("a teacher is asked on one device; use devices=1")
+        if self.sentence_share + self.masked_share > 1:
+            raise ConfigError(
+                f"sentence_share {self.sentence_share} and masked_share {self.masked_share} are shares of one batch; "
+                "together they are at most 1"
+            )
         if ":" in self.device and self.devices > 1:
             raise ConfigError(
                 f"device={self.device} is one device, devices={self.devices} are several; use device=cuda for the first ones"

@@ -24,6 +24,8 @@ def training_records(
     advance: Callable[[int], None] = lambda n: None,
     *,
     sentence_share: float = 0.0,
+    masked_share: float = 0.0,
+    few_bands_share: float = 0.0,
 ) -> list[Records]:
     """All modalities of the catalogue that can be bound to position, or those asked for.
 
@@ -31,7 +33,16 @@ def training_records(
     """
     found = [
         records
-        for records in _records(catalogue, encoders, TRAINING, modalities, advance, sentence_share=sentence_share)
+        for records in _records(
+            catalogue,
+            encoders,
+            TRAINING,
+            modalities,
+            advance,
+            sentence_share=sentence_share,
+            masked_share=masked_share,
+            few_bands_share=few_bands_share,
+        )
         if len(records) >= 2
     ]
     lacking = set(modalities or ()) - {records.modality for records in found}
@@ -57,6 +68,8 @@ def _records(
     advance: Callable[[int], None],
     *,
     sentence_share: float = 0.0,
+    masked_share: float = 0.0,
+    few_bands_share: float = 0.0,
 ) -> list[Records]:
     found = []
     for modality in [each for each in MODALITIES if each != "locations" and each in (modalities or MODALITIES)]:
@@ -64,7 +77,9 @@ def _records(
             continue
         tower = encoders[modality]
         if modality == "articles":
-            found.append(article_records(catalogue, tower, where, advance, sentence_share=sentence_share))
+            found.append(
+                article_records(catalogue, tower, where, advance, sentence_share=sentence_share, masked_share=masked_share)
+            )
         else:
-            found.append(tile_records(catalogue, tower, where, advance))
+            found.append(tile_records(catalogue, tower, where, advance, few_bands_share=few_bands_share))
     return [records for records in found if len(records)]

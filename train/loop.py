@@ -26,6 +26,7 @@ from train.card import describe, write_card
 from train.checkpoint import MODEL_FILE, Checkpoint, Progressed, load_training, save_model, save_training
 from train.config import TrainConfig
 from train.data import held_out_records, training_records
+from train.distillation import Distillation
 from train.gradcache import backward_in_parts
 from train.history import History
 from train.model import build_model, load_pretrained
@@ -34,7 +35,7 @@ from train.sampling import Sampler
 from train.validate import score, validate
 
 MAX_GRADIENT_NORM = 1.0
-TRAINING_ONLY = ("teacher.", "queue.")
+TRAINING_ONLY = ("teacher.", "queue.", "distillation.")
 STREAM: dict[Modality, int] = {"articles": 0, "tiles": 1}
 
 
@@ -64,11 +65,14 @@ def train(
     progress.start("encode texts and tiles", None)  # articles and their sentences, which are not counted yet
     with fabric.rank_zero_first():  # the others find the features in the catalogue
         records = training_records(
-            catalogue, model.encoders, config.modalities, progress.advance, sentence_share=config.sentence_share
-        )
+            catalogue, model.encoders, config.modalities, progress.advance,
+            sentence_share=config.sentence_share, masked_share=config.masked_share, few_bands_share=config.few_bands_share,
+        )  # fmt: skip
         held_out = held_out_records(catalogue, model.encoders, tuple(each.modality for each in records), progress.advance)
     if config.patience and not held_out:
         raise ConfigError("patience needs records with split 'val' to judge by, and the catalogue has none; leave patience at 0")
+    if config.teacher:
+        model.distillation = Distillation(config.teacher, model.encoders["locations"], config.seed, progress)
     run = _Run(config, model, records, held_out, fabric, out)
     if state and not run.resume(state, overwrite=overwrite):
         load_pretrained(model)
@@ -99,7 +103,7 @@ class _Run:
     ) -> None:
         self.config, self.model, self.held_out, self.fabric, self.out = config, model, held_out, fabric, out
         self.records = {each.modality: each for each in records}
-        self.samplers = {each.modality: Sampler(each.lat, each.lon, config.sampling) for each in records}
+        self.samplers = {each.modality: Sampler(each.lat, each.lon, config.sampling, each.sources) for each in records}
         self.data_digest = _digest([*records, *held_out])  # held-out records too: the curve and early stopping depend on them
         for each in records:
             if len(each) < fabric.world_size:
@@ -140,6 +144,8 @@ class _Run:
         self.network.train()
         self.optimizer.zero_grad()
         losses = self._losses_and_gradients(step)
+        if config.teacher:
+            losses |= self._taught(step)
         self.fabric.clip_gradients(self.network, self.optimizer, max_norm=MAX_GRADIENT_NORM)
         self.optimizer.step()
         self.step += 1
@@ -160,7 +166,8 @@ class _Run:
     def final_weights(self) -> dict[str, torch.Tensor]:
         """Without what only training needs."""
         weights = self.model.state_dict() if self.best is None else self.best
-        return {name: tensor for name, tensor in weights.items() if not name.startswith(TRAINING_ONLY)}
+        kept = {name: tensor for name, tensor in weights.items() if not name.startswith(TRAINING_ONLY)}
+        return {name: tensor.half() if self.config.half and tensor.is_floating_point() else tensor for name, tensor in kept.items()}
 
     @property
     def final_figures(self) -> dict[str, float]:
@@ -188,6 +195,14 @@ class _Run:
         losses: dict[str, torch.Tensor] = self.network([part() for (part,) in batches], step)
         self.fabric.backward(losses["total"])
         return losses
+
+    def _taught(self, step: int) -> dict[str, torch.Tensor]:
+        """The teacher's loss; its gradients are added to those that are there."""
+        assert self.config.teacher is not None
+        assert self.model.distillation is not None
+        loss = self.model.distillation(self.model.encoders["locations"], step)
+        self.fabric.backward(self.config.teacher.weight * loss)
+        return {"teacher": loss}
 
     def _parts(self, records: Records, step: int) -> Sequence[Callable[[], Batch]]:
         """This process's share of a batch, in parts of ``encode_chunk`` records."""

@@ -6,14 +6,16 @@ its own negative. Weights become whole numbers before they are summed: a sum of 
 and the draw with it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
 from index.continents import continent_of
+from index.errors import ConfigError
 from index.geo import Degrees, block_of, cell_of
 from index.settings import Settings
 
@@ -36,12 +38,15 @@ class SamplingOptions(Settings):
     )
     cell_km: float = Field(default=100.0, gt=0, le=5000, description="side of a cell; all have the same area")
     group: int = Field(default=8, ge=2, description="records in a group, for cells = grouped")
+    sources: dict[str, Annotated[float, Field(gt=0, lt=1)]] = Field(
+        default_factory=dict, description="what share of a batch a source of records has; the others share the rest"
+    )
 
 
 class Sampler:
     """Draws batches from records at ``lat``, ``lon`` [N]. Built once (seconds for millions), then quick to draw from."""
 
-    def __init__(self, lat: Degrees, lon: Degrees, options: SamplingOptions) -> None:
+    def __init__(self, lat: Degrees, lon: Degrees, options: SamplingOptions, sources: Sequence[str] = ()) -> None:
         self.options = options
         number = len(np.atleast_1d(lat))
         cells = np.arange(number)  # for "any": every record is a cell of its own
@@ -49,7 +54,7 @@ class Sampler:
             cells = np.unique(cell_of(lat, lon, options.cell_km), return_inverse=True)[1]
         # From here on records are in the order of their cells; positions in that order become rows at the very end.
         self._row: Rows = np.argsort(cells, kind="stable")
-        self._records = _Urn.of(weights(lat, lon, options)[self._row])
+        self._records = _Urn.of(weights(lat, lon, options, sources)[self._row])
         self._count = np.bincount(cells)
         self._start = np.cumsum(self._count) - self._count
         self._mass = np.add.reduceat(self._records.mass, self._start)
@@ -84,10 +89,11 @@ class Sampler:
         return (self._start[cells][:, None] + _different(self._count[cells], group, rng)).ravel()
 
 
-def weights(lat: Degrees, lon: Degrees, options: SamplingOptions) -> npt.NDArray[np.float64]:
+def weights(lat: Degrees, lon: Degrees, options: SamplingOptions, sources: Sequence[str] = ()) -> npt.NDArray[np.float64]:
     """How likely each record is to come first, [N], summing to 1.
 
-    First every block is given (its records)**(1 - power), then every continent (what its records have by then)**(1 - power).
+    First every block is given (its records)**(1 - power), then every continent (what its records have by then)**(1 - power), then
+    every source that ``options`` name its share. ``sources`` [N] are those of the records.
     """
     found = np.ones(len(np.atleast_1d(lat)))
     regions = {"block": lambda: block_of(lat, lon, options.block_deg), "continent": lambda: continent_of(lat, lon)}
@@ -96,7 +102,21 @@ def weights(lat: Degrees, lon: Degrees, options: SamplingOptions) -> npt.NDArray
             continue
         _, region = np.unique(regions[name](), return_inverse=True)
         found *= (np.bincount(region, weights=found) ** -options.power)[region]
+    if options.sources and len(sources):
+        _share_out(found, np.asarray(sources), options.sources)
     return found / found.sum()
+
+
+def _share_out(found: npt.NDArray[np.float64], sources: npt.NDArray[np.str_], shares: dict[str, float]) -> None:
+    """Scale the weights, in place, so that each named source that there is has its share; unnamed ones share the rest."""
+    named = {name: share for name, share in shares.items() if (sources == name).any()}
+    others = ~np.isin(sources, [*named])
+    if sum(named.values()) > 1 or (others.any() and sum(named.values()) == 1):
+        raise ConfigError(f"the shares of sources come to {sum(named.values()):.2f}; leave some of a batch to the other records")
+    for name, share in named.items():
+        found[sources == name] *= share / found[sources == name].sum()
+    if others.any():
+        found[others] *= (1 - sum(named.values())) / found[others].sum()
 
 
 @dataclass(frozen=True)

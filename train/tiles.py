@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from index.pixels import decode_pixels
 from index.records import Modality
 from index.vectors import FeatureCache
 from train.batches import Chances, Records
+from train.hidden_bands import Kept, often_kept, still_shown
 from train.precision import choose_device
 
 KEPT_TILES_BYTES = 2**30  # prepared tiles held in memory; what does not fit is read again for each batch
@@ -71,13 +72,18 @@ class TileFeatureBatch:
         return TileFeatureBatch(self.features.to(device), self.lat.to(device), self.lon.to(device))
 
 
-def tile_records(catalogue: Catalogue, tower: Any, where: str, advance: Callable[[int], None] = lambda n: None) -> Records:
-    """The tiles that fulfil ``where``, of the sensors that the tower knows. Those of a frozen tower are not augmented."""
+def tile_records(
+    catalogue: Catalogue, tower: Any, where: str, advance: Callable[[int], None] = lambda n: None, *, few_bands_share: float = 0.0
+) -> Records:
+    """The tiles that fulfil ``where``, of the sensors that the tower knows. Those of a frozen tower are not augmented; of others a
+    share loses most of its bands for a batch (train/hidden_bands.py)."""
     known = ", ".join(f"'{sensor}'" for sensor in tower.sensors)
     rows = catalogue.column("tiles", ["lat", "lon"], where=f"({where}) AND sensor IN ({known})")
     ids, lat, lon = rows["id"].to_pylist(), rows["lat"].to_numpy(), rows["lon"].to_numpy()
     collate = (
-        _features_of(catalogue, tower, ids, lat, lon, advance) if tower.feature_key else _pixels_of(catalogue, tower, ids, lat, lon)
+        _features_of(catalogue, tower, ids, lat, lon, advance)
+        if tower.feature_key
+        else _pixels_of(catalogue, tower, ids, lat, lon, few_bands_share)
     )
     return Records("tiles", ids, lat, lon, collate)
 
@@ -93,8 +99,11 @@ def _features_of(
     return collate
 
 
-def _pixels_of(catalogue: Catalogue, tower: Any, ids: list[str], lat: Any, lon: Any) -> Callable[..., TileBatch]:
+def _pixels_of(
+    catalogue: Catalogue, tower: Any, ids: list[str], lat: Any, lon: Any, few_bands_share: float
+) -> Callable[..., TileBatch]:
     kept: dict[str, PreparedTile] = {}
+    often = often_kept(tower) if few_bands_share else {}
 
     def collate(chosen: npt.NDArray[np.int64], chances: Chances | None) -> TileBatch:
         wanted = [ids[row] for row in chosen]
@@ -103,9 +112,19 @@ def _pixels_of(catalogue: Catalogue, tower: Any, ids: list[str], lat: Any, lon: 
         prepared = [kept[id_] if id_ in kept else found[id_] for id_ in wanted]
         room = KEPT_TILES_BYTES - sum(pixels.nbytes for _, pixels, _ in kept.values())
         kept.update(itertools.islice(found.items(), max(0, room // max(pixels.nbytes for _, pixels, _ in prepared))))
-        return group_tiles(prepared, lat[chosen], lon[chosen], chances)
+        batch = group_tiles(prepared, lat[chosen], lon[chosen], chances)
+        return batch if chances is None or not often else _with_few_bands(batch, often, chances, few_bands_share)
 
     return collate
+
+
+def _with_few_bands(batch: TileBatch, often: Kept, chances: Chances, share: float) -> TileBatch:
+    """The batch with some bands of some tiles hidden: as if the tiles did not have them (``prepare_tile``)."""
+    groups = {}
+    for sensor, (rows, pixels, present) in batch.groups.items():
+        shown = still_shown(present, often[sensor], chances[rows.numpy(), 1], share)
+        groups[sensor] = (rows, pixels * shown[:, :, None, None], shown)
+    return replace(batch, groups=groups)
 
 
 def tile_batch(catalogue: Catalogue, tower: Any, ids: Sequence[str], lat: Any, lon: Any) -> TileBatch | TileFeatureBatch:

@@ -11,6 +11,7 @@ from tests.train.small_worlds import LetterTower, article, fill
 from tests.train.test_tiles import Shade, forget_split, shaded
 from train.articles import article_records
 from train.data import HELD_OUT_TILES, TRAINING, VALIDATION, held_out_records, training_records
+from train.encoders.image import multispectral
 from train.tiles import tile_records
 
 
@@ -83,6 +84,16 @@ def test_sentences_stand_in_for_articles_that_are_learnt_from_never_for_those_he
     row = np.array([0])
     for records, same in ((learnt, False), (held_out, True)):
         assert bool((records.batch(row, chances).parts == records.batch(row).parts).all()) == same
+
+
+def test_bands_are_hidden_of_tiles_that_are_learnt_from_never_of_those_held_out(tmp_path: Path) -> None:
+    tiles = [shaded(10 * n + 10, n, split="val" if n == 2 else "") for n in range(3)]
+    tower = multispectral.build(trunk="test_convnext", size_px=32)
+    catalogue, chances = fill(tmp_path / "c", tiles=tiles), np.zeros((1, 2))
+    (learnt,) = training_records(catalogue, towers(LetterTower(), tower), few_bands_share=1.0)
+    (held_out,) = held_out_records(catalogue, towers(LetterTower(), tower), ("tiles",))
+    for records, mask in ((learnt, [[1, 1, 1, 0]]), (held_out, [[1, 1, 1, 1]])):
+        assert records.batch(np.array([0]), chances).groups["nasa_coarse"][2].tolist() == mask
 
 
 def test_held_out_are_all_articles_and_the_first_tiles_of_the_validation_split(

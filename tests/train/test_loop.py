@@ -111,6 +111,16 @@ def test_every_step_leaves_its_losses_and_validation_comes_when_it_should(uninte
             assert (name in figures) == (figures["step"] in (3, 7))
 
 
+def test_a_run_sees_as_many_tiles_in_a_few_bands_as_it_is_told(encoded_regions: Path, tmp_path: Path) -> None:
+    """The same first batch by the same first weights: what it costs tells whether bands were hidden."""
+    cost = {}
+    for share in (0.0, 1.0):
+        config = tiny_config(steps=1, few_bands_share=share)
+        cost[share] = train(config, Catalogue.open(encoded_regions), tmp_path / str(share)).history[0]
+    assert cost[0.0]["articles"] == pytest.approx(cost[1.0]["articles"], rel=1e-6)
+    assert cost[0.0]["tiles"] != pytest.approx(cost[1.0]["tiles"], rel=1e-4)
+
+
 def test_the_card_tells_what_was_learnt_from_and_how_well(uninterrupted: Result) -> None:
     card = Checkpoint.open(uninterrupted.checkpoint.path.parent).card
     assert card == uninterrupted.checkpoint.card

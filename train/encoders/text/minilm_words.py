@@ -1,0 +1,62 @@
+"""Text tower: all-MiniLM-L6-v2, frozen, beside a learnt table of words (train/word_bag.py), under the head of ``train.text_head``.
+
+What a text means comes from MiniLM, which place it names from its words. Shapes: texts -> features [N, 384 + words], MiniLM's
+vector and the ids of the words; parts [B, S, 384 + words], present [B, S] -> [B, dim].
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from train.encoders.text.minilm import FEATURE_DIM, MiniLM
+from train.text_head import HeadOptions, TextHead
+from train.word_bag import WordBag, hashed_words
+
+
+class Options(HeadOptions):
+    hidden: int = Field(1024, ge=1, description="units of the head's hidden layer")
+    bits: int = Field(16, ge=4, le=22, description="the table has 2^bits rows; words that meet in a row share it")
+    word_dim: int = Field(64, ge=1, description="size of a word's vector")
+    words: int = Field(128, ge=1, description="different words that are read of a text")
+    word_dropout: float = Field(0.3, ge=0, lt=1, description="share of the words that are not read in training")
+
+
+def build(**options: Any) -> "MiniLMWords":
+    return MiniLMWords(Options.parse(options, where="minilm_words"))
+
+
+class MiniLMWords(MiniLM):
+    def __init__(self, options: Options) -> None:
+        TextHead.__init__(self, FEATURE_DIM + options.word_dim, options)
+        self.options = options
+        self.bag = WordBag(options.bits, options.word_dim, options.word_dropout, like=FEATURE_DIM)
+
+    @property
+    def feature_key(self) -> str:  # type: ignore[override]
+        return f"{MiniLM.feature_key}_words{self.options.bits}x{self.options.words}"
+
+    @property
+    def feature_dim(self) -> int:  # type: ignore[override]
+        return FEATURE_DIM + self.options.words
+
+    def features(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """[N, 384 + words]: a unit vector, then ids."""
+        return np.concatenate([super().features(texts), self._ids(texts)], axis=1)
+
+    def forward(self, parts: Tensor, present: Tensor) -> Tensor:
+        parts = parts[:, : self.parts]
+        meaning, ids = parts[..., :FEATURE_DIM], parts[..., FEATURE_DIM:]
+        ids = ids.masked_fill(~present[:, : self.parts, None], -1)
+        return super().forward(torch.cat([meaning, self.bag(ids)], dim=-1), present[:, : self.parts])
+
+    def _ids(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        return (
+            hashed_words(list(texts), self.options.bits, self.options.words)
+            if texts
+            else np.empty((0, self.options.words), np.float32)
+        )

@@ -1,0 +1,60 @@
+"""Words of a text as what they are: each looked up in a hashed table, weighed, averaged. Whoever reads names needs names.
+
+A language model cuts a rare name into pieces and blends them: "Hajdúszoboszló" is next to nothing to it. A table of words knows a
+name from having seen it once (the hashing trick, Weinberger et al. 2009, arXiv:0902.2206; averaged word vectors as in fastText,
+Joulin et al. 2017, arXiv:1607.01759). Every word has a learnt weight, so that of a long text the telling words count.
+"""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+ABSENT = -1.0
+WEIGHT_GAIN = 4.0  # lets the weights of words learn as quickly as their vectors
+ENOUGH = 0.05  # a text whose words weigh less than this says less
+
+
+class WordBag(nn.Module):
+    """Ids of words [..., K] (``ABSENT`` where there is none) -> [..., dim], about as large as a unit vector of ``like`` numbers has
+    its numbers. In training a share of the words is not read."""
+
+    def __init__(self, bits: int, dim: int, dropout: float, like: int) -> None:
+        super().__init__()
+        self.dropout = dropout
+        self.vectors = nn.Parameter(torch.randn(2**bits, dim) * like**-0.5)
+        self.weights = nn.Parameter(torch.zeros(2**bits))
+
+    def forward(self, ids: Tensor) -> Tensor:
+        there = ids >= 0
+        if self.training:
+            there = there & (torch.rand_like(ids) >= self.dropout)
+        row, column = torch.nonzero(there.flatten(0, -2), as_tuple=True)
+        words = ids.flatten(0, -2)[row, column].long()
+        weight = (WEIGHT_GAIN * self.weights[words]).clamp(-8, 8).exp()
+        starts = torch.searchsorted(row, torch.arange(there.flatten(0, -2).shape[0], device=ids.device))
+        summed = nn.functional.embedding_bag(words, self.vectors, starts, mode="sum", per_sample_weights=weight)
+        total = torch.zeros(len(summed), device=ids.device).index_add(0, row, weight) + ENOUGH
+        return (summed / total[:, None]).unflatten(0, ids.shape[:-1])
+
+
+def hashed_words(texts: Sequence[str], bits: int, most: int) -> npt.NDArray[np.float32]:
+    """Ids [N, most] of the different words of each text, lower case, without accents; of more than ``most`` words some."""
+    found = _hasher(bits).transform(texts)
+    ids = np.full((len(texts), most), ABSENT, np.float32)  # whole numbers up to 2^24 are exact
+    for row, (start, end) in enumerate(zip(found.indptr[:-1], found.indptr[1:], strict=True)):
+        ids[row, : min(most, end - start)] = found.indices[start : min(end, start + most)]
+    return ids
+
+
+@cache
+def _hasher(bits: int) -> Any:
+    from sklearn.feature_extraction.text import HashingVectorizer
+
+    return HashingVectorizer(
+        n_features=2**bits, alternate_sign=False, norm=None, binary=True, strip_accents="unicode", token_pattern=r"(?u)\b\w\w+\b"
+    )
