@@ -29,12 +29,16 @@ check: $(INSTALLED)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# The wheel as a user gets it: built, installed beside the repository's dependencies in a folder of its own, one command run.
+# The wheel as a user gets it: built, installed beside the repository's dependencies in a folder of its own; the model that it brings
+# indexes a few places and is asked for one.
+WHEEL := PYTHONPATH=site ../../$(BIN)/python -m ui
 wheel-smoke: $(INSTALLED)
 	rm -rf build/wheel && $(BIN)/python -m build --wheel --no-isolation --outdir build/wheel . > /dev/null
 	$(PIP) install --no-deps --target build/wheel/site build/wheel/*.whl
 	cd build/wheel && PYTHONPATH=site ../../$(BIN)/python -c "import sys, index; assert 'build/wheel/site' in index.__file__, index.__file__; \
 	from ui.cli import main; sys.argv = ['placebind', 'doctor']; main()"
+	cd build/wheel && $(WHEEL) ingest grid --points 500 --catalogue world && $(WHEEL) index build --catalogue world && \
+	$(WHEEL) search "salt flat in the Andes" -k 1 --catalogue world | grep "km .* of"
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "PlaceBind needs Python 3.11 or newer, this is " + sys.version'

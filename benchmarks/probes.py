@@ -4,7 +4,7 @@
 
 The regions that count as right (benchmarks/probe_list.py) were written down before any answer was seen. The gallery is an even grid
 of land points, encoded by the model and kept in the temporary folder. Places are peaks of the heat, at least 500 km apart. The
-probability is that of the model's own learnt temperature, weighted by area. One to two minutes.
+probability is that of the model's own calibrated or learnt temperature, weighted by area. One to two minutes.
 """
 
 import argparse
@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors import safe_open
 
 from benchmarks.kept import land_vectors
 from benchmarks.probe_list import NOWHERE, Probe, probes
@@ -36,7 +35,6 @@ from train.checkpoint import Checkpoint
 PLACES, APART_KM = 5, 500.0
 NEAR_KM = 750.0  # of the best place: the right country or so
 SHARE = 0.9
-TEMPERATURE_KEY = "contrasts.articles.log_scale"
 
 
 @dataclass(frozen=True)
@@ -107,11 +105,10 @@ class Asker:
 
 
 def temperature_of(checkpoint: Checkpoint) -> float:
-    """What the cosines of texts and places were divided by when training ended. Raises ``CheckpointError`` if it was not kept."""
-    with safe_open(checkpoint.path, framework="pt") as file:
-        if TEMPERATURE_KEY not in file.keys():  # noqa: SIM118
-            raise CheckpointError(f"{checkpoint.path} does not hold {TEMPERATURE_KEY}; save the model with its temperature")
-        return float(torch.exp(-file.get_tensor(TEMPERATURE_KEY).float()))
+    """What cosines of texts and places are divided by: calibrated or learnt. Raises ``CheckpointError`` if it was not kept."""
+    if checkpoint.temperature is None:
+        raise CheckpointError(f"{checkpoint.path} keeps no temperature of texts; save the model with it")
+    return checkpoint.temperature
 
 
 def judge(asker: Asker, number: int, probe: Probe, images: Path) -> Judged:
@@ -159,7 +156,7 @@ def report(model: str, land: int, judged: Sequence[Judged], nowhere: Sequence[Re
     yield f"Model `{model}`, {land:,} land points. Nothing here is chosen: the descriptions, and the regions in which an answer"
     yield "counts as right, were written down before any answer was seen (benchmarks/probe_list.py). Dark is where a description"
     yield f"fits best (darkest: the best 0.3 % of the land); numbers are the {PLACES} best places, at least {APART_KM:.0f} km"
-    yield "apart. Probability is the model's own, at the temperature that it learnt. Made by `python -m benchmarks.probes`.\n"
+    yield "apart. Probability is at the model's temperature, calibrated or learnt. Made by `python -m benchmarks.probes`.\n"
     yield from bad_ones(judged)
     yield from without_geography(judged, nowhere)
     for number, each in enumerate(judged, start=1):

@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 
 from index.errors import InputError
-from index.geo import wrap_lon
 from index.references import language_code, web_address, wikidata_id
 
 Modality = Literal["articles", "tiles", "locations"]
@@ -269,4 +268,5 @@ def _check_split(split: str) -> None:
 
 def _rounded(place: Place) -> tuple[str, str]:
     """Coordinates as hashed: 1e-6 degrees is 11 cm; -180 and 180, 0.0 and -0.0 are the same."""
-    return f"{round(place.lat, 6) + 0.0:.6f}", f"{float(wrap_lon(round(place.lon, 6))) + 0.0:.6f}"
+    lat, lon = round(place.lat, 6), round(place.lon, 6)
+    return f"{lat + 0.0:.6f}", f"{(lon if lon < 180 else -180.0) + 0.0:.6f}"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from index.records import Hit, Modality, Place
+from retrieval.confidence import Confidence
 from retrieval.explain import Explanation
 from retrieval.query import QueryVectors
 
@@ -15,6 +16,7 @@ from retrieval.query import QueryVectors
 class Answer:
     """``origin`` is the place that ``distance_km`` is measured from: the place asked for, that of the image, or where the query has
     none the best location. ``ways`` tells how each modality was searched, ``vectors`` what with, and whether ``calibrated``.
+    ``confidence`` is how sure the answer to a text is; None for other queries, and without locations.
     ``stages_ms`` is what each stage took (``retrieval.space.STAGES``); ``why`` holds the explanations of ``Space.explain``, by the
     ids of the hits."""
 
@@ -26,6 +28,7 @@ class Answer:
     calibrated: bool = False
     stages_ms: Mapping[str, float] = field(default_factory=dict, compare=False)
     why: Mapping[str, Explanation] = field(default_factory=dict, repr=False)
+    confidence: Confidence | None = None
 
     def __iter__(self) -> Iterator[Hit]:
         return (hit for hits in self.hits.values() for hit in hits)
@@ -33,7 +36,8 @@ class Answer:
     def as_dict(self) -> dict[str, Any]:
         origin = {"lat": self.origin.lat, "lon": self.origin.lon} if self.origin else None
         hits = {modality: [hit.as_dict() | self._why(hit) for hit in hits] for modality, hits in self.hits.items()}
-        return {"query": self.query, "origin": origin, "hits": hits}
+        confidence = self.confidence.as_dict() if self.confidence else None
+        return {"query": self.query, "origin": origin, "confidence": confidence, "hits": hits}
 
     def to_geodataframe(self) -> Any:
         """All hits as a ``geopandas.GeoDataFrame`` of points in EPSG:4326, one row a hit."""

@@ -25,7 +25,7 @@ from retrieval.grids import Grid, MercatorTile
 from retrieval.mass import probability_mass
 
 Scores = npt.NDArray[np.float32]
-Scale = Literal["cosine", "percentile"]
+Scale = Literal["cosine", "percentile", "probability"]
 CHUNK = 4096  # rows: float16 ones are widened and used while they lie in the cache
 STEPS = 2**18  # of the range of cosines, in which percentiles are counted
 
@@ -42,10 +42,11 @@ class Peak:
 
 @dataclass(frozen=True)
 class Heat:
-    """Scores of all cells for one query: ``cosines`` [N], and what can be made of them."""
+    """Scores of all cells for one query: ``cosines`` [N], and what can be made of them; ``temperature`` is the model's."""
 
     cells: Cells
     cosines: Scores
+    temperature: float | None = None
 
     @cached_property
     def percentiles(self) -> Scores:
@@ -55,19 +56,33 @@ class Heat:
         """
         return _percentiles(self.cosines)
 
+    @cached_property
+    def outside(self) -> Scores:
+        """[N], in [0, 100]: the percentage of the probability that lies at no denser places than a cell, itself included. Cells of
+        at least 10 are the smallest region that holds 90 % of it. Raises ``InputError`` without a temperature."""
+        if self.temperature is None:
+            raise InputError("the model keeps no temperature, so nothing is known of probability; ask for percentiles")
+        mass = self.mass(self.temperature)
+        order = np.argsort(self.cosines)  # as the density; from the thinnest to the densest
+        outside = np.empty(len(mass), dtype=np.float32)
+        outside[order] = 100 * np.minimum(1, np.cumsum(mass[order]))
+        return outside
+
     def raster(self, grid: Grid, scale: Scale = "percentile") -> Scores:
         """[H, W]: the score of the cell nearest to each pixel, NaN where none is in reach."""
-        scores = self.percentiles if scale == "percentile" else self.cosines
+        scores = {"percentile": lambda: self.percentiles, "cosine": lambda: self.cosines, "probability": lambda: self.outside}[
+            scale
+        ]()
         # NO_DATA is -1, the last element: one gather does for cells and sea.
         return np.take(np.append(scores, np.float32(np.nan)), self.cells.rows_on(grid))
 
-    def png(self, grid: Grid, *, transparent_below: float = 0.0) -> bytes:
-        """The percentiles as a picture; no data, and percentiles below ``transparent_below``, are transparent."""
-        return png(shade(self.raster(grid) / 100, transparent_below=transparent_below / 100))
+    def png(self, grid: Grid, *, transparent_below: float = 0.0, scale: Scale = "percentile") -> bytes:
+        """The percentiles (or ``outside``) as a picture; no data, and what is below ``transparent_below``, is transparent."""
+        return png(shade(self.raster(grid, scale) / 100, transparent_below=transparent_below / 100))
 
-    def tile_png(self, z: int, x: int, y: int, *, transparent_below: float = 0.0) -> bytes:
+    def tile_png(self, z: int, x: int, y: int, *, transparent_below: float = 0.0, scale: Scale = "percentile") -> bytes:
         """The 256 px web tile z/x/y, as ``png``. Raises ``InputError`` for a tile that does not exist."""
-        return self.png(MercatorTile(z, x, y), transparent_below=transparent_below)
+        return self.png(MercatorTile(z, x, y), transparent_below=transparent_below, scale=scale)
 
     def peaks(self, count: int = 10, *, min_km: float = 500.0) -> list[Peak]:
         """Up to ``count`` cells that are the best of all within ``min_km`` of them, best first: they lie farther apart than that.
@@ -87,9 +102,9 @@ class Heat:
         return Peak(row, Place(lat=float(lat), lon=float(lon)), float(self.cosines[row]), float(self.percentiles[row]))
 
 
-def heat_of(cells: Cells, queries: npt.NDArray[np.floating]) -> Heat:
+def heat_of(cells: Cells, queries: npt.NDArray[np.floating], temperature: float | None = None) -> Heat:
     """Score every cell for a query vector [D] of unit norm, or for several [Q, D]: the best of them counts."""
-    return Heat(cells, best_cosines(cells.vectors, queries))
+    return Heat(cells, best_cosines(cells.vectors, queries), temperature)
 
 
 def best_cosines(vectors: npt.NDArray[Any], queries: npt.NDArray[np.floating]) -> Scores:

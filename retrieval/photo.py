@@ -55,8 +55,8 @@ class Photo:
 
     def measured_by(self, sensor: Sensor, bands: tuple[str, ...]) -> Measured:
         """What these bands of the sensor would have measured. Red, green and blue must have been so to be shown so: the display is
-        undone. Of others nothing is known: they are as they are on average, for networks seldom learn what it means that a band is
-        missing (docs/searching.md: in the demo world, without relief, a picture of a tile was as far from it as any other).
+        undone. Of others nothing is known: they are as they are on average, for a network that never learnt what it means that a
+        band is missing is lost without it (docs/experiments.md); who asks one that did learn it names the colours' bands only.
         """
         there = self.pixels.any(axis=0)
         shown = dict(zip(sensor.rgb, self.pixels * (sensor.white / sensor.scale / 255), strict=True))

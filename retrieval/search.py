@@ -28,7 +28,7 @@ from retrieval.query import QueryVectors, best_of
 from retrieval.widen import widen
 
 Floats = npt.NDArray[np.float32]
-EXACT_UP_TO_ROWS = 200_000  # one matrix product of these takes some 10 ms: nothing is gained by an index
+EXACT_UP_TO_ROWS = 300_000  # one matrix product of these takes some 30 ms, to learn an index first some 20 s of the demo's minute
 WORD_CANDIDATES = 10  # ranks of each list for every hit that the fusion of meaning and words is to give
 
 

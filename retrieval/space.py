@@ -27,6 +27,7 @@ from index.vectors import check_model, manifest_of
 from retrieval.answer import Answer
 from retrieval.calibrate import centred, centred_query
 from retrieval.cells import Cells
+from retrieval.confidence import Confidence, Confident
 from retrieval.explain import Explanation, NamedPlaces, contributions
 from retrieval.heat import Heat, heat_of
 from retrieval.parts import Part
@@ -37,6 +38,7 @@ from train.articles import ARTICLE_COLUMNS, article_batch, query_parts, row_part
 from train.checkpoint import Checkpoint
 from train.config import Part as EncoderPart
 from train.precision import choose_device
+from train.shipped import checkpoint_for
 from train.tiles import TILE_COLUMNS, group_tiles, prepare_rows, tile_batch
 
 Vectors = npt.NDArray[np.float32]
@@ -63,11 +65,21 @@ class Space:
         self._searchers: dict[Modality, Searcher] = {}
 
     @classmethod
-    def open(cls, checkpoint: str | Path, catalogue: str | Path, device: str = "auto", backend: str = "auto") -> Space:
-        """``backend`` is one of index.backends, or auto: exact up to 200,000 records, FAISS above.
+    def open(
+        cls,
+        checkpoint: str | Path | None = None,
+        catalogue: str | Path | None = None,
+        device: str = "auto",
+        backend: str = "auto",
+    ) -> Space:
+        """``checkpoint`` is the folder of a model; if none is given, the catalogue's own is taken, else the shipped
+        one. ``backend`` is one of index.backends, or auto: exact up to 300,000 records, FAISS above.
 
         Raises ``CheckpointError``, ``CatalogueError``, or ``ModelMismatchError`` if the vectors are of another model."""
-        space = cls(Checkpoint.open(Path(checkpoint)), Catalogue.open(catalogue), device, backend)
+        if catalogue is None:
+            raise CatalogueError("no catalogue was given; open one with Space.open(catalogue=FOLDER)")
+        folder = Path(checkpoint) if checkpoint else checkpoint_for(catalogue)
+        space = cls(Checkpoint.open(folder), Catalogue.open(catalogue), device, backend)
         for modality, manifest in space.manifests.items():
             check_model(modality, manifest, space.checkpoint.digest, space.dim, space.preprocessing(modality))
         return space
@@ -123,8 +135,11 @@ class Space:
 
     @cached_property
     def _camera(self) -> tuple[Sensor, tuple[str, ...]]:
-        """The sensor that photos are taken to be from, and its bands: those that tiles here have, as far as there are any."""
+        """The sensor that photos are taken to be from, and the bands that they are given. A model that has learnt to do without
+        bands gets the colours alone, another one all bands that tiles here have, as far as there are any."""
         sensor = SENSORS[self.checkpoint.card.sensors[0]]
+        if self.checkpoint.card.config.few_bands_share:
+            return sensor, sensor.rgb
         found = []
         if self.catalogue.has("tiles"):
             tiles = self.catalogue.table("tiles").to_lance()
@@ -172,7 +187,7 @@ class Space:
             raise InputError(f"k must be at least 1, got {k}")
         how = how or How()
         times = [time.perf_counter()]
-        vectors = asked.embed(self)
+        vectors = plain = asked.embed(self)
         times.append(time.perf_counter())
         if how.calibrated:
             vectors = centred_query(vectors, {modality: manifest.mean for modality, manifest in self.manifests.items()})
@@ -183,16 +198,17 @@ class Space:
             )
         words = " ".join(part.what for part in asked.parts if isinstance(part.what, str) and part.weight > 0)
         searchers = [self.searcher(modality) for modality in wanted]
-        with ThreadPoolExecutor(len(wanted)) as pool:  # each waits for its own table
+        with ThreadPoolExecutor(len(wanted) + 1) as pool:  # each waits for its own table
             ranked = list(pool.map(lambda searcher: searcher.search(vectors, k, how, words), searchers))
             found = dict(zip(wanted, ranked, strict=True))
             origin = vectors.origin or self._best_location(vectors, how, found)
             times.append(time.perf_counter())
+            confidence = pool.submit(self._confidence, asked, plain, origin)
             hits = dict(zip(wanted, pool.map(partial(self._hits, origin=origin), wanted, ranked), strict=True))
         ways = {modality: ranked.way for modality, ranked in found.items()}
         times.append(time.perf_counter())
         stages_ms = dict(zip(STAGES, (1000 * np.diff(times)).tolist(), strict=True))
-        return Answer(asked.label, origin, hits, ways, vectors, how.calibrated, stages_ms)
+        return Answer(asked.label, origin, hits, ways, vectors, how.calibrated, stages_ms, confidence=confidence.result())
 
     def explain(self, answer: Answer) -> Answer:
         """The same answer, that also says of each hit what every part of the query adds to its score, and which place with a name
@@ -201,13 +217,18 @@ class Space:
 
     def heat(self, query: Query) -> Heat:
         """How well every location fits a query. Raises ``CatalogueError`` if the locations are not indexed."""
-        return heat_of(self.cells, query.embed(self).vectors)
+        return heat_of(self.cells, query.embed(self).vectors, self.checkpoint.temperature)
 
     @cached_property
     def cells(self) -> Cells:
         """The locations as cells of a heat map."""
         snapshot = self.searcher("locations").snapshot
         return Cells(snapshot.vectors, snapshot.places, model_digest=self.checkpoint.digest)
+
+    @cached_property
+    def confident(self) -> Confident | None:
+        """What says how sure an answer to a text is; None where locations are not indexed."""
+        return Confident.of(self.searcher("locations").snapshot, self.checkpoint) if "locations" in self.manifests else None
 
     @cached_property
     def named_places(self) -> NamedPlaces | None:
@@ -228,6 +249,12 @@ class Space:
         best = found["locations"] if how == plain and "locations" in found else searcher.search(vectors, 1, plain)
         lat, lon = searcher.snapshot.places[best.rows[0]]
         return Place(lat=float(lat), lon=float(lon))
+
+    def _confidence(self, query: Query, vectors: QueryVectors, best: Place | None) -> Confidence | None:
+        """Of a query that is one text: nothing else was calibrated."""
+        if len(query.parts) != 1 or not isinstance(query.parts[0].what, str) or best is None or self.confident is None:
+            return None
+        return self.confident(vectors.vectors[0], best)
 
     def _why(self, answer: Answer, hit: Hit) -> Explanation:
         assert answer.vectors is not None

@@ -82,6 +82,10 @@ class Architecture(nn.Module):
         """Which of the modalities take part in this step."""
         return modalities
 
+    def learns_places(self, step: int) -> bool:
+        """Whether the location encoder is trained in this step."""
+        return True
+
     def load_pretrained(self) -> None:
         """Read what a fresh run starts from besides the encoders' own weights."""
 

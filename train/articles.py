@@ -82,8 +82,7 @@ class Parts:
     ) -> None:
         self.whole = torch.from_numpy(cached_features(catalogue, tower, ids, advance=advance))
         texts = catalogue.rows("articles", ids, ["text"])["text"].to_pylist() if most else [""] * len(ids)
-        split = [_sentences(text, most) if most else [] for text in texts]
-        split = [[] if each == [text.strip()] else each for each, text in zip(split, texts, strict=True)]  # no part of it
+        split = [_sentences(text, most) for text in texts]
         self.counts = np.array([len(each) for each in split], dtype=np.int64)
         self.start = np.cumsum(self.counts) - self.counts
         said = {content_id("sentence", sentence): sentence for each in split for sentence in each}
@@ -181,7 +180,7 @@ def row_parts(tower: Any, rows: pa.Table) -> tuple[Tensor, Tensor]:
 def _parts_of(tower: Any, wholes: Sequence[str], texts: Sequence[str]) -> tuple[Tensor, Tensor]:
     """Part 0 is what the tower makes of the whole, the others of the first sentences of the text."""
     most = tower.parts - 1
-    split = [[whole, *(_sentences(text, most) if most else [])] for whole, text in zip(wholes, texts, strict=True)]
+    split = [[whole, *_sentences(text, most)] for whole, text in zip(wholes, texts, strict=True)]
     found = torch.from_numpy(tower.features([part for parts in split for part in parts]))
     present = torch.arange(tower.parts)[None, :] < torch.tensor([len(parts) for parts in split])[:, None]
     features = torch.zeros(*present.shape, tower.feature_dim)
@@ -200,4 +199,6 @@ def _whole_texts(catalogue: Catalogue, ids: Sequence[str]) -> list[str]:
 
 
 def _sentences(text: str, most: int) -> list[str]:
-    return sentences(text, most=most, characters=SENTENCE_CHARACTERS)
+    """Up to ``most`` sentences as parts of a text; a text of one sentence has none, for it is the whole."""
+    found = sentences(text, most=most, characters=SENTENCE_CHARACTERS) if most else []
+    return [] if found == [text.strip()] else found

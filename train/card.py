@@ -8,7 +8,7 @@ from typing import Any
 from index.catalogue import Catalogue
 from train.architecture import Architecture
 from train.batches import Records
-from train.checkpoint import Card, Checkpoint, Origin
+from train.checkpoint import Card, Checkpoint, Origin, TextConfidence
 from train.config import TrainConfig
 from train.data import TRAINING
 
@@ -79,6 +79,7 @@ def card_text(checkpoint: Checkpoint) -> str:
         "",
         *_table(("figure", "value"), [(name, f"{value:.4g}") for name, value in card.figures.items()]),
         "",
+        *_confidence(card.confidence),
         "## Limits",
         "",
         "Where the data above are thin the space is a guess. Nothing was done against the biases of the sources: what is written "
@@ -86,6 +87,17 @@ def card_text(checkpoint: Checkpoint) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _confidence(fitted: TextConfidence | None) -> list[str]:
+    if fitted is None:
+        return []
+    told = (
+        f"Fitted on {fitted.texts:,} texts of {fitted.articles:,} held-out articles: temperature {fitted.temperature:.4f}; a text "
+        f"whose best cosine is below {fitted.least_cosine:.3f} is of no place in particular. Of other articles, by kind of text: "
+        "the part whose place lies in the smallest region said to hold so much, and the part called of no place."
+    )
+    return ["## Confidence", "", told, "", *_table(("figure", "value"), [(n, f"{v:.3f}") for n, v in fitted.figures.items()]), ""]
 
 
 def _origins(catalogue: Catalogue, records: Records) -> list[Origin]:

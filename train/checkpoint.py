@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from train.model import build_encoder
 MODEL_FILE = "model.safetensors"
 TRAINING_FILE = "training.safetensors"
 _HEADER = "placebind"
+_TEXT_SCALE = "contrasts.articles.log_scale"
 
 
 class Origin(Settings):
@@ -37,9 +39,23 @@ class Origin(Settings):
     records: int
 
 
+class TextConfidence(Settings):
+    """How far a model's answers to texts can be trusted, fitted on held-out articles (retrieval/confidence.py).
+
+    ``temperature`` divides cosines of texts and places to make a softmax of them. A text that has less than ``least_cosine`` with
+    its best place is of no place in particular. Fitted on so many ``texts`` of so many ``articles``; ``figures``, by name, are of
+    others."""
+
+    temperature: float = Field(gt=0, allow_inf_nan=False)
+    least_cosine: float = Field(allow_inf_nan=False)
+    articles: int
+    texts: int
+    figures: dict[str, float] = Field(default_factory=dict)
+
+
 class Card(Settings):
     """What is known about a model. ``trained_on``: records per modality, ``origins``: the same by source, ``data_digest``: a hash
-    over their ids; ``figures``: validation results by name."""
+    over their ids; ``figures``: validation results by name; ``confidence``: None until `placebind calibrate`."""
 
     config: TrainConfig
     trained_on: dict[Modality, int]
@@ -48,6 +64,7 @@ class Card(Settings):
     sensors: tuple[str, ...] = ()
     figures: dict[str, float] = Field(default_factory=dict)
     placebind_version: str
+    confidence: TextConfidence | None = None
 
 
 @dataclass(frozen=True)
@@ -76,6 +93,26 @@ class Checkpoint:
         with path.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
         return cls(path, card, digest)
+
+    @cached_property
+    def temperature(self) -> float | None:
+        """What cosines of texts and places are to be divided by: as calibrated, else as learnt. None if it keeps none."""
+        return self.card.confidence.temperature if self.card.confidence else self.learnt_temperature
+
+    @cached_property
+    def learnt_temperature(self) -> float | None:
+        """What the cosines of texts and places were divided by when training ended."""
+        with safe_open(self.path, framework="pt") as file:
+            if _TEXT_SCALE not in file.keys():  # noqa: SIM118
+                return None
+            return float(torch.exp(-file.get_tensor(_TEXT_SCALE).float()))
+
+    def with_confidence(self, confidence: TextConfidence) -> "Checkpoint":
+        """The same weights, written anew beside what is known of how sure they are; the file and its digest are others then."""
+        with safe_open(self.path, framework="pt") as file:
+            weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        save_model(self.path.parent, weights, self.card.model_copy(update={"confidence": confidence}))
+        return Checkpoint.open(self.path.parent)
 
     def learnt(self, modality: Modality) -> bool:
         """Whether there is an encoder for this modality; every model has one for locations."""

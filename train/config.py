@@ -87,6 +87,8 @@ class TrainConfig(Settings):
             raise ConfigError("encode_chunk works on one device; use devices=1, or smaller batches on each")
         if self.teacher and self.devices > 1:
             raise ConfigError("a teacher is asked on one device; use devices=1")
+        if self.teacher:
+            resolve("train.features", self.teacher.name, self.teacher.options)
         if self.sentence_share + self.masked_share > 1:
             raise ConfigError(
                 f"sentence_share {self.sentence_share} and masked_share {self.masked_share} are shares of one batch; "

@@ -31,7 +31,7 @@ from train.gradcache import backward_in_parts
 from train.history import History
 from train.model import build_model, load_pretrained
 from train.precision import choose_device
-from train.sampling import Sampler
+from train.sampling import sampler_of
 from train.validate import score, validate
 
 MAX_GRADIENT_NORM = 1.0
@@ -103,7 +103,7 @@ class _Run:
     ) -> None:
         self.config, self.model, self.held_out, self.fabric, self.out = config, model, held_out, fabric, out
         self.records = {each.modality: each for each in records}
-        self.samplers = {each.modality: Sampler(each.lat, each.lon, config.sampling, each.sources) for each in records}
+        self.samplers = {each.modality: sampler_of(each.lat, each.lon, config.sampling, each.sources) for each in records}
         self.data_digest = _digest([*records, *held_out])  # held-out records too: the curve and early stopping depend on them
         for each in records:
             if len(each) < fabric.world_size:
@@ -144,7 +144,7 @@ class _Run:
         self.network.train()
         self.optimizer.zero_grad()
         losses = self._losses_and_gradients(step)
-        if config.teacher:
+        if config.teacher and self.model.learns_places(step):
             losses |= self._taught(step)
         self.fabric.clip_gradients(self.network, self.optimizer, max_norm=MAX_GRADIENT_NORM)
         self.optimizer.step()
@@ -167,7 +167,10 @@ class _Run:
         """Without what only training needs."""
         weights = self.model.state_dict() if self.best is None else self.best
         kept = {name: tensor for name, tensor in weights.items() if not name.startswith(TRAINING_ONLY)}
-        return {name: tensor.half() if self.config.half and tensor.is_floating_point() else tensor for name, tensor in kept.items()}
+        if not self.config.half:
+            return kept
+        learnt = dict(self.model.named_parameters())  # what is given, as frequencies are, may be too fine to be rounded
+        return {name: tensor.half() if name in learnt else tensor for name, tensor in kept.items()}
 
     @property
     def final_figures(self) -> dict[str, float]:
@@ -202,7 +205,7 @@ class _Run:
         assert self.model.distillation is not None
         loss = self.model.distillation(self.model.encoders["locations"], step)
         self.fabric.backward(self.config.teacher.weight * loss)
-        return {"teacher": loss}
+        return {"distillation": loss}
 
     def _parts(self, records: Records, step: int) -> Sequence[Callable[[], Batch]]:
         """This process's share of a batch, in parts of ``encode_chunk`` records."""

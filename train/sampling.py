@@ -6,6 +6,7 @@ its own negative. Weights become whole numbers before they are summed: a sum of 
 and the draw with it.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal, Self
@@ -40,6 +41,9 @@ class SamplingOptions(Settings):
     group: int = Field(default=8, ge=2, description="records in a group, for cells = grouped")
     sources: dict[str, Annotated[float, Field(gt=0, lt=1)]] = Field(
         default_factory=dict, description="what share of a batch a source of records has; the others share the rest"
+    )
+    apart: bool = Field(
+        default=False, description="each batch from one of `sources`, or from the others: shares of the batches instead of in them"
     )
 
 
@@ -89,6 +93,34 @@ class Sampler:
         return (self._start[cells][:, None] + _different(self._count[cells], group, rng)).ravel()
 
 
+class ApartSampler:
+    """Draws each batch from one of the named sources or from all others: records of different sources are never negatives of each
+    other. Where sources cover different parts of the globe, a model would learn from which source a text is, and with that where
+    its place is not: no article is from a held-out block, names are.
+    """
+
+    def __init__(self, lat: Degrees, lon: Degrees, options: SamplingOptions, sources: Sequence[str]) -> None:
+        lat, lon, names = np.asarray(lat), np.asarray(lon), np.asarray(sources)
+        shares = {name: share for name, share in options.sources.items() if (names == name).any()}
+        others = np.flatnonzero(~np.isin(names, [*shares]))
+        self._rows = [np.flatnonzero(names == name) for name in shares] + ([others] if len(others) else [])
+        self._shares = _all_shares(shares, len(others) > 0)
+        self._samplers = [Sampler(lat[rows], lon[rows], options) for rows in self._rows]
+
+    def draw(self, size: int, *, seed: int, step: int, stream: int) -> Rows:
+        """As ``Sampler.draw``, of the source whose turn it is by chance."""
+        turn = np.random.default_rng([seed, step, stream, 1]).random()
+        number = min(int(np.searchsorted(np.cumsum(self._shares), turn, side="right")), len(self._shares) - 1)
+        return np.asarray(self._rows[number][self._samplers[number].draw(size, seed=seed, step=step, stream=stream)])
+
+
+def sampler_of(lat: Degrees, lon: Degrees, options: SamplingOptions, sources: Sequence[str] = ()) -> Sampler | ApartSampler:
+    """The sampler that the options ask for."""
+    if options.apart and options.sources and len(sources):
+        return ApartSampler(lat, lon, options, sources)
+    return Sampler(lat, lon, options, sources)
+
+
 def weights(lat: Degrees, lon: Degrees, options: SamplingOptions, sources: Sequence[str] = ()) -> npt.NDArray[np.float64]:
     """How likely each record is to come first, [N], summing to 1.
 
@@ -111,12 +143,22 @@ def _share_out(found: npt.NDArray[np.float64], sources: npt.NDArray[np.str_], sh
     """Scale the weights, in place, so that each named source that there is has its share; unnamed ones share the rest."""
     named = {name: share for name, share in shares.items() if (sources == name).any()}
     others = ~np.isin(sources, [*named])
-    if sum(named.values()) > 1 or (others.any() and sum(named.values()) == 1):
-        raise ConfigError(f"the shares of sources come to {sum(named.values()):.2f}; leave some of a batch to the other records")
+    rest = _all_shares(named, bool(others.any()))[-1]
     for name, share in named.items():
         found[sources == name] *= share / found[sources == name].sum()
     if others.any():
-        found[others] *= (1 - sum(named.values())) / found[others].sum()
+        found[others] *= rest / found[others].sum()
+
+
+def _all_shares(named: dict[str, float], others: bool) -> list[float]:
+    """Of the named sources, then of the ``others``, if any: what is left. Raises ``ConfigError`` where nothing is."""
+    total = math.fsum(named.values())
+    if total > 1 or (others and total == 1):
+        raise ConfigError(
+            f"the shares in sampling.sources come to {total:.2f} of a batch; all together have at most 1, and less than that "
+            "where there are other records"
+        )
+    return [*named.values(), *([1 - total] if others else [])]
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ class WordBag(nn.Module):
         weight = (WEIGHT_GAIN * self.weights[words]).clamp(-8, 8).exp()
         starts = torch.searchsorted(row, torch.arange(there.flatten(0, -2).shape[0], device=ids.device))
         summed = nn.functional.embedding_bag(words, self.vectors, starts, mode="sum", per_sample_weights=weight)
-        total = torch.zeros(len(summed), device=ids.device).index_add(0, row, weight) + ENOUGH
+        total = weight.new_zeros(len(summed)).index_add(0, row, weight) + ENOUGH
         return (summed / total[:, None]).unflatten(0, ids.shape[:-1])
 
 

@@ -21,8 +21,10 @@ LONGEST_SENTENCE = 1000
 _DESCRIPTION = """
 Search the Earth by what is written about a place, what it looks like from space, and where it is.
 
-Coordinates are WGS84 degrees, distances kilometres along the ellipsoid, scores cosines in [-1, 1]. Where several catalogues are
-served, `catalogue=` chooses one. An answer that is not 2xx is `{"error": "what was expected, what arrived, what to do"}`.
+Coordinates are WGS84 degrees, distances kilometres along the ellipsoid, scores cosines in [-1, 1]. An answer to a text says
+in `confidence` how much of the probability lies near the best place (`origin`), and whether the text is of no place in particular.
+Where several catalogues are served, `catalogue=` chooses one. An answer that is not 2xx is
+`{"error": "what was expected, what arrived, what to do"}`.
 """
 
 

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
-from index.errors import InputError, PlaceBindError
+from index.errors import CheckpointError, InputError, PlaceBindError
 from index.records import MODALITIES, Modality
-from ui.console import ProgressBars, err, out, plain, print_json
+from ui.console import ProgressBars, err, out, plain, print_json, remark
 from ui.flags import DEFAULT_CATALOGUE, CatalogueFlag, CheckpointFlag, DryRunFlag, JsonFlag
 from ui.indexing import app as index_commands
 from ui.options import sources_group
@@ -105,22 +105,35 @@ def train(
             "--compare", help="train every combination of the above, each given as often as you like, and print one table"
         ),
     ] = False,
+    demo: Annotated[
+        bool,
+        typer.Option(
+            "--demo", help="train on the demo world, in minutes, into its folder 'trained-here'; other settings count too"
+        ),
+    ] = False,
     overwrite: Annotated[bool, typer.Option(help="replace a finished model or an interrupted run")] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Train the encoders on the catalogue; an interrupted run goes on where it stopped."""
+    from ui.demo import TRAINING, fill_demo, how_to_use
     from ui.training import configurations, train_matrix, train_one
 
+    given = (*(TRAINING if demo and not config else ()), *(settings or ()))
     configs = configurations(
-        config, settings or (), architectures=architecture or (), locations=location or (), modalities=modalities or (),
+        config, given, architectures=architecture or (), locations=location or (), modalities=modalities or (),
         seeds=seed or (), steps=steps, devices=devices,
     )  # fmt: skip
     if compare and overwrite:
         raise InputError("--overwrite is for a single training; of a comparison remove the folders that are to be trained again")
+    folder = out_folder or catalogue / ("compare" if compare else "trained-here" if demo else "checkpoint")
+    if demo:
+        fill_demo(catalogue)
     if compare:
-        train_matrix(configs, catalogue, out_folder or catalogue / "compare", as_json=as_json)
+        train_matrix(configs, catalogue, folder, as_json=as_json)
     else:
-        train_one(configs, catalogue, out_folder or catalogue / "checkpoint", overwrite=overwrite, as_json=as_json)
+        train_one(configs, catalogue, folder, overwrite=overwrite, as_json=as_json)
+    if demo and not compare:
+        remark(how_to_use(catalogue, folder))
 
 
 app.add_typer(index_commands, name="index")
@@ -166,7 +179,7 @@ def search(
         {"bbox": bbox, "polygon": polygon, "near": near, "countries": country, "dates": dates, "where": where},
         words=words, calibrated=calibrated, apart_km=apart,
     )  # fmt: skip
-    space = Space.open(checkpoint or catalogue / "checkpoint", catalogue, backend=backend)
+    space = Space.open(checkpoint, catalogue, backend=backend)
     answer = space.search(query=asked, into=tuple(_modality(name) for name in into or ()), k=k, how=how)
     if explain:
         answer = space.explain(answer)
@@ -200,14 +213,15 @@ def heat(
     from ui.searching import draw_heat, query_of
 
     asked = query_of(text, image=image, lat=lat, lon=lon, like=(), unlike=(), either=False)
-    draw_heat(asked, checkpoint or catalogue / "checkpoint", catalogue, out_file, width=width, count=peaks, as_json=as_json)
+    draw_heat(asked, checkpoint, catalogue, out_file, width=width, count=peaks, as_json=as_json)
 
 
 @app.command()
 def evaluate(
     catalogue: CatalogueFlag = DEFAULT_CATALOGUE,
     checkpoint: Annotated[
-        list[Path] | None, typer.Option(help="folder of a model; may be repeated; default: 'checkpoint' in the catalogue")
+        list[Path] | None,
+        typer.Option(help="folder of a model; may be repeated; default: 'checkpoint' in the catalogue, else the shipped model"),
     ] = None,
     peer: Annotated[
         list[str] | None,
@@ -238,10 +252,11 @@ def evaluate(
     as_json: JsonFlag = False,
 ) -> None:
     """Probe what a model knows of places and ask it for them, beside floors and peers; a stopped run goes on where it stopped."""
+    from train.shipped import checkpoint_for
     from ui.evaluating import evaluate_models
 
     evaluate_models(
-        checkpoint or [catalogue / "checkpoint"], catalogue, out_folder or catalogue / "evaluation",
+        checkpoint or [checkpoint_for(catalogue)], catalogue, out_folder or catalogue / "evaluation",
         peers=peer or (), tasks=tasks or ("all",), splits=split or ("all",),
         where={"folder": labels, "download": download},
         block={"size_deg": block_deg, "size_km": block_km, "buffer_km": buffer_km},
@@ -268,12 +283,15 @@ def info(catalogue: CatalogueFlag = DEFAULT_CATALOGUE, as_json: JsonFlag = False
             "model": manifest.model_digest if manifest else None,
         }
     statistics = opened.band_statistics()
+    used, about_model = _used_model(catalogue)
     if as_json:
-        print_json({"catalogue": str(catalogue), "tables": tables, "band_statistics": [asdict(each) for each in statistics]})
+        known = {"catalogue": str(catalogue), "checkpoint": str(used) if used else None, "tables": tables}
+        print_json(known | {"band_statistics": [asdict(each) for each in statistics]})
     else:
         from ui.tables import print_info
 
         print_info(str(catalogue), tables, statistics)
+        out.print(plain(about_model), soft_wrap=True)
 
 
 @app.command()
@@ -328,10 +346,37 @@ def open_map(
 
 @app.command()
 def demo(catalogue: CatalogueFlag = DEFAULT_CATALOGUE) -> None:
-    """Build a small real world (once), train and index it, and ask it three questions. Needs no network."""
+    """Build a small real world (once), index it with the shipped model, and ask it three questions. Needs no network."""
     from ui.demo import run_demo
 
     run_demo(catalogue)
+
+
+@app.command()
+def calibrate(
+    catalogue: CatalogueFlag = DEFAULT_CATALOGUE,
+    checkpoint: CheckpointFlag = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="calibrate anew, or although the catalogue's index is of the model as it is")
+    ] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Fit how sure a model is of texts on the catalogue's held-out articles, and keep that with it. Before `placebind index build`:
+    the file of the model becomes another, to which an index made before does not belong."""
+    from ui.calibrating import calibrate_model
+
+    calibrate_model(checkpoint, catalogue, overwrite=overwrite, as_json=as_json)
+
+
+def _used_model(catalogue: Path) -> tuple[Path | None, str]:
+    """The folder of the model that is asked if none is named, None if there is none, and what to say about that."""
+    from train.shipped import checkpoint_for, name_of
+
+    try:
+        folder = checkpoint_for(catalogue)
+    except CheckpointError as error:
+        return None, str(error)
+    return folder, f"it is asked with {name_of(folder)}, unless --checkpoint names another"
 
 
 def _default_catalogue() -> str:

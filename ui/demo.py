@@ -1,12 +1,15 @@
-"""The embedded default: a small real world that any machine can build, then three questions to it.
+"""The embedded default: a small real world that any machine can build, and three questions to it.
 
-Every step is skipped if an earlier start finished it, and goes on where an earlier start was interrupted.
+It is asked with the model that comes with PlaceBind, so nothing is trained. The places come first: words are answered while
+articles and tiles are still on their way. Every step is skipped if an earlier start finished it, and goes on where one was stopped.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from index.catalogue import Catalogue
+from index.progress import Progress
 from index.records import MODALITIES, Place
 from index.registry import load
 from index.sources.blue_marble import example_tile
@@ -15,44 +18,68 @@ from index.sources.geotiff_tiles import write_tile
 from index.vectors import manifest_of
 from retrieval import Space
 from retrieval.build import build_index
-from train.checkpoint import MODEL_FILE, Checkpoint
-from train.config import TrainConfig
-from train.loop import train
-from ui.console import ProgressBars, out
+from train.checkpoint import Checkpoint
+from train.shipped import CARD_FILE, checkpoint_for, is_shipped
+from ui.console import ProgressBars, out, plain, remark
 from ui.tables import print_answer
 
-SOURCES = ("gazetteer", "blue_marble", "grid")
+Options = Mapping[str, Mapping[str, Any]]
+PLACES: Options = {"grid": {"points": 250_000}}
+RECORDS: Options = {"gazetteer": {}, "blue_marble": {}}
 EXAMPLE_TILE = "example-nile-delta.tif"
 EXAMPLE_PLACE = Place(lat=30.9, lon=31.1)
+QUESTION = "salt flat in the Andes"
 
-# Under three minutes on two cores. The tiles are cut from 32 pixels, so the network need not see more.
-TRAINING: dict[str, Any] = {
-    "steps": 300,
-    "article_batch": 768,
-    "tile_batch": 256,
-    "sentence_share": 0.5,
-    "image": {"name": "multispectral", "options": {"size_px": 32}},
-}
+# Settings of `placebind train --demo`: under three minutes on two cores. The tiles are cut from 32 pixels, so the network need not
+# see more.
+TRAINING = ("steps=300", "article_batch=768", "tile_batch=256", "sentence_share=0.5", "image.options.size_px=32")
 
 
-def run_demo(folder: Path) -> None:
+def run_demo(folder: Path, places: Options = PLACES, records: Options = RECORDS) -> None:
     """Build what is missing in ``folder`` and answer one query of each kind in the terminal."""
     catalogue = Catalogue.open(folder, create=True)
-    if not _is_ready(folder, catalogue):
-        _build(folder, catalogue)
-    space = Space.open(folder / "checkpoint", folder)
+    model = Checkpoint.open(checkpoint_for(folder))
+    if not _is_ready(folder, catalogue, model):
+        _build(folder, catalogue, model, places, records)
+    elif not is_shipped(model.path.parent):
+        remark(
+            f"the model in {model.path.parent} was trained on this machine and is used; for the one that comes with PlaceBind move "
+            f"the folder {folder} away, or build another world with --catalogue"
+        )
+    space = Space.open(model.path.parent, folder)
     _say_what_is_real(space)
-    print_answer(space.search("salt flat in the Andes", k=3))
+    print_answer(space.search(QUESTION, k=3))
     print_answer(space.search(image=folder / EXAMPLE_TILE, into=("articles",), k=3))
     print_answer(space.search(place=Place(lat=48.2, lon=16.4), into=("tiles",), k=3))
     out.print(f'\nAsk your own: [bold]placebind search "coral island in the Pacific" --catalogue {folder}[/]')
 
 
-def _is_ready(folder: Path, catalogue: Catalogue) -> bool:
-    """Whether an earlier start came to its end: every table is indexed by the model in the folder."""
-    if not (folder / "checkpoint" / MODEL_FILE).is_file() or not (folder / EXAMPLE_TILE).is_file():
-        return False
-    return _models_of_index(catalogue) == [Checkpoint.open(folder / "checkpoint").digest] * len(MODALITIES)
+def fill_demo(folder: Path) -> None:
+    """The records that a demo model is trained on, if they are not there yet."""
+    with ProgressBars() as bars:
+        _fill(Catalogue.open(folder, create=True), RECORDS, bars)
+
+
+def how_to_use(catalogue: Path, checkpoint: Path) -> str:
+    """What to do with a model that was trained on the demo world, whose index is another model's."""
+    return (
+        f"to use it: placebind index build --rebuild --catalogue {catalogue} --checkpoint {checkpoint}, then give search, heat and "
+        "ui the same --checkpoint; the same build without --checkpoint goes back to the model that was used before"
+    )
+
+
+def _fill(catalogue: Catalogue, sources: Options, progress: Progress) -> None:
+    """Ingest what the catalogue does not have yet of these sources."""
+    for name, options in sources.items():
+        source = load("index.sources", name).build(**options)
+        if catalogue.count(source.modality) < source.total:
+            progress.start(f"ingest {name}", source.total)
+            catalogue.ingest(source, progress.advance)
+
+
+def _is_ready(folder: Path, catalogue: Catalogue, model: Checkpoint) -> bool:
+    """Whether an earlier start came to its end: every table is indexed by this model."""
+    return (folder / EXAMPLE_TILE).is_file() and _models_of_index(catalogue) == [model.digest] * len(MODALITIES)
 
 
 def _models_of_index(catalogue: Catalogue) -> list[str]:
@@ -61,19 +88,20 @@ def _models_of_index(catalogue: Catalogue) -> list[str]:
     return [manifest.model_digest for manifest in manifests if manifest]
 
 
-def _build(folder: Path, catalogue: Catalogue) -> None:
-    out.print(f"Building the demo world in {folder}: a few minutes, once.")
+def _build(folder: Path, catalogue: Catalogue, model: Checkpoint, places: Options, records: Options) -> None:
+    stale = any(digest != model.digest for digest in _models_of_index(catalogue))
+    if stale:
+        remark(f"the index in {folder} was made with another model; it is made anew with the one in {model.path.parent}")
+    out.print(f"Building the demo world in {plain(str(folder))}: about a minute, once.", soft_wrap=True)
     with ProgressBars() as bars:
-        for name in SOURCES:
-            source = load("index.sources", name).build()
-            bars.start(f"ingest {name}", source.total)
-            catalogue.ingest(source, bars.advance)
-        write_tile(example_tile(EXAMPLE_PLACE), folder / EXAMPLE_TILE)
-        if not (folder / "checkpoint" / MODEL_FILE).is_file():
-            train(TrainConfig.parse(TRAINING, where="demo").resolved(), catalogue, folder / "checkpoint", progress=bars)
-        model = Checkpoint.open(folder / "checkpoint")
-        stale = any(digest != model.digest for digest in _models_of_index(catalogue))
+        _fill(catalogue, places, bars)
         build_index(model, catalogue, rebuild=stale, progress=bars)
+    print_answer(Space.open(model.path.parent, folder).search(QUESTION, into=("locations",), k=3))
+    out.print("Words are answered with places from now on. Articles and satellite tiles follow.")
+    with ProgressBars() as bars:
+        _fill(catalogue, records, bars)
+        write_tile(example_tile(EXAMPLE_PLACE), folder / EXAMPLE_TILE)
+        build_index(model, catalogue, progress=bars)
 
 
 def _say_what_is_real(space: Space) -> None:
@@ -82,6 +110,17 @@ def _say_what_is_real(space: Space) -> None:
         f"[bold]What is in here.[/] Real: {count['tiles']} coarse tiles cut from NASA Blue Marble and NOAA ETOPO1 (7.4 km a pixel, "
         "not Sentinel-2); the facts in the articles (GeoNames, airportsdata, Köppen classes); "
         f"{count['locations']} points on land. Written by PlaceBind: the sentences of the {count['articles']} articles, among them "
-        f"{len(famous_places())} descriptions of well-known places. Nothing is from Wikipedia. The model was trained on this "
-        "machine in minutes: expect the right region, not the valley.\n"
+        f"{len(famous_places())} descriptions of well-known places; none is from Wikipedia. {plain(_about(space.checkpoint))}\n"
+    )
+
+
+def _about(model: Checkpoint) -> str:
+    """Where the model is from and what it has learnt from."""
+    learnt = " and ".join(f"{count:,} {modality}" for modality, count in model.card.trained_on.items())
+    if not is_shipped(model.path.parent):
+        return f"The model was trained on {learnt}, on this machine: expect the right region, not the valley."
+    sources = ", ".join(dict.fromkeys(origin.source for origin in model.card.origins if origin.source))
+    return (
+        f"The model comes with PlaceBind; it has learnt from {learnt} ({sources}), and nothing was trained on this machine. "
+        f"What it can do and what it cannot: {model.path.parent / CARD_FILE}"
     )

@@ -49,7 +49,7 @@ def check_all() -> list[Check]:
         Check("Python", platform.python_version_tuple() >= ("3", "11"), platform.python_version(), "install Python 3.11 or newer")
     ]
     checks += [_package(*package) for package in _PACKAGES]
-    return [*checks, _front_end(), _text_tower(), _accelerator()]
+    return [*checks, _front_end(), _text_tower(), _shipped_model(), _accelerator()]
 
 
 def _package(distribution: str, module: str, extra: str, needed: bool) -> Check:
@@ -80,6 +80,20 @@ def _text_tower() -> Check:
         return Check("MiniLM weights", True, f"sha256 {WEIGHTS_SHA256[:8]}…", remedy)
     except (PlaceBindError, ImportError, OSError) as error:
         return Check("MiniLM weights", False, str(error)[:80], remedy)
+
+
+def _shipped_model() -> Check:
+    """What answers where a catalogue has no model of its own."""
+    from index.errors import PlaceBindError
+    from train.checkpoint import Checkpoint
+    from train.shipped import shipped_model
+
+    remedy = "pip install --force-reinstall --no-deps placebind"
+    try:
+        model = Checkpoint.open(shipped_model())
+    except PlaceBindError as error:
+        return Check("shipped model", False, str(error)[:80], remedy, needed=False)
+    return Check("shipped model", True, f"{model.digest[:8]}, {model.path.stat().st_size / 1e6:.0f} MB", remedy, needed=False)
 
 
 def _accelerator() -> Check:

@@ -18,6 +18,8 @@ def show_filters(workspace: Workspace, heat_shares: Sequence[int]) -> int:
     share: int = st.select_slider(
         words.HEAT_FROM, heat_shares, value=10, format_func=lambda each: f"{each} %", help=words.HEAT_HELP
     )
+    knows = workspace.space.checkpoint.temperature is not None
+    st.toggle(words.HEAT_MASS, key="heat-mass", help=words.HEAT_MASS_HELP, disabled=not knows)
     background = st.selectbox(words.BACKGROUND, list(backgrounds()), key="background-name")
     st.session_state["background"] = backgrounds()[background]
     st.subheader(words.FILTERS, anchor=False)

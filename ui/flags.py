@@ -9,7 +9,10 @@ DEFAULT_CATALOGUE = Path.home() / ".placebind" / "demo"
 
 CatalogueFlag = Annotated[Path, typer.Option("--catalogue", "-c", envvar="PLACEBIND_CATALOGUE", help="folder of the catalogue")]
 CheckpointFlag = Annotated[
-    Path | None, typer.Option("--checkpoint", help="folder of the model; default: 'checkpoint' in the catalogue")
+    Path | None,
+    typer.Option(
+        "--checkpoint", help="folder of the model; default: 'checkpoint' in the catalogue if there is one, else the shipped model"
+    ),
 ]
 DryRunFlag = Annotated[bool, typer.Option("--dry-run", help="only estimate requests, bytes and time")]
 JsonFlag = Annotated[bool, typer.Option("--json", help="print JSON to standard output")]

@@ -218,14 +218,16 @@ def _tables(catalogue: Any, table: str | None) -> list[Any]:
 def _embed(work: Any, catalogue: Path, checkpoint: Path | None, engine: str, as_json: bool, **options: Any) -> None:
     from index.catalogue import Catalogue
     from train.checkpoint import Checkpoint
+    from train.shipped import checkpoint_for, name_of
 
-    model = Checkpoint.open(checkpoint or catalogue / "checkpoint")
+    model = Checkpoint.open(checkpoint or checkpoint_for(catalogue))
     with ProgressBars() as bars:
         added = work(model, Catalogue.open(catalogue), progress=bars, engine=_engine(engine), **options)
     if as_json:
         print_json({"model": model.digest, "added": added})
     else:
-        out.print("new vectors: " + ", ".join(f"{n} {modality}" for modality, n in added.items()))
+        counts = ", ".join(f"{n} {modality}" for modality, n in added.items())
+        out.print(f"new vectors: {counts}, by {name_of(model.path.parent)}", markup=False, soft_wrap=True)
 
 
 def _engine(name: str) -> Any:

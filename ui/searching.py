@@ -45,7 +45,7 @@ def how_to_search(filters: dict[str, Any], *, words: bool, calibrated: bool, apa
     )
 
 
-def draw_heat(query: Query, checkpoint: Path, catalogue: Path, file: Path, *, width: int, count: int, as_json: bool) -> None:
+def draw_heat(query: Query, checkpoint: Path | None, catalogue: Path, file: Path, *, width: int, count: int, as_json: bool) -> None:
     """Write the map and name its peaks. Raises ``InputError`` for a file that is neither .tif nor .png."""
     from retrieval import Space
     from retrieval.grids import WorldGrid

@@ -62,14 +62,16 @@ def serve(
     """
     folders = named_folders(catalogues)
     if checkpoint and len(folders) > 1:
-        raise InputError("--checkpoint is for one catalogue; of several each has its model in its folder 'checkpoint'")
+        raise InputError(
+            "--checkpoint is for one catalogue; of several each has its model in its folder 'checkpoint', or the shipped one"
+        )
     listener = listen(host, port)
     with listener:
         for folder in folders.values():
             Catalogue.open(folder)
         rules = Rules(_host_names(host), token, front.CDN if front.missing() else "")
         app = build_app(page, rules, listener.getsockname()[1])
-        _open_workspaces({name: (folder, checkpoint or folder / "checkpoint") for name, folder in folders.items()})
+        _open_workspaces({name: (folder, checkpoint) for name, folder in folders.items()})
         address = _address(host, listener) + (f"/?token={token}" if token else "")
         if not (rules.hosts or token):
             remark("everyone who reaches this machine can use the server; give it a --token to change that")
@@ -122,7 +124,7 @@ def own_routes() -> list[BaseRoute]:
     return [to_docs, Mount("/api", build_api()), Mount("/front", FrontFiles())]
 
 
-def _open_workspaces(folders: dict[str, tuple[Path, Path]]) -> None:
+def _open_workspaces(folders: dict[str, tuple[Path, Path | None]]) -> None:
     """Make the catalogues known to page and routes, and load their models while the first visitor is on the way."""
     import torch
 

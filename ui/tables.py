@@ -18,6 +18,8 @@ def print_answer(answer: Answer) -> None:
     out.print(f"[bold]{plain(answer.query)}[/]")
     if answer.origin:
         out.print(f"distances from {_position(answer.origin.lat, answer.origin.lon)}", style="dim")
+    if answer.confidence:
+        out.print(answer.confidence.sentence, style="yellow" if answer.confidence.nowhere else "dim", highlight=False)
     for modality, hits in answer.hits.items():
         table = Table("#", "score", "beats", "km", "position", box=None, pad_edge=False, header_style="bold cyan")
         table.add_column(modality, overflow="fold")  # a link that is cut leads nowhere

@@ -17,6 +17,7 @@ from index.records import MODALITIES
 from retrieval import Space
 from retrieval.answer import Answer
 from retrieval.heat import Heat
+from train.shipped import checkpoint_for
 from ui.kept import NotHereError, Recent
 from ui.question import Question
 from ui.uploads import Uploads
@@ -27,10 +28,10 @@ QUESTIONS_KEPT = 4096  # a heat that was dropped is made again from its question
 
 
 class Workspace:
-    """One catalogue and its model. ``name`` is what users choose it by."""
+    """One catalogue and its model (``checkpoint``: the default is as of ``train.shipped``). ``name`` is what users choose it by."""
 
-    def __init__(self, name: str, catalogue: Path, checkpoint: Path, uploads: Uploads, device: str = "auto") -> None:
-        self.name, self.catalogue_folder, self.checkpoint_folder = name, catalogue, checkpoint
+    def __init__(self, name: str, catalogue: Path, checkpoint: Path | None, uploads: Uploads, device: str = "auto") -> None:
+        self.name, self.catalogue_folder, self._checkpoint = name, catalogue, checkpoint
         self.uploads, self.device = uploads, device
         self._lock = threading.Lock()
         self._space: Space | None = None
@@ -40,6 +41,11 @@ class Workspace:
         self._answers = Recent[Answer](ANSWERS_KEPT)
         self._heats = Recent[Heat](HEATS_KEPT)
         self._questions = Recent[Question](QUESTIONS_KEPT)
+
+    @property
+    def checkpoint_folder(self) -> Path:
+        """The model's. If none was given, looked up anew each time: one may be trained meanwhile. Raises ``CheckpointError``."""
+        return self._checkpoint or checkpoint_for(self.catalogue_folder)
 
     @property
     def space(self) -> Space:

@@ -42,14 +42,12 @@ class Grid:
         towns = all_towns()
         town_lat, town_lon = np.array([t.place.lat for t in towns]), np.array([t.place.lon for t in towns])
         chord, nearest = cKDTree(unit_xyz(town_lat, town_lon)).query(unit_xyz(self.lat, self.lon))
-        away_km = chord_km(chord)
-        side = _bearing_deg(town_lat[nearest], town_lon[nearest], self.lat, self.lon)
-        for lat, lon, row, km, degrees in zip(self.lat, self.lon, nearest, away_km, side, strict=True):
+        side = np.rint(_bearing_deg(town_lat[nearest], town_lon[nearest], self.lat, self.lon) / 45).astype(np.int64) % 8
+        columns = (each.tolist() for each in (self.lat, self.lon, nearest, chord_km(chord), side))
+        for lat, lon, row, km, direction in zip(*columns, strict=True):
             town = towns[row]
-            title = f"{km:.0f} km {COMPASS[round(degrees / 45) % 8]} of {town.name}, {town.country}"
-            yield Location(
-                place=Place(lat=float(lat), lon=float(lon)), title=title, kind="grid point", source="grid", licence="CC-BY-4.0"
-            )
+            title = f"{km:.0f} km {COMPASS[direction]} of {town.name}, {town.country}"
+            yield Location(place=Place(lat=lat, lon=lon), title=title, kind="grid point", source="grid", licence="CC-BY-4.0")
 
 
 def _bearing_deg(lat_a: Any, lon_a: Any, lat_b: Any, lon_b: Any) -> Any:

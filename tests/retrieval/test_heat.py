@@ -42,6 +42,19 @@ def test_the_map_is_coldest_on_the_other_side_of_the_world() -> None:
     assert picture.min() == pytest.approx(-1, abs=0.02)
 
 
+def test_outside_is_the_probability_at_no_denser_places() -> None:
+    heat = along_the_equator(0.2, 0.0, 0.1)
+    heat.cells.area_shares = np.full(3, 1 / 3)
+    warm = Heat(heat.cells, heat.cosines, temperature=0.1 / np.log(3))  # masses of 9, 1 and 3 thirteenths
+    np.testing.assert_allclose(warm.outside, [100, 100 / 13, 400 / 13], rtol=1e-5)
+    assert warm.raster(WorldGrid(36, 18), "probability")[9, 18] == pytest.approx(100)
+
+
+def test_without_a_temperature_there_is_no_probability_to_draw() -> None:
+    with pytest.raises(InputError, match="no temperature"):
+        along_the_equator(0.2, 0.1).png(WorldGrid(36, 18), scale="probability")
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float16])
 def test_cosines_are_the_inner_products(dtype: type) -> None:
     vectors = np.random.default_rng(0).normal(size=(10_000, 7)).astype(dtype)  # more than two chunks

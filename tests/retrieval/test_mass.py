@@ -8,7 +8,7 @@ import pytest
 from index.errors import InputError
 from retrieval.cells import Cells
 from retrieval.heat import Heat
-from retrieval.mass import probability_mass, smallest_set
+from retrieval.mass import probability_mass, smallest_area, smallest_set
 
 
 def test_the_mass_is_the_softmax_at_the_temperature() -> None:
@@ -40,6 +40,20 @@ def test_the_smallest_set_takes_the_likeliest_cells_until_the_share_is_held(shar
 
 def test_the_smallest_region_takes_the_densest_cells() -> None:
     assert smallest_set(np.array([0.5, 0.3, 0.2]), 0.45, weights=[100, 1, 1]).tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("temperature", [0.001, 0.05, 10])
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 1])
+def test_the_smallest_area_is_that_of_the_smallest_set(temperature: float, share: float) -> None:
+    rng = np.random.default_rng(5)
+    areas = rng.uniform(0.5, 2, 20_000)
+    mass = probability_mass(rng.normal(0, 0.1, 20_000).astype(np.float32), temperature, areas)
+    assert smallest_area(mass, share, areas) == pytest.approx(areas[smallest_set(mass, share, areas)].sum(), rel=1e-3)
+
+
+def test_where_all_cells_are_alike_the_smallest_area_is_a_share_of_all() -> None:
+    assert smallest_area(np.full(10, 0.1), 0.9, np.full(10, 2.0)) == pytest.approx(18)
+    assert smallest_area(np.array([1.0]), 0.9, np.array([3.0])) == 3
 
 
 def test_of_equal_cells_the_first_rows_are_taken() -> None:

@@ -296,6 +296,18 @@ def test_a_photo_is_the_tile_with_its_other_bands_as_on_average(space: Space) ->
     np.testing.assert_allclose(space.embed_images([read]), space.embed_images([replace(tile, pixels=flat)]), atol=1e-6)
 
 
+def test_a_model_that_learnt_to_do_without_bands_is_given_the_colours_alone(world: World) -> None:
+    space = Space.open(world.checkpoint, world.folder)
+    card = space.checkpoint.card
+    taught = card.model_copy(update={"config": card.config.model_copy(update={"few_bands_share": 0.15})})
+    tile, read = coarse_tile(Place(lat=70.0, lon=10.0), 230, 99), read_image(snow_as("PNG"))
+    with_mean = space.embed_images([read])
+    space = Space(replace(space.checkpoint, card=taught), space.catalogue)
+    colours = space.embed_images([replace(tile, pixels=tile.pixels[:3], bands=("red", "green", "blue"))])
+    np.testing.assert_allclose(space.embed_images([read]), colours, atol=1e-6)
+    assert np.abs(colours - with_mean).max() > 0.01
+
+
 def test_photos_words_and_tiles_ask_together(space: Space, world: World) -> None:
     parts = (Part(snow_as("PNG")), Part("snow and ice"), Part(world.tile_file), Part(snow_as("WEBP", 90), -0.5))
     answer = space.search(query=Query(parts), into=("locations",), k=3)

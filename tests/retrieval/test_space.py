@@ -168,3 +168,13 @@ def test_a_row_has_the_vector_of_the_record_that_it_holds(world, tmp_path, monke
     assert sorted(space.catalogue.names()) == ["articles", "locations", "tiles"]
     np.testing.assert_allclose(vectors, space.embed_records(modality, ids), atol=1e-6)
     assert np.abs(vectors[0] - vectors[1]).max() > 1e-3
+
+
+def test_a_space_without_a_checkpoint_is_the_catalogues_own_or_the_shipped_one(own_world, tmp_path, monkeypatch) -> None:
+    own = Space.open(catalogue=own_world.folder)
+    assert own.checkpoint.path.parent == own_world.checkpoint
+    monkeypatch.setattr("train.shipped.FOLDER", own_world.checkpoint.rename(tmp_path / "shipped"))
+    shipped = Space.open(catalogue=str(own_world.folder))
+    assert (shipped.checkpoint.path.parent, shipped.checkpoint.digest) == (tmp_path / "shipped", own.checkpoint.digest)
+    with pytest.raises(CatalogueError, match="no catalogue was given"):
+        Space.open()

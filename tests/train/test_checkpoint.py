@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -20,6 +21,7 @@ from train.checkpoint import (
     Checkpoint,
     Origin,
     Progressed,
+    TextConfidence,
     load_training,
     save_model,
     save_training,
@@ -83,6 +85,39 @@ def test_weights_configuration_and_card_come_back_as_they_were_saved(
         assert not encoder.training
         for name, tensor in encoder.state_dict().items():
             torch.testing.assert_close(tensor, weights[f"encoders.{modality}.{name}"], rtol=0, atol=0)
+
+
+def test_a_calibrated_checkpoint_has_the_same_weights_another_digest_and_its_own_temperature(
+    tmp_path: Path, config: TrainConfig, weights: dict[str, Tensor]
+) -> None:
+    save_model(tmp_path, weights, card(config))
+    before = Checkpoint.open(tmp_path)
+    assert before.temperature == before.learnt_temperature == pytest.approx(float((-weights["contrasts.articles.log_scale"]).exp()))
+    fitted = TextConfidence(temperature=0.03, least_cosine=0.4, articles=5, texts=20, figures={"whole_in_90%": 0.88})
+    after = before.with_confidence(fitted)
+    assert after == Checkpoint.open(tmp_path)
+    assert after.digest != before.digest
+    assert (after.temperature, after.learnt_temperature) == (0.03, before.learnt_temperature)
+    assert after.card == card(config, confidence=fitted)
+    with safe_open(after.path, framework="pt") as file:
+        assert set(file.keys()) == set(weights)
+        for name, tensor in weights.items():
+            torch.testing.assert_close(file.get_tensor(name), tensor, rtol=0, atol=0)
+    assert [path.name for path in tmp_path.iterdir()] == [MODEL_FILE]
+
+
+def test_a_checkpoint_from_before_there_was_confidence_opens(
+    tmp_path: Path, config: TrainConfig, weights: dict[str, Tensor]
+) -> None:
+    old = card(config).model_dump_json(exclude={"confidence"})
+    kept = {name: each.contiguous() for name, each in weights.items()}
+    save_file(kept, tmp_path / MODEL_FILE, metadata={"placebind": old})
+    assert Checkpoint.open(tmp_path).card.confidence is None
+
+
+def test_a_model_that_keeps_no_temperature_has_none(tmp_path: Path, config: TrainConfig, weights: dict[str, Tensor]) -> None:
+    save_model(tmp_path, {name: each for name, each in weights.items() if "log_scale" not in name}, card(config))
+    assert Checkpoint.open(tmp_path).temperature is None
 
 
 def test_a_reopened_encoder_gives_the_vectors_of_the_one_that_was_saved(tmp_path: Path, config: TrainConfig) -> None:

@@ -1,5 +1,6 @@
 """How the tests of ui/ call the command line."""
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -34,6 +35,14 @@ def run(capsys, monkeypatch):
         return code, captured.out, captured.err
 
     return call
+
+
+@pytest.fixture
+def shipped(world, tmp_path, monkeypatch) -> Path:
+    """The tests' small model in the place of the shipped one, and its folder."""
+    folder = shutil.copytree(world.checkpoint, tmp_path / "shipped")
+    monkeypatch.setattr("train.shipped.FOLDER", folder)
+    return folder
 
 
 @pytest.fixture

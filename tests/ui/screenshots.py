@@ -56,9 +56,9 @@ def second_world(demo: Path, folder: Path) -> Path:
     if (folder / "indexed").is_file():
         return folder
     shutil.copytree(demo, folder, ignore=shutil.ignore_patterns("checkpoint", "_derived"), dirs_exist_ok=True)
-    coarse = {"steps": 100, "location": {"name": "sh_siren", "options": {"degrees": 10}}}
+    coarse = (*TRAINING, "steps=100", "location.options.degrees=10")
     catalogue = Catalogue.open(folder)
-    train(TrainConfig.parse(TRAINING | coarse, where="screenshots").resolved(), catalogue, folder / "checkpoint")
+    train(TrainConfig.load(None, coarse), catalogue, folder / "checkpoint")
     build_index(Checkpoint.open(folder / "checkpoint"), catalogue, rebuild=True)
     (folder / "indexed").touch()
     return folder

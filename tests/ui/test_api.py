@@ -60,6 +60,27 @@ def test_the_same_question_has_one_answer_however_it_is_asked(visitor) -> None:
     assert by_parameters["hits"] == by_json["hits"] == by_link["hits"]
 
 
+def test_an_answer_to_words_says_how_sure_it_is(visitor) -> None:
+    said = visitor.get("/api/search", params={"text": SNOW}).json()["confidence"]
+    assert said["nowhere"] is None
+    assert "within 750 km of the best place" in said["sentence"]
+    assert visitor.get("/api/search", params={"lat": 70, "lon": 10}).json()["confidence"] is None
+
+
+def test_probability_is_drawn_where_it_lies(visitor, world) -> None:
+    """Above 50 is left what holds half of the probability, above 0 all that is land."""
+    heat = visitor.get("/api/heat", params={"text": SNOW}).json()
+    address = f"/api/heat/{heat['name']}.png"
+    half, whole = (
+        pixels_of(visitor.get(address, params={"width": 256, "look": "probability", "above": above})) for above in (50, 0)
+    )
+    assert 0 < (half[..., 3] > 0).sum() < (whole[..., 3] > 0).sum()
+    assert not half[64:, :, 3].any(), "nothing of it south of the equator"
+    percentiles = pixels_of(visitor.get(address, params={"width": 256}))
+    assert (percentiles != whole).any()
+    assert visitor.get(address, params={"look": "colourful"}).status_code == 422
+
+
 def test_a_place_is_asked_with_and_distances_are_measured_from_it(visitor) -> None:
     answer = visitor.get("/api/search", params={"lat": 70, "lon": 10, "in": "locations", "k": 200}).json()
     assert answer["origin"] == {"lat": 70, "lon": 10}

@@ -11,6 +11,8 @@ import pytest
 from index.catalogue import Catalogue
 from tests.conftest import World, fill
 from tests.worlds import catalogue_with, tile
+from ui.uploads import Uploads
+from ui.workspace import Workspace
 
 RECORD = {"title": "Here", "text": "A place by the sea.", "lat": 1.5, "lon": 2.5}
 
@@ -93,14 +95,42 @@ def test_a_corrupt_tiff_is_reported_and_the_good_one_kept(run, tmp_path, world):
     assert "bad.tif" in err
 
 
-def test_no_catalogue_no_model_and_no_index_each_say_what_to_run(run, tmp_path, world):
-    one_line_error(run("search", "x", "--catalogue", tmp_path / "none"), "placebind train")
+def test_no_catalogue_no_model_and_no_index_each_say_what_to_run(run, tmp_path, world, shipped):
+    one_line_error(run("search", "x", "--catalogue", tmp_path / "none"), "no catalogue", "placebind demo")
     one_line_error(run("info", "--catalogue", tmp_path / "none"), "placebind ingest")
     one_line_error(
         run("search", "x", "--catalogue", tmp_path / "none", "--checkpoint", world.checkpoint), "no catalogue", "placebind"
     )
     fill(tmp_path / "bare")
     one_line_error(run("search", "x", "--catalogue", tmp_path / "bare", "--checkpoint", world.checkpoint), "placebind index build")
+    one_line_error(run("search", "x", "--catalogue", tmp_path / "bare", "--checkpoint", tmp_path), "no finished checkpoint in")
+    (shipped / "model.safetensors").unlink()
+    one_line_error(run("search", "x", "--catalogue", tmp_path / "bare"), "comes with PlaceBind", "pip install", "--checkpoint")
+    assert "comes with PlaceBind" in run("info", "--catalogue", tmp_path / "bare")[1]
+
+
+def test_a_catalogue_of_ones_own_is_indexed_and_asked_without_any_training(run, tmp_path, shipped):
+    """Every command that takes a --checkpoint finds the shipped model by itself."""
+    folder = tmp_path / "mine"
+    fill(folder)
+    code, out, err = run("index", "build", "--catalogue", folder)
+    assert code == 0, err
+    assert f"200 locations, by the shipped model in {shipped}" in out
+    answer = json.loads(run("search", "ice and snow", "--in", "articles", "-k", 1, "--json", "--catalogue", folder)[1])
+    assert answer["hits"]["articles"][0]["lat"] == 70
+    assert run("heat", "ice and snow", "--width", 32, "--out", tmp_path / "heat.png", "--catalogue", folder)[0] == 0
+    assert json.loads(run("info", "--json", "--catalogue", folder)[1])["checkpoint"] == str(shipped)
+    assert "asked with the shipped model" in run("info", "--catalogue", folder)[1]
+    assert Workspace("mine", folder, None, Uploads(tmp_path)).space.checkpoint.path.parent == shipped
+    assert not (folder / "checkpoint").exists()
+
+
+def test_a_server_finds_a_model_that_is_trained_while_it_runs(own_world, tmp_path, shipped):
+    away = own_world.checkpoint.rename(tmp_path / "away")
+    workspace = Workspace("mine", own_world.folder, None, Uploads(tmp_path / "uploads"))
+    assert workspace.checkpoint_folder == shipped
+    away.rename(own_world.checkpoint)
+    assert workspace.checkpoint_folder == own_world.checkpoint
 
 
 def test_a_damaged_checkpoint_is_one_line(run, own_world):
@@ -204,3 +234,4 @@ def test_doctor_finds_this_installation_sound(run):
     checks = {check["what"]: check["ok"] for check in json.loads(out)}
     assert checks["torch"]
     assert checks["MiniLM weights"]
+    assert checks["shipped model"]

@@ -93,20 +93,20 @@ class Cyclic(Architecture):
         raise AssertionError("a step outside of its round")
 
     def locate(self, lat: Tensor, lon: Tensor, step: int) -> Tensor:
-        with torch.set_grad_enabled(torch.is_grad_enabled() and self._learns_places(step)):
+        with torch.set_grad_enabled(torch.is_grad_enabled() and self.learns_places(step)):
             return super().locate(lat, lon, step)
 
     def bind(self, bound: list[Bound], step: int) -> dict[str, Tensor]:
         (one,) = bound
         loss = self.bind_to_places(self.contrasts[one.modality], one, self.negatives(step))
         losses = {one.modality: loss, "total": loss}
-        if self.teacher is not None and self._learns_places(step):
+        if self.teacher is not None and self.learns_places(step):
             losses["teacher"] = self._drift(one, step)
             losses["total"] = loss + self.options.teacher_weight * losses["teacher"]
         self.remember(bound)
         return losses
 
-    def _learns_places(self, step: int) -> bool:
+    def learns_places(self, step: int) -> bool:
         if self.options.location == "fixed_after_first":
             return step < next(iter(self.turns.values()))
         return self.options.location == "trained"

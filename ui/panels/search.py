@@ -19,7 +19,7 @@ from ui.question import MAX_TEXT_CHARACTERS, AskedPart, Question
 from ui.routes.heat import tiles_address
 from ui.workspace import Workspace, Workspaces, served
 
-HEAT_SHARES = (1, 2, 5, 10, 20, 30, 50, 100)  # best … % of the Earth that heat is shown for
+HEAT_SHARES = (1, 2, 5, 10, 20, 30, 50, 90, 100)  # best … % of the Earth that heat is shown for
 EXPORTS = ("geojson", "csv", "parquet")
 
 
@@ -152,6 +152,8 @@ def _side(name: str, workspace: Workspace, question: Question | None, share: int
     )  # fmt: skip
     _take_touch(touched)
     if question and answer:
+        if answer.confidence:
+            (st.warning if answer.confidence.nowhere else st.caption)(answer.confidence.sentence)
         _below_map(workspace, question, answer.stages_ms, share if heat else 0)
         _remember_titles(answer)
         if wanted := show_hits(name, answer, workspace.name):
@@ -162,7 +164,8 @@ def _side(name: str, workspace: Workspace, question: Question | None, share: int
 def _heat_address(workspace: Workspace, question: Question, share: int) -> str:
     if "locations" not in workspace.space.manifests:
         return ""
-    return f"{tiles_address(workspace, workspace.heat_name(question))}&above={100 - share}"
+    look = "&look=probability" if st.session_state.get("heat-mass") else ""
+    return f"{tiles_address(workspace, workspace.heat_name(question))}&above={100 - share}{look}"
 
 
 def _marks(answer: Answer | None) -> list[Mark]:
@@ -201,9 +204,10 @@ def _below_map(workspace: Workspace, question: Question, stages_ms: Mapping[str,
 
 def _legend(share: int) -> str:
     """The colours of the heat, from the worst place of the share shown to the best."""
+    low = words.LEGEND_MASS if st.session_state.get("heat-mass") else words.LEGEND_LOW
     colours = ", ".join("#" + bytes(palette()[step, :3]).hex() for step in range(1, 256, 42))
     return (
-        f'<div class="placebind-legend"><span>{words.LEGEND_LOW.format(share=share)}</span>'
+        f'<div class="placebind-legend"><span>{low.format(share=share)}</span>'
         f'<i style="background: linear-gradient(to right, {colours})"></i><span>{words.LEGEND_HIGH}</span></div>'
     )
 

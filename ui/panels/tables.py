@@ -1,12 +1,13 @@
 """The index page: what the catalogue holds, which model made its vectors, whether a search finds what it should; and building."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
 from index.catalogue import Catalogue
-from index.errors import PlaceBindError
+from index.errors import CheckpointError, PlaceBindError
 from index.inventory import Inventory, inventory_of
 from index.progress import Progress
 from index.records import MODALITIES
@@ -15,6 +16,8 @@ from retrieval.build import build_index
 from retrieval.verify import verify
 from train.card import CARD_FILE
 from train.checkpoint import Checkpoint
+from train.shipped import CARD_FILE as SHIPPED_CARD
+from train.shipped import name_of
 from ui import words
 from ui.workspace import Workspace
 
@@ -57,9 +60,6 @@ def _row(each: Inventory) -> dict[str, str]:
 
 
 def _offer_build(workspace: Workspace, catalogue: Catalogue, found: list[Inventory]) -> None:
-    if not (workspace.checkpoint_folder / CARD_FILE).is_file():
-        st.info(words.NO_MODEL.format(folder=workspace.catalogue_folder))
-        return
     complete = all(each.manifest and not each.stale for each in found)
     if not st.button(words.BUILD, disabled=complete, help=words.BUILD_HELP):
         return
@@ -132,13 +132,23 @@ def _show_measured(catalogue: Catalogue) -> None:
 
 
 def _show_model(workspace: Workspace, found: list[Inventory]) -> None:
-    card = workspace.checkpoint_folder / CARD_FILE
-    if card.is_file():
-        with st.expander(words.MODEL_CARD, expanded=True):
-            st.markdown(re.sub(r"^#", "####", card.read_text(encoding="utf-8"), flags=re.MULTILINE))  # headings of a page in a page
+    try:
+        folder = workspace.checkpoint_folder
+    except CheckpointError as error:
+        st.info(str(error))
+    else:
+        _show_card(folder)
     with st.expander(words.MANIFESTS):
         shown: dict[str, Any] = {each.modality: each.as_dict()["manifest"] for each in found if each.manifest}
         st.json(shown, expanded=2)
+
+
+def _show_card(folder: Path) -> None:
+    st.caption(name_of(folder))
+    card = next((folder / name for name in (CARD_FILE, SHIPPED_CARD) if (folder / name).is_file()), None)
+    if card:
+        with st.expander(words.MODEL_CARD, expanded=True):
+            st.markdown(re.sub(r"^#", "####", card.read_text(encoding="utf-8"), flags=re.MULTILINE))  # headings of a page in a page
 
 
 def _megabytes(size_bytes: int) -> str:

@@ -3,7 +3,7 @@
 import time
 from pathlib import Path as FilePath
 from tempfile import TemporaryDirectory
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -22,6 +22,13 @@ router = APIRouter(prefix="/heat", tags=["heat"])
 
 Name = Annotated[str, Path(pattern=r"^[0-9a-f]{16}$", description="name of the heat, from `/api/heat`")]
 Above = Annotated[float, Query(ge=0, le=100, allow_inf_nan=False, description="percentile below which pixels are transparent")]
+Look = Annotated[
+    Literal["percentile", "probability"],
+    Query(
+        description="percentile: how many places fit less well; probability: the percentage of the probability that lies at no "
+        "likelier places, so that above=10 leaves the smallest region that holds 90 % of it"
+    ),
+]
 Width = Annotated[int, Query(ge=16, le=MAX_WIDTH_PX, description="pixels around the world; half as many from pole to pole")]
 
 
@@ -57,11 +64,14 @@ def heat_json(question: Question, workspace: Served) -> dict[str, Any]:
 
 
 @router.get("/{name}/{z}/{x}/{y}.png", summary="A web tile", response_class=Response)
-def tile(request: Request, name: Name, z: int, x: int, y: int, workspace: Served, above: Above = 0, version: str = "") -> Response:
+def tile(
+    request: Request, name: Name, z: int, x: int, y: int, workspace: Served, above: Above = 0, look: Look = "percentile",
+    version: str = "",
+) -> Response:  # fmt: skip
     """256 px in Web Mercator. It never changes for a `version`, so that browsers keep it."""
     now = workspace.version
-    tag = f"{name}-{now}-{z}-{x}-{y}-{above:g}"
-    content = workspace.heat(name).tile_png(z, x, y, transparent_below=above)
+    tag = f"{name}-{now}-{z}-{x}-{y}-{above:g}-{look}"
+    content = workspace.heat(name).tile_png(z, x, y, transparent_below=above, scale=look)
     return cached(request, content, "image/png", tag, FOR_EVER if version == now else ASK_AGAIN)
 
 
@@ -76,8 +86,8 @@ def geotiff(name: Name, workspace: Served, width: Width = 2048) -> Response:
 
 
 @router.get("/{name}.png", summary="The whole world as a picture", response_class=Response)
-def png(name: Name, workspace: Served, width: Width = 2048, above: Above = 0) -> Response:
-    content = workspace.heat(name).png(WorldGrid(width, width // 2), transparent_below=above)
+def png(name: Name, workspace: Served, width: Width = 2048, above: Above = 0, look: Look = "percentile") -> Response:
+    content = workspace.heat(name).png(WorldGrid(width, width // 2), transparent_below=above, scale=look)
     return Response(content, media_type="image/png", headers={"Cache-Control": ASK_AGAIN})
 
 

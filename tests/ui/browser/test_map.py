@@ -48,6 +48,16 @@ def test_heat_arrives_as_tiles_that_are_not_uniform_and_the_slider_changes_them(
     expect(visit.page.locator(".placebind-legend")).to_contain_text("20 %")
 
 
+def test_heat_is_drawn_as_probability_on_demand_and_a_line_says_how_sure_the_answer_is(visit):
+    visit.open(Question.of_text("snow and ice"))
+    visit.painted(heat="above=90")
+    expect(visit.page.get_by_text("within 750 km of the best place")).to_be_visible()
+    visit.page.get_by_text(words.HEAT_MASS, exact=True).click()
+    visit.painted(heat="look=probability")
+    assert any((tile[..., 3] > 0).any() for tile in heat_tiles(visit, "look=probability"))
+    expect(visit.page.locator(".placebind-legend")).to_contain_text("holds 10 %")
+
+
 def test_panning_and_zooming_ask_nothing_of_the_server_and_a_search_leaves_the_map_where_it_is(visit):
     visit.open(Question.of_text("snow and ice"))
     frame = visit.map()

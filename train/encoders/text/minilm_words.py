@@ -46,17 +46,12 @@ class MiniLMWords(MiniLM):
 
     def features(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """[N, 384 + words]: a unit vector, then ids."""
-        return np.concatenate([super().features(texts), self._ids(texts)], axis=1)
+        if not texts:
+            return np.empty((0, self.feature_dim), np.float32)
+        return np.concatenate([super().features(texts), hashed_words(texts, self.options.bits, self.options.words)], axis=1)
 
     def forward(self, parts: Tensor, present: Tensor) -> Tensor:
         parts = parts[:, : self.parts]
         meaning, ids = parts[..., :FEATURE_DIM], parts[..., FEATURE_DIM:]
         ids = ids.masked_fill(~present[:, : self.parts, None], -1)
         return super().forward(torch.cat([meaning, self.bag(ids)], dim=-1), present[:, : self.parts])
-
-    def _ids(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        return (
-            hashed_words(list(texts), self.options.bits, self.options.words)
-            if texts
-            else np.empty((0, self.options.words), np.float32)
-        )

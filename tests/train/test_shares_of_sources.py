@@ -1,0 +1,47 @@
+"""What share of a batch a source of records has."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from index.errors import ConfigError
+from train.sampling import Sampler, SamplingOptions, weights
+
+LAT, LON = [10.0, 10.1, 10.2, 40.0, -40.0], [10.0, 10.1, 10.2, 60.0, -60.0]
+SOURCES = ["names", "names", "names", "wiki", "wiki"]
+
+
+def options(**shares: float) -> SamplingOptions:
+    return SamplingOptions.parse({"sources": shares, "balance": "none"}, where="tests")
+
+
+def test_a_named_source_has_its_share_and_the_others_keep_their_proportions_in_the_rest() -> None:
+    np.testing.assert_allclose(weights(LAT, LON, options(names=0.2), SOURCES), [0.2 / 3] * 3 + [0.4] * 2)
+
+
+def test_over_many_draws_it_is_the_share_of_what_comes_first() -> None:
+    sampler = Sampler(LAT, LON, options(names=0.2), SOURCES)
+    first = [sampler.draw(1, seed=1, step=step, stream=0)[0] for step in range(8000)]
+    assert np.mean(np.array(first) < 3) == pytest.approx(0.2, abs=0.015)
+
+
+def test_without_named_sources_or_with_none_that_is_there_nothing_changes() -> None:
+    plain = SamplingOptions()
+    np.testing.assert_array_equal(weights(LAT, LON, plain, SOURCES), weights(LAT, LON, plain))
+    np.testing.assert_array_equal(weights(LAT, LON, options(absent=0.5), SOURCES), [0.2] * 5)
+    np.testing.assert_array_equal(weights(LAT, LON, options(names=0.5)), [0.2] * 5)
+
+
+@pytest.mark.parametrize("shares", [{"names": 0.7, "wiki": 0.6}, {"names": 0.3, "wiki": 0.7, "x": 0.1}])
+def test_shares_are_counted_of_the_sources_that_are_there(shares: dict[str, Any]) -> None:
+    if shares["names"] + shares["wiki"] > 1:
+        with pytest.raises(ConfigError, match=r"come to 1\.30"):
+            weights(LAT, LON, options(**shares), SOURCES)
+    else:
+        np.testing.assert_allclose(weights(LAT, LON, options(**shares), SOURCES), [0.1] * 3 + [0.35] * 2)
+
+
+def test_shares_that_leave_nothing_to_others_are_refused_however_they_are_rounded() -> None:
+    with pytest.raises(ConfigError, match=r"come to 1\.00"):
+        weights(LAT, LON, options(a=0.7, b=0.2, c=0.1), ["a", "b", "c", "other", "other"])

@@ -1,0 +1,53 @@
+"""The model that comes with PlaceBind: found where a catalogue has none of its own, and small enough to travel in the wheel."""
+
+from pathlib import Path
+
+import pytest
+
+from index.errors import CheckpointError
+from train import checkpoint, shipped
+from train.checkpoint import Checkpoint
+from train.shipped import CARD_FILE, checkpoint_for, is_shipped, name_of, shipped_model
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Stands for the shipped model's."""
+    monkeypatch.setattr(shipped, "FOLDER", with_file(tmp_path / "shipped", checkpoint.MODEL_FILE))
+    return tmp_path / "shipped"
+
+
+def with_file(folder: Path, name: str) -> Path:
+    folder.mkdir(parents=True)
+    (folder / name).touch()
+    return folder
+
+
+def test_the_model_of_a_catalogue_comes_before_the_shipped_one(folder: Path, tmp_path: Path) -> None:
+    own = with_file(tmp_path / "world" / "checkpoint", checkpoint.MODEL_FILE)
+    assert checkpoint_for(tmp_path / "world") == checkpoint_for(str(tmp_path / "world")) == own
+    assert checkpoint_for(tmp_path) == folder
+    assert (is_shipped(own), is_shipped(folder)) == (False, True)
+    assert (name_of(own), name_of(folder)) == (f"the model in {own}", f"the shipped model in {folder}")
+
+
+def test_a_training_that_was_stopped_is_no_model_yet(folder: Path, tmp_path: Path) -> None:
+    with_file(tmp_path / "world" / "checkpoint", checkpoint.TRAINING_FILE)
+    assert checkpoint_for(tmp_path / "world") == folder
+
+
+def test_a_catalogue_in_an_object_store_has_the_shipped_model(folder: Path) -> None:
+    assert checkpoint_for("s3://bucket/world") == folder
+
+
+def test_where_neither_is_there_the_remedy_is_said(folder: Path, tmp_path: Path) -> None:
+    (folder / checkpoint.MODEL_FILE).unlink()
+    with pytest.raises(CheckpointError, match=r"comes with PlaceBind is not in .*shipped; run `pip install .*--checkpoint"):
+        checkpoint_for(tmp_path)
+
+
+def test_what_is_shipped_can_be_opened_and_says_what_it_is() -> None:
+    model = Checkpoint.open(shipped_model())
+    assert model.path.stat().st_size <= 40_000_000
+    assert set(model.card.trained_on) == {"articles", "tiles"}
+    assert len((shipped_model() / CARD_FILE).read_text(encoding="utf-8")) > 1000
