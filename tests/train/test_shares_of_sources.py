@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from index.errors import ConfigError
-from train.sampling import Sampler, SamplingOptions, weights
+from train.sampling import Sampler, SamplingOptions, sampler_of, weights
 
 LAT, LON = [10.0, 10.1, 10.2, 40.0, -40.0], [10.0, 10.1, 10.2, 60.0, -60.0]
 SOURCES = ["names", "names", "names", "wiki", "wiki"]
@@ -45,3 +45,26 @@ def test_shares_are_counted_of_the_sources_that_are_there(shares: dict[str, Any]
 def test_shares_that_leave_nothing_to_others_are_refused_however_they_are_rounded() -> None:
     with pytest.raises(ConfigError, match=r"come to 1\.00"):
         weights(LAT, LON, options(a=0.7, b=0.2, c=0.1), ["a", "b", "c", "other", "other"])
+
+
+def test_apart_every_batch_is_of_one_source_and_the_shares_are_those_of_batches() -> None:
+    sources = ["names"] * 50 + ["articles"] * 30 + ["places"] * 20
+    lat, lon = np.linspace(-60, 60, 100), np.linspace(-170, 170, 100)
+    sampler = sampler_of(lat, lon, SamplingOptions(sources={"names": 0.5, "places": 0.1}, apart=True), sources)
+    drawn = [{sources[row] for row in sampler.draw(8, seed=0, step=step, stream=0)} for step in range(600)]
+    assert all(len(each) == 1 for each in drawn)
+    share = {name: sum(each == {name} for each in drawn) / len(drawn) for name in set(sources)}
+    assert share == {
+        "names": pytest.approx(0.5, abs=0.06),
+        "articles": pytest.approx(0.4, abs=0.06),
+        "places": pytest.approx(0.1, abs=0.04),
+    }
+
+
+def test_apart_a_source_that_is_not_there_leaves_its_batches_to_the_others() -> None:
+    sampler = sampler_of([0.0, 1, 2], [0.0, 1, 2], SamplingOptions(sources={"absent": 0.9}, apart=True), ["here"] * 3)
+    assert sorted(sampler.draw(3, seed=0, step=0, stream=0)) == [0, 1, 2]
+
+
+def test_apart_needs_sources_to_set_apart() -> None:
+    assert isinstance(sampler_of([0.0, 1], [0.0, 1], SamplingOptions(apart=True), ["a", "b"]), Sampler)
