@@ -92,9 +92,10 @@ def test_the_index_page_tells_tables_model_and_manifests(visit, world):
 
 
 @pytest.mark.parametrize("path", ["", "atlas", "tables"])
-def test_a_catalogue_without_a_model_says_what_to_do(visit, path):
+def test_a_catalogue_without_an_index_says_what_to_do(visit, path):
+    """It needs no model of its own: the shipped one is there."""
     visit.page.goto(f"{visit.address}/{path}?catalogue=bare")
-    expect(visit.page.get_by_text("placebind train").first).to_be_visible()
+    expect(visit.page.get_by_text("placebind index").first).to_be_visible()
 
 
 def test_everything_on_the_page_is_reached_by_tab(visit):
