@@ -30,7 +30,7 @@ MAP_PX = 560
 def render(workspace: Workspace) -> None:
     """The whole page. Raises what ``Space.open`` raises."""
     if "locations" not in workspace.space.manifests:
-        st.info(words.NO_LOCATIONS.format(command=f"placebind index --catalogue {workspace.catalogue_folder}"))
+        st.info(words.NO_LOCATIONS.format(command=f"placebind index build --catalogue {workspace.catalogue_folder}"))
         return
     _page(workspace)
 

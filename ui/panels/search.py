@@ -38,7 +38,9 @@ def render(workspace: Workspace) -> None:
         share = show_filters(workspace, HEAT_SHARES)
     question = asking.current()
     asking.tell_address()
-    if question is None:
+    if not workspace.space.manifests:
+        above.info(words.NOT_INDEXED.format(command=f"placebind index build --catalogue {workspace.catalogue_folder}"))
+    elif question is None:
         above.info(words.TOUR)
     sides = [workspace] if other is None else [workspace, other]
     for name, column, side in zip(("main", "other"), maps.columns(len(sides)), sides, strict=False):

@@ -91,11 +91,16 @@ def test_the_index_page_tells_tables_model_and_manifests(visit, world):
     expect(visit.page.get_by_role("button", name=words.BUILD)).to_be_disabled()
 
 
-@pytest.mark.parametrize("path", ["", "atlas", "tables"])
+@pytest.mark.parametrize("path", ["", "atlas"])
 def test_a_catalogue_without_an_index_says_what_to_do(visit, path):
     """It needs no model of its own: the shipped one is there."""
     visit.page.goto(f"{visit.address}/{path}?catalogue=bare")
-    expect(visit.page.get_by_text("placebind index").first).to_be_visible()
+    expect(visit.page.get_by_text("placebind index build").first).to_be_visible()
+
+
+def test_a_catalogue_without_an_index_can_be_indexed_from_its_page(visit):
+    visit.page.goto(f"{visit.address}/tables?catalogue=bare")
+    expect(visit.page.get_by_role("button", name=words.BUILD)).to_be_enabled()
 
 
 def test_everything_on_the_page_is_reached_by_tab(visit):

@@ -80,7 +80,7 @@ def test_pictures_with_bands_and_without_can_be_asked_with_and_others_are_refuse
 
 
 def test_hits_refine_the_question_with_weights_that_can_be_changed_and_taken_out(visit):
-    visit.open(Question.of_text("snow", k=3))
+    visit.open(Question.of_text("snow", k=10))
     loved, unloved = (visit.hits("articles").nth(row).get_attribute("data-id") for row in (0, 1))
     visit.page.locator(f'[data-id="{loved}"]').get_by_label(words.HIT_WORDS["more"]).click()
     visit.asked(lambda question: len(question.parts) == 2)
