@@ -19,7 +19,7 @@ from index.catalogue import Catalogue
 from index.geo import block_of
 from index.registry import load
 from index.sources.gazetteer import famous_places
-from index.sources.names import BLOCK_DEG
+from index.sources.names import BLOCK_DEG, blocks_with_validation
 from train.config import TrainConfig
 from train.loop import train
 from ui.console import ProgressBars
@@ -49,8 +49,7 @@ def main() -> None:
 
 def ingest(catalogue: Catalogue, data: Path, work: Path, strict: bool, bars: ProgressBars) -> None:
     texts = tuple(data / f"text/{name}.parquet" for name in TEXTS)
-    held_out = [pq.read_table(path, columns=["lat", "lon", "split"]).to_pandas().query("split == 'val'") for path in texts]
-    shut = np.unique(np.concatenate([block_of(rows["lat"], rows["lon"], BLOCK_DEG) for rows in held_out]))
+    shut = np.array(sorted(blocks_with_validation(texts)))
     dbpedia = dbpedia_places(data / "labels/world_place_dbpedia.parquet", work / "dbpedia_places.parquet", shut)
     descriptions = own_descriptions(work / "descriptions.parquet", shut)
     for name, options in (

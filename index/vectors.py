@@ -22,7 +22,7 @@ from index.catalogue import Catalogue, rows_by_id
 from index.errors import CatalogueError, InputError, ModelMismatchError, writing
 from index.filling import Total, complete_files, fill, matrix_of, rows_in_filled_fragments, total_of, without_vector
 from index.manifest import BUILDING_KEY, COLUMN_KEY, COMPLETE_KEY, MANIFEST_KEY, Manifest
-from index.records import Embeddings, Modality
+from index.records import MODALITIES, Embeddings, Modality
 from index.staging import VECTOR, Staging, drop_staging, staging_name, staging_schema, vector_column
 
 
@@ -30,6 +30,12 @@ def manifest_of(catalogue: Catalogue, modality: Modality) -> Manifest | None:
     """The manifest of one table's vectors, None where no index was finished."""
     text = (catalogue.table(modality).to_lance().metadata or {}).get(MANIFEST_KEY)
     return Manifest.from_json(text) if text else None
+
+
+def manifests_of(catalogue: Catalogue) -> dict[Modality, Manifest]:
+    """The manifests of the tables that are indexed."""
+    found = {modality: manifest_of(catalogue, modality) for modality in MODALITIES if catalogue.has(modality)}
+    return {modality: manifest for modality, manifest in found.items() if manifest}
 
 
 def begin_vectors(

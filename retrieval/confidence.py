@@ -85,9 +85,7 @@ class Confident:
         cosines = best_cosines(self.cells.vectors, query)
         areas = self.cells.area_shares
         mass = probability_mass(cosines, self.temperature, areas)
-        cosine = self._xyz @ unit_xyz(best.lat, best.lon).astype(
-            np.float32
-        )  # of the angle on the globe; to 1 km at these distances
+        cosine = self._xyz @ unit_xyz(best.lat, best.lon).astype(np.float32)  # of the angle on the globe; good to 1 km here
         near = [float(mass[cosine >= np.cos(km / MEAN_RADIUS_KM)].sum()) for km in NEAR_KM]
         nowhere = None if self.least_cosine is None else bool(cosines.max() < self.least_cosine)
         return Confidence(near[0], near[1], smallest_area(mass, SHARE, areas) * EARTH_KM2, nowhere)

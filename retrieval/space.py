@@ -20,10 +20,10 @@ from index.catalogue import Catalogue
 from index.errors import CatalogueError, InputError
 from index.geo import geodesic_km
 from index.manifest import Manifest
-from index.records import MODALITIES, Hit, Modality, Place, Tile
+from index.records import Hit, Modality, Place, Tile
 from index.sensors import SENSORS, Sensor
 from index.snapshot import open_snapshot
-from index.vectors import check_model, manifest_of
+from index.vectors import check_model, manifests_of
 from retrieval.answer import Answer
 from retrieval.calibrate import centred, centred_query
 from retrieval.cells import Cells
@@ -87,8 +87,7 @@ class Space:
     @cached_property
     def manifests(self) -> dict[Modality, Manifest]:
         """The manifests of the tables that are indexed."""
-        found = {modality: manifest_of(self.catalogue, modality) for modality in MODALITIES if self.catalogue.has(modality)}
-        return {modality: manifest for modality, manifest in found.items() if manifest}
+        return manifests_of(self.catalogue)
 
     @property
     def dim(self) -> int:

@@ -106,9 +106,7 @@ class Parts:
         count = np.minimum(self.counts[chosen], ALONE)
         rows = np.flatnonzero((chances[:, 0] < share) & (count > 0))
         sentence = self.start[chosen[rows]] + np.floor(chances[rows, 1] * count[rows]).astype(np.int64)
-        features[rows] = 0
-        features[rows, 0] = self.sentences[torch.from_numpy(sentence)]
-        present[rows, 1:] = False
+        _replace(features, present, rows, self.sentences[torch.from_numpy(sentence)])
 
 
 class Masked:
@@ -131,9 +129,14 @@ class Masked:
     def stand_in(self, features: Tensor, present: Tensor, chosen: npt.NDArray[np.int64], share: float, chances: Chances) -> None:
         """Let what is left of it stand for an article, in place, for a share of the articles: others than sentences stand for."""
         rows = np.flatnonzero((chances[:, 0] >= 1 - share) & (self.row[chosen] >= 0))
-        features[rows] = 0
-        features[rows, 0] = self.features[torch.from_numpy(self.row[chosen[rows]])]
-        present[rows, 1:] = False
+        _replace(features, present, rows, self.features[torch.from_numpy(self.row[chosen[rows]])])
+
+
+def _replace(features: Tensor, present: Tensor, rows: npt.NDArray[np.int64], by: Tensor) -> None:
+    """These rows become articles of nothing but ``by`` [R, F], in place."""
+    features[rows] = 0
+    features[rows, 0] = by
+    present[rows, 1:] = False
 
 
 def cached_features(

@@ -101,10 +101,9 @@ class ApartSampler:
 
     def __init__(self, lat: Degrees, lon: Degrees, options: SamplingOptions, sources: Sequence[str]) -> None:
         lat, lon, names = np.asarray(lat), np.asarray(lon), np.asarray(sources)
-        shares = {name: share for name, share in options.sources.items() if (names == name).any()}
-        others = np.flatnonzero(~np.isin(names, [*shares]))
-        self._rows = [np.flatnonzero(names == name) for name in shares] + ([others] if len(others) else [])
-        self._shares = _all_shares(shares, len(others) > 0)
+        shares, others = _there(names, options.sources)
+        self._rows = [np.flatnonzero(names == name) for name in shares] + ([np.flatnonzero(others)] if others.any() else [])
+        self._shares = _all_shares(shares, bool(others.any()))
         self._samplers = [Sampler(lat[rows], lon[rows], options) for rows in self._rows]
 
     def draw(self, size: int, *, seed: int, step: int, stream: int) -> Rows:
@@ -141,13 +140,18 @@ def weights(lat: Degrees, lon: Degrees, options: SamplingOptions, sources: Seque
 
 def _share_out(found: npt.NDArray[np.float64], sources: npt.NDArray[np.str_], shares: dict[str, float]) -> None:
     """Scale the weights, in place, so that each named source that there is has its share; unnamed ones share the rest."""
-    named = {name: share for name, share in shares.items() if (sources == name).any()}
-    others = ~np.isin(sources, [*named])
+    named, others = _there(sources, shares)
     rest = _all_shares(named, bool(others.any()))[-1]
     for name, share in named.items():
         found[sources == name] *= share / found[sources == name].sum()
     if others.any():
         found[others] *= rest / found[others].sum()
+
+
+def _there(sources: npt.NDArray[np.str_], shares: dict[str, float]) -> tuple[dict[str, float], npt.NDArray[np.bool_]]:
+    """The shares of those named sources that there are, and which records [N] are of others."""
+    named = {name: share for name, share in shares.items() if (sources == name).any()}
+    return named, ~np.isin(sources, [*named])
 
 
 def _all_shares(named: dict[str, float], others: bool) -> list[float]:

@@ -8,8 +8,7 @@ from rich.table import Table
 
 from index.catalogue import Catalogue
 from index.errors import InputError
-from index.records import MODALITIES
-from index.vectors import manifest_of
+from index.vectors import manifests_of
 from retrieval.fit_confidence import SHARES, Fitted, fit_confidence
 from train.card import write_card
 from train.checkpoint import Checkpoint
@@ -53,8 +52,7 @@ def _refuse_to_lose(model: Checkpoint, indexed: list[str], catalogue: Path) -> N
 
 
 def _indexed_by(model: Checkpoint, catalogue: Catalogue) -> list[str]:
-    manifests = {modality: manifest_of(catalogue, modality) for modality in MODALITIES if catalogue.has(modality)}
-    return [modality for modality, manifest in manifests.items() if manifest and manifest.model_digest == model.digest]
+    return [modality for modality, manifest in manifests_of(catalogue).items() if manifest.model_digest == model.digest]
 
 
 def _print(fitted: Fitted, before: Checkpoint) -> None:

@@ -15,7 +15,7 @@ from index.registry import load
 from index.sources.blue_marble import example_tile
 from index.sources.gazetteer import famous_places
 from index.sources.geotiff_tiles import write_tile
-from index.vectors import manifest_of
+from index.vectors import manifests_of
 from retrieval import Space
 from retrieval.build import build_index
 from train.checkpoint import Checkpoint
@@ -84,8 +84,7 @@ def _is_ready(folder: Path, catalogue: Catalogue, model: Checkpoint) -> bool:
 
 def _models_of_index(catalogue: Catalogue) -> list[str]:
     """The digest of the model behind each finished index."""
-    manifests = [manifest_of(catalogue, modality) for modality in MODALITIES if catalogue.has(modality)]
-    return [manifest.model_digest for manifest in manifests if manifest]
+    return [manifest.model_digest for manifest in manifests_of(catalogue).values()]
 
 
 def _build(folder: Path, catalogue: Catalogue, model: Checkpoint, places: Options, records: Options) -> None:

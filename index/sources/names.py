@@ -74,7 +74,7 @@ class Names:
             *self._airfields(airfields),
             *self._counties(),
         ]
-        shut = _blocks_with_validation(options.leave_out)
+        shut = blocks_with_validation(options.leave_out)
         blocks = block_of([each.lat for each in named], [each.lon for each in named], BLOCK_DEG)
         self.named = [each for each, block in zip(named, blocks.tolist(), strict=True) if block not in shut]
         self.total: int | None = len(self.named)
@@ -152,7 +152,7 @@ def _region_of(cities: list[dict[str, Any]], airfields: list[dict[str, Any]]) ->
     return found
 
 
-def _blocks_with_validation(paths: tuple[Path, ...]) -> set[int]:
+def blocks_with_validation(paths: tuple[Path, ...]) -> set[int]:
     """Raises ``InputError`` for a file without these columns."""
     shut: set[int] = set()
     for path in paths:

@@ -233,7 +233,7 @@ def test_without_indexed_locations_the_page_says_what_to_do(own_world, world_map
     Catalogue.open(own_world.folder).db.drop_table("locations")
     monkeypatch.setattr("ui.workspace._served", Workspaces([opened(own_world.folder)]))
     at = view(words.COLOURS)
-    assert f"placebind index --catalogue {own_world.folder}" in at.info[0].value
+    assert f"placebind index build --catalogue {own_world.folder}" in at.info[0].value
     assert not at.tabs
 
 

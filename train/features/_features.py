@@ -1,5 +1,6 @@
 """What features are: a function of places, with a name for tables and a digest that cached values are kept under."""
 
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,6 +17,13 @@ CHUNK = 4096  # points at a time through a network
 
 class FeaturesUnavailableError(PlaceBindError):
     """Features cannot be had here: no weights, or no faithful implementation. The evaluation reports them as not run."""
+
+
+def file_given(path: Path | None, what: str, remedy: str) -> Path:
+    """The file that an option names. Raises ``FeaturesUnavailableError`` where it names none, or there is none."""
+    if path is None or not path.is_file():
+        raise FeaturesUnavailableError(f"no {what} at {path}; {remedy}")
+    return path
 
 
 class Features(Protocol):

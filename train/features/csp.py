@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from index.errors import CheckpointError, ConfigError
 from index.settings import Settings
-from train.features._features import Degrees, FeaturesUnavailableError, Vectors, through
+from train.features._features import Degrees, Vectors, file_given, through
 from train.lightning_checkpoint import read_lightning
 from train.mlp import DenseLayer
 from train.multiscale import geometric_scales
@@ -42,10 +42,11 @@ class Options(Settings):
 def build(**options: Any) -> "Csp":
     """Raises ``FeaturesUnavailableError`` without a file."""
     weights = Options.parse(options, where="csp").weights
-    if weights is None or not weights.is_file():
-        remedy = "take one by the link in https://github.com/gengchenmai/csp and name it: --peer csp:weights=FILE"
-        raise FeaturesUnavailableError(f"no checkpoint at {weights}; {remedy}")
-    return Csp(weights)
+    return Csp(
+        file_given(
+            weights, "checkpoint", "take one by the link in https://github.com/gengchenmai/csp and name it: --peer csp:weights=FILE"
+        )
+    )
 
 
 class Csp:

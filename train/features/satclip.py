@@ -10,7 +10,7 @@ from pydantic import Field
 
 from index.settings import Settings
 from train.encoders.location import satclip
-from train.features._features import Degrees, FeaturesUnavailableError, Vectors, through
+from train.features._features import Degrees, Vectors, file_given, through
 from train.lightning_checkpoint import read_lightning
 from train.pretrained import file_sha256
 
@@ -22,10 +22,9 @@ class Options(Settings):
 def build(**options: Any) -> "SatClip":
     """Raises ``FeaturesUnavailableError`` without a file, ``CheckpointError`` for one that is no SatCLIP."""
     weights = Options.parse(options, where="satclip").weights
-    if weights is None or not weights.is_file():
-        remedy = "take one from https://huggingface.co/microsoft and name it: --peer satclip:weights=FILE"
-        raise FeaturesUnavailableError(f"no checkpoint at {weights}; {remedy}")
-    return SatClip(weights)
+    return SatClip(
+        file_given(weights, "checkpoint", "take one from https://huggingface.co/microsoft and name it: --peer satclip:weights=FILE")
+    )
 
 
 class SatClip:

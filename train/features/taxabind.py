@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import Field
 
 from index.settings import Settings
-from train.features._features import FeaturesUnavailableError
+from train.features._features import file_given
 from train.features.geoclip import GeoClipLike
 
 
@@ -20,6 +20,4 @@ class Options(Settings):
 def build(**options: Any) -> GeoClipLike:
     """Raises ``FeaturesUnavailableError`` without a file."""
     weights = Options.parse(options, where="taxabind").weights
-    if weights is None or not weights.is_file():
-        raise FeaturesUnavailableError(f"no weights at {weights}; name the file: --peer taxabind:weights=FILE")
-    return GeoClipLike("taxabind", weights)
+    return GeoClipLike("taxabind", file_given(weights, "weights", "name the file: --peer taxabind:weights=FILE"))

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from index.errors import CheckpointError
 from index.settings import Settings
 from train.encoders.location import voronoi
-from train.features._features import Degrees, FeaturesUnavailableError, Vectors, through
+from train.features._features import Degrees, Vectors, file_given, through
 from train.lightning_checkpoint import read_lightning
 from train.pretrained import copy_weights, file_sha256, read_weights
 
@@ -35,10 +35,11 @@ class Options(Settings):
 def build(**options: Any) -> "Tte":
     """Raises ``FeaturesUnavailableError`` without a file."""
     weights = Options.parse(options, where="tte").weights
-    if weights is None or not weights.is_file():
-        remedy = "take model.safetensors from https://huggingface.co/MVRL/TTE and name it: --peer tte:weights=FILE"
-        raise FeaturesUnavailableError(f"no weights at {weights}; {remedy}")
-    return Tte(weights)
+    return Tte(
+        file_given(
+            weights, "weights", "take model.safetensors from https://huggingface.co/MVRL/TTE and name it: --peer tte:weights=FILE"
+        )
+    )
 
 
 class Tte:

@@ -52,5 +52,5 @@ def test_a_file_that_is_damaged_or_lacks_a_column_gives_one_line(tmp_path: Path)
     pd.DataFrame({"lat": [1.0], "lon": [2.0]}).to_parquet(tmp_path / "less.parquet")
     for name in ("bad.parquet", "less.parquet", "gone.parquet"):
         with pytest.raises(InputError, match="lat, lon and split") as caught:
-            names._blocks_with_validation((tmp_path / name,))
+            names.blocks_with_validation((tmp_path / name,))
         assert "\n" not in str(caught.value)
