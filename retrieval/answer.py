@@ -10,12 +10,13 @@ from index.records import Hit, Modality, Place
 from retrieval.confidence import Confidence
 from retrieval.explain import Explanation
 from retrieval.query import QueryVectors
+from retrieval.search import How
 
 
 @dataclass(frozen=True)
 class Answer:
     """``origin`` is the place that ``distance_km`` is measured from: the place asked for, that of the image, or where the query has
-    none the best location. ``ways`` tells how each modality was searched, ``vectors`` what with, and whether ``calibrated``.
+    none the best location. ``ways`` tells how each modality was searched, ``vectors`` what with, and ``how``.
     ``confidence`` is how sure the answer to a text is; None for other queries, and without locations.
     ``stages_ms`` is what each stage took (``retrieval.space.STAGES``); ``why`` holds the explanations of ``Space.explain``, by the
     ids of the hits."""
@@ -25,7 +26,7 @@ class Answer:
     hits: dict[Modality, list[Hit]] = field(default_factory=dict)
     ways: dict[Modality, str] = field(default_factory=dict)
     vectors: QueryVectors | None = field(default=None, repr=False)
-    calibrated: bool = False
+    how: How = field(default_factory=How)
     stages_ms: Mapping[str, float] = field(default_factory=dict, compare=False)
     why: Mapping[str, Explanation] = field(default_factory=dict, repr=False)
     confidence: Confidence | None = None

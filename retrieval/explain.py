@@ -28,13 +28,13 @@ class Contribution:
 
 
 def contributions(query: QueryVectors, hit: npt.NDArray[np.floating]) -> list[Contribution]:
-    """In the order of the query's parts, for the vector [D] of a hit; both calibrated, or neither.
+    """In the order of the query's parts, for the vector [D] of a hit, or [n, D] where each part sees another one of it
+    (``retrieval.bridge``); query and hit are both calibrated, or neither.
 
     Exact, as the cosine with a sum is a sum: with q = sum(w_i p_i) / |sum(w_i p_i)|, q . r = sum(w_i p_i . r) / |sum(w_i p_i)|.
     """
-    vector = np.asarray(hit, dtype=np.float64)
-    best = int(np.argmax(query.sums @ vector / query.lengths))
-    cosines = query.parts.astype(np.float64) @ vector
+    cosines = (query.parts.astype(np.float64) * np.asarray(hit, dtype=np.float64)).sum(axis=1)
+    best = int(np.argmax(query.weights @ cosines / query.lengths))
     weights = query.weights[best]
     shares = weights * cosines / query.lengths[best]
     columns = zip(query.labels, weights.tolist(), cosines.tolist(), shares.tolist(), strict=True)

@@ -25,6 +25,7 @@ from index.sensors import SENSORS, Sensor
 from index.snapshot import open_snapshot
 from index.vectors import check_model, manifests_of
 from retrieval.answer import Answer
+from retrieval.bridge import Bridge
 from retrieval.calibrate import centred, centred_query
 from retrieval.cells import Cells
 from retrieval.confidence import Confidence, Confident
@@ -207,7 +208,7 @@ class Space:
         ways = {modality: ranked.way for modality, ranked in found.items()}
         times.append(time.perf_counter())
         stages_ms = dict(zip(STAGES, (1000 * np.diff(times)).tolist(), strict=True))
-        return Answer(asked.label, origin, hits, ways, vectors, how.calibrated, stages_ms, confidence=confidence.result())
+        return Answer(asked.label, origin, hits, ways, vectors, how, stages_ms, confidence=confidence.result())
 
     def explain(self, answer: Answer) -> Answer:
         """The same answer, that also says of each hit what every part of the query adds to its score, and which place with a name
@@ -225,6 +226,12 @@ class Space:
         return Cells(snapshot.vectors, snapshot.places, model_digest=self.checkpoint.digest)
 
     @cached_property
+    def bridge(self) -> Bridge | None:
+        """What leads from texts to tiles and back by way of position; None where locations are not indexed."""
+        snapshot = self.searcher("locations").snapshot if "locations" in self.manifests else ()
+        return Bridge.over(snapshot, self.embed_places) if snapshot else None
+
+    @cached_property
     def confident(self) -> Confident | None:
         """What says how sure an answer to a text is; None where locations are not indexed."""
         return Confident.of(self.searcher("locations").snapshot, self.checkpoint) if "locations" in self.manifests else None
@@ -237,7 +244,8 @@ class Space:
     def searcher(self, modality: Modality) -> Searcher:
         """What searches one modality. Raises ``CatalogueError`` if that is not indexed."""
         if modality not in self._searchers:
-            self._searchers[modality] = Searcher(open_snapshot(self.catalogue, modality), self.backend)
+            bridge = None if modality == "locations" else self.bridge
+            self._searchers[modality] = Searcher(open_snapshot(self.catalogue, modality), self.backend, bridge)
         return self._searchers[modality]
 
     def _best_location(self, vectors: QueryVectors, how: How, found: dict[Modality, Ranked]) -> Place | None:
@@ -257,9 +265,13 @@ class Space:
 
     def _why(self, answer: Answer, hit: Hit) -> Explanation:
         assert answer.vectors is not None
-        snapshot = self.searcher(hit.modality).snapshot
+        searcher = self.searcher(hit.modality)
+        snapshot = searcher.snapshot
         vector = snapshot.vectors[snapshot.row_of([hit.id])[0]].astype(np.float32)
-        seen = centred(vector[None], snapshot.manifest.mean)[0] if answer.calibrated else vector
+        crossing = searcher.crossing(answer.vectors, answer.how)
+        seen = centred(vector[None], snapshot.manifest.mean)[0] if answer.how.calibrated else vector
+        if crossing:
+            seen = crossing.seen(vector[None], self.embed_places(hit.place.lat, hit.place.lon))[0]
         near = self.named_places.nearest(hit.place, vector) if self.named_places else None
         return Explanation(tuple(contributions(answer.vectors, seen)), near if near and near.id != hit.id else None)
 

@@ -49,6 +49,10 @@ class Asked:
     def __len__(self) -> int:
         return len(self.places)
 
+    def as_places(self) -> "Asked":
+        """The places of the same records, as ``retrieval.bridge`` compares them."""
+        return Asked("locations", [], self.places)
+
     def take(self, rows: Mask) -> "Asked":
         """Those of a mask [N]; groups that none of them is in are gone."""
         chosen = np.flatnonzero(rows).tolist()

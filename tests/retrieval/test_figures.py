@@ -267,7 +267,9 @@ def test_the_rows_are_those_of_the_space_and_of_all_questions(asked_world, tmp_p
     rows = ask(asked_world, tmp_path)
     whole = {(row["query"], row["model"]): row for row in rows if row["group"] == "all"}
     assert [query for query, model in whole if model == "m"] == [
-        "text to location", "tile to location", "text to tile", "text to tile, paired", "tile to text", "tile to text, paired",
+        "text to location", "tile to location",
+        "text to tile", "text to tile, paired", "text to tile, by position", "text to tile, by position, paired",
+        "tile to text", "tile to text, paired", "tile to text, by position", "tile to text, by position, paired",
         "text", "tile", "location",
     ]  # fmt: skip
     assert {model for query, model in whole if query == "text to location"} == {
@@ -284,6 +286,10 @@ def test_the_rows_are_those_of_the_space_and_of_all_questions(asked_world, tmp_p
     assert 0 <= row["modality_gap_calibrated"] < row["modality_gap"] < 2
     assert (whole["text to tile", "m"]["queries"], whole["text to tile, paired", "m"]["queries"]) == (4, 1)
     assert whole["text to tile, paired", "m"]["reachable"] == 1
+    texts, tiles = space.embed_records("articles", asked.ids), held_out(space.catalogue, "tiles", space.checkpoint.card.sensors)
+    nearest = (texts @ space.embed_places(*tiles.places.T).T).argmax(axis=1)
+    errors = geodesic_km(*tiles.places[nearest].T, *asked.places.T)
+    assert whole["text to tile, by position", "m"]["median_km"] == pytest.approx(np.median(errors))
     assert whole["location", "m"]["intrinsic_dimension"] > 0
     assert whole["text", "m"]["intrinsic_dimension"] is None  # of four
 

@@ -45,7 +45,7 @@ def test_what_cannot_be_asked_is_refused_with_the_remedy(given, message):
 
 
 def test_filters_that_were_not_given_restrict_nothing():
-    how = how_to_search({"bbox": None, "where": "", "countries": []}, words=True, calibrated=False, apart_km=None)
+    how = how_to_search({"bbox": None, "where": "", "countries": []}, words=True, calibrated=False, direct=False, apart_km=None)
     assert how.filter.describe() == "everything"
     assert how.words
     assert not how.calibrated

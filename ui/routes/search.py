@@ -38,6 +38,7 @@ def asked(
     dates: Annotated[str | None, Query(description="only tiles of these days, as 2021-06-01/2021-08-31")] = None,
     words: Annotated[bool, Query(description="count the words of the text too, not only their meaning")] = False,
     calibrated: Annotated[bool, Query(description="take the gap between modalities out of the scores")] = False,
+    direct: Annotated[bool, Query(description="compare texts with tiles themselves, not by way of position")] = False,
     apart_km: Annotated[float | None, Query(ge=0, allow_inf_nan=False, description="least distance between hits")] = None,
     ask: Annotated[
         str | None, Query(description="a whole question as JSON, as in the address of the page; instead of all others")
@@ -55,8 +56,8 @@ def asked(
     filters = {"bbox": bbox, "near": near, "countries": country, "dates": dates}
     return Question.parse(
         {
-            "parts": parts, "into": into or (), "k": k, "words": words, "calibrated": calibrated, "apart_km": apart_km,
-            "filter": {name: value for name, value in filters.items() if value},
+            "parts": parts, "into": into or (), "k": k, "words": words, "calibrated": calibrated, "direct": direct,
+            "apart_km": apart_km, "filter": {name: value for name, value in filters.items() if value},
         },
         where="question",
     )  # fmt: skip

@@ -1,0 +1,121 @@
+"""Three ways to rank the rows of a snapshot by what a query means: directly, with the modality gap taken out, or by position."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from index.snapshot import Rows, Snapshot
+from retrieval.bridge import Bridge, Crossing
+from retrieval.calibrate import Calibration
+from retrieval.plan import Planner
+from retrieval.query import QueryVectors, best_of
+
+Floats = npt.NDArray[np.float32]
+SHORTLIST, SHORTLIST_TIMES = 500, 4  # rows that are ranked by their positions: so many, or so many for each hit
+LONGEST_SHORTLIST = 10_000  # a second of one core
+
+
+@dataclass(frozen=True)
+class Records:
+    """Some ``rows`` [n] of a snapshot, with what they are scored by."""
+
+    rows: Rows
+    snapshot: Snapshot
+    bridge: Bridge | None
+
+    @cached_property
+    def vectors(self) -> Floats:
+        """[n, D]."""
+        return self.snapshot.vectors[self.rows].astype(np.float32, copy=False)
+
+    @cached_property
+    def positions(self) -> Floats:
+        """[n, D]: the vectors of the places that they are at."""
+        assert self.bridge
+        return self.bridge.locate(*self.snapshot.places[self.rows].T)
+
+
+class Meaning(Protocol):
+    """One query on one snapshot. ``most``: so many rows can be ranked; None where it is all."""
+
+    most: ClassVar[int | None]
+
+    def best(self, k: int, allowed: Rows | None) -> tuple[Rows, Floats, str]:
+        """The ``k`` best of all or of the ``allowed`` rows with their scores, and in words how they were found."""
+
+    def scores(self, records: Records) -> Floats:
+        """[n]: the best over the query's vectors."""
+
+
+@dataclass(frozen=True)
+class Direct:
+    """By the cosines of the query's vectors with those of the rows."""
+
+    query: QueryVectors
+    planner: Planner
+    most: ClassVar[int | None] = None
+
+    def best(self, k: int, allowed: Rows | None) -> tuple[Rows, Floats, str]:
+        found = self.planner.search(self.query.vectors, k, allowed)
+        return *best_of(found.rows, found.cosines, k), found.how
+
+    def scores(self, records: Records) -> Floats:
+        best: Floats = (self.query.vectors @ records.vectors.T).max(axis=0)
+        return best
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """By the cosines as they are seen from the means of the modalities; the query is centred already."""
+
+    query: QueryVectors
+    planner: Planner
+    calibration: Calibration
+    most: ClassVar[int | None] = None
+
+    def best(self, k: int, allowed: Rows | None) -> tuple[Rows, Floats, str]:
+        most, ways = len(self.planner.snapshot) if allowed is None else len(allowed), [""]
+
+        def plain(vectors: Floats, wanted: int) -> tuple[Rows, Floats]:
+            found = self.planner.search(vectors, wanted, allowed)
+            ways.append(found.how)
+            return found.rows, found.cosines
+
+        answers = [self.calibration.search(plain, vector, k, most) for vector in self.query.vectors]
+        rows, cosines = _stacked([rows for rows, _ in answers]), _stacked([cosines for _, cosines in answers])
+        return *best_of(rows, cosines, k), f"{ways[-1]}, calibrated"
+
+    def scores(self, records: Records) -> Floats:
+        products = self.query.vectors @ records.vectors.T
+        pairs = zip(self.query.vectors, products, strict=True)
+        return np.stack([self.calibration.correct(vector, records.rows, each) for vector, each in pairs]).max(axis=0)
+
+
+@dataclass(frozen=True)
+class ByPosition:
+    """By the cosines of the query's parts with the positions of the rows, of those that the bridge leads to."""
+
+    crossing: Crossing
+    planner: Planner
+    most: ClassVar[int | None] = LONGEST_SHORTLIST
+
+    def best(self, k: int, allowed: Rows | None) -> tuple[Rows, Floats, str]:
+        wanted = min(max(SHORTLIST, SHORTLIST_TIMES * k), LONGEST_SHORTLIST)
+        found = self.planner.search(self.crossing.candidates(), wanted, allowed)
+        rows, _ = best_of(found.rows, found.cosines, wanted)
+        scores = self.scores(Records(rows, self.planner.snapshot, self.crossing.bridge))
+        return *best_of(rows[None], scores[None], k), f"{found.how}, by position"
+
+    def scores(self, records: Records) -> Floats:
+        return self.crossing.scores(records.vectors, records.positions)
+
+
+def _stacked(arrays: list[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    """[P, K] of answers that may be of unlike length: what is missing is row -1, which is none."""
+    width = max(len(each) for each in arrays)
+    return np.stack([np.pad(each, (0, width - len(each)), constant_values=-1) for each in arrays])
