@@ -228,8 +228,9 @@ class Space:
     @cached_property
     def bridge(self) -> Bridge | None:
         """What leads from texts to tiles and back by way of position; None where locations are not indexed."""
-        snapshot = self.searcher("locations").snapshot if "locations" in self.manifests else ()
-        return Bridge.over(snapshot, self.embed_places) if snapshot else None
+        if "locations" not in self.manifests or not self.manifests["locations"].rows:
+            return None
+        return Bridge.over(self.searcher("locations").snapshot, self.embed_places)
 
     @cached_property
     def confident(self) -> Confident | None:
