@@ -1,72 +1,95 @@
-"""From texts to tiles and from tiles to articles by way of position, which is what binds the space.
+"""From texts to tiles and from pictures to articles by way of position, which is what binds the space.
 
 Texts learn to lie where positions lie, and so do tiles; texts and tiles seldom learn from each other, so that a cosine between the
 two says little. But every record has a position. A part of a query that is a text is therefore compared with the positions of
-tiles, cos(text, location encoder(lat, lon of the tile)), and a tile with those of articles. Candidates are found by the records'
-own vectors, so any backend and any filter will do: they are asked with the mean of the locations where the part fits, as RANGE
-(Dhakal et al. 2025, arXiv:2502.19781) makes up what a place looks like from similar places. docs/evaluation.md: what it is worth.
+tiles, cos(text, location encoder(lat, lon of the tile)), and a picture with those of articles. docs/evaluation.md: what it is
+worth.
+
+To encode the positions of all records takes long, so a grid over the whole Earth is encoded once; the records in the cells that fit
+best are the ones whose own positions are then compared.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
+from index.geo import fibonacci_sphere, unit_xyz
 from index.records import Modality
-from index.snapshot import Snapshot
 from retrieval.query import QueryVectors
 
 Floats = npt.NDArray[np.float32]
+Places = npt.NDArray[np.float64]
 Locate = Callable[[npt.ArrayLike, npt.ArrayLike], Floats]  # lat [N], lon [N] -> unit vectors [N, D]
-LOCATIONS = 32_768  # 67 km apart on land; four times as many find the same
-TEMPERATURE = 0.02  # of .005 to .07 the one that finds most tiles within 200 km among ten articles
+GRID_POINTS = 32_768  # 125 km apart; the shipped model encodes them in a second of two cores
 
 
 class Bridge:
-    """``locations`` [L, D] are the unit vectors of places all over the Earth, ``locate`` gives those of any others."""
+    """``locate`` gives the vectors of any places; nothing is encoded before it is needed."""
 
-    def __init__(self, locations: Floats, locate: Locate) -> None:
-        self.locations, self.locate = locations, locate
+    def __init__(self, locate: Locate) -> None:
+        self.locate = locate
 
-    @classmethod
-    def over(cls, snapshot: Snapshot, locate: Locate) -> Bridge:
-        """The bridge over some of the indexed locations."""
-        return cls(snapshot.vectors[snapshot.spread(LOCATIONS)].astype(np.float32), locate)
+    @cached_property
+    def grid(self) -> Floats:
+        """Unit vectors [G, D] of points spread evenly over the Earth."""
+        return self.locate(*fibonacci_sphere(GRID_POINTS))
+
+    def cells(self, places: Places) -> npt.NDArray[np.int32]:
+        """The nearest point of the grid to each place [N, 2]: [N]."""
+        from scipy.spatial import cKDTree
+
+        tree = cKDTree(unit_xyz(*fibonacci_sphere(GRID_POINTS)))
+        return np.asarray(tree.query(unit_xyz(places[:, 0], places[:, 1]), workers=-1)[1], np.int32)
 
     def crossing(self, query: QueryVectors, modality: Modality) -> Crossing | None:
-        """None where every part of the query can be compared with records of this modality as it is."""
-        across = np.array([modality != "locations" and part not in (modality, "locations") for part in query.modalities])
-        return Crossing(query, across, self) if across.any() else None
-
-    def where(self, vectors: Floats) -> Floats:
-        """The direction of the locations that unit vectors [n, D] fit best: [n, D] of unit norm."""
-        fit = vectors @ self.locations.T / TEMPERATURE
-        fit = np.exp(fit - fit.max(axis=1, keepdims=True))
-        mean = (fit / fit.sum(axis=1, keepdims=True)) @ self.locations
-        return np.asarray(mean / np.linalg.norm(mean, axis=1, keepdims=True), np.float32)
+        """None where every part of the query can be compared with the vectors of records of this modality."""
+        by_position = np.array([modality != "locations" and part not in (modality, "locations") for part in query.modalities])
+        return Crossing(query, by_position, self) if by_position.any() else None
 
 
 @dataclass(frozen=True)
 class Crossing:
-    """A query on its way to records of one modality; ``across`` [n] are the parts that are compared with their positions."""
+    """A query on its way to records of one modality: the parts ``by_position`` [n] are compared with where these are, others with
+    their vectors. A score is the weighed sum of cosines / (|sum of the former| + |sum of the latter|), so it lies in [-1, 1]; if
+    all parts are of one sort it is a cosine."""
 
     query: QueryVectors
-    across: npt.NDArray[np.bool_]
+    by_position: npt.NDArray[np.bool_]
     bridge: Bridge
 
-    def candidates(self) -> Floats:
-        """Unit vectors [P, D] to ask the records' own vectors with. Raises ``InputError`` for parts that cancel each other out."""
-        parts = np.where(self.across[:, None], self.bridge.where(self.query.parts), self.query.parts)
-        return replace(self.query, parts=parts).vectors
+    @property
+    def by_vector(self) -> Floats:
+        """Unit vectors [P', D] to ask the records' own vectors with: of the other parts, if any."""
+        sums = self._sums(~self.by_position)
+        lengths = np.linalg.norm(sums, axis=1, keepdims=True)
+        return np.asarray(sums / np.where(lengths > 0, lengths, 1), np.float32)[lengths[:, 0] > 0]
 
-    def seen(self, vectors: Floats, positions: Floats) -> Floats:
-        """[N, n, D]: what each part of the query is compared with, of records with ``vectors`` [N, D] and ``positions`` [N, D]."""
-        return np.where(self.across[None, :, None], positions[:, None], vectors[:, None])
+    @cached_property
+    def lengths(self) -> npt.NDArray[np.float64]:
+        """[P]: what the sums of the query's vectors are divided by."""
+        sorts = (self.by_position, ~self.by_position)
+        return np.asarray(sum(np.linalg.norm(self._sums(sort), axis=1) for sort in sorts))
+
+    def cosines(self, vectors: Floats, positions: Floats) -> Floats:
+        """[n, N]: of each part with records of these vectors [N, D] and positions [N, D]."""
+        parts = self.query.parts
+        return np.where(self.by_position[:, None], parts @ positions.T, parts @ vectors.T)
 
     def scores(self, vectors: Floats, positions: Floats) -> Floats:
-        """[N]: the score of such records, the greatest over the query's vectors of the weighed sum of cosines with ``seen``."""
-        cosines = np.einsum("nd,rnd->nr", self.query.parts, self.seen(vectors, positions))
-        return np.asarray((self.query.weights @ cosines / self.query.lengths[:, None]).max(axis=0), np.float32)
+        """[N]: of such records, the greatest over the query's vectors."""
+        return self._best(self.query.weights @ self.cosines(vectors, positions))
+
+    def of_cells(self) -> Floats:
+        """[G]: what the parts by position say of the points of the bridge's grid."""
+        return self._best(np.where(self.by_position, self.query.weights, 0) @ (self.query.parts @ self.bridge.grid.T))
+
+    def _sums(self, sort: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+        return np.where(sort, self.query.weights, 0) @ self.query.parts.astype(np.float64)
+
+    def _best(self, sums: npt.NDArray[np.floating]) -> Floats:
+        return np.asarray((sums / self.lengths[:, None]).max(axis=0), np.float32)

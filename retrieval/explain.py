@@ -27,16 +27,17 @@ class Contribution:
     share: float
 
 
-def contributions(query: QueryVectors, hit: npt.NDArray[np.floating]) -> list[Contribution]:
-    """In the order of the query's parts, for the vector [D] of a hit, or [n, D] where each part sees another one of it
-    (``retrieval.bridge``); query and hit are both calibrated, or neither.
+def contributions(query: QueryVectors, cosines: npt.ArrayLike, lengths: npt.ArrayLike | None = None) -> list[Contribution]:
+    """In the order of the query's parts, for their ``cosines`` [n] with a hit, both calibrated or neither; ``lengths`` [P]: what
+    the sums are divided by, where that is not their length (``retrieval.bridge``).
 
     Exact, as the cosine with a sum is a sum: with q = sum(w_i p_i) / |sum(w_i p_i)|, q . r = sum(w_i p_i . r) / |sum(w_i p_i)|.
     """
-    cosines = (query.parts.astype(np.float64) * np.asarray(hit, dtype=np.float64)).sum(axis=1)
-    best = int(np.argmax(query.weights @ cosines / query.lengths))
+    cosines = np.asarray(cosines, dtype=np.float64)
+    lengths = query.lengths if lengths is None else np.asarray(lengths, dtype=np.float64)
+    best = int(np.argmax(query.weights @ cosines / lengths))
     weights = query.weights[best]
-    shares = weights * cosines / query.lengths[best]
+    shares = weights * cosines / lengths[best]
     columns = zip(query.labels, weights.tolist(), cosines.tolist(), shares.tolist(), strict=True)
     return [Contribution(label, weight, cosine, share) for label, weight, cosine, share in columns]
 

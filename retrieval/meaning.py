@@ -16,7 +16,7 @@ from retrieval.plan import Planner
 from retrieval.query import QueryVectors, best_of
 
 Floats = npt.NDArray[np.float32]
-SHORTLIST, SHORTLIST_TIMES = 500, 4  # rows that are ranked by their positions: so many, or so many for each hit
+SHORTLIST, SHORTLIST_TIMES = 500, 2  # records whose positions are compared: so many, or so many for each hit
 LONGEST_SHORTLIST = 10_000  # a second of one core
 
 
@@ -41,9 +41,9 @@ class Records:
 
 
 class Meaning(Protocol):
-    """One query on one snapshot. ``most``: so many rows can be ranked; None where it is all."""
+    """One query on one snapshot, of which at most ``reach`` rows can be ranked; None: all."""
 
-    most: ClassVar[int | None]
+    reach: ClassVar[int | None]
 
     def best(self, k: int, allowed: Rows | None) -> tuple[Rows, Floats, str]:
         """The ``k`` best of all or of the ``allowed`` rows with their scores, and in words how they were found."""
@@ -58,7 +58,7 @@ class Direct:
 
     query: QueryVectors
     planner: Planner
-    most: ClassVar[int | None] = None
+    reach: ClassVar[int | None] = None
 
     def best(self, k: int, allowed: Rows | None) -> tuple[Rows, Floats, str]:
         found = self.planner.search(self.query.vectors, k, allowed)
@@ -76,7 +76,7 @@ class Calibrated:
     query: QueryVectors
     planner: Planner
     calibration: Calibration
-    most: ClassVar[int | None] = None
+    reach: ClassVar[int | None] = None
 
     def best(self, k: int, allowed: Rows | None) -> tuple[Rows, Floats, str]:
         most, ways = len(self.planner.snapshot) if allowed is None else len(allowed), [""]
@@ -96,23 +96,39 @@ class Calibrated:
         return np.stack([self.calibration.correct(vector, records.rows, each) for vector, each in pairs]).max(axis=0)
 
 
-@dataclass(frozen=True)
+@dataclass
 class ByPosition:
-    """By the cosines of the query's parts with the positions of the rows, of those that the bridge leads to."""
+    """By the cosines of the query's parts with where the rows are; ``cells`` [N] are the rows' points in the bridge's grid."""
 
     crossing: Crossing
     planner: Planner
-    most: ClassVar[int | None] = LONGEST_SHORTLIST
+    cells: npt.NDArray[np.int32]
+    reach: ClassVar[int | None] = LONGEST_SHORTLIST
+    _ranked: tuple[int, Rows, Floats] | None = None  # the last shortlist, and how long it was to be
 
     def best(self, k: int, allowed: Rows | None) -> tuple[Rows, Floats, str]:
         wanted = min(max(SHORTLIST, SHORTLIST_TIMES * k), LONGEST_SHORTLIST)
-        found = self.planner.search(self.crossing.candidates(), wanted, allowed)
-        rows, _ = best_of(found.rows, found.cosines, wanted)
-        scores = self.scores(Records(rows, self.planner.snapshot, self.crossing.bridge))
-        return *best_of(rows[None], scores[None], k), f"{found.how}, by position"
+        if self._ranked is None or self._ranked[0] != wanted:
+            rows = self._shortlist(wanted, allowed)
+            self._ranked = wanted, rows, self.scores(Records(rows, self.planner.snapshot, self.crossing.bridge))
+        _, rows, scores = self._ranked
+        count = len(self.cells) if allowed is None else len(allowed)
+        of = f"the likeliest {wanted:,} of {count:,}" if wanted < count else f"{count:,}"
+        return *best_of(rows[None], scores[None], k), f"by position, {of} rows"
 
     def scores(self, records: Records) -> Floats:
         return self.crossing.scores(records.vectors, records.positions)
+
+    def _shortlist(self, wanted: int, allowed: Rows | None) -> Rows:
+        """Rows in the cells that fit best; where some parts are compared with the rows' vectors, also those that these find."""
+        fit = self.crossing.of_cells()[self.cells if allowed is None else self.cells[allowed]]
+        likely = np.argpartition(-fit, wanted)[:wanted] if wanted < len(fit) else np.arange(len(fit))
+        rows = likely if allowed is None else allowed[likely]
+        by_vector = self.crossing.by_vector
+        if len(by_vector):
+            found = self.planner.search(by_vector, wanted, allowed).rows
+            rows = np.union1d(rows, found[found >= 0])
+        return rows
 
 
 def _stacked(arrays: list[npt.NDArray[Any]]) -> npt.NDArray[Any]:

@@ -1,7 +1,7 @@
 """One search from a query's vectors to ranked rows: filter, planner, bridge or calibration, words, diversity, in this order.
 
 ``Space.search`` -> here -> ``retrieval.plan`` and the steps around it, each a file. Every step that drops or reorders hits
-is asked for more until enough are left, so no answer is short while records are left.
+is asked for more until enough are left, so no answer is short while records are left (by position: among the likeliest 10,000).
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Ranked:
 
 
 class Searcher:
-    """One modality, ready to be searched; without a ``bridge`` texts and tiles are only compared directly."""
+    """One modality, ready to be searched; without a ``bridge`` all is compared directly."""
 
     def __init__(self, snapshot: Snapshot, backend: str = "auto", bridge: Bridge | None = None) -> None:
         self.snapshot, self.bridge = snapshot, bridge
@@ -79,7 +79,7 @@ class Searcher:
             kept = how.diversity.choose(scores, self._records(rows).vectors, self.snapshot.places[rows], k)
             return rows[kept], scores[kept], way
 
-        rows, scores, way = widen(find, k, min(most, meaning.most or most), lambda found: len(found[0]) == k)
+        rows, scores, way = widen(find, k, min(most, meaning.reach or most), lambda found: len(found[0]) == k)
         return Ranked(rows, scores, percentiles(scores, meaning.scores(self._sample)), way)
 
     def crossing(self, query: QueryVectors, how: How) -> Crossing | None:
@@ -94,7 +94,7 @@ class Searcher:
         if how.calibrated:
             return Calibrated(query, self.planner, self.calibration)
         crossing = self.crossing(query, how)
-        return ByPosition(crossing, self.planner) if crossing else Direct(query, self.planner)
+        return ByPosition(crossing, self.planner, self._cells) if crossing else Direct(query, self.planner)
 
     def _ranked(self, meaning: Meaning, k: int, allowed: Rows | None, words: str) -> tuple[Rows, Floats, str]:
         """By meaning alone, or fused with the words; the scores stay those of meaning, which compare with other queries."""
@@ -110,6 +110,11 @@ class Searcher:
     def _sample(self) -> Records:
         """What a score is compared with to find its percentile."""
         return self._records(self.planner.sample[0])
+
+    @cached_property
+    def _cells(self) -> npt.NDArray[np.int32]:
+        assert self.bridge
+        return self.bridge.cells(self.snapshot.places)
 
     def _records(self, rows: Rows) -> Records:
         return Records(rows, self.snapshot, self.bridge)

@@ -213,7 +213,10 @@ class Space:
     def explain(self, answer: Answer) -> Answer:
         """The same answer, that also says of each hit what every part of the query adds to its score, and which place with a name
         is the nearest."""
-        return replace(answer, why={hit.id: self._why(answer, hit) for hit in answer})
+        why: dict[str, Explanation] = {}
+        for modality, hits in answer.hits.items():
+            why |= self._why(answer, modality, hits) if hits else {}
+        return replace(answer, why=why)
 
     def heat(self, query: Query) -> Heat:
         """How well every location fits a query. Raises ``CatalogueError`` if the locations are not indexed."""
@@ -226,11 +229,9 @@ class Space:
         return Cells(snapshot.vectors, snapshot.places, model_digest=self.checkpoint.digest)
 
     @cached_property
-    def bridge(self) -> Bridge | None:
-        """What leads from texts to tiles and back by way of position; None where locations are not indexed."""
-        if "locations" not in self.manifests or not self.manifests["locations"].rows:
-            return None
-        return Bridge.over(self.searcher("locations").snapshot, self.embed_places)
+    def bridge(self) -> Bridge:
+        """What leads from texts to tiles and from pictures to articles by way of position."""
+        return Bridge(self.embed_places)
 
     @cached_property
     def confident(self) -> Confident | None:
@@ -245,15 +246,14 @@ class Space:
     def searcher(self, modality: Modality) -> Searcher:
         """What searches one modality. Raises ``CatalogueError`` if that is not indexed."""
         if modality not in self._searchers:
-            bridge = None if modality == "locations" else self.bridge
-            self._searchers[modality] = Searcher(open_snapshot(self.catalogue, modality), self.backend, bridge)
+            self._searchers[modality] = Searcher(open_snapshot(self.catalogue, modality), self.backend, self.bridge)
         return self._searchers[modality]
 
     def _best_location(self, vectors: QueryVectors, how: How, found: dict[Modality, Ranked]) -> Place | None:
         """Where on Earth the query fits best, whatever may answer: found already if all locations were asked by meaning alone."""
         if "locations" not in self.manifests:
             return None
-        searcher, plain = self.searcher("locations"), How(calibrated=how.calibrated)
+        searcher, plain = self.searcher("locations"), How(calibrated=how.calibrated, direct=how.direct)
         best = found["locations"] if how == plain and "locations" in found else searcher.search(vectors, 1, plain)
         lat, lon = searcher.snapshot.places[best.rows[0]]
         return Place(lat=float(lat), lon=float(lon))
@@ -264,17 +264,23 @@ class Space:
             return None
         return self.confident(vectors.vectors[0], best)
 
-    def _why(self, answer: Answer, hit: Hit) -> Explanation:
+    def _why(self, answer: Answer, modality: Modality, hits: Sequence[Hit]) -> dict[str, Explanation]:
         assert answer.vectors is not None
-        searcher = self.searcher(hit.modality)
-        snapshot = searcher.snapshot
-        vector = snapshot.vectors[snapshot.row_of([hit.id])[0]].astype(np.float32)
-        crossing = searcher.crossing(answer.vectors, answer.how)
-        seen = centred(vector[None], snapshot.manifest.mean)[0] if answer.how.calibrated else vector
+        searcher, query = self.searcher(modality), answer.vectors
+        snapshot, crossing = searcher.snapshot, searcher.crossing(query, answer.how)
+        vectors = snapshot.vectors[snapshot.row_of([hit.id for hit in hits])].astype(np.float32)
         if crossing:
-            seen = crossing.seen(vector[None], self.embed_places(hit.place.lat, hit.place.lon))[0]
-        near = self.named_places.nearest(hit.place, vector) if self.named_places else None
-        return Explanation(tuple(contributions(answer.vectors, seen)), near if near and near.id != hit.id else None)
+            positions = self.embed_places([hit.place.lat for hit in hits], [hit.place.lon for hit in hits])
+            cosines, lengths = crossing.cosines(vectors, positions), crossing.lengths
+        else:
+            seen = centred(vectors, snapshot.manifest.mean) if answer.how.calibrated else vectors
+            cosines, lengths = query.parts @ seen.T, query.lengths
+        why = {}
+        for hit, vector, parts in zip(hits, vectors, cosines.T, strict=True):
+            near = self.named_places.nearest(hit.place, vector) if self.named_places else None
+            named = near if near and near.id != hit.id else None
+            why[hit.id] = Explanation(tuple(contributions(query, parts, lengths)), named)
+        return why
 
     def _hits(self, modality: Modality, ranked: Ranked, *, origin: Place | None) -> list[Hit]:
         columns = ["id", "lat", "lon", "title", "url", "country"] + (["text"] if modality == "articles" else [])

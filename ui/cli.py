@@ -159,7 +159,9 @@ def search(
     where: Annotated[str | None, typer.Option(help="only records that fulfil this SQL condition, as \"kind = 'town'\"")] = None,
     words: Annotated[bool, typer.Option(help="count the words of the query too, not only their meaning")] = False,
     calibrated: Annotated[bool, typer.Option(help="take the gap between modalities out of the scores")] = False,
-    direct: Annotated[bool, typer.Option("--direct", help="compare texts with tiles themselves, not by way of position")] = False,
+    direct: Annotated[
+        bool, typer.Option("--direct", help="compare texts with tiles, pictures with articles themselves, not by position")
+    ] = False,
     apart: Annotated[float | None, typer.Option("--apart-km", help="least distance between hits")] = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="say of each hit what every part of the query adds, and which place it is near")

@@ -71,7 +71,9 @@ class Question(Settings):
     filter: dict[str, Any] = Field(default_factory=dict, description="as index.filters.Filter: bbox, polygon, near, countries, …")
     words: bool = Field(default=False, description="count the words of a text too, not only their meaning")
     calibrated: bool = Field(default=False, description="take the gap between modalities out of the scores")
-    direct: bool = Field(default=False, description="compare texts with tiles themselves, not by way of position")
+    direct: bool = Field(
+        default=False, description="compare texts with tiles, and pictures with articles, themselves instead of by position"
+    )
     apart_km: float | None = Field(default=None, ge=0, allow_inf_nan=False, description="least distance between hits")
 
     @classmethod

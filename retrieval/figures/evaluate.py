@@ -93,9 +93,6 @@ class Asker:
                 places, by_position = other.as_places(), f"{title}, by position"
                 yield self.answer(by_position, one, places, radius_km)
                 yield from self._paired(by_position, one, places)
-                places, by_position = other.as_places(), f"{title}, by position"
-                yield self.answer(by_position, one, places, radius_km)
-                yield from self._paired(by_position, one, places)
             yield [self._not_run(title, one.lacking, "continents")] if one.lacking else []
         yield from self._dimensions()
 

@@ -25,17 +25,17 @@ MEANS = {"articles": (0.1, 0.2, 0.0)}
 
 def test_the_share_of_each_part_by_hand():
     query = Query((Part("x", 3.0), Part("y", -4.0))).embed(SPACE)  # (3, -4, 0) / 5
-    shares = contributions(query, np.array([0.6, 0.0, 0.8]))
+    shares = contributions(query, query.parts @ [0.6, 0.0, 0.8])
     assert [each.label for each in shares] == ["x", "y"]
     assert [each.cosine for each in shares] == pytest.approx([0.6, 0.0])
     assert [each.share for each in shares] == pytest.approx([0.36, 0.0])
-    away = contributions(query, np.array([0.0, -1.0, 0.0]))
+    away = contributions(query, query.parts @ [0.0, -1.0, 0.0])
     assert [each.share for each in away] == pytest.approx([0.0, 0.8])  # what it is not speaks for it
 
 
 def test_of_a_max_only_the_part_that_fits_best_counts():
     query = Query((Part("x"), Part("y")), "max").embed(SPACE)
-    shares = contributions(query, np.array([0.6, 0.8, 0.0]))
+    shares = contributions(query, query.parts @ [0.6, 0.8, 0.0])
     assert [each.weight for each in shares] == [0, 1]
     assert [each.share for each in shares] == pytest.approx([0, 0.8])
 
@@ -51,7 +51,7 @@ def test_shares_add_up_to_the_score(seed, best, calibrated):
     except InputError:
         assume(False)
     score = (query.vectors @ hit[0]).max()
-    assert sum(each.share for each in contributions(query, hit[0])) == pytest.approx(score, abs=1e-5)
+    assert sum(each.share for each in contributions(query, query.parts @ hit[0])) == pytest.approx(score, abs=1e-5)
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +112,7 @@ def test_in_a_trained_world_snow_speaks_for_a_northern_article_and_sand_does_not
     north = next(row["id"] for row in rows if row["title"] == "North 5")
     hit = space.embed_records("articles", [north])[0]
     query = Query((Part("snow and ice"), Part("hot sand and palm trees", -0.5))).embed(space)
-    snow, sand = contributions(query, hit)
+    snow, sand = contributions(query, query.parts @ hit)
     assert snow.share > 0
     assert snow.cosine > sand.cosine
     assert snow.share + sand.share == pytest.approx(float(query.vectors[0] @ hit), abs=1e-5)

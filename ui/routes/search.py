@@ -38,7 +38,9 @@ def asked(
     dates: Annotated[str | None, Query(description="only tiles of these days, as 2021-06-01/2021-08-31")] = None,
     words: Annotated[bool, Query(description="count the words of the text too, not only their meaning")] = False,
     calibrated: Annotated[bool, Query(description="take the gap between modalities out of the scores")] = False,
-    direct: Annotated[bool, Query(description="compare texts with tiles themselves, not by way of position")] = False,
+    direct: Annotated[
+        bool, Query(description="compare texts with tiles, and pictures with articles, themselves instead of by position")
+    ] = False,
     apart_km: Annotated[float | None, Query(ge=0, allow_inf_nan=False, description="least distance between hits")] = None,
     ask: Annotated[
         str | None, Query(description="a whole question as JSON, as in the address of the page; instead of all others")
