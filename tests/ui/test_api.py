@@ -16,6 +16,7 @@ from retrieval import Space
 from retrieval.export import vectors_of
 from retrieval.parts import Part
 from retrieval.query import Query
+from retrieval.search import How
 from tests.conftest import Records
 from tests.ui.conftest import open_to_visitors
 from ui import front
@@ -58,6 +59,18 @@ def test_the_same_question_has_one_answer_however_it_is_asked(visitor) -> None:
     by_link = visitor.get("/api/search", params={"ask": by_parameters["ask"]}).json()
     assert set(by_parameters["hits"]) == {"articles", "tiles"}
     assert by_parameters["hits"] == by_json["hits"] == by_link["hits"]
+
+
+def test_tiles_are_compared_by_position_or_themselves_however_it_is_asked(visitor, world) -> None:
+    space = Space.open(world.checkpoint, world.folder)
+    by_position = visitor.get("/api/search", params={"text": SNOW, "in": "tiles"}).json()
+    direct = visitor.get("/api/search", params={"text": SNOW, "in": "tiles", "direct": True}).json()
+    by_link = visitor.get("/api/search", params={"ask": direct["ask"]}).json()
+    assert direct["hits"] == by_link["hits"]
+    for answer, how in ((by_position, How()), (direct, How(direct=True))):
+        expected = [hit.score for hit in space.search(SNOW, into=("tiles",), how=how)]
+        assert [hit["score"] for hit in answer["hits"]["tiles"]] == pytest.approx(expected, abs=1e-5)
+    assert by_position["hits"] != direct["hits"]
 
 
 def test_an_answer_to_words_says_how_sure_it_is(visitor) -> None:

@@ -9,7 +9,9 @@ from PIL import Image
 
 from index.errors import InputError
 from index.records import Place
+from retrieval import Space
 from retrieval.parts import Item
+from retrieval.search import How
 from ui.searching import how_to_search, query_of
 
 ID = "0" * 31 + "a"
@@ -62,6 +64,17 @@ def test_flags_reach_the_answer_and_hits_are_exported(run, world, tmp_path):
     assert len(hits) == 3
     assert all(hit["lat"] == 5 and abs(hit["lon"]) <= 10 for hit in hits)
     assert [feature["id"] for feature in json.loads(file.read_text())["features"]] == [hit["id"] for hit in hits]
+
+
+def test_tiles_are_compared_themselves_if_that_is_asked_for(run, world):
+    scores = []
+    for flags in ([], ["--direct"]):
+        code, out, err = run("search", "snow", "--in", "tiles", *flags, "--json", "--catalogue", world.folder)
+        assert code == 0, err
+        scores.append([hit["score"] for hit in json.loads(out)["hits"]["tiles"]])
+    direct = Space.open(world.checkpoint, world.folder).search("snow", into=("tiles",), k=5, how=How(direct=True))
+    assert scores[1] == pytest.approx([hit.score for hit in direct], abs=1e-5)
+    assert scores[0] != scores[1]
 
 
 def test_a_filter_that_cannot_be_read_is_one_line(run, world):
