@@ -11,6 +11,7 @@ import sys
 import threading
 import webbrowser
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -173,12 +174,11 @@ def _run(app: Any, listener: socket.socket, when_ready: Callable[[], None]) -> N
         app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=GOODBYE_S, ws="websockets-sansio"
     )
     server = _Server(config, when_ready)
-    try:
+    with suppress(KeyboardInterrupt):  # raised after a proper shutdown; not where SIGINT was ignored, in the background of a script
         server.run(sockets=[listener])
-    except KeyboardInterrupt:  # uvicorn has shut down properly before it raises this
-        remark("stopped")
     if not server.started:
         raise CatalogueError("the server could not start; what is above says why")
+    remark("stopped")
 
 
 def _say_hello(address: str, open_browser: bool) -> None:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -20,13 +21,16 @@ FRONT = "/front/leaflet/dist/leaflet.js"
 
 
 @contextmanager
-def running(folder: Path, home: Path, *options: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """A real `placebind ui` on a port of its own, and the address that it says it is at."""
+def running(
+    folder: Path, home: Path, *options: str, sigint: Any = signal.default_int_handler
+) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """A real `placebind ui` on a port of its own, and the address that it says it is at; ``sigint`` is what it inherits."""
     command = [sys.executable, "-m", "ui", "ui", "--catalogue", str(folder), "--port", "0", "--no-open", *options]
     environment = os.environ | {"XDG_CACHE_HOME": str(home / "cache"), "HOME": str(home), "OMP_NUM_THREADS": "1"}
     with subprocess.Popen(
-        command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment, cwd=Path(__file__).parents[2]
-    ) as process:
+        command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment, cwd=Path(__file__).parents[2],
+        preexec_fn=lambda: signal.signal(signal.SIGINT, sigint),
+    ) as process:  # fmt: skip
         assert process.stderr is not None
         try:
             said = ""
@@ -41,8 +45,9 @@ def running(folder: Path, home: Path, *options: str) -> Iterator[tuple[str, subp
                 process.kill()
 
 
-def test_a_server_answers_as_soon_as_it_says_where_and_stops_cleanly_at_ctrl_c(world, tmp_path) -> None:
-    with running(world.folder, tmp_path) as (address, process):
+@pytest.mark.parametrize("sigint", [signal.default_int_handler, signal.SIG_IGN], ids=["in front", "in the background of a script"])
+def test_a_server_answers_as_soon_as_it_says_where_and_stops_cleanly_at_ctrl_c(world, tmp_path, sigint) -> None:
+    with running(world.folder, tmp_path, sigint=sigint) as (address, process):
         assert address.startswith("http://localhost:")
         assert httpx.get(f"{address}/_stcore/health").text == "ok"
         page = httpx.get(address)
