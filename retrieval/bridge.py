@@ -5,8 +5,8 @@ two says little. But every record has a position. A part of a query that is a te
 tiles, cos(text, location encoder(lat, lon of the tile)), and a picture with those of articles. docs/evaluation.md: what it is
 worth.
 
-To encode the positions of all records takes long, so a grid over the whole Earth is encoded once; the records in the cells that fit
-best are the ones whose own positions are then compared.
+Of up to 10,000 records all positions are encoded, once. Of more that takes long, so a grid over the whole Earth is encoded once,
+and the records in the cells that fit best are the ones whose own positions are then compared.
 """
 
 from __future__ import annotations
@@ -20,11 +20,13 @@ import numpy.typing as npt
 
 from index.geo import fibonacci_sphere, unit_xyz
 from index.records import Modality
+from index.snapshot import Rows
 from retrieval.query import QueryVectors
 
 Floats = npt.NDArray[np.float32]
 Places = npt.NDArray[np.float64]
 Locate = Callable[[npt.ArrayLike, npt.ArrayLike], Floats]  # lat [N], lon [N] -> unit vectors [N, D]
+FEW_ROWS = 10_000  # a second of one core
 GRID_POINTS = 32_768  # 125 km apart; the shipped model encodes them in a second of two cores
 
 
@@ -39,17 +41,45 @@ class Bridge:
         """Unit vectors [G, D] of points spread evenly over the Earth."""
         return self.locate(*fibonacci_sphere(GRID_POINTS))
 
-    def cells(self, places: Places) -> npt.NDArray[np.int32]:
-        """The nearest point of the grid to each place [N, 2]: [N]."""
-        from scipy.spatial import cKDTree
-
-        tree = cKDTree(unit_xyz(*fibonacci_sphere(GRID_POINTS)))
-        return np.asarray(tree.query(unit_xyz(places[:, 0], places[:, 1]), workers=-1)[1], np.int32)
-
     def crossing(self, query: QueryVectors, modality: Modality) -> Crossing | None:
         """None where every part of the query can be compared with the vectors of records of this modality."""
         by_position = np.array([modality != "locations" and part not in (modality, "locations") for part in query.modalities])
         return Crossing(query, by_position, self) if by_position.any() else None
+
+
+class Positions:
+    """The vectors of the ``places`` [N, 2] that the rows of a snapshot are at."""
+
+    def __init__(self, bridge: Bridge, places: Places) -> None:
+        self.bridge, self.places = bridge, places
+
+    def of(self, rows: Rows) -> Floats:
+        """[n, D]."""
+        return self._all[rows] if self._few else self.bridge.locate(*self.places[rows].T)
+
+    def likeliest(self, crossing: Crossing, count: int, allowed: Rows | None) -> Rows:
+        """At least so many of all or of the ``allowed`` rows, those in the cells that fit best; all of them where they are few."""
+        if self._few:
+            return np.arange(len(self.places)) if allowed is None else allowed
+        fit = crossing.of_cells()[self.cells if allowed is None else self.cells[allowed]]
+        best = np.argpartition(-fit, count)[:count] if count < len(fit) else np.arange(len(fit))
+        return best if allowed is None else allowed[best]
+
+    @cached_property
+    def cells(self) -> npt.NDArray[np.int32]:
+        """The nearest point of the bridge's grid to each row: [N]."""
+        from scipy.spatial import cKDTree
+
+        tree = cKDTree(unit_xyz(*fibonacci_sphere(GRID_POINTS)))
+        return np.asarray(tree.query(unit_xyz(self.places[:, 0], self.places[:, 1]), workers=-1)[1], np.int32)
+
+    @property
+    def _few(self) -> bool:
+        return len(self.places) <= FEW_ROWS
+
+    @cached_property
+    def _all(self) -> Floats:
+        return self.bridge.locate(*self.places.T)
 
 
 @dataclass(frozen=True)

@@ -10,23 +10,23 @@ import numpy as np
 import numpy.typing as npt
 
 from index.snapshot import Rows, Snapshot
-from retrieval.bridge import Bridge, Crossing
+from retrieval.bridge import FEW_ROWS, Crossing, Positions
 from retrieval.calibrate import Calibration
 from retrieval.plan import Planner
 from retrieval.query import QueryVectors, best_of
 
 Floats = npt.NDArray[np.float32]
 SHORTLIST, SHORTLIST_TIMES = 500, 2  # records whose positions are compared: so many, or so many for each hit
-LONGEST_SHORTLIST = 10_000  # a second of one core
+LONGEST_SHORTLIST = FEW_ROWS
 
 
 @dataclass(frozen=True)
 class Records:
-    """Some ``rows`` [n] of a snapshot, with what they are scored by."""
+    """Some ``rows`` [n] of a snapshot, with what they are scored by; ``where`` is needed by position only."""
 
     rows: Rows
     snapshot: Snapshot
-    bridge: Bridge | None
+    where: Positions | None
 
     @cached_property
     def vectors(self) -> Floats:
@@ -36,8 +36,8 @@ class Records:
     @cached_property
     def positions(self) -> Floats:
         """[n, D]: the vectors of the places that they are at."""
-        assert self.bridge
-        return self.bridge.locate(*self.snapshot.places[self.rows].T)
+        assert self.where
+        return self.where.of(self.rows)
 
 
 class Meaning(Protocol):
@@ -98,11 +98,11 @@ class Calibrated:
 
 @dataclass
 class ByPosition:
-    """By the cosines of the query's parts with where the rows are; ``cells`` [N] are the rows' points in the bridge's grid."""
+    """By the cosines of the query's parts with ``where`` the rows are."""
 
     crossing: Crossing
     planner: Planner
-    cells: npt.NDArray[np.int32]
+    where: Positions
     reach: ClassVar[int | None] = LONGEST_SHORTLIST
     _ranked: tuple[int, Rows, Floats] | None = None  # the last shortlist, and how long it was to be
 
@@ -110,20 +110,18 @@ class ByPosition:
         wanted = min(max(SHORTLIST, SHORTLIST_TIMES * k), LONGEST_SHORTLIST)
         if self._ranked is None or self._ranked[0] != wanted:
             rows = self._shortlist(wanted, allowed)
-            self._ranked = wanted, rows, self.scores(Records(rows, self.planner.snapshot, self.crossing.bridge))
+            self._ranked = wanted, rows, self.scores(Records(rows, self.planner.snapshot, self.where))
         _, rows, scores = self._ranked
-        count = len(self.cells) if allowed is None else len(allowed)
-        of = f"the likeliest {wanted:,} of {count:,}" if wanted < count else f"{count:,}"
+        count = len(self.planner.snapshot) if allowed is None else len(allowed)
+        of = f"the likeliest {len(rows):,} of {count:,}" if len(rows) < count else f"{count:,}"
         return *best_of(rows[None], scores[None], k), f"by position, {of} rows"
 
     def scores(self, records: Records) -> Floats:
         return self.crossing.scores(records.vectors, records.positions)
 
     def _shortlist(self, wanted: int, allowed: Rows | None) -> Rows:
-        """Rows in the cells that fit best; where some parts are compared with the rows' vectors, also those that these find."""
-        fit = self.crossing.of_cells()[self.cells if allowed is None else self.cells[allowed]]
-        likely = np.argpartition(-fit, wanted)[:wanted] if wanted < len(fit) else np.arange(len(fit))
-        rows = likely if allowed is None else allowed[likely]
+        """Where some parts are compared with the rows' vectors, also the rows that these find."""
+        rows = self.where.likeliest(self.crossing, wanted, allowed)
         by_vector = self.crossing.by_vector
         if len(by_vector):
             found = self.planner.search(by_vector, wanted, allowed).rows

@@ -17,7 +17,7 @@ from index.filters import Filter
 from index.registry import load
 from index.settings import Settings
 from index.snapshot import Rows, Snapshot
-from retrieval.bridge import Bridge, Crossing
+from retrieval.bridge import Bridge, Crossing, Positions
 from retrieval.calibrate import Calibration
 from retrieval.diversify import Diversity
 from retrieval.fulltext import text_hits
@@ -61,6 +61,7 @@ class Searcher:
 
     def __init__(self, snapshot: Snapshot, backend: str = "auto", bridge: Bridge | None = None) -> None:
         self.snapshot, self.bridge = snapshot, bridge
+        self._where = Positions(bridge, snapshot.places) if bridge else None
         exact = load("index.backends", "exact").build(snapshot=snapshot)
         chosen = backend if backend != "auto" else "exact" if len(snapshot) <= EXACT_UP_TO_ROWS else "faiss"
         fast = exact if chosen == "exact" else load("index.backends", chosen).build(snapshot=snapshot)
@@ -94,7 +95,7 @@ class Searcher:
         if how.calibrated:
             return Calibrated(query, self.planner, self.calibration)
         crossing = self.crossing(query, how)
-        return ByPosition(crossing, self.planner, self._cells) if crossing else Direct(query, self.planner)
+        return ByPosition(crossing, self.planner, self._where) if crossing and self._where else Direct(query, self.planner)
 
     def _ranked(self, meaning: Meaning, k: int, allowed: Rows | None, words: str) -> tuple[Rows, Floats, str]:
         """By meaning alone, or fused with the words; the scores stay those of meaning, which compare with other queries."""
@@ -111,10 +112,5 @@ class Searcher:
         """What a score is compared with to find its percentile."""
         return self._records(self.planner.sample[0])
 
-    @cached_property
-    def _cells(self) -> npt.NDArray[np.int32]:
-        assert self.bridge
-        return self.bridge.cells(self.snapshot.places)
-
     def _records(self, rows: Rows) -> Records:
-        return Records(rows, self.snapshot, self.bridge)
+        return Records(rows, self.snapshot, self._where)

@@ -13,7 +13,7 @@ from index.geo import fibonacci_sphere, geodesic_km, unit_xyz
 from index.records import Embeddings
 from index.snapshot import Snapshot
 from retrieval import Space
-from retrieval.bridge import GRID_POINTS, Bridge
+from retrieval.bridge import GRID_POINTS, Bridge, Positions
 from retrieval.diversify import Diversity
 from retrieval.meaning import LONGEST_SHORTLIST
 from retrieval.parts import Item, Part
@@ -136,11 +136,20 @@ def test_positions_are_compared_once_though_more_is_asked_for(many, monkeypatch)
     assert counted.count(500) <= 1
 
 
+def test_of_few_records_all_positions_are_encoded_once_and_the_grid_never():
+    counted = []
+    searcher = tiles_at([(0, 0), (0, 90), (90, 0)], np.eye(3))
+    searcher.bridge.locate = lambda lat, lon: counted.append(len(lat)) or locate(lat, lon)
+    for parts in ((0, 0, 1), (0, 1, 0)):
+        searcher.search(asked("articles", parts=[parts]), 2, How())
+    assert counted == [3]
+
+
 def test_a_cell_is_the_nearest_point_of_the_grid_at_the_poles_and_the_antimeridian_too():
     places = np.array([(90.0, 0.0), (-90.0, 12.0), (0.0, 180.0), (0.0, -180.0), (51.3, 12.4)])
     grid = np.stack(fibonacci_sphere(GRID_POINTS), axis=1)
     nearest = [int(np.argmin(geodesic_km(lat, lon, grid[:, 0], grid[:, 1]))) for lat, lon in places]
-    assert Bridge(locate).cells(places).tolist() == nearest
+    assert Positions(Bridge(locate), places).cells.tolist() == nearest
 
 
 @pytest.fixture(scope="module")
