@@ -70,10 +70,6 @@ class Snapshot:
     def dim(self) -> int:
         return int(self.vectors.shape[1])
 
-    def spread(self, count: int) -> Rows:
-        """At most so many rows, ascending, from everywhere: ids are hashes, so every n-th row is a draw by chance."""
-        return np.linspace(0, len(self) - 1, min(len(self), count)).astype(np.int64)
-
     def row_of(self, ids: Sequence[str]) -> Rows:
         """The rows [n] of these records. Raises ``CatalogueError`` for an id that is not there or has no vector."""
         rows = np.array([self._row_of(id_) for id_ in ids], dtype=np.int64)
