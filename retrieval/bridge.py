@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from index.geo import fibonacci_sphere, unit_xyz
 from index.records import Modality
-from index.snapshot import Rows
+from index.snapshot import Rows, Snapshot
 from retrieval.query import QueryVectors
 
 Floats = npt.NDArray[np.float32]
@@ -41,11 +41,6 @@ class Bridge:
         """Unit vectors [G, D] of points spread evenly over the Earth."""
         return self.locate(*fibonacci_sphere(GRID_POINTS))
 
-    def crossing(self, query: QueryVectors, modality: Modality) -> Crossing | None:
-        """None where every part of the query can be compared with the vectors of records of this modality."""
-        by_position = np.array([modality != "locations" and part not in (modality, "locations") for part in query.modalities])
-        return Crossing(query, by_position, self) if by_position.any() else None
-
 
 class Positions:
     """The vectors of the ``places`` [N, 2] that the rows of a snapshot are at."""
@@ -61,7 +56,7 @@ class Positions:
         """At least so many of all or of the ``allowed`` rows, those in the cells that fit best; all of them where they are few."""
         if self._few:
             return np.arange(len(self.places)) if allowed is None else allowed
-        fit = crossing.of_cells()[self.cells if allowed is None else self.cells[allowed]]
+        fit = crossing.fit(self.bridge.grid)[self.cells if allowed is None else self.cells[allowed]]
         best = np.argpartition(-fit, count)[:count] if count < len(fit) else np.arange(len(fit))
         return best if allowed is None else allowed[best]
 
@@ -83,6 +78,28 @@ class Positions:
 
 
 @dataclass(frozen=True)
+class Records:
+    """Some ``rows`` [n] of a snapshot with what they are compared by, read when it is asked for; ``where`` for positions only, and
+    ``known`` are their vectors if they are at hand."""
+
+    rows: Rows
+    snapshot: Snapshot
+    where: Positions | None
+    known: Floats | None = None
+
+    @cached_property
+    def vectors(self) -> Floats:
+        """[n, D]."""
+        return self.snapshot.vectors[self.rows].astype(np.float32, copy=False) if self.known is None else self.known
+
+    @cached_property
+    def positions(self) -> Floats:
+        """[n, D]: the vectors of the places that they are at."""
+        assert self.where
+        return self.where.of(self.rows)
+
+
+@dataclass(frozen=True)
 class Crossing:
     """A query on its way to records of one modality: the parts ``by_position`` [n] are compared with where these are, others with
     their vectors. A score is the weighed sum of cosines / (|sum of the former| + |sum of the latter|), so it lies in [-1, 1]; if
@@ -90,7 +107,12 @@ class Crossing:
 
     query: QueryVectors
     by_position: npt.NDArray[np.bool_]
-    bridge: Bridge
+
+    @classmethod
+    def of(cls, query: QueryVectors, modality: Modality) -> Crossing | None:
+        """None where every part of the query can be compared with the vectors of records of this modality."""
+        by_position = np.array([modality != "locations" and part not in (modality, "locations") for part in query.modalities])
+        return cls(query, by_position) if by_position.any() else None
 
     @property
     def by_vector(self) -> Floats:
@@ -105,18 +127,21 @@ class Crossing:
         sorts = (self.by_position, ~self.by_position)
         return np.asarray(sum(np.linalg.norm(self._sums(sort), axis=1) for sort in sorts))
 
-    def cosines(self, vectors: Floats, positions: Floats) -> Floats:
-        """[n, N]: of each part with records of these vectors [N, D] and positions [N, D]."""
-        parts = self.query.parts
-        return np.where(self.by_position[:, None], parts @ positions.T, parts @ vectors.T)
+    def cosines(self, records: Records) -> Floats:
+        """[n, N]: of each part with the records; what no part is compared with is not read."""
+        parts, found = self.query.parts, np.empty((len(self.by_position), len(records.rows)), np.float32)
+        found[self.by_position] = parts[self.by_position] @ records.positions.T
+        if not self.by_position.all():
+            found[~self.by_position] = parts[~self.by_position] @ records.vectors.T
+        return found
 
-    def scores(self, vectors: Floats, positions: Floats) -> Floats:
-        """[N]: of such records, the greatest over the query's vectors."""
-        return self._best(self.query.weights @ self.cosines(vectors, positions))
+    def scores(self, records: Records) -> Floats:
+        """[N]: of the records, the greatest over the query's vectors."""
+        return self._best(self.query.weights @ self.cosines(records))
 
-    def of_cells(self) -> Floats:
-        """[G]: what the parts by position say of the points of the bridge's grid."""
-        return self._best(np.where(self.by_position, self.query.weights, 0) @ (self.query.parts @ self.bridge.grid.T))
+    def fit(self, positions: Floats) -> Floats:
+        """[G]: what the parts by position say of the vectors of any places [G, D]."""
+        return self._best(self._sums(self.by_position).astype(np.float32) @ positions.T)
 
     def _sums(self, sort: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
         return np.where(sort, self.query.weights, 0) @ self.query.parts.astype(np.float64)

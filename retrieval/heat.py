@@ -70,9 +70,7 @@ class Heat:
 
     def raster(self, grid: Grid, scale: Scale = "percentile") -> Scores:
         """[H, W]: the score of the cell nearest to each pixel, NaN where none is in reach."""
-        scores = {"percentile": lambda: self.percentiles, "cosine": lambda: self.cosines, "probability": lambda: self.outside}[
-            scale
-        ]()
+        scores = self.outside if scale == "probability" else self.percentiles if scale == "percentile" else self.cosines
         # NO_DATA is -1, the last element: one gather does for cells and sea.
         return np.take(np.append(scores, np.float32(np.nan)), self.cells.rows_on(grid))
 

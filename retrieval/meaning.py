@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from index.snapshot import Rows, Snapshot
-from retrieval.bridge import FEW_ROWS, Crossing, Positions
+from index.snapshot import Rows
+from retrieval.bridge import FEW_ROWS, Crossing, Positions, Records
 from retrieval.calibrate import Calibration
 from retrieval.plan import Planner
 from retrieval.query import QueryVectors, best_of
@@ -18,26 +17,6 @@ from retrieval.query import QueryVectors, best_of
 Floats = npt.NDArray[np.float32]
 SHORTLIST, SHORTLIST_TIMES = 500, 2  # records whose positions are compared: so many, or so many for each hit
 LONGEST_SHORTLIST = FEW_ROWS
-
-
-@dataclass(frozen=True)
-class Records:
-    """Some ``rows`` [n] of a snapshot, with what they are scored by; ``where`` is needed by position only."""
-
-    rows: Rows
-    snapshot: Snapshot
-    where: Positions | None
-
-    @cached_property
-    def vectors(self) -> Floats:
-        """[n, D]."""
-        return self.snapshot.vectors[self.rows].astype(np.float32, copy=False)
-
-    @cached_property
-    def positions(self) -> Floats:
-        """[n, D]: the vectors of the places that they are at."""
-        assert self.where
-        return self.where.of(self.rows)
 
 
 class Meaning(Protocol):
@@ -117,7 +96,7 @@ class ByPosition:
         return *best_of(rows[None], scores[None], k), f"by position, {of} rows"
 
     def scores(self, records: Records) -> Floats:
-        return self.crossing.scores(records.vectors, records.positions)
+        return self.crossing.scores(records)
 
     def _shortlist(self, wanted: int, allowed: Rows | None) -> Rows:
         """Where some parts are compared with the rows' vectors, also the rows that these find."""

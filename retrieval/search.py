@@ -17,12 +17,12 @@ from index.filters import Filter
 from index.registry import load
 from index.settings import Settings
 from index.snapshot import Rows, Snapshot
-from retrieval.bridge import Bridge, Crossing, Positions
+from retrieval.bridge import Bridge, Crossing, Positions, Records
 from retrieval.calibrate import Calibration
 from retrieval.diversify import Diversity
 from retrieval.fulltext import text_hits
 from retrieval.fuse import reciprocal_rank_fusion
-from retrieval.meaning import ByPosition, Calibrated, Direct, Meaning, Records
+from retrieval.meaning import ByPosition, Calibrated, Direct, Meaning
 from retrieval.percentile import percentiles
 from retrieval.plan import Planner
 from retrieval.query import QueryVectors
@@ -77,7 +77,7 @@ class Searcher:
 
         def find(wanted: int) -> tuple[Rows, Floats, str]:
             rows, scores, way = self._ranked(meaning, wanted, allowed, words if how.words else "")
-            kept = how.diversity.choose(scores, self._records(rows).vectors, self.snapshot.places[rows], k)
+            kept = how.diversity.choose(scores, self.records(rows).vectors, self.snapshot.places[rows], k)
             return rows[kept], scores[kept], way
 
         rows, scores, way = widen(find, k, min(most, meaning.reach or most), lambda found: len(found[0]) == k)
@@ -85,7 +85,11 @@ class Searcher:
 
     def crossing(self, query: QueryVectors, how: How) -> Crossing | None:
         """What of the query is compared with the positions of these records; None if nothing is."""
-        return None if self.bridge is None or how.direct or how.calibrated else self.bridge.crossing(query, self.snapshot.modality)
+        return None if self._where is None or how.direct or how.calibrated else Crossing.of(query, self.snapshot.modality)
+
+    def records(self, rows: Rows) -> Records:
+        """These rows as a query is compared with them."""
+        return Records(rows, self.snapshot, self._where)
 
     @cached_property
     def calibration(self) -> Calibration:
@@ -105,12 +109,10 @@ class Searcher:
         hits, _ = text_hits(self.snapshot, words, WORD_CANDIDATES * k, allowed)
         fused = reciprocal_rank_fusion([rows.tolist(), hits.tolist()])
         rows = np.array([each.key for each in fused[:k]], dtype=np.int64)
-        return rows, meaning.scores(self._records(rows)), f"{way}, and full text"
+        return rows, meaning.scores(self.records(rows)), f"{way}, and full text"
 
     @cached_property
     def _sample(self) -> Records:
         """What a score is compared with to find its percentile."""
-        return self._records(self.planner.sample[0])
-
-    def _records(self, rows: Rows) -> Records:
-        return Records(rows, self.snapshot, self._where)
+        rows, vectors = self.planner.sample
+        return Records(rows, self.snapshot, self._where, vectors)

@@ -268,15 +268,14 @@ class Space:
         assert answer.vectors is not None
         searcher, query = self.searcher(modality), answer.vectors
         snapshot, crossing = searcher.snapshot, searcher.crossing(query, answer.how)
-        vectors = snapshot.vectors[snapshot.row_of([hit.id for hit in hits])].astype(np.float32)
+        records = searcher.records(snapshot.row_of([hit.id for hit in hits]))
         if crossing:
-            positions = self.embed_places([hit.place.lat for hit in hits], [hit.place.lon for hit in hits])
-            cosines, lengths = crossing.cosines(vectors, positions), crossing.lengths
+            cosines, lengths = crossing.cosines(records), crossing.lengths
         else:
-            seen = centred(vectors, snapshot.manifest.mean) if answer.how.calibrated else vectors
+            seen = centred(records.vectors, snapshot.manifest.mean) if answer.how.calibrated else records.vectors
             cosines, lengths = query.parts @ seen.T, query.lengths
         why = {}
-        for hit, vector, parts in zip(hits, vectors, cosines.T, strict=True):
+        for hit, vector, parts in zip(hits, records.vectors, cosines.T, strict=True):
             near = self.named_places.nearest(hit.place, vector) if self.named_places else None
             named = near if near and near.id != hit.id else None
             why[hit.id] = Explanation(tuple(contributions(query, parts, lengths)), named)

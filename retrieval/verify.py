@@ -17,9 +17,9 @@ from index.backends import exact
 from index.catalogue import Catalogue
 from index.errors import CatalogueError
 from index.geo import wrap_lon
-from index.records import MODALITIES, BBox, Modality
+from index.records import BBox, Modality
 from index.snapshot import Rows, Snapshot, open_snapshot
-from index.vectors import manifest_of
+from index.vectors import manifests_of
 from retrieval.search import Searcher
 
 SHARES = (1.0, 0.30, 0.01, 0.0003)  # of the rows, that a box leaves; 1: no filter
@@ -47,8 +47,7 @@ class Recall:
 
 def verify(catalogue: Catalogue, *, backend: str = "auto", queries: int = 100, k: int = 10, seed: int = 0) -> list[Recall]:
     """The recall of every indexed table for every share of ``SHARES``. Raises ``CatalogueError`` if nothing is indexed."""
-    present = [each for each in MODALITIES if catalogue.has(each) and manifest_of(catalogue, each)]
-    snapshots = {modality: open_snapshot(catalogue, modality) for modality in present}
+    snapshots = {modality: open_snapshot(catalogue, modality) for modality in manifests_of(catalogue)}
     snapshots = {modality: snapshot for modality, snapshot in snapshots.items() if len(snapshot)}
     if not snapshots:
         raise CatalogueError(f"nothing in {catalogue.uri} is indexed; run `placebind index build --catalogue {catalogue.uri}`")

@@ -12,6 +12,8 @@ from ui.hits import ORDER
 from ui.question import MAX_K
 from ui.workspace import Workspace
 
+_AS_PROBABILITY = "heat-mass"  # the toggle's key in the session
+
 
 def show_filters(workspace: Workspace, heat_shares: Sequence[int]) -> int:
     """The controls; returns the best share (percent) of the Earth to show heat for."""
@@ -19,7 +21,7 @@ def show_filters(workspace: Workspace, heat_shares: Sequence[int]) -> int:
         words.HEAT_FROM, heat_shares, value=10, format_func=lambda each: f"{each} %", help=words.HEAT_HELP
     )
     knows = workspace.space.checkpoint.temperature is not None
-    st.toggle(words.HEAT_MASS, key="heat-mass", help=words.HEAT_MASS_HELP, disabled=not knows)
+    st.toggle(words.HEAT_MASS, key=_AS_PROBABILITY, help=words.HEAT_MASS_HELP, disabled=not knows)
     background = st.selectbox(words.BACKGROUND, list(backgrounds()), key="background-name")
     st.session_state["background"] = backgrounds()[background]
     st.subheader(words.FILTERS, anchor=False)
@@ -42,6 +44,11 @@ def show_filters(workspace: Workspace, heat_shares: Sequence[int]) -> int:
     if chosen.get("polygon"):
         st.button(f"{words.AREA_REMOVE} ✕", on_click=partial(asking.change_filter, polygon=None))
     return share
+
+
+def as_probability() -> bool:
+    """Whether the heat is to show the smallest region that holds so much of the probability."""
+    return bool(st.session_state.get(_AS_PROBABILITY))
 
 
 def _keep(key: str, value: Any, take: Callable[[Any], None]) -> Callable[[], None]:

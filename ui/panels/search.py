@@ -12,7 +12,7 @@ from index.records import MODALITIES, Place
 from retrieval.answer import Answer
 from retrieval.colours import palette
 from ui import asking, words
-from ui.filters import show_filters
+from ui.filters import as_probability, show_filters
 from ui.hits import ORDER, show_hits
 from ui.map import Mark, Touched, world_map
 from ui.question import MAX_TEXT_CHARACTERS, AskedPart, Question
@@ -166,7 +166,7 @@ def _side(name: str, workspace: Workspace, question: Question | None, share: int
 def _heat_address(workspace: Workspace, question: Question, share: int) -> str:
     if "locations" not in workspace.space.manifests:
         return ""
-    look = "&look=probability" if st.session_state.get("heat-mass") else ""
+    look = "&look=probability" if as_probability() else ""
     return f"{tiles_address(workspace, workspace.heat_name(question))}&above={100 - share}{look}"
 
 
@@ -206,7 +206,7 @@ def _below_map(workspace: Workspace, question: Question, stages_ms: Mapping[str,
 
 def _legend(share: int) -> str:
     """The colours of the heat, from the worst place of the share shown to the best."""
-    low = words.LEGEND_MASS if st.session_state.get("heat-mass") else words.LEGEND_LOW
+    low = words.LEGEND_MASS if as_probability() else words.LEGEND_LOW
     colours = ", ".join("#" + bytes(palette()[step, :3]).hex() for step in range(1, 256, 42))
     return (
         f'<div class="placebind-legend"><span>{low.format(share=share)}</span>'
