@@ -36,7 +36,7 @@ wheel-smoke: $(INSTALLED)
 	rm -rf build/wheel && $(BIN)/python -m build --wheel --no-isolation --outdir build/wheel . > /dev/null
 	$(PIP) install --no-deps --target build/wheel/site build/wheel/*.whl
 	cd build/wheel && PYTHONPATH=site ../../$(BIN)/python -c "import sys, index; assert 'build/wheel/site' in index.__file__, index.__file__; \
-	from ui.cli import main; sys.argv = ['placebind', 'doctor']; main()"
+	from ui.cli.main import main; sys.argv = ['placebind', 'doctor']; main()"
 	cd build/wheel && $(WHEEL) ingest grid --points 500 --catalogue world && $(WHEEL) index build --catalogue world && \
 	$(WHEEL) search "salt flat in the Andes" -k 1 --catalogue world | grep "km .* of"
 

@@ -29,13 +29,13 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from index.catalogue import Catalogue
 from index.geo import block_of, fibonacci_sphere
-from index.packaged import LAND_SHARE, is_land
+from index.imagery.sensors import NASA_COARSE
+from index.places.packaged import LAND_SHARE, is_land
 from index.records import Place, Tile
-from index.sensors import NASA_COARSE
 from index.sources import parquet_articles
 from index.sources.blue_marble import MAX_LAT, cut_square, load_world
+from index.store.catalogue import Catalogue
 
 TEXTS = ("wikipedia_articles", "world_heritage", "ancient_places")
 ARCHITECTURES = ("imagebind", "cyclic", "fused")
@@ -89,9 +89,9 @@ def make_world(data: Path, folder: Path) -> None:
     places = [*zip(lat[free], lon[free], ["train"] * free.sum(), strict=True)]
     places += [(a, b, "val") for a, b in zip(asked["lat"].to_pylist(), asked["lon"].to_pylist(), strict=True)]
     catalogue.ingest(CoarseTiles(places))
-    from train.articles import Parts
     from train.config import TrainConfig
     from train.model import build_encoder
+    from train.text.articles import Parts
 
     tower = build_encoder(TrainConfig.parse(SETTINGS, where="benchmark").resolved(), "articles")
     Parts(catalogue, tower, catalogue.column("articles", [])["id"].to_pylist(), 4)
@@ -155,7 +155,7 @@ def one_run(
 def evaluate(out: Path, catalogue: Catalogue, modalities: tuple[str, ...], data: Path) -> dict[str, float]:
     from retrieval.space import Space
     from train.checkpoint import Checkpoint
-    from train.evaluate import geolocation_figures
+    from train.geolocation import geolocation_figures
 
     space = Space(Checkpoint.open(out), catalogue, device="cpu")
     gallery_lat, gallery_lon = land(GALLERY)

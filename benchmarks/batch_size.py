@@ -61,10 +61,10 @@ def measure(mode: str, size: int, device: str, threads: int) -> dict[str, float]
     import torch
 
     from index.geo import fibonacci_sphere
-    from train.articles import ArticleBatch
     from train.config import TrainConfig
-    from train.gradcache import backward_in_parts
     from train.model import build_model
+    from train.objective.gradcache import backward_in_parts
+    from train.text.articles import ArticleBatch
 
     torch.set_num_threads(threads)
     settings: dict[str, int] = dict(MODES[mode])

@@ -36,7 +36,7 @@ from torch import Tensor
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from index.registry import load, names
-from train.harmonics import real_harmonics
+from train.nets.harmonics import real_harmonics
 
 REGISTRY = "train.encoders.location"
 DIM = 512

@@ -20,10 +20,10 @@ import numpy.typing as npt
 
 from benchmarks.architectures import interval
 from index.registry import names
-from train.evaluation import FLOORS, Plan, evaluate, features_of, tasks_of
-from train.features.placebind import build as placebind
-from train.results import NotRun, Row
-from train.splits import SPLITS, split_of
+from train.probing.evaluation import FLOORS, Plan, evaluate, features_of, tasks_of
+from train.probing.features.placebind import build as placebind
+from train.probing.results import NotRun, Row
+from train.probing.splits import SPLITS, split_of
 from ui.console import ProgressBars
 
 RUN = re.compile(r"(?P<architecture>[a-z]+)-(?P<location>[a-z_]+)-(?P<modalities>[a-z+]+)-seed(?P<seed>\d+)")
@@ -40,7 +40,7 @@ def main() -> None:
     parser.add_argument("--geoclip", type=Path, help="the unpacked wheel of geoclip")
     parser.add_argument("--out", type=Path, required=True, help="folder for the results")
     parser.add_argument("--layer", default="hidden", choices=("hidden", "output"))
-    parser.add_argument("--tasks", nargs="+", default=names("train.tasks"))
+    parser.add_argument("--tasks", nargs="+", default=names("train.probing.tasks"))
     parser.add_argument("--workers", type=int)
     asked = parser.parse_args()
     runs = [path for path in sorted(asked.folder.glob(asked.runs)) if RUN.fullmatch(path.name) and any(path.glob("model.*"))]

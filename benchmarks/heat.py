@@ -22,9 +22,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from index.geo import fibonacci_sphere
 from index.threads import thread_count
-from retrieval.cells import Cells
-from retrieval.grids import MercatorTile, WorldGrid
-from retrieval.heat import best_cosines, heat_of
+from retrieval.heat.cells import Cells
+from retrieval.heat.grids import MercatorTile, WorldGrid
+from retrieval.heat.heat import best_cosines, heat_of
 
 
 def main() -> None:

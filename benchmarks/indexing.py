@@ -33,11 +33,11 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from index.catalogue import Catalogue
 from index.progress import Progress
 from index.records import Done, Location, Modality, Place, Rejected
-from index.staging import WRITE_ROWS, Staging
-from retrieval.build import append_to_index, build_index, optimize_index
+from index.store.catalogue import Catalogue
+from index.store.staging import WRITE_ROWS, Staging
+from retrieval.building.build import append_to_index, build_index, optimize_index
 from train.config import TrainConfig
 
 SHARE = 0.01  # appended

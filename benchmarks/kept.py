@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from index.derived import made_whole
 from index.records import content_id
+from index.store.derived import made_whole
 
 FOLDER = Path(tempfile.gettempdir()) / "placebind-benchmarks"
 Vectors = npt.NDArray[np.float32]
@@ -30,7 +30,7 @@ def land_vectors(checkpoint: Any, points: int) -> tuple[npt.NDArray[np.float64],
     import torch
 
     from index.sources.grid import build
-    from train.evaluate import encode_locations
+    from train.geolocation import encode_locations
 
     grid = build(points=points)
 

@@ -33,7 +33,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.search import Places, clustered_world
 from tests.ui.browser.visit import Visit, launch, serving
-from ui import words
+from ui.page import words
 
 ROWS, DIM = 1_000_000, 64
 TILES = [(2, x, y) for x in range(4) for y in (1, 2)]  # what a screen of the whole Earth shows
@@ -83,8 +83,8 @@ def main() -> None:
 
 def million(folder: Path) -> Path:
     """The catalogue of a million locations, made if it is not there; a build that was stopped goes on."""
-    from index.catalogue import Catalogue
-    from retrieval.build import build_index
+    from index.store.catalogue import Catalogue
+    from retrieval.building.build import build_index
     from tests.conftest import TINY, fill
     from train.checkpoint import Checkpoint
     from train.config import TrainConfig

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from index.derived import made_whole
-from index.packaged import is_land, package
-from retrieval.colours import palette
-from retrieval.grids import WorldGrid
-from retrieval.heat import Heat, Peak
+from index.places.packaged import is_land, package
+from index.store.derived import made_whole
+from retrieval.heat.colours import palette
+from retrieval.heat.grids import WorldGrid
+from retrieval.heat.heat import Heat, Peak
 
 GRID = WorldGrid(480, 240)
 STEPS = (0, 50, 75, 90, 95, 98, 99, 99.7)  # percentiles: the best 1 % of the land has two colours of its own, the worst half one

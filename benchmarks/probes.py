@@ -22,15 +22,15 @@ import torch.nn.functional as F
 from benchmarks.kept import land_vectors
 from benchmarks.probe_list import NOWHERE, Probe, probes
 from benchmarks.probe_pictures import write_picture
-from index.derived import made_whole
 from index.errors import CheckpointError
 from index.geo import chord_km, great_circle_km, unit_xyz
 from index.sources.gazetteer import Town, all_towns
-from retrieval.cells import Cells
-from retrieval.heat import Heat, Peak, heat_of
-from retrieval.mass import smallest_set
-from train.articles import query_parts
+from index.store.derived import made_whole
+from retrieval.heat.cells import Cells
+from retrieval.heat.heat import Heat, Peak, heat_of
+from retrieval.heat.mass import smallest_set
 from train.checkpoint import Checkpoint
+from train.text.articles import query_parts
 
 PLACES, APART_KM = 5, 500.0
 NEAR_KM = 750.0  # of the best place: the right country or so

@@ -32,11 +32,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from search import NPROBE, REFINE, K, Places, Vectors, clustered_world, write
 
-from index.backends import exact, faiss, lancedb
-from index.catalogue import Catalogue
-from index.snapshot import Snapshot, open_snapshot
-from index.staging import VECTOR
-from retrieval.plan import Planner
+from index.search.backends import exact, faiss, lancedb
+from index.search.snapshot import Snapshot, open_snapshot
+from index.store.catalogue import Catalogue
+from index.store.staging import VECTOR
+from retrieval.ranking.plan import Planner
 
 WANTED = (10**7, 10**8, 10**9)
 LARGE = 100_000

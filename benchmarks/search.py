@@ -32,13 +32,13 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from index.backends import exact, faiss, lancedb
-from index.catalogue import Catalogue
-from index.filters import Filter
 from index.records import BBox, Done, Location, Modality, Place, Rejected
-from index.snapshot import Snapshot, open_snapshot
-from index.vectors import begin_vectors, finish_vectors, write_vectors
-from retrieval.plan import Planner
+from index.search.backends import exact, faiss, lancedb
+from index.search.filters import Filter
+from index.search.snapshot import Snapshot, open_snapshot
+from index.store.catalogue import Catalogue
+from index.store.vectors import begin_vectors, finish_vectors, write_vectors
+from retrieval.ranking.plan import Planner
 
 K = 10
 NPROBE, REFINE, EF = 16, 10, 96  # of both FAISS and ours

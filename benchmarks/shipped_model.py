@@ -15,11 +15,11 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
-from index.catalogue import Catalogue
 from index.geo import block_of
 from index.registry import load
 from index.sources.gazetteer import famous_places
 from index.sources.names import BLOCK_DEG, blocks_with_validation
+from index.store.catalogue import Catalogue
 from train.config import TrainConfig
 from train.loop import train
 from ui.console import ProgressBars

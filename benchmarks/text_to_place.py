@@ -29,12 +29,12 @@ from index.geo import great_circle_km
 from retrieval.figures.asked import gallery_in
 from retrieval.figures.measures import figures_of
 from retrieval.figures.placing import errors_km
-from train.articles import row_parts, whole_text
 from train.checkpoint import Checkpoint
 from train.encoders.text import minilm
-from train.evaluate import ACCURACY_KM, encode_locations, nearest, tfidf_nearest
-from train.evaluation import INTERVAL_BLOCK_DEG
-from train.masking import mask_names
+from train.geolocation import ACCURACY_KM, encode_locations, nearest, tfidf_nearest
+from train.probing.evaluation import INTERVAL_BLOCK_DEG
+from train.text.articles import row_parts, whole_text
+from train.text.masking import mask_names
 
 TRAINED_ON = ("wikipedia_articles", "world_heritage", "ancient_places")
 FLOORS = ("TF-IDF nearest article", "MiniLM nearest article")

@@ -26,12 +26,12 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from index.catalogue import Catalogue
 from index.errors import InputError
 from index.imagery.cog import GDAL_OPTIONS
 from index.imagery.scenes import BANDS
 from index.records import Tile
 from index.sources import geotiff_tiles, sentinel2_stac
+from index.store.catalogue import Catalogue
 from index.threads import thread_count
 from tests.stac_world import Invented, files_of, served
 

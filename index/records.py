@@ -125,7 +125,7 @@ class Location:
 class Tile:
     """What a place looks like from space.
 
-    ``pixels`` [C, H, W] uint8 or uint16 in the sensor's stored unit (``index.sensors``), one layer per name in ``bands``;
+    ``pixels`` [C, H, W] uint8 or uint16 in the sensor's stored unit (``index.imagery.sensors``), one layer per name in ``bands``;
     ``valid`` is the share of pixels with data, in [0, 1]; ``bounds`` are (left, bottom, right, top) in units of ``crs``.
     """
 

@@ -16,13 +16,13 @@ from index.settings import Settings
 
 REGISTRIES = (
     "index.sources",
-    "index.backends",
+    "index.search.backends",
     "train.encoders.location",
     "train.encoders.text",
     "train.encoders.image",
-    "train.architectures",
-    "train.features",
-    "train.tasks",
+    "train.objective.architectures",
+    "train.probing.features",
+    "train.probing.tasks",
 )
 
 

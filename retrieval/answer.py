@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from index.records import Hit, Modality, Place
-from retrieval.confidence import Confidence
-from retrieval.explain import Explanation
-from retrieval.query import QueryVectors
-from retrieval.search import How
+from retrieval.asking.query import QueryVectors
+from retrieval.ranking.explain import Explanation
+from retrieval.ranking.search import How
+from retrieval.sureness.confidence import Confidence
 
 
 @dataclass(frozen=True)

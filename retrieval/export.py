@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from index.derived import remove
 from index.errors import InputError, one_line
 from index.records import Hit, Place
+from index.store.derived import remove
 
 Vectors = npt.NDArray[np.float32]
 METADATA_KEY = "placebind"

@@ -16,31 +16,31 @@ import pyarrow as pa
 import torch
 import torch.nn.functional as F
 
-from index.catalogue import Catalogue
 from index.errors import CatalogueError, InputError
 from index.geo import geodesic_km
-from index.manifest import Manifest
+from index.imagery.sensors import SENSORS, Sensor
 from index.records import Hit, Modality, Place, Tile
-from index.sensors import SENSORS, Sensor
-from index.snapshot import open_snapshot
-from index.vectors import check_model, manifests_of
+from index.search.snapshot import open_snapshot
+from index.store.catalogue import Catalogue
+from index.store.manifest import Manifest
+from index.store.vectors import check_model, manifests_of
 from retrieval.answer import Answer
-from retrieval.bridge import Bridge
-from retrieval.calibrate import centred, centred_query
-from retrieval.cells import Cells
-from retrieval.confidence import Confidence, Confident
-from retrieval.explain import Explanation, NamedPlaces, contributions
-from retrieval.heat import Heat, heat_of
-from retrieval.parts import Part
-from retrieval.photo import Photo
-from retrieval.query import Query, QueryVectors
-from retrieval.search import How, Ranked, Searcher
-from train.articles import ARTICLE_COLUMNS, article_batch, query_parts, row_parts
+from retrieval.asking.parts import Part
+from retrieval.asking.photo import Photo
+from retrieval.asking.query import Query, QueryVectors
+from retrieval.heat.cells import Cells
+from retrieval.heat.heat import Heat, heat_of
+from retrieval.ranking.bridge import Bridge
+from retrieval.ranking.calibrate import centred, centred_query
+from retrieval.ranking.explain import Explanation, NamedPlaces, contributions
+from retrieval.ranking.search import How, Ranked, Searcher
+from retrieval.sureness.confidence import Confidence, Confident
 from train.checkpoint import Checkpoint
 from train.config import Part as EncoderPart
+from train.image.tiles import TILE_COLUMNS, group_tiles, prepare_rows, tile_batch
 from train.precision import choose_device
 from train.shipped import checkpoint_for
-from train.tiles import TILE_COLUMNS, group_tiles, prepare_rows, tile_batch
+from train.text.articles import ARTICLE_COLUMNS, article_batch, query_parts, row_parts
 
 Vectors = npt.NDArray[np.float32]
 SNIPPET_CHARACTERS = 160
@@ -74,7 +74,7 @@ class Space:
         backend: str = "auto",
     ) -> Space:
         """``checkpoint`` is the folder of a model; if none is given, the catalogue's own is taken, else the shipped
-        one. ``backend`` is one of index.backends, or auto: exact up to 300,000 records, FAISS above.
+        one. ``backend`` is one of index.search.backends, or auto: exact up to 300,000 records, FAISS above.
 
         Raises ``CheckpointError``, ``CatalogueError``, or ``ModelMismatchError`` if the vectors are of another model."""
         if catalogue is None:

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-from index.catalogue import Catalogue
 from index.records import Article, Location, Place, Tile
 from index.sources.geotiff_tiles import write_tile
+from index.store.catalogue import Catalogue
 from train.config import TrainConfig
 
 settings.register_profile("placebind", deadline=None)  # a busy machine is no failure
@@ -83,7 +83,7 @@ def fill(folder: Path) -> Catalogue:
 def _trained(tmp_path_factory) -> World:
     import torch
 
-    from retrieval.build import build_index
+    from retrieval.building.build import build_index
     from train.checkpoint import Checkpoint
     from train.loop import train
 

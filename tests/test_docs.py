@@ -15,11 +15,11 @@ from index.sources.geotiff_tiles import write_tile
 from tests.conftest import coarse_tile
 from train.config import TrainConfig
 from train.sampling import SamplingOptions
-from ui.cli import main
+from ui.cli.main import main
 
 ROOT = Path(__file__).parent.parent
 TRAINING = ROOT / "docs" / "training.md"
-EVALUATED = {"train.features", "train.tasks"}  # registries of docs/evaluation.md, not of training
+EVALUATED = {"train.probing.features", "train.probing.tasks"}  # registries of docs/evaluation.md, not of training
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
@@ -94,8 +94,8 @@ def test_every_command_on_training_gives_settings_that_exist(command, tmp_path, 
     (tmp_path / "run.toml").write_text(file)
     monkeypatch.chdir(tmp_path)
     asked = []
-    monkeypatch.setattr("ui.training.train_one", lambda configs, *rest, **flags: asked.extend([False, *configs.values()]))
-    monkeypatch.setattr("ui.training.train_matrix", lambda configs, *rest, **flags: asked.extend([True, *configs.values()]))
+    monkeypatch.setattr("ui.cli.training.train_one", lambda configs, *rest, **flags: asked.extend([False, *configs.values()]))
+    monkeypatch.setattr("ui.cli.training.train_matrix", lambda configs, *rest, **flags: asked.extend([True, *configs.values()]))
     run(monkeypatch, command)
     is_matrix, *variants = asked
     assert is_matrix == ("--compare" in command)
@@ -115,7 +115,11 @@ def test_every_setting_and_every_part_of_training_is_described():
         "sampling",
         "steps",
     }
-    options = {name for part in names("train.architectures") for name in load("train.architectures", part).Options.model_fields}
+    options = {
+        name
+        for part in names("train.objective.architectures")
+        for name in load("train.objective.architectures", part).Options.model_fields
+    }
     parts = {name for package in set(REGISTRIES) - EVALUATED if package.startswith("train.") for name in names(package)}
     assert settings | options | parts <= described
 

@@ -44,7 +44,7 @@ def test_a_package_is_imported_from_the_project_wherever_python_is_started_and_d
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("module", ["index", "ui", "ui.cli"])
+@pytest.mark.parametrize("module", ["index", "ui", "ui.cli.main"])
 def test_starting_the_command_line_does_not_import_torch(module: str, tmp_path: Path) -> None:
     loaded = python(f"import sys, {module}; print(*{{name.split('.')[0] for name in sys.modules}})", tmp_path).split()
     assert module.split(".")[0] in loaded
@@ -72,7 +72,7 @@ def test_nothing_in_ui_is_named_after_a_sibling_package() -> None:
 
 def test_the_distribution_says_what_its_command_is() -> None:
     (command,) = importlib.metadata.entry_points(group="console_scripts", name="placebind")
-    assert command.value == "ui.cli:main"
+    assert command.value == "ui.cli.main:main"
     assert callable(command.load())
 
 

@@ -10,10 +10,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet
 
-from index.catalogue import Catalogue
+from index.imagery.sensors import SENTINEL2
 from index.records import Article, Done, Location, Modality, Place, Record, Rejected, Tile
-from index.sensors import SENTINEL2
-from index.vectors import begin_vectors, finish_vectors, write_vectors
+from index.store.catalogue import Catalogue
+from index.store.vectors import begin_vectors, finish_vectors, write_vectors
 
 # One reflectance x 10,000 per Sentinel-2 band: 100, 200, ... 1300. No two are alike, so a band in the wrong layer shows, and the
 # darkest is far below the 1,000 that a scene with the offset of processing baseline 04.00 starts at.

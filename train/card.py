@@ -5,12 +5,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from index.catalogue import Catalogue
-from train.architecture import Architecture
+from index.store.catalogue import Catalogue
 from train.batches import Records
 from train.checkpoint import Card, Checkpoint, Origin, TextConfidence
 from train.config import TrainConfig
 from train.data import TRAINING
+from train.objective.architecture import Architecture
 
 CARD_FILE = "MODEL_CARD.md"
 

@@ -40,7 +40,7 @@ class Origin(Settings):
 
 
 class TextConfidence(Settings):
-    """How far a model's answers to texts can be trusted, fitted on held-out articles (retrieval/confidence.py).
+    """How far a model's answers to texts can be trusted, fitted on held-out articles (retrieval/sureness/confidence.py).
 
     ``temperature`` divides cosines of texts and places to make a softmax of them. A text that has less than ``least_cosine`` with
     its best place is of no place in particular. Fitted on so many ``texts`` of so many ``articles``; ``figures``, by name, are of

@@ -7,14 +7,14 @@ from itertools import product
 from pathlib import Path
 from statistics import mean, stdev
 
-from index.catalogue import Catalogue
 from index.errors import CheckpointError
 from index.progress import Progress
 from index.records import Modality
+from index.store.catalogue import Catalogue
 from train.checkpoint import MODEL_FILE, Card, Checkpoint
 from train.config import TrainConfig
-from train.distributed import rank
 from train.loop import train
+from train.objective.distributed import rank
 
 TABLE_FILE = "compare.csv"
 

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator
 from index.errors import ConfigError
 from index.registry import resolve
 from index.settings import Settings
-from train.distillation import TeacherOptions
+from train.objective.distillation import TeacherOptions
 from train.sampling import SamplingOptions
 
 
@@ -88,7 +88,7 @@ class TrainConfig(Settings):
         if self.teacher and self.devices > 1:
             raise ConfigError("a teacher is asked on one device; use devices=1")
         if self.teacher:
-            resolve("train.features", self.teacher.name, self.teacher.options)
+            resolve("train.probing.features", self.teacher.name, self.teacher.options)
         if self.sentence_share + self.masked_share > 1:
             raise ConfigError(
                 f"sentence_share {self.sentence_share} and masked_share {self.masked_share} are shares of one batch; "
@@ -99,7 +99,7 @@ class TrainConfig(Settings):
                 f"device={self.device} is one device, devices={self.devices} are several; use device=cuda for the first ones"
             )
         parts = {
-            "architecture": ("train.architectures", {}),
+            "architecture": ("train.objective.architectures", {}),
             "location": ("train.encoders.location", {"dim": self.dim}),
             "text": ("train.encoders.text", {"dim": self.dim}),
             "image": ("train.encoders.image", {"dim": self.dim}),

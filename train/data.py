@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from index.catalogue import Catalogue
 from index.errors import CatalogueError
 from index.records import MODALITIES, Modality
-from train.articles import article_records
+from index.store.catalogue import Catalogue
 from train.batches import Records
-from train.tiles import tile_records
+from train.image.tiles import tile_records
+from train.text.articles import article_records
 
 TRAINING = "split IS NULL OR split IN ('', 'train')"
 VALIDATION = "split = 'val'"

@@ -16,20 +16,20 @@ from typing import Any
 import numpy as np
 import torch
 
-from index.catalogue import Catalogue
 from index.errors import CheckpointError, ConfigError, one_line
 from index.progress import Progress, Quiet
 from index.records import Modality, content_id
-from train.architecture import Architecture
+from index.store.catalogue import Catalogue
 from train.batches import Batch, Records
 from train.card import describe, write_card
 from train.checkpoint import MODEL_FILE, Checkpoint, Progressed, load_training, save_model, save_training
 from train.config import TrainConfig
 from train.data import held_out_records, training_records
-from train.distillation import Distillation
-from train.gradcache import backward_in_parts
 from train.history import History
 from train.model import build_model, load_pretrained
+from train.objective.architecture import Architecture
+from train.objective.distillation import Distillation
+from train.objective.gradcache import backward_in_parts
 from train.precision import choose_device
 from train.sampling import sampler_of
 from train.validate import score, validate

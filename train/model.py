@@ -7,8 +7,8 @@ from torch import nn
 
 from index.records import Modality
 from index.registry import load
-from train.architecture import TOWERS, Architecture
 from train.config import Part, TrainConfig
+from train.objective.architecture import TOWERS, Architecture
 
 
 def build_model(config: TrainConfig, *, pretrained: bool = True) -> Architecture:
@@ -17,7 +17,9 @@ def build_model(config: TrainConfig, *, pretrained: bool = True) -> Architecture
     torch.manual_seed(config.seed)
     encoders = nn.ModuleDict({modality: build_encoder(config, modality) for modality in ("locations", *TOWERS)})
     part = config.architecture
-    architecture: Architecture = load("train.architectures", part.name).build(encoders=encoders, seed=config.seed, **part.options)
+    architecture: Architecture = load("train.objective.architectures", part.name).build(
+        encoders=encoders, seed=config.seed, **part.options
+    )
     if pretrained:
         load_pretrained(architecture)
     return architecture

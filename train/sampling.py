@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from index.continents import continent_of
 from index.errors import ConfigError
 from index.geo import Degrees, block_of, cell_of
+from index.places.continents import continent_of
 from index.settings import Settings
 
 Rows = npt.NDArray[np.int64]

@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 
 from index.geo import fibonacci_sphere
-from train.architecture import Architecture
 from train.batches import Records
-from train.evaluate import encode_locations, geolocation_figures, nearest, recall_at
+from train.geolocation import encode_locations, geolocation_figures, nearest, recall_at
+from train.objective.architecture import Architecture
 
 GALLERY = 20_000  # points 160 km apart over the whole sphere: a steady yardstick, not the reported figure
 RECALL_K = 10

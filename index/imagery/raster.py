@@ -17,8 +17,8 @@ import numpy.typing as npt
 from pydantic import Field
 
 from index.errors import InputError, MissingExtraError, one_line
+from index.imagery.sensors import SENTINEL2
 from index.records import Place, Tile
-from index.sensors import SENTINEL2
 from index.settings import Settings
 
 MAX_SCENE_SIDE_PX = 10_980  # a Sentinel-2 tile at 10 m: the largest there is

@@ -12,8 +12,8 @@ from pathlib import PurePosixPath
 
 from index.errors import InputError
 from index.imagery.archive import Archive, read_text
-from index.reflectance import BOA_OFFSET, OFFSET_BASELINE
-from index.sensors import SENTINEL2
+from index.imagery.reflectance import BOA_OFFSET, OFFSET_BASELINE
+from index.imagery.sensors import SENTINEL2
 
 _METADATA = re.compile(r"(?:^|/)MTD_MSIL(1C|2A)\.xml$")
 _IMAGE = re.compile(r"GRANULE/([^/]+)/IMG_DATA/(?:R(?:10|20|60)m/)?[^/]+_(B\d\d|B8A|SCL)(?:_(10|20|60)m)?\.jp2$")

@@ -7,10 +7,10 @@ import numpy as np
 import numpy.typing as npt
 
 from index.imagery.cog import Cogs
+from index.imagery.reflectance import BOA_OFFSET, OFFSET_BASELINE, OffsetRule, to_reflectance
+from index.imagery.sensors import UNNAMED_SENTINEL2
 from index.imagery.stac import Scene
 from index.imagery.utm_grid import Cell
-from index.reflectance import BOA_OFFSET, OFFSET_BASELINE, OffsetRule, to_reflectance
-from index.sensors import UNNAMED_SENTINEL2
 
 BANDS = UNNAMED_SENTINEL2[12]
 # Planetary Computer names assets by band, Earth Search by colour.

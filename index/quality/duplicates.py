@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from index.catalogue import Catalogue
 from index.geo import geodesic_km, wrap_lon
 from index.progress import Progress, Quiet
 from index.quality.findings import NAMED_AT_ONCE, Batch, Finding, Rows, Snapshot
 from index.quality.similar import SimilarPair, normalise, similar_pairs, sketch
+from index.store.catalogue import Catalogue
 
 SIMILAR_FROM = 0.8
 ROUNDING_DEG = 0.01  # coordinates of two and of six decimals differ by less

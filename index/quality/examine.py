@@ -8,16 +8,16 @@ from collections import Counter
 
 import numpy as np
 
-from index.catalogue import Catalogue
 from index.errors import MissingExtraError
-from index.packaged import is_land
+from index.places.country_at import Countries, load_countries
+from index.places.packaged import is_land
 from index.progress import Progress, Quiet
-from index.quality.country_at import Countries, load_countries
 from index.quality.duplicates import near_duplicates, rounded_points
 from index.quality.findings import SEVERITIES, Batch, Finding, Snapshot
 from index.quality.misplaced import at_sea, bad_coordinates, elsewhere
 from index.quality.overlaps import overlapping_tiles
 from index.records import MODALITIES, Modality
+from index.store.catalogue import Catalogue
 
 __all__ = ["Finding", "examine", "near_duplicates", "overlapping_tiles", "record_findings", "rounded_points"]
 

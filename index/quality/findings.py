@@ -7,9 +7,9 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from index.catalogue import SCHEMAS, Catalogue
 from index.progress import Progress
 from index.records import Modality
+from index.store.catalogue import SCHEMAS, Catalogue
 
 Severity = Literal["error", "warning", "note"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from index.geo import KM_PER_DEG
-from index.packaged import is_land
-from index.quality.country_at import AGREES_WITHIN_KM, Codes, Countries, Degrees, Mask
+from index.places.country_at import AGREES_WITHIN_KM, Codes, Countries, Degrees, Mask
+from index.places.packaged import is_land
 from index.quality.findings import Batch, Finding, Rows, Severity
 
 NULL_ISLAND_DEG = 0.01

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from index.catalogue import Catalogue
 from index.progress import Progress, Quiet
 from index.quality.findings import NAMED_AT_ONCE, Finding, Snapshot
+from index.store.catalogue import Catalogue
 
 OVERLAP_FROM = 0.5  # of the smaller tile
 QUERY_AT_ONCE = 1024

@@ -14,9 +14,9 @@ import numpy.typing as npt
 from pydantic import Field
 
 from index.geo import KM_PER_DEG, fibonacci_sphere
-from index.packaged import LAND_SHARE, basemap_file, is_land, package
+from index.imagery.sensors import NASA_COARSE
+from index.places.packaged import LAND_SHARE, basemap_file, is_land, package
 from index.records import Modality, Place, Tile
-from index.sensors import NASA_COARSE
 from index.settings import Settings
 from index.sources.gazetteer import famous_places, spread_towns
 

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from pydantic import Field
 
-from index.continents import continent_of_town
 from index.geo import block_of, geodesic_km, unit_xyz
-from index.packaged import package
+from index.places.continents import continent_of_town
+from index.places.packaged import package
 from index.records import Article, Modality, Place
 from index.settings import Settings
 

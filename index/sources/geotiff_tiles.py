@@ -1,8 +1,8 @@
 """Tiles from GeoTIFF files: Sentinel-2 scenes cut small (L1C or L2A, 10, 12 or 13 bands, some missing) and coarse NASA imagery.
 
-Bands are taken by their description in the file, never by position alone, because some collections store B8A last. Pixels come
-in as any number type and are stored as the sensor's unit (``index.sensors``): for Sentinel-2 uint16 reflectance x 10,000 with the
-+1,000 offset of processing baseline 04.00 (25 January 2022) removed. Licence and citation are those of the files.
+Bands are taken by their description in the file, never by position alone, because some collections store B8A last. Pixels come in
+as any number type and are stored as the sensor's unit (``index.imagery.sensors``): for Sentinel-2 uint16 reflectance x 10,000 with
+the +1,000 offset of processing baseline 04.00 (25 January 2022) removed. Licence and citation are those of the files.
 """
 
 import re
@@ -17,9 +17,9 @@ from pydantic import Field
 
 from index.errors import InputError
 from index.imagery.raster import centre_of, check_size, checked, import_rasterio
+from index.imagery.reflectance import OffsetRule, to_reflectance
+from index.imagery.sensors import SENTINEL2, UNNAMED_SENTINEL2, Sensor, canonical_band, sensor_of
 from index.records import Modality, Place, Rejected, Tile
-from index.reflectance import OffsetRule, to_reflectance
-from index.sensors import SENTINEL2, UNNAMED_SENTINEL2, Sensor, canonical_band, sensor_of
 from index.settings import Settings
 from index.threads import read_ahead
 

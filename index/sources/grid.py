@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import Field
 
 from index.geo import chord_km, fibonacci_sphere, unit_xyz
-from index.packaged import LAND_SHARE, is_land
+from index.places.packaged import LAND_SHARE, is_land
 from index.records import Location, Modality, Place
 from index.settings import Settings
 from index.sources.gazetteer import COMPASS, all_towns

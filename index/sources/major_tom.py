@@ -21,9 +21,9 @@ from pydantic import Field
 
 from index.errors import InputError, one_line
 from index.imagery.raster import BandStack, Cutting, Scene, opened, rows_of_windows
+from index.imagery.reflectance import OffsetRule, to_reflectance
+from index.imagery.sensors import SENTINEL2
 from index.records import Done, Modality, Rejected, Tile
-from index.reflectance import OffsetRule, to_reflectance
-from index.sensors import SENTINEL2
 
 LICENCE = "CC-BY-SA-4.0"
 MAX_SIDE_PX = 2048  # a cell has 1,068

@@ -17,7 +17,7 @@ from pydantic import Field
 
 from index.errors import InputError, one_line
 from index.geo import block_of, chord_km, unit_xyz
-from index.packaged import basemap_file, package
+from index.places.packaged import basemap_file, package
 from index.records import Article, Modality, Place
 from index.settings import Settings
 

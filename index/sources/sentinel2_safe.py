@@ -19,10 +19,10 @@ from pydantic import Field
 from index.errors import InputError
 from index.imagery.archive import Archive, open_archive
 from index.imagery.raster import MAX_SCENE_SIDE_PX, BandStack, Cutting, Scene, opened, rows_of_windows
+from index.imagery.reflectance import BOA_OFFSET, OffsetRule, counts_to_reflectance
 from index.imagery.safe import Metadata, granules, read_metadata, verify
+from index.imagery.sensors import SENTINEL2, canonical_band
 from index.records import Done, Modality, Rejected, Tile
-from index.reflectance import BOA_OFFSET, OffsetRule, counts_to_reflectance
-from index.sensors import SENTINEL2, canonical_band
 from index.settings import Settings
 
 LICENCE = "Copernicus Sentinel data terms"

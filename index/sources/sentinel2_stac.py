@@ -30,12 +30,12 @@ from index.errors import InputError, SourceError
 from index.geo import wrap_lon
 from index.http import Client
 from index.imagery.cog import PIXEL_M, Cogs, Unreadable
+from index.imagery.reflectance import OffsetRule
 from index.imagery.scenes import ASSETS, BANDS, View, median, ranked, view
+from index.imagery.sensors import SENTINEL2
 from index.imagery.stac import Scene, StacApi, Tokens, scene_of
 from index.imagery.utm_grid import Cell, blocks_in, blocks_of, cell_at
 from index.records import BBox, Done, Modality, Place, Rejected, Tile
-from index.reflectance import OffsetRule
-from index.sensors import SENTINEL2
 from index.settings import Settings
 from index.threads import in_order
 

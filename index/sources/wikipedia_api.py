@@ -12,9 +12,9 @@ from urllib.parse import quote, urljoin
 
 from pydantic import Field
 
-from index.countries import Country, find_country, towns_in
 from index.errors import InputError, MissingExtraError
 from index.http import Client
+from index.places.countries import Country, find_country, towns_in
 from index.records import Article, BBox, Done, Modality, Place, Rejected
 from index.references import web_address, wikidata_id
 from index.settings import Settings

@@ -2,7 +2,8 @@
 
 ``mixing`` takes as many records of either, and asks how many of the nearest neighbours of each are of the other: 0 none, 1 as many
 as if it did not matter which modality a record is of. Both are measured with vectors as they are, and as seen from the mean of
-their modality (``retrieval.calibrate``); whether that helps to find anything is another question, which ``retrieval.gap`` answers.
+their modality (``retrieval.ranking.calibrate``); whether that helps to find anything is another question, which
+``retrieval.ranking.gap`` answers.
 """
 
 from collections.abc import Mapping
@@ -16,8 +17,8 @@ import numpy.typing as npt
 from index.errors import InputError
 from index.records import Modality
 from retrieval.atlas.components import some_rows
-from retrieval.calibrate import centred
-from retrieval.gap import centroid_distance
+from retrieval.ranking.calibrate import centred
+from retrieval.ranking.gap import centroid_distance
 
 SAMPLE = 1500  # records of each: 9 million cosines for a pair
 NEIGHBOURS = 10

@@ -14,10 +14,10 @@ import numpy.typing as npt
 from index.errors import InputError
 from index.geo import chord_km, unit_xyz
 from index.records import Place
-from index.snapshot import Snapshot
+from index.search.snapshot import Snapshot
 from retrieval.atlas.components import in_chunks, some_rows
 from retrieval.atlas.lab import in_gamut, lab_to_srgb
-from retrieval.cells import NO_DATA, Cells
+from retrieval.heat.cells import NO_DATA, Cells
 
 MAX_FITTED = 200_000  # vectors that the centres are found from; all are assigned
 BATCH = 4096  # vectors of one step, as scikit-learn advises: 256 times the cores at least

@@ -1,7 +1,7 @@
 """All kinds of records on one sheet: like vectors near each other, whatever they are vectors of.
 
-Every modality is seen from its own mean (``retrieval.calibrate``), else the sheet would show the gap between modalities and little
-more. Distances on it mean little beyond near and far, and sizes of groups nothing (Wattenberg et al. 2016, How to use t-SNE
+Every modality is seen from its own mean (``retrieval.ranking.calibrate``), else the sheet would show the gap between modalities and
+little more. Distances on it mean little beyond near and far, and sizes of groups nothing (Wattenberg et al. 2016, How to use t-SNE
 effectively).
 """
 
@@ -14,9 +14,9 @@ import numpy.typing as npt
 
 from index.errors import InputError
 from index.records import MODALITIES, Modality
-from index.snapshot import Snapshot
+from index.search.snapshot import Snapshot
 from retrieval.atlas.components import some_rows
-from retrieval.calibrate import centred
+from retrieval.ranking.calibrate import centred
 
 Method = Literal["tsne", "pca"]
 MOST: Mapping[Method, int] = {"tsne": 3000, "pca": 20_000}  # items: what t-SNE does in some seconds, and a browser draws at once

@@ -12,7 +12,7 @@ from index.errors import InputError
 from index.geo import geodesic_km
 from index.records import Modality
 from retrieval.atlas.components import some_rows
-from retrieval.gap import Side
+from retrieval.ranking.gap import Side
 
 SAMPLE = 2000  # records of each modality: 4 million cosines for a pair
 NEIGHBOURS = 10

@@ -3,9 +3,9 @@
 import numpy as np
 import numpy.typing as npt
 
-from retrieval.cells import NO_DATA, Cells
-from retrieval.colours import rgba_png
-from retrieval.grids import Grid
+from retrieval.heat.cells import NO_DATA, Cells
+from retrieval.heat.colours import rgba_png
+from retrieval.heat.grids import Grid
 
 Colours = npt.NDArray[np.uint8]
 

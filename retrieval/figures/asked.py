@@ -10,11 +10,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from index.catalogue import Catalogue
 from index.errors import CatalogueError, InputError, MissingExtraError, one_line
 from index.records import Modality
-from train.articles import whole_text
+from index.store.catalogue import Catalogue
 from train.data import TRAINING, VALIDATION
+from train.text.articles import whole_text
 
 MOST = 5_000  # held-out records of one modality: the first by id, which is chance
 SHORT_WORDS, LONG_WORDS = 25, 100  # a sentence; more than a paragraph
@@ -50,7 +50,7 @@ class Asked:
         return len(self.places)
 
     def as_places(self) -> "Asked":
-        """The places of the same records, as ``retrieval.bridge`` compares them."""
+        """The places of the same records, as ``retrieval.ranking.bridge`` compares them."""
         return Asked("locations", [], self.places)
 
     def take(self, rows: Mask) -> "Asked":
@@ -127,7 +127,7 @@ def places_of(rows: pa.Table) -> Places:
 
 
 def _continents(places: Places) -> dict[str, Mask]:
-    from index.continents import NAMES, continent_of
+    from index.places.continents import NAMES, continent_of
 
     numbers = continent_of(places[:, 0], places[:, 1])
     return {f"continent: {NAMES[number]}": numbers == number for number in np.unique(numbers)}

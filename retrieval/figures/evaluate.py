@@ -12,26 +12,26 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from index.catalogue import Catalogue
 from index.errors import CatalogueError, CheckpointError, InputError, PlaceBindError
 from index.progress import Progress, Quiet
 from index.records import Modality
+from index.store.catalogue import Catalogue
 from retrieval.figures.asked import ALL, SINGULAR, Asked, Mask, gallery_of, held_out, known_articles
 from retrieval.figures.dimension import two_nn
 from retrieval.figures.floors import Floor, nearest_articles, random_order
 from retrieval.figures.kept import GAP, KeptRows, Row
 from retrieval.figures.measures import figures_of
 from retrieval.figures.placing import Placed, place, rows_within
-from retrieval.gap import Side, measure_gap
+from retrieval.ranking.gap import Side, measure_gap
 from retrieval.space import Space
 from train.checkpoint import Checkpoint
-from train.evaluate import encode_locations
-from train.geo_bias import geo_bias
-from train.results import kept_vectors, load_features
+from train.geolocation import encode_locations
+from train.probing.geo_bias import geo_bias
+from train.probing.results import kept_vectors, load_features
 
 PROTOCOL = 1  # goes up when the same request would give other numbers
 PLACE_KM = 25.0  # a hit among places: a city (Hays and Efros 2008); in a grid of 100,000 land points, 38 km apart, one lies so near
-RECORD_KM = 200.0  # a hit among records that are not paired: a region, as in ``retrieval.gap``
+RECORD_KM = 200.0  # a hit among records that are not paired: a region, as in ``retrieval.ranking.gap``
 PAIR_KM = 1.0  # text and tile this near speak of the same place
 BIAS_HIT_KM = 750  # a hit for the geo-bias score: the right country, which is neither rare nor sure
 CHUNKS: dict[Modality, int] = {"articles": 1024, "tiles": 256, "locations": 8192}  # records encoded at a time

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from index.catalogue import Catalogue
+from index.store.catalogue import Catalogue
 from retrieval.figures.asked import Asked
 from retrieval.figures.placing import Placed, errors_km, place_by
-from train.articles import cached_features
-from train.evaluate import tfidf_nearest
+from train.geolocation import tfidf_nearest
+from train.text.articles import cached_features
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from index.derived import made_whole
 from index.errors import InputError, one_line
+from index.store.derived import made_whole
 from retrieval.figures.measures import RECALL_K, WITHIN_KM
 
 PARQUET_FILE, JSON_FILE = "retrieval.parquet", "retrieval.json"

@@ -3,10 +3,10 @@
 import numpy as np
 import numpy.typing as npt
 
-from train.evaluate import ACCURACY_KM
-from train.evaluation import INTERVAL_BLOCK_DEG
-from train.probes import block_draws
-from train.splits import blocks_of
+from train.geolocation import ACCURACY_KM
+from train.probing.evaluation import INTERVAL_BLOCK_DEG
+from train.probing.probes import block_draws
+from train.probing.splits import blocks_of
 
 WITHIN_KM = (1, *ACCURACY_KM)  # the first is the street of image geolocation's usual five
 RECALL_K = (1, 10, 100)

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from index.geo import chord_of_km, geodesic_km, unit_xyz
-from retrieval.gap import Side
+from retrieval.ranking.gap import Side
 
 CHUNK = 64  # queries at once: against a million rows 256 MB of cosines
 SPHERE_IS_OFF = 1.01  # great circles differ from geodesics by up to 0.6 %

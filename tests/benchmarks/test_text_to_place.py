@@ -9,7 +9,7 @@ import pytest
 from benchmarks import kept as kept_module
 from benchmarks.kept import kept
 from benchmarks.text_to_place import Answers, Texts, most_central, report, weighted_median
-from train.evaluate import tfidf_nearest
+from train.geolocation import tfidf_nearest
 
 
 def articles(rows: list[tuple[str, str, float, float]], continent: str = "Africa") -> Texts:

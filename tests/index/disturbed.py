@@ -18,13 +18,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from index.backends import faiss, lancedb
-from index.catalogue import Catalogue
 from index.errors import writing
-from index.snapshot import open_snapshot
-from index.upkeep import extend_indexes, optimize_table
-from index.vectors import begin_vectors, finish_vectors, write_vectors
-from index.versions import restore_version, tag_version
+from index.search.backends import faiss, lancedb
+from index.search.snapshot import open_snapshot
+from index.store.catalogue import Catalogue
+from index.store.upkeep import extend_indexes, optimize_table
+from index.store.vectors import begin_vectors, finish_vectors, write_vectors
+from index.store.versions import restore_version, tag_version
 from tests.worlds import Listed, articles, catalogue_with, locations, unit
 
 MODEL, OTHER_MODEL, DIM = "3fa1" * 16, "9c20" * 16, 8
@@ -73,7 +73,7 @@ def index_for_search(catalogue: Catalogue) -> None:
 
     table = catalogue.table("articles")
     if "title_idx" not in [each.name for each in table.list_indices()]:
-        with writing("the words of the articles could not be indexed"):  # as retrieval.fulltext, which would import torch
+        with writing("the words of the articles could not be indexed"):  # as retrieval.ranking.fulltext, which would import torch
             table.create_index("title", config=FTS(), replace=True)
     if not lancedb.has_index(table):
         lancedb.build_index(catalogue, "articles")

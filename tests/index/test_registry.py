@@ -136,7 +136,7 @@ def test_a_package_from_outside_joins_by_its_entry_point(tmp_path: Path, monkeyp
     assert "from_a_friend" in names("index.sources")
     assert load("index.sources", "from-a-friend").__name__ == "friends_source"
     assert resolve("index.sources", "from_a_friend", {"year": 2001}).model_dump() == {"year": 2001}
-    assert "from_a_friend" not in names("index.backends")
+    assert "from_a_friend" not in names("index.search.backends")
 
 
 def test_a_module_is_imported_only_when_it_is_chosen() -> None:

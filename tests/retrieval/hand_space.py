@@ -8,8 +8,8 @@ import numpy.typing as npt
 
 from index.errors import InputError
 from index.records import Modality, Place, Tile
-from retrieval.parts import Encoders, Item
-from retrieval.photo import Photo
+from retrieval.asking.parts import Encoders, Item
+from retrieval.asking.photo import Photo
 from tests.worlds import unit
 
 

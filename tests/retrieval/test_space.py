@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from index.errors import CatalogueError, InputError, ModelMismatchError
-from index.filters import Filter
 from index.geo import geodesic_km
 from index.records import Place
+from index.search.filters import Filter
 from index.sources.geotiff_tiles import write_tile
 from retrieval import Space
-from retrieval.search import How, Searcher
+from retrieval.ranking.search import How, Searcher
 from retrieval.space import ROW_COLUMNS
 from tests.conftest import TINY, World, coarse_tile, fill
 from train import precision

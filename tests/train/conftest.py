@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from index.catalogue import Catalogue
+from index.store.catalogue import Catalogue
 from tests.train.small_worlds import fill, region_articles, region_tiles
-from train.articles import cached_features
 from train.encoders.text import minilm as minilm_module
+from train.text.articles import cached_features
 from train.torchvision_cpu import tolerate_missing_operators
 
 tolerate_missing_operators()

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from index.registry import load
-from train.architecture import Architecture
-from train.articles import ArticleBatch
 from train.batches import Batch
-from train.tiles import TileBatch
+from train.image.tiles import TileBatch
+from train.objective.architecture import Architecture
+from train.text.articles import ArticleBatch
 
 RADIUS_KM = 6371.0088
 ARCHITECTURES = ("imagebind", "cyclic", "fused")
@@ -58,7 +58,7 @@ def model(architecture: str, *, dropout: float = 0.0, seed: int = 0, **options: 
     """One of the architectures over the encoders above; their weights depend on nothing but ``dropout``."""
     torch.manual_seed(0)
     encoders = nn.ModuleDict({"locations": Globe(dropout), "articles": Words(dropout), "tiles": Colours(dropout)})
-    built: Architecture = load("train.architectures", architecture).build(encoders=encoders, seed=seed, **options)
+    built: Architecture = load("train.objective.architectures", architecture).build(encoders=encoders, seed=seed, **options)
     built.plan({"articles": 1, "tiles": 1})
     return built
 

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from index.catalogue import Catalogue
+from index.imagery.sensors import SENSORS
 from index.records import Article, Modality, Place, Record, Tile
-from index.sensors import SENSORS
+from index.store.catalogue import Catalogue
 from train.config import TrainConfig
 
 REGIONS = {

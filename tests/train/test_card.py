@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from index.catalogue import Catalogue
 from index.records import Article, Place
+from index.store.catalogue import Catalogue
 from tests.train.small_worlds import REGIONS, TILES_PER_SENSOR, ListSource, fill, region_articles, region_tiles, tiny_config
 from train.card import CARD_FILE, card_text, write_card
 from train.checkpoint import Card, Checkpoint, Origin, save_model

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from index.catalogue import Catalogue
 from index.errors import CheckpointError
+from index.store.catalogue import Catalogue
 from tests.train.small_worlds import Interrupted, ListSource, StopAfter, article, tiny_config
 from train.checkpoint import MODEL_FILE, TRAINING_FILE, Checkpoint
 from train.compare import TABLE_FILE, Outcome, Variant, compare, matrix

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from index.errors import CatalogueError
+from tests.train.image.test_tiles import Shade, forget_split, shaded
 from tests.train.small_worlds import LetterTower, article, fill
-from tests.train.test_tiles import Shade, forget_split, shaded
-from train.articles import article_records
 from train.data import HELD_OUT_TILES, TRAINING, VALIDATION, held_out_records, training_records
 from train.encoders.image import multispectral
-from train.tiles import tile_records
+from train.image.tiles import tile_records
+from train.text.articles import article_records
 
 
 def some_articles(count: int, split: str = "") -> list[Any]:

@@ -17,9 +17,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from index.catalogue import Catalogue
 from index.errors import CatalogueError, CheckpointError, ConfigError
 from index.geo import great_circle_km
+from index.store.catalogue import Catalogue
 from tests.train.small_worlds import (
     REGIONS,
     TILES_PER_SENSOR,
@@ -33,17 +33,17 @@ from tests.train.small_worlds import (
     region_tiles,
     tiny_config,
 )
-from train.architectures.imagebind import ImageBind
-from train.articles import article_records
 from train.card import CARD_FILE
 from train.checkpoint import MODEL_FILE, TRAINING_FILE, Checkpoint
 from train.config import TrainConfig
 from train.data import VALIDATION, held_out_records
-from train.evaluate import encode_locations, nearest
+from train.geolocation import encode_locations, nearest
 from train.history import HISTORY_FILE
+from train.image.tiles import tile_records
 from train.loop import Result, _optimizer, learning_rate_factor, train
 from train.model import build_model
-from train.tiles import tile_records
+from train.objective.architectures.imagebind import ImageBind
+from train.text.articles import article_records
 from train.validate import score, validate
 
 CPU = torch.device("cpu")

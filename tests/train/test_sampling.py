@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from index.continents import continent_of
 from index.errors import ConfigError
 from index.geo import block_of, cell_of, fibonacci_sphere, great_circle_km, uniform_on_sphere
+from index.places.continents import continent_of
 from train.sampling import Sampler, SamplingOptions, weights
 
 SEEDS = {"seed": 3, "stream": 0}

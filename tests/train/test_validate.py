@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 from index.geo import fibonacci_sphere
 from tests.train.small_models import xyz
-from train.architecture import Architecture
 from train.batches import Records
-from train.contrast import ContrastOptions
-from train.evaluate import geolocation_figures
+from train.geolocation import geolocation_figures
+from train.objective.architecture import Architecture
+from train.objective.contrast import ContrastOptions
 from train.validate import GALLERY, encode_records, score, validate
 
 SPACING_KM = 160  # between points of the gallery

@@ -9,9 +9,9 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.testclient import TestClient
 
-from ui.cli import main
-from ui.uploads import Uploads
-from ui.workspace import Workspace, Workspaces
+from ui.cli.main import main
+from ui.server.uploads import Uploads
+from ui.server.workspace import Workspace, Workspaces
 
 
 @pytest.fixture(autouse=True)
@@ -53,11 +53,11 @@ def visitor(world, tmp_path, monkeypatch) -> TestClient:
 
 def open_to_visitors(folders: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TestClient:
     """A server of these catalogues, without Streamlit. Its own errors come as answers, as they do to a browser."""
-    from ui.security import Guard, Rules
-    from ui.serve import own_routes
+    from ui.server.security import Guard, Rules
+    from ui.server.serve import own_routes
 
     uploads = Uploads(tmp_path / "uploads")
     each = [Workspace(name, folder, folder / "checkpoint", uploads) for name, folder in folders.items()]
-    monkeypatch.setattr("ui.workspace._served", Workspaces(each))
+    monkeypatch.setattr("ui.server.workspace._served", Workspaces(each))
     app = Starlette(routes=own_routes(), middleware=[Middleware(Guard, rules=Rules())])
     return TestClient(app, base_url="http://localhost", raise_server_exceptions=False)

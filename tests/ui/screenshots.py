@@ -16,16 +16,16 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import expect, sync_playwright
 
-from index.catalogue import Catalogue
-from retrieval.build import build_index
+from index.store.catalogue import Catalogue
+from retrieval.building.build import build_index
 from tests.ui.browser.visit import Visit, launch, serving
 from train.checkpoint import Checkpoint
 from train.config import TrainConfig
 from train.loop import train
-from ui import words
-from ui.atlas import words as words_atlas
-from ui.demo import TRAINING
-from ui.question import Question
+from ui.cli.demo import TRAINING
+from ui.page import words
+from ui.page.atlas import words as words_atlas
+from ui.server.question import Question
 
 WIDTH_PX = 1400
 MOST_BYTES = 500_000

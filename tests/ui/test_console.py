@@ -7,9 +7,9 @@ import pytest
 from index.errors import InputError
 from index.records import Hit, Place
 from retrieval.answer import Answer
-from retrieval.explain import Contribution, Explanation, Prototype
+from retrieval.ranking.explain import Contribution, Explanation, Prototype
+from ui.cli.tables import print_answer
 from ui.console import out, plain, print_json, remark
-from ui.tables import print_answer
 
 RED, CSI, CLEAR, TITLE = "\x1b[31m", "\x9b31m", "\x1b[2J", "\x1b]0;gotcha\x07"
 EVIL = f"Rome {RED}{CSI}{CLEAR}{TITLE}\r\n\u202egnp.exe [bold]not bold[/] :warning: \u2028 end"
@@ -71,7 +71,7 @@ def test_remarks_and_errors_are_cleaned_too(run, capsys: pytest.CaptureFixture[s
     def refuse() -> None:
         raise InputError(EVIL)
 
-    monkeypatch.setattr("ui.cli.app", refuse)
+    monkeypatch.setattr("ui.cli.main.app", refuse)
     code, _, err = run("search")
     assert code == 2
     assert commands_in(err) == set()

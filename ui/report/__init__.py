@@ -1,7 +1,7 @@
 """The report of an evaluation as one HTML file that needs nothing else: no network, no script, no other file.
 
-``placebind evaluate`` -> the folder of results (train/results.py) -> ``write_report`` -> ``report.html`` in it. All numbers are
-read from that folder, so a finished run asked for again (nothing is computed then) writes its report anew.
+``placebind evaluate`` -> the folder of results (train/probing/results.py) -> ``write_report`` -> ``report.html`` in it. All numbers
+are read from that folder, so a finished run asked for again (nothing is computed then) writes its report anew.
 
     found.py        what the folder holds        scores.py       tables of scores, and what they say in words
     chart.py        the same as a chart          errors.py       the figures of each task
@@ -23,7 +23,7 @@ def write_report(folder: Path, checkpoints: Sequence[Path], made: datetime) -> P
 
     Raises ``InputError`` where the folder holds no results or damaged ones.
     """
-    from index.derived import made_whole
+    from index.store.derived import made_whole
     from ui.report.cards import keep_cards
     from ui.report.found import read_folder
     from ui.report.page import page

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from train.results import Row
+from train.probing.results import Row
 from ui.report.found import ColumnKind, Found, TaskRows
 from ui.report.html import Html, joined, tag
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from train.results import Row
+from train.probing.results import Row
 from ui.report.calibration import Axis, axis_of, calibration_plot, class_plot, mistakes
 from ui.report.found import Found, TaskRows
 from ui.report.html import Html, tag

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from index.errors import InputError, one_line
 from retrieval.figures.kept import JSON_FILE as RETRIEVAL_FILE
-from train.results import JSON_FILE, NotRun, Row
+from train.probing.results import JSON_FILE, NotRun, Row
 from ui.report.cards import Card, read_cards
 
 COLUMNS = ("lat", "lon", "target", "predicted", "residual")
@@ -39,7 +39,7 @@ class Column:
 
 @dataclass(frozen=True)
 class TaskRows:
-    """What was asked of one table of labels. ``about``: fields of train.tasks._task.Task, empty if an earlier run asked."""
+    """What was asked of one table of labels. ``about``: fields of train.probing.tasks._task.Task, empty if an earlier run asked."""
 
     label: str
     about: dict[str, Any]
@@ -151,5 +151,5 @@ def _short(digest: str) -> str:
 
 
 def _kind(digest: str) -> ColumnKind:
-    """What features are: their digest says what they were made from (train/features/*.py), their name is only a name."""
+    """What features are: their digest says what they were made from (train/probing/features/*.py), their name is only a name."""
     return next((kind for pattern, kind in _KINDS if re.fullmatch(pattern, digest)), "peer")

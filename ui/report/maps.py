@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from index.errors import MissingExtraError
-from index.packaged import is_land
+from index.places.packaged import is_land
 from ui.report.html import Html, tag
 from ui.report.numbers import round_step, short
 

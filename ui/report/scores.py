@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from train.results import Row
+from train.probing.results import Row
 from ui.report.found import ColumnKind, Found, TaskRows
 from ui.report.html import Html, joined, tag
 

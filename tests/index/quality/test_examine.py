@@ -6,15 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import index.quality.country_at
-from index.catalogue import Catalogue
+import index.places.country_at
 from index.errors import MissingExtraError
-from index.quality.country_at import Countries, first_sentence, load_countries
+from index.places.country_at import Countries, first_sentence, load_countries
 from index.quality.examine import examine, near_duplicates, overlapping_tiles, rounded_points
 from index.quality.findings import Batch, Finding
 from index.quality.misplaced import at_sea, bad_coordinates, elsewhere
 from index.quality.similar import jaccard, normalise, shingle_sets, similar_pairs, sketch
 from index.records import Article, Location, Place, Tile
+from index.store.catalogue import Catalogue
 from tests.conftest import Records, fill
 
 WORDS = ("river", "castle", "harbour", "market", "valley", "bridge", "temple", "forest", "meadow", "quarry", "orchard", "chapel")
@@ -108,7 +108,7 @@ def test_without_the_gazetteer_the_other_checks_are_made_and_the_gap_is_named(tm
     def missing(name: str) -> None:
         raise MissingExtraError(f"this needs the package {name}")
 
-    monkeypatch.setattr(index.quality.country_at, "package", missing)
+    monkeypatch.setattr(index.places.country_at, "package", missing)
     load_countries.cache_clear()
     findings = examine(world(tmp_path, articles=[article("Null", 0.0, 0.0), article("Sign", 12.05, -77.04, country="Peru")]))
     assert said(findings) == [("error", "null-island", "Null"), ("note", "not-checked", "")]

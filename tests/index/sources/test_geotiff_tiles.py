@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from index.catalogue import Catalogue
 from index.errors import ConfigError, InputError
 from index.geo import geodesic_km
+from index.imagery.sensors import NASA_COARSE, SENTINEL2, canonical_band, sensor_of
 from index.records import Rejected, Tile
-from index.sensors import NASA_COARSE, SENTINEL2, canonical_band, sensor_of
+from index.store.catalogue import Catalogue
 from tests.worlds import DARK_LAND, EQUATOR_AT_9_EAST, Listed, contents, tile, write_csv, write_geotiff
 
 pytest.importorskip("rasterio", reason="needs the [raster] extra")
@@ -668,7 +668,7 @@ def test_real_cirrus_bands_are_dark_because_no_offset_is_left_in_them(real_tiles
 
 
 def test_real_tiles_survive_the_catalogue(real_tiles: dict[str, Tile], tmp_path: Path) -> None:
-    from index.pixels import decode_pixels
+    from index.imagery.pixels import decode_pixels
 
     catalogue = Catalogue.open(tmp_path, create=True)
     some = list(real_tiles.values())[::4]

@@ -7,11 +7,11 @@ import numpy as np
 import pyproj
 import pytest
 
-from index.catalogue import Catalogue
 from index.errors import InputError
 from index.geo import geodesic_km
+from index.imagery.sensors import SENTINEL2
 from index.records import Done, Rejected, Tile
-from index.sensors import SENTINEL2
+from index.store.catalogue import Catalogue
 from tests.worlds import contents, write_parquet
 
 pytest.importorskip("rasterio", reason="needs the [raster] extra")

@@ -9,10 +9,10 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from index.catalogue import Catalogue
 from index.errors import ConfigError, InputError
 from index.records import Article, Rejected
 from index.sources.parquet_articles import build
+from index.store.catalogue import Catalogue
 from tests.worlds import write_csv, write_parquet
 
 ACCRA = {"title": "Accra", "lat": 5.6, "lon": -0.2, "text": "Capital of Ghana."}

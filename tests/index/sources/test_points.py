@@ -9,11 +9,11 @@ import geopandas
 import pytest
 import shapely
 
-from index.catalogue import Catalogue
 from index.errors import ConfigError, InputError
 from index.records import Location, Place, Rejected
 from index.sources import points
 from index.sources.points import build
+from index.store.catalogue import Catalogue
 from tests.worlds import contents, write_csv
 
 VIENNA = {"name": "Wien", "lat": 48.2082, "lon": 16.3738}

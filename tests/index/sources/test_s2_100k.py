@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from index.catalogue import Catalogue
 from index.errors import InputError
 from index.geo import geodesic_km
 from index.records import Place, Rejected, Tile
+from index.store.catalogue import Catalogue
 from tests.worlds import DARK_LAND, contents, write_csv, write_geotiff
 
 pytest.importorskip("rasterio", reason="needs the [raster] extra")

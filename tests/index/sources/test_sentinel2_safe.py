@@ -14,11 +14,11 @@ import pyproj
 import pytest
 
 import index.imagery.archive
-from index.catalogue import Catalogue
 from index.errors import InputError
 from index.geo import geodesic_km
+from index.imagery.sensors import SENTINEL2
 from index.records import Done, Rejected, Tile
-from index.sensors import SENTINEL2
+from index.store.catalogue import Catalogue
 from tests.worlds import contents
 
 pytest.importorskip("rasterio", reason="needs the [raster] extra")

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from index.catalogue import Catalogue
 from index.errors import ConfigError, InputError, SourceError
-from index.pixels import decode_pixels
+from index.imagery.pixels import decode_pixels
 from index.records import BBox, Done, Rejected, Tile
+from index.store.catalogue import Catalogue
 
 pytest.importorskip("rasterio", reason="needs the [raster] extra")
 

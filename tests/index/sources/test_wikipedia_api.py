@@ -5,10 +5,10 @@ import re
 
 import pytest
 
-from index.catalogue import Catalogue
 from index.errors import ConfigError, InputError, SourceError
 from index.records import Article, BBox, Done, Rejected
 from index.sources import wikipedia_api
+from index.store.catalogue import Catalogue
 from index.wikimedia import mediawiki
 from tests.index.sources.mediawiki_server import Invented, MediaWiki
 

@@ -7,11 +7,11 @@ from typing import Any
 import mwxml
 import pytest
 
-from index.catalogue import Catalogue
 from index.errors import ConfigError, InputError
 from index.records import Article, Done, Rejected
 from index.sources import wikipedia_dump
 from index.sources.wikipedia_dump import build
+from index.store.catalogue import Catalogue
 from index.wikimedia.in_order import AHEAD, in_order
 from index.wikimedia.mediawiki_dump import DamagedDumpError, pages, unpacked
 from tests.dumps import page_xml, place_text, write_dump

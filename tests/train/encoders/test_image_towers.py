@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from index.errors import CheckpointError, ConfigError, InputError
+from index.imagery.sensors import SENSORS
 from index.registry import load, names
-from index.sensors import SENSORS
 from tests.train.encoders.tiny_towers import MODES, clip_with_weights, stored_tile, timm_with_weights
 
 PACKAGE = "train.encoders.image"

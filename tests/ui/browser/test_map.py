@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from ui import words
-from ui.question import Question
+from ui.page import words
+from ui.server.question import Question
 
 IN_TOUCH_MS = 1500  # a rerun that somebody's movement caused would have begun by then
 # The layers of a map, however deep in groups: Leaflet's eachLayer walks them all.

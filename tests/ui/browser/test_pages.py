@@ -4,9 +4,9 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.ui.browser.conftest import HOSTILE, SHOT
-from ui import words
-from ui.atlas import words as words_atlas
-from ui.question import Question
+from ui.page import words
+from ui.page.atlas import words as words_atlas
+from ui.server.question import Question
 
 PWNED = "() => window.__pwned"
 # Of the hits that are not the small world's own.

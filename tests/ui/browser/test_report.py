@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.ui.reports import MADE, SIDE, WARMTH, floor, ours, write_predictions, write_results
+from tests.ui.report.reports import MADE, SIDE, WARMTH, floor, ours, write_predictions, write_results
 from ui.report import write_report
 
 LONG = "W" * 300

@@ -8,9 +8,9 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from tests.ui.browser.visit import question_of
-from ui import words
-from ui.hits import ORDER
-from ui.question import AskedPart, Question, Record, Where
+from ui.page import words
+from ui.page.hits import ORDER
+from ui.server.question import AskedPart, Question, Record, Where
 
 
 @pytest.fixture

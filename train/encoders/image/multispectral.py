@@ -16,12 +16,12 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from index.errors import ConfigError, InputError
-from index.sensors import SENSORS, Sensor
-from train.image_input import BandInput, known_sensor, prepare_tile
+from index.imagery.sensors import SENSORS, Sensor
+from train.image.image_input import BandInput, known_sensor, prepare_tile
+from train.image.tuning import Tune, TuneOptions, apply_tuning, keep_fixed_parts_in_eval, plain_state, timm_groups
 from train.precision import fast_autocast
-from train.pretrained import SUFFIXES, copy_weights, names_a_file, read_weights
 from train.torchvision_cpu import tolerate_missing_operators
-from train.tuning import Tune, TuneOptions, apply_tuning, keep_fixed_parts_in_eval, plain_state, timm_groups
+from train.weights.pretrained import SUFFIXES, copy_weights, names_a_file, read_weights
 
 REPLACED = ("stem.", "head.fc.")  # what a published ConvNeXt has in the place of our stems and head
 

@@ -15,11 +15,11 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from index.errors import ConfigError
-from index.sensors import SENSORS
-from train.image_input import BandInput
-from train.image_tower import PretrainedImageTower, Published, TowerOptions, table_name
-from train.open_clip_models import model_config, tag_config, weights_file
-from train.tuning import Groups, Tune, parameter_groups, timm_groups
+from index.imagery.sensors import SENSORS
+from train.image.image_input import BandInput
+from train.image.image_tower import PretrainedImageTower, Published, TowerOptions, table_name
+from train.image.tuning import Groups, Tune, parameter_groups, timm_groups
+from train.weights.open_clip_models import model_config, tag_config, weights_file
 
 PREFIX = "visual."
 # Of open_clip's own ViT and ResNet, in the form of timm's matchers; other networks in open_clip are timm's and bring theirs.

@@ -20,9 +20,9 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from index.settings import Settings
-from train.fourier import RandomFourier
-from train.mlp import DenseLayer, Mlp
-from train.pretrained import copy_weights, read_weights
+from train.nets.fourier import RandomFourier
+from train.nets.mlp import DenseLayer, Mlp
+from train.weights.pretrained import copy_weights, read_weights
 
 PUBLISHED_DIM = 512
 SIGMAS = (1.0, 16.0, 256.0)

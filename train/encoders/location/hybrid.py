@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from index.registry import load, resolve
 from index.settings import Settings
 from train.config import Part
-from train.mlp import Mlp
+from train.nets.mlp import Mlp
 
 REGISTRY = "train.encoders.location"
 

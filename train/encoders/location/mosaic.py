@@ -21,10 +21,10 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from index.errors import CheckpointError
-from index.packaged import basemap_file, package
+from index.places.packaged import basemap_file, package
 from index.settings import Settings
-from train.harmonics import real_harmonics
-from train.mlp import Mlp
+from train.nets.harmonics import real_harmonics
+from train.nets.mlp import Mlp
 from train.precision import fast_autocast
 
 LEVELS = 5  # each with squares twice as wide as the one before; at 1,792 px from 22 km to 358 km at the equator

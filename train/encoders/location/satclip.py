@@ -28,10 +28,10 @@ from torch import Tensor, nn
 
 from index.errors import CheckpointError
 from index.settings import Settings
-from train.harmonics import real_harmonics
-from train.lightning_checkpoint import read_lightning
-from train.pretrained import copy_weights
-from train.siren import Siren
+from train.nets.harmonics import real_harmonics
+from train.nets.siren import Siren
+from train.weights.lightning_checkpoint import read_lightning
+from train.weights.pretrained import copy_weights
 
 Harmonics = Literal["analytic", "closed-form"]
 

@@ -10,8 +10,8 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from index.settings import Settings
-from train.harmonics import real_harmonics
-from train.siren import Siren
+from train.nets.harmonics import real_harmonics
+from train.nets.siren import Siren
 
 
 class Options(Settings):

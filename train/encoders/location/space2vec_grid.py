@@ -12,7 +12,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from train.multiscale import MultiscaleEncoder, MultiscaleOptions
+from train.nets.multiscale import MultiscaleEncoder, MultiscaleOptions
 
 
 class Options(MultiscaleOptions):

@@ -14,7 +14,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from train.multiscale import MultiscaleEncoder, MultiscaleOptions
+from train.nets.multiscale import MultiscaleEncoder, MultiscaleOptions
 
 DIRECTIONS = ((1.0, 0.0), (-0.5, math.sqrt(3) / 2), (-0.5, -math.sqrt(3) / 2))  # east and north of the unit vectors a_j
 

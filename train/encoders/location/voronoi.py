@@ -4,9 +4,9 @@ A place g on the unit sphere takes a softly weighted mean of the tokens of the s
 attends over a few tokens shared by the whole globe, so that far places alike can mean the same, and passes a residual network.
 Sites s_k, their temperatures tau_k and tokens E are all learned. Seamless, and each pole is one place.
 
-Ours: sites too far away to count are skipped (train/spherical_softmax.py), so that 16,384 sites stay cheap; tokens start at unit
-scale, where TTE's 0.02 is drowned by the biases behind it until they have grown. Left out: TTE's image side of the shared tokens,
-and the schedule of their temperature.
+Ours: sites too far away to count are skipped (train/nets/spherical_softmax.py), so that 16,384 sites stay cheap; tokens start at
+unit scale, where TTE's 0.02 is drowned by the biases behind it until they have grown. Left out: TTE's image side of the shared
+tokens, and the schedule of their temperature.
 """
 
 import math
@@ -18,9 +18,9 @@ from torch import Tensor, nn
 
 from index.geo import fibonacci_sphere, unit_xyz
 from index.settings import Settings
-from train.residual import ResidualNet
-from train.sphere import sphere_xyz
-from train.spherical_softmax import soft_mix
+from train.nets.residual import ResidualNet
+from train.nets.sphere import sphere_xyz
+from train.nets.spherical_softmax import soft_mix
 
 
 class Options(Settings):

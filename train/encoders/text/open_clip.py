@@ -17,11 +17,11 @@ import torch
 from pydantic import Field
 
 from index.errors import CheckpointError, one_line
-from train.open_clip_models import model_config, tag_config, weights_file
 from train.precision import choose_device
-from train.pretrained import file_sha256
-from train.text_head import HeadOptions
-from train.text_tower import PublishedTextTower
+from train.text.text_head import HeadOptions
+from train.text.text_tower import PublishedTextTower
+from train.weights.open_clip_models import model_config, tag_config, weights_file
+from train.weights.pretrained import file_sha256
 
 BATCH = 64
 

@@ -1,4 +1,5 @@
-"""Text tower: any sentence-transformers model (Reimers and Gurevych 2019, arXiv:1908.10084), frozen, under ``train.text_head``.
+"""Text tower: any sentence-transformers model (Reimers and Gurevych 2019, arXiv:1908.10084), frozen, under
+``train.text.text_head``.
 
 The model is a local folder or a name on the Hugging Face hub; its licence is its own. Only safetensors are read and no code that
 comes with a model is run. Building reads the model, for its dimension F: it is then ready for ``features``. Texts are cut where
@@ -15,10 +16,10 @@ from pydantic import Field
 
 from index.errors import CheckpointError, one_line
 from train.precision import choose_device
-from train.pretrained import file_sha256
-from train.text_head import HeadOptions
-from train.text_tower import PublishedTextTower
+from train.text.text_head import HeadOptions
+from train.text.text_tower import PublishedTextTower
 from train.torchvision_cpu import tolerate_missing_operators
+from train.weights.pretrained import file_sha256
 
 READ = (".safetensors", ".json", ".txt", ".model")  # weights, configuration, vocabularies
 OTHER_RUNTIMES = ("onnx", "openvino")  # folders with the same model once more

@@ -1,0 +1,163 @@
+"""Which records may answer: an area, facts about them, or any SQL condition over their columns; all that is given must hold.
+
+A query's flags -> ``Filter.parse`` -> ``Filter.rows(snapshot)`` -> the planner (``retrieval.ranking.plan``). Areas are computed on
+the snapshot's places, where the antimeridian and the poles come out right, which SQL comparisons of longitudes do not; facts and
+SQL are asked of Lance at the snapshot's version.
+"""
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field, ValidationInfo, field_validator
+
+from index.errors import ConfigError, InputError
+from index.imagery.sensors import SENSORS
+from index.records import SPLITS, BBox, Modality
+from index.search.filter_text import Days, area_in_words, days_in_words, read_box, read_circle, read_dates, read_polygon, read_texts
+from index.search.region import Circle, Degrees, Region
+from index.search.snapshot import Rows, Snapshot
+from index.search.sql import all_of, checked_condition, one_of, text_literal
+from index.settings import Settings
+from index.store.catalogue import SCHEMAS
+
+# Fields that ask for one of several values, and the column they are looked up in.
+_COLUMN_OF = {"countries": "country", "sources": "source", "licences": "licence", "splits": "split", "sensors": "sensor"}
+_CHOICES = {"splits": SPLITS, "sensors": tuple(SENSORS)}
+
+
+class Filter(Settings):
+    """An empty filter lets everything through. Values of one field are alternatives, the fields must all be fulfilled.
+
+    Make one with ``parse``. It also takes each field as users write it: ``bbox`` "south,west,north,east"; ``polygon`` GeoJSON text
+    or object, a ``Path`` to a file of it, or rings of (lat, lon); ``near`` "lat,lon,km"; ``dates`` "first/last", either of which
+    may be left out; single texts for lists. Raises ``InputError`` or ``ConfigError``, in one line.
+    """
+
+    bbox: BBox | None = Field(None, description="south,west,north,east in degrees; west > east crosses the antimeridian")
+    polygon: Region | None = Field(None, description="GeoJSON with polygons")
+    near: Circle | None = Field(None, description="lat,lon,km: no farther than km from that place")
+    countries: tuple[str, ...] = Field((), description="countries as the catalogue writes them, in capitals or not")
+    sources: tuple[str, ...] = Field((), description="sources of the records")
+    licences: tuple[str, ...] = Field((), description="licences of the records")
+    splits: tuple[str, ...] = Field((), description="train, val, test, or empty for those of none (articles and tiles)")
+    sensors: tuple[str, ...] = Field((), description="sensors of tiles")
+    dates: Days = Field((None, None), description="first/last day of tiles, as 2021-06-01/2021-08-31; one may be left out")
+    where: str = Field("", description="SQL condition over the columns of the table, as valid > 0.9 AND title LIKE 'A%'")
+
+    @classmethod
+    def parse(cls, values: dict[str, Any], *, where: str = "filter") -> "Filter":
+        if unknown := [str(key) for key in values if key not in cls.model_fields]:
+            raise ConfigError(f"{where}: there is no filter '{unknown[0][:40]}'; choose of {', '.join(cls.model_fields)}")
+        return super().parse(values, where=where)
+
+    def rows(self, snapshot: Snapshot) -> Rows | None:
+        """The rows that may answer, ascending; None where nothing is restricted. Raises ``InputError`` if a column is not there."""
+        self.check_fits(snapshot.modality)
+        sql = self.sql()
+        inside = self._inside(snapshot.places) if self._areas() else None
+        if not sql:
+            return inside
+        rows = snapshot.rows_where(sql)
+        return rows if inside is None else np.intersect1d(rows, inside, assume_unique=True)
+
+    def check_fits(self, modality: Modality) -> None:
+        """Raises ``InputError`` if a fact is asked for that records of this modality do not have; ``where`` is Lance's to check."""
+        if not self.fits(modality):
+            lacking = [name for name, column in self._columns() if column not in SCHEMAS[modality].names]
+            remedy = "leave it out, or search only in " + " and ".join(each for each in SCHEMAS if _has(each, lacking[0]))
+            raise InputError(f"{modality} have no {lacking[0]} to filter by; {remedy}")
+
+    def fits(self, modality: Modality) -> bool:
+        """Whether records of this modality have all the facts that are asked for."""
+        return all(column in SCHEMAS[modality].names for _, column in self._columns())
+
+    def sql(self) -> str:
+        """The condition on columns, '' if there is none."""
+        conditions = []
+        for name, column in self._columns():
+            if name == "countries":
+                conditions.append(one_of(f"lower({column})", [each.lower() for each in self.countries]))
+            elif name == "dates":
+                conditions += _sql_of_dates(self.dates)
+            else:
+                conditions.append(one_of(column, getattr(self, name)))
+        return all_of([*conditions, self.where] if self.where else conditions)
+
+    def describe(self) -> str:
+        """What is let through, for people: 'within 50 km of 48.21, 16.37, country Austria or Hungary'."""
+        parts = [area_in_words(area) for area in self._areas()]
+        for name, column in self._columns():
+            if name == "dates":
+                parts.append(f"dated {days_in_words(self.dates)}")
+            else:
+                parts.append(f"{column} {' or '.join(each or 'not known' for each in getattr(self, name))}")
+        return ", ".join([*parts, f"where {self.where}"] if self.where else parts) or "everything"
+
+    def _areas(self) -> list[BBox | Circle | Region]:
+        return [area for area in (self.bbox, self.near, self.polygon) if area is not None]
+
+    def _columns(self) -> list[tuple[str, str]]:
+        """The fields that are asked of a column, and which column that is."""
+        asked = [(name, column) for name, column in _COLUMN_OF.items() if getattr(self, name)]
+        return [*asked, ("dates", "date")] if any(self.dates) else asked
+
+    def _inside(self, places: Degrees) -> Rows:
+        """The rows in all the areas; each looks only at what the one before has left, cheap ones first."""
+        lat, lon = places.T
+        rows: Rows | None = None
+        for area in self._areas():
+            some = slice(None) if rows is None else rows  # a million rows are not copied to look at all of them
+            contains = partial(_in_box, area) if isinstance(area, BBox) else area.contains
+            inside = np.flatnonzero(contains(lat[some], lon[some]))
+            rows = inside if rows is None else rows[inside]
+        return np.arange(len(places)) if rows is None else rows
+
+    @field_validator("bbox", "near", "polygon", mode="before")
+    @classmethod
+    def _read_area(cls, given: Any, info: ValidationInfo) -> Any:
+        return (
+            None if given is None else {"bbox": read_box, "near": read_circle, "polygon": read_polygon}[str(info.field_name)](given)
+        )
+
+    @field_validator(*_COLUMN_OF, mode="before")
+    @classmethod
+    def _read_texts(cls, given: Any, info: ValidationInfo) -> tuple[str, ...]:
+        return read_texts(given, str(info.field_name), _CHOICES.get(str(info.field_name), ()))
+
+    @field_validator("dates", mode="before")
+    @classmethod
+    def _read_dates(cls, given: Any) -> Days:
+        return read_dates(given)
+
+    @field_validator("where", mode="before")
+    @classmethod
+    def _read_where(cls, given: Any) -> str:
+        if not isinstance(given, str):
+            raise InputError(f"where must be an SQL condition such as valid > 0.9, got {str(given)[:60]!r}")
+        return checked_condition(given) if given.strip() else ""
+
+
+def _in_box(box: BBox, lat: Degrees, lon: Degrees) -> npt.NDArray[np.bool_]:
+    """As ``BBox.contains``; and a pole that is on the edge of the box is in it, whatever longitude it was written with."""
+    inside = (lat >= box.south) & (lat <= box.north)
+    rows = np.flatnonzero(inside)  # longitudes, which need a modulo, are asked of these alone
+    inside[rows] = box.contains(lat[rows], lon[rows]) | (np.abs(lat[rows]) == 90)
+    return inside
+
+
+def _sql_of_dates(dates: Days) -> Iterator[str]:
+    """That a tile's time overlaps the days. What is stored is a day, an interval of two with a slash, or a month or year, all ISO:
+    their order as texts is that in time, if a text that is only the beginning of a day counts until its end ('~' is behind all)."""
+    first, last = dates
+    yield "date <> ''"
+    if first:
+        yield f"split_part(date, '/', -1) || '~' >= {text_literal(first.isoformat())}"
+    if last:
+        yield f"split_part(date, '/', 1) <= {text_literal(last.isoformat() + '~')}"
+
+
+def _has(modality: Modality, field: str) -> bool:
+    return _COLUMN_OF.get(field, "date") in SCHEMAS[modality].names

@@ -1,0 +1,202 @@
+"""A snapshot made from an earlier one, at the cost of what was added: known rows keep their places, new ones come behind them.
+
+``index.search.snapshot`` -> here. A snapshot's folder holds ``parts.json``: the fragments that it was made from, and how many rows
+it had whenever it grew. Rows of a fragment that is still there are as they were. Rows of one that is gone (compacted, or a title in
+it was changed) are looked up in the new fragments by id; their vectors are not read again, since in one vector column a record's
+vector never changes (``index.store.vectors``). A row that is gone for good, or a new vector column, means a new snapshot.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Self
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from index.store.filling import matrix_of
+from index.store.manifest import COLUMN_KEY
+from index.store.staging import VECTOR, WRITE_ROWS
+
+COLUMNS = ("id", "lat", "lon")
+HAS_VECTOR = f"{VECTOR} IS NOT NULL"
+_FILE = "parts.json"
+_OFFSET_BITS = 32  # of a Lance row id, below the number of the fragment
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Which rows a table holds in the columns of a snapshot: by fragment, its data files and what is deleted in it.
+
+    ``column`` names the vector column: one that was dropped and made anew has another name. ``sizes`` are the row counts at which
+    the snapshot was an earlier one.
+    """
+
+    column: str
+    fragments: dict[str, str]
+    sizes: tuple[int, ...] = ()
+
+    @classmethod
+    def of(cls, dataset: Any) -> Self:
+        wanted, fragments = {each.id() for each in dataset.lance_schema.fields() if each.name() in (*COLUMNS, VECTOR)}, {}
+        for fragment in dataset.get_fragments():
+            parts = fragment.metadata.to_json()
+            files = sorted(file["path"] for file in parts["files"] if wanted & set(file["fields"]))
+            fragments[str(parts["id"])] = json.dumps([parts["id"], files, parts.get("deletion_file")], sort_keys=True, default=str)
+        return cls((dataset.metadata or {}).get(COLUMN_KEY, ""), fragments)
+
+    @property
+    def digest(self) -> str:
+        digest = hashlib.blake2b(digest_size=8)
+        for content in self.fragments.values():
+            digest.update(content.encode())
+        return digest.hexdigest()
+
+    def save(self, folder: Path) -> None:
+        (folder / _FILE).write_text(json.dumps(asdict(self)))
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Raises ``OSError`` or ``ValueError`` if there are none, as beside a snapshot of an older PlaceBind, or only half."""
+        said = json.loads((folder / _FILE).read_text())
+        if not isinstance(said, dict) or set(said) != {"column", "fragments", "sizes"}:
+            raise ValueError(f"{folder / _FILE} is not of this PlaceBind")
+        return cls(said["column"], said["fragments"], tuple(said["sizes"]))
+
+
+def grow(folder: Path, base: Path, dataset: Any, dim: int, dtype: str) -> bool:
+    """Make the snapshot of ``dataset`` in ``folder`` out of the one in ``base``; False if it cannot be made from that one.
+
+    What was derived from the base's rows (the ``.faiss`` files) comes along, to be extended in its turn.
+    """
+    try:
+        known, parts = Parts.load(base), Parts.of(dataset)
+        old = pa.ipc.open_file(pa.memory_map(str(base / "rows.arrow"))).read_all()
+        vectors = mapped(base / "vectors.npy", (len(old), dim))
+    except (OSError, ValueError, EOFError):  # removed by another process, damaged, or of an older PlaceBind
+        return False
+    if not len(old) or known.column != parts.column or dataset.has_stable_row_ids:
+        return False
+    grown = _rows(old, known, parts, dataset)
+    if grown is None:
+        return False
+    folder.mkdir()
+    write_rows(folder, grown)
+    added = np.empty((len(grown) - len(old), dim), dtype)
+    if len(added):
+        put(added, grown["_rowid"].to_numpy()[len(old) :], _changed(dataset, known, parts).to_batches())
+    if not _appended(base / "vectors.npy", folder / "vectors.npy", vectors, added):
+        target = allocate(folder / "vectors.npy", dtype, (len(grown), dim))
+        target[: len(old)], target[len(old) :] = vectors, added
+        target.flush()
+    sizes = (*known.sizes, len(old)) if len(added) else known.sizes
+    Parts(parts.column, parts.fragments, sizes).save(folder)
+    with suppress(OSError):  # the base is gone by now, or on a disk that knows no links: then they are made again
+        for path in base.glob("*.faiss"):
+            os.link(path, folder / path.name)
+    return True
+
+
+def mapped(path: Path, shape: tuple[int, int]) -> npt.NDArray[Any]:
+    """The first rows of an array file, which may hold more than its header says, and more than is asked for: see ``_appended``.
+
+    Raises ``OSError`` or ``ValueError`` if it is not there, not whole or of another width.
+    """
+    with path.open("rb") as file:
+        np.lib.format.read_magic(file)
+        (_, width), _, dtype = np.lib.format.read_array_header_1_0(file)
+        offset, size = file.tell(), path.stat().st_size
+    if width != shape[1] or size < offset + shape[0] * width * dtype.itemsize:
+        raise ValueError(f"{path} holds no {shape} vectors")
+    if not shape[0]:
+        return np.empty(shape, dtype)  # nothing cannot be mapped
+    return np.asarray(np.memmap(path, dtype, mode="r", offset=offset, shape=shape))
+
+
+def write_rows(folder: Path, rows: pa.Table) -> None:
+    rows = rows.combine_chunks()
+    with pa.OSFile(str(folder / "rows.arrow"), "wb") as sink, pa.ipc.new_file(sink, rows.schema) as writer:
+        writer.write_table(rows)
+
+
+def allocate(path: Path, dtype: str, shape: tuple[int, int]) -> np.memmap[Any, Any]:
+    """An array file to write into; its space is taken at once, as a mapped file on a full disk kills the process (SIGBUS)."""
+    array = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
+    with path.open("r+b") as file:
+        os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    return array
+
+
+def put(target: npt.NDArray[Any], row_ids: npt.NDArray[np.uint64], batches: Iterable[pa.RecordBatch]) -> None:
+    """Write the vectors of batches into ``target`` [N, D], whose rows are those of these Lance row ids; others are passed over."""
+    order = np.argsort(row_ids)
+    for batch in batches:
+        found = batch["_rowid"].to_numpy()
+        at = order[np.searchsorted(row_ids, found, sorter=order).clip(max=len(order) - 1)]
+        wanted = row_ids[at] == found
+        target[at[wanted]] = matrix_of(batch[VECTOR])[wanted]
+
+
+def _rows(old: pa.Table, known: Parts, parts: Parts, dataset: Any) -> pa.Table | None:
+    """The old rows where they are now, then the new ones by id; None if an old one is gone."""
+    fresh = _changed(dataset, known, parts, list(COLUMNS)).to_table()
+    stays = [int(number) for number, content in known.fragments.items() if parts.fragments.get(number) == content]
+    stayed = np.isin(old["_rowid"].to_numpy() >> _OFFSET_BITS, np.array(stays, dtype=np.uint64))
+    moved = pc.index_in(old["id"], value_set=fresh["id"].combine_chunks())
+    if not (stayed ^ moved.is_valid().to_numpy()).all():  # gone; or there twice, and nobody can say which it is
+        return None
+    at = moved.combine_chunks().fill_null(0).to_numpy() if len(fresh) else np.zeros(len(old), np.int64)
+    columns: dict[str, Any] = {"id": old["id"]}
+    for name in (*COLUMNS[1:], "_rowid"):
+        now = fresh[name].to_numpy()[at] if len(fresh) else old[name].to_numpy()
+        columns[name] = np.where(stayed, old[name].to_numpy(), now)
+    new = fresh.filter(pc.invert(pc.is_in(fresh["id"], value_set=old["id"].combine_chunks()))).sort_by("id")
+    return pa.concat_tables([pa.table(columns, schema=old.schema), new.select(old.schema.names).cast(old.schema)])
+
+
+def _changed(dataset: Any, known: Parts, parts: Parts, columns: list[str] | None = None) -> Any:
+    """A scanner of the rows with vectors in fragments that the earlier snapshot does not know; of their vectors, or ``columns``."""
+    numbers = {number for number, content in parts.fragments.items() if known.fragments.get(number) != content}
+    fragments = [each for each in dataset.get_fragments() if str(each.fragment_id) in numbers]
+    options = {"columns": columns or [VECTOR], "filter": HAS_VECTOR, "with_row_id": True, "batch_size": WRITE_ROWS}
+    return dataset.scanner(**options, **({"fragments": fragments} if fragments else {"limit": 0}))
+
+
+def _appended(base: Path, path: Path, vectors: npt.NDArray[Any], added: npt.NDArray[Any]) -> bool:
+    """Let the base's file go on with what is added, and be the new one's too; False if it cannot, and has to be copied.
+
+    Whoever has the base mapped sees its first rows only, and these stay as they are. Only one can go on with a file: it must end
+    where the base does. Where another process was faster, or was killed at it, or the disk knows no links, there is the copy.
+    """
+    try:
+        with base.open("r+b") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            end = _offset(file) + vectors.nbytes
+            if len(added) and file.seek(0, os.SEEK_END) != end:
+                return False
+            os.link(base, path)
+            try:
+                file.write(added.data)
+                file.flush()
+            except OSError:
+                file.truncate(end)
+                raise
+    except OSError:
+        path.unlink(missing_ok=True)
+        return False
+    return True
+
+
+def _offset(file: BinaryIO) -> int:
+    """Where the numbers of an array file begin."""
+    np.lib.format.read_magic(file), np.lib.format.read_array_header_1_0(file)
+    return file.tell()

@@ -1,0 +1,193 @@
+"""What is searched: one table's ids, places and vectors at one version, as arrays whose rows all backends agree on.
+
+Lance table -> here -> backends, filters and the planner, which all speak in rows of a snapshot. The arrays are files made from
+the table (``index.store.derived``) and memory-mapped, so that opening costs nothing and processes share them. They are named by the
+model and by what the table holds in the columns read, not by the version number: an index made or metadata written later is a
+new version of the table, but the same snapshot.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from index.errors import CatalogueError, InputError, one_line
+from index.records import Embeddings, Modality
+from index.search.growth import COLUMNS, HAS_VECTOR, Parts, grow, mapped, put, write_rows
+from index.search.growth import allocate as _allocate
+from index.store.catalogue import Catalogue
+from index.store.derived import derived_folders, made_whole, newest_first, remove, sweep, writable_folder
+from index.store.manifest import MANIFEST_KEY, Manifest
+from index.store.staging import VECTOR, WRITE_ROWS
+from index.store.vectors import not_indexed
+
+Rows = npt.NDArray[np.int64]
+Dtype = Literal["float32", "float16"]
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """The vectors [N, D] of unit norm, float32 or float16, of one table at one ``version``; all rows are in the order of ``ids``.
+
+    ``places`` [N, 2] are lat, lon in WGS84 degrees, ``row_ids`` [N] the rows' addresses in the Lance table at ``version``.
+    ``folder`` is where files derived from this snapshot belong; None for one in memory. ``sizes`` are the row counts, ascending, at
+    which this was an earlier snapshot: rows added since come behind those that were there, each time ordered by id.
+    """
+
+    modality: Modality
+    manifest: Manifest
+    version: int
+    ids: pa.StringArray = field(repr=False)
+    places: npt.NDArray[np.float64] = field(repr=False)
+    row_ids: npt.NDArray[np.uint64] = field(repr=False)
+    vectors: npt.NDArray[np.float32] | npt.NDArray[np.float16] = field(repr=False)
+    folder: Path | None = None
+    table: Any = field(default=None, repr=False)  # the LanceDB table, checked out at ``version``
+    sizes: tuple[int, ...] = ()
+
+    @classmethod
+    def in_memory(cls, embeddings: Embeddings) -> Snapshot:
+        """A snapshot without a table behind it: it can be searched, but not filtered by SQL. The rows are as they come."""
+        count, dim = embeddings.vectors.shape
+        mean = embeddings.vectors.mean(axis=0, dtype=np.float64) if count else np.zeros(dim)
+        manifest = Manifest(model_digest=embeddings.model_digest, preprocessing={}, dim=dim, rows=count, mean=tuple(mean.tolist()))
+        ids, row_ids = pa.array(list(embeddings.ids), pa.string()), np.arange(count, dtype=np.uint64)
+        return cls(embeddings.modality, manifest, 0, ids, embeddings.places, row_ids, embeddings.vectors)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def dim(self) -> int:
+        return int(self.vectors.shape[1])
+
+    def row_of(self, ids: Sequence[str]) -> Rows:
+        """The rows [n] of these records. Raises ``CatalogueError`` for an id that is not there or has no vector."""
+        rows = np.array([self._row_of(id_) for id_ in ids], dtype=np.int64)
+        unknown = [id_ for id_, row in zip(ids, rows, strict=True) if row < 0]
+        if unknown:
+            raise CatalogueError(
+                f"{len(unknown)} of {len(ids)} ids are not among the indexed {self.modality} (first: {unknown[0][:80]}); "
+                "look them up again, or run `placebind index append` if they are new"
+            )
+        return rows
+
+    def _row_of(self, id_: str) -> int:
+        """-1 if it is not there."""
+        for start, stop in pairwise((0, *self.sizes, len(self))):
+            row = bisect_left(self.ids, id_, start, stop, key=pa.StringScalar.as_py)
+            if row < stop and self.ids[row].as_py() == id_:
+                return row
+        return -1
+
+    def rows_where(self, sql: str) -> Rows:
+        """The rows that fulfil a SQL condition over the table's columns, ascending. Raises ``InputError`` for bad SQL."""
+        dataset = self._opened().to_lance()
+        try:
+            found = dataset.to_table(columns=[], filter=sql, with_row_id=True)["_rowid"].to_numpy()
+        except (ValueError, OSError, RuntimeError) as error:
+            raise InputError(f"cannot filter the {self.modality} by '{sql[:80]}': {one_line(error)}") from error
+        return np.sort(self.rows_at(found))
+
+    def take(self, rows: npt.ArrayLike, columns: Sequence[str]) -> pa.Table:
+        """These columns of the rows, in their order; a row may be asked for twice. Raises ``InputError`` for an unknown column."""
+        table, rows = self._opened(), np.asarray(rows, dtype=np.int64)
+        unknown = sorted(set(columns) - set(table.schema.names))
+        if unknown:
+            raise InputError(f"the {self.modality} have no column '{unknown[0]}'; choose of {', '.join(table.schema.names)}")
+        wanted = np.unique(self.row_ids[rows])
+        try:
+            found = table.take_row_ids(wanted.tolist()).with_row_id().select(list(columns)).to_arrow()
+        except (ValueError, OSError, RuntimeError) as error:
+            raise CatalogueError(
+                f"version {self.version} of the {self.modality} cannot be read any more: {one_line(error)}; open the space again"
+            ) from error
+        found = found.sort_by("_rowid").drop_columns(["_rowid"])
+        return found.take(pa.array(np.searchsorted(wanted, self.row_ids[rows])))
+
+    def rows_at(self, row_ids: npt.NDArray[np.uint64]) -> Rows:
+        """The rows of these Lance row ids, in their order; those without a vector are left out."""
+        order = self._order
+        at = np.searchsorted(self.row_ids, row_ids, sorter=order).clip(max=max(len(self) - 1, 0))
+        rows: Rows = order[at] if len(self) else np.empty(0, np.int64)
+        return rows[self.row_ids[rows] == row_ids] if len(self) else rows
+
+    @cached_property
+    def _order(self) -> Rows:
+        return np.argsort(self.row_ids, kind="stable")
+
+    def _opened(self) -> Any:
+        if self.table is None:
+            raise CatalogueError(f"this snapshot of the {self.modality} is in memory only; open it from a catalogue")
+        return self.table
+
+
+def open_snapshot(catalogue: Catalogue, modality: Modality, dtype: Dtype = "float32") -> Snapshot:
+    """The newest version of one table, ready to be searched; its files are made if they are not there, and older ones removed.
+
+    Raises ``CatalogueError`` if the table was never indexed to the end, or if there is no room for the files.
+    """
+    table = catalogue.table(modality)
+    dataset = table.to_lance()
+    table.checkout(dataset.version)
+    text = (dataset.metadata or {}).get(MANIFEST_KEY)
+    if text is None:
+        raise not_indexed(catalogue, modality)
+    manifest = Manifest.from_json(text)
+    model = manifest.model_digest[:12]
+    name = f"{model}-{Parts.of(dataset).digest}-{dtype}"
+    parents = derived_folders(catalogue.uri, modality)
+    for parent in parents:
+        snapshot = _open_if_whole(parent / name, modality, manifest, table)
+        if snapshot is not None:  # an empty one is false
+            return snapshot
+    folder = writable_folder(parents) / name
+    with made_whole(folder) as partial:
+        _write(partial, dataset, manifest, dtype, newest_first(folder.parent.glob(f"{model}-*-{dtype}")))
+        # Open before it has its name: once it has, a process that sees a newer version may remove it. What is mapped stays.
+        snapshot = replace(_open(partial, modality, manifest, table), folder=folder)
+    sweep(folder.parent, keep=lambda other: other.startswith(name.removesuffix(dtype)))
+    return snapshot
+
+
+def _write(folder: Path, dataset: Any, manifest: Manifest, dtype: Dtype, bases: Sequence[Path]) -> None:
+    """The files of a snapshot: out of an earlier one if possible, else read from the table, one batch of vectors at a time."""
+    if any(grow(folder, base, dataset, manifest.dim, dtype) for base in bases):
+        return
+    rows = dataset.to_table(columns=list(COLUMNS), filter=HAS_VECTOR, with_row_id=True).sort_by("id")
+    folder.mkdir()
+    write_rows(folder, rows)
+    vectors = _allocate(folder / "vectors.npy", dtype, (len(rows), manifest.dim))
+    if len(rows):
+        batches = dataset.to_batches(columns=[VECTOR], filter=HAS_VECTOR, with_row_id=True, batch_size=WRITE_ROWS)
+        put(vectors, rows["_rowid"].to_numpy(), batches)
+    vectors.flush()
+    Parts.of(dataset).save(folder)
+
+
+def _open_if_whole(folder: Path, modality: Modality, manifest: Manifest, table: Any) -> Snapshot | None:
+    """The snapshot in a folder. None if it is not there, or damaged: then it is removed."""
+    try:
+        return _open(folder, modality, manifest, table)
+    except (OSError, ValueError, EOFError):  # what Arrow raises is a ValueError too
+        remove(folder)
+        return None
+
+
+def _open(folder: Path, modality: Modality, manifest: Manifest, table: Any) -> Snapshot:
+    """Map the files of a folder. Raises ``OSError``, ``ValueError`` or ``EOFError`` if they are not there or not whole."""
+    rows = pa.ipc.open_file(pa.memory_map(str(folder / "rows.arrow"))).read_all().combine_chunks()
+    vectors = mapped(folder / "vectors.npy", (len(rows), manifest.dim))
+    places = np.stack([rows["lat"].to_numpy(), rows["lon"].to_numpy()], axis=1)
+    ids = rows["id"].chunk(0) if len(rows) else pa.array([], pa.string())
+    row_ids, sizes = rows["_rowid"].to_numpy(), Parts.load(folder).sizes
+    return Snapshot(modality, manifest, table.version, ids, places, row_ids, vectors, folder, table, sizes)

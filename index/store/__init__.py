@@ -1,0 +1,1 @@
+"""The tables that hold records and their vectors: written, counted, versioned, kept in order."""

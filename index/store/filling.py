@@ -1,0 +1,150 @@
+"""The last step of a build: what is staged goes into the table's ``vector`` column, one fragment after the other, in one commit.
+
+``index.store.staging`` -> here -> the Lance table. Only the fragments whose rows lack a vector are touched, and of these only that
+column is written, so that an append costs what it adds. Memory: the vectors of one fragment, at most a million rows.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import lance
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from index.errors import CatalogueError, one_line
+from index.records import Modality
+from index.store.manifest import COMPLETE_KEY
+from index.store.staging import VECTOR, WRITE_ROWS, Staging
+
+Rows = npt.NDArray[np.int64]
+_LACKING = f"{VECTOR} IS NULL"
+
+
+@dataclass
+class Total:
+    """How many vectors, and their sum [D]."""
+
+    count: int
+    sum: npt.NDArray[np.float64]
+
+    def add(self, vectors: pa.FixedSizeListArray) -> None:
+        self.count += len(vectors)
+        self.sum += matrix_of(vectors).sum(axis=0, dtype=np.float64)
+
+
+def without_vector(dataset: Any) -> pa.Table:
+    """``id`` and ``_rowid`` of the rows that lack a vector."""
+    columns = {"columns": ["id"], "with_row_id": True}
+    files, complete = vector_files(dataset), complete_fragments(dataset)
+    tables = [each.to_table(**columns) for each in dataset.get_fragments() if each.fragment_id not in files]
+    doubtful = [each for each in dataset.get_fragments() if each.fragment_id in files and each.fragment_id not in complete]
+    if doubtful:  # a compaction wrote missing vectors too, perhaps beside others; to see it, they have to be read
+        tables.append(dataset.scanner(**columns, filter=_LACKING, fragments=doubtful).to_table())
+    return pa.concat_tables(tables) if tables else pa.table({"id": pa.array([], pa.string()), "_rowid": pa.array([], pa.uint64())})
+
+
+def complete_fragments(dataset: Any) -> set[int]:
+    """The fragments known to have all their vectors: by what ``complete_files`` had to say of their files."""
+    noted = set(json.loads((dataset.metadata or {}).get(COMPLETE_KEY, "[]")))
+    return {number for number, path in vector_files(dataset).items() if path in noted}
+
+
+def complete_files(dataset: Any) -> str:
+    """The files without a missing vector, to be noted under ``COMPLETE_KEY``: a file never changes, so it is looked at once."""
+    known, fragments = complete_fragments(dataset), {each.fragment_id: each for each in dataset.get_fragments()}
+    files = vector_files(dataset).items()
+    return json.dumps([path for number, path in files if number in known or not fragments[number].count_rows(_LACKING)])
+
+
+def rows_in_filled_fragments(dataset: Any) -> int:
+    """The rows of the fragments that have vectors; all of them do, unless a compaction put new rows beside old ones."""
+    filled = vector_files(dataset)
+    return sum(each.count_rows() for each in dataset.get_fragments() if each.fragment_id in filled)
+
+
+def fill(dataset: Any, modality: Modality, staging: Staging) -> Total:
+    """Put every staged vector into the row of its id, if that has none yet. Returns those put in.
+
+    Raises ``CatalogueError`` if the table was changed meanwhile or the disk is full: nothing is lost then, and it can be repeated.
+    """
+    total, updated, fields = Total(0, np.zeros(staging.dim)), [], []
+    for fragment, row_ids, staged in _matches(dataset, staging):
+        try:
+            metadata, fields = fragment.update_columns(_reader(row_ids, staged, staging, total))
+        except (OSError, ValueError, RuntimeError) as error:
+            raise _interrupted(modality, error) from error
+        updated.append(metadata)
+    if updated:
+        change = lance.LanceOperation.Update(updated_fragments=updated, fields_modified=fields, update_mode="rewrite_columns")
+        try:
+            lance.LanceDataset.commit(dataset, change, read_version=dataset.version)
+        except (OSError, ValueError, RuntimeError) as error:
+            raise _interrupted(modality, error) from error
+    return total
+
+
+def total_of(dataset: Any, dim: int) -> Total:
+    """All vectors [dim] of a table, read one batch at a time."""
+    total = Total(0, np.zeros(dim))
+    for batch in dataset.to_batches(columns=[VECTOR], filter=f"{VECTOR} IS NOT NULL", batch_size=WRITE_ROWS):
+        total.add(batch[VECTOR])
+    return total
+
+
+def matrix_of(vectors: pa.FixedSizeListArray) -> npt.NDArray[np.float32]:
+    """A column without nulls as [N, D]."""
+    matrix: npt.NDArray[np.float32] = vectors.flatten().to_numpy(zero_copy_only=False).reshape(-1, vectors.type.list_size)
+    return matrix
+
+
+def vector_files(dataset: Any) -> dict[int, str]:
+    """By fragment, the file with its vectors. As an ingest wrote it a fragment has none, compacted one of nulls."""
+    column = {each.id() for each in dataset.lance_schema.fields() if each.name() == VECTOR}
+    return {
+        each.fragment_id: file.path for each in dataset.get_fragments() for file in each.metadata.files if column & set(file.fields)
+    }
+
+
+def _matches(dataset: Any, staging: Staging) -> Iterator[tuple[Any, npt.NDArray[np.uint64], Rows]]:
+    """Fragments with rows that get a vector: the row ids [n], and where their vectors are staged [n]."""
+    fragments, filled = dataset.get_fragments(), vector_files(dataset)
+    rows = [each.to_table(columns=["id"], with_row_id=True) for each in fragments]
+    ids = pa.chunked_array([chunk for each in rows for chunk in each["id"].chunks], pa.string())
+    staged = pc.index_in(ids, value_set=staging.ids().combine_chunks()).fill_null(-1).to_numpy()  # of doubles the first
+    end = np.cumsum([len(each) for each in rows])
+    for fragment, table, stop in zip(fragments, rows, end, strict=True):
+        row_ids, at = table["_rowid"].to_numpy(), staged[stop - len(table) : stop]
+        wanted = at >= 0
+        if wanted.any() and fragment.fragment_id in filled:
+            empty = fragment.to_table(columns=[], filter=_LACKING, with_row_id=True)["_rowid"].to_numpy()
+            wanted &= np.isin(row_ids, empty)
+        if wanted.any():
+            yield fragment, row_ids[wanted], at[wanted].astype(np.int64)
+
+
+def _reader(row_ids: npt.NDArray[np.uint64], staged: Rows, staging: Staging, total: Total) -> pa.RecordBatchReader:
+    """The vectors with the row ids that they are for, in the order they were staged: reading them is then cheapest."""
+    schema = pa.schema([("_rowid", pa.uint64()), (VECTOR, pa.list_(pa.float32(), staging.dim))])
+    order = np.argsort(staged)
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for start in range(0, len(order), WRITE_ROWS):
+            part = order[start : start + WRITE_ROWS]
+            vectors = staging.take(staged[part])
+            total.add(vectors)
+            yield pa.record_batch([pa.array(row_ids[part]), vectors], schema=schema)
+
+    return pa.RecordBatchReader.from_batches(schema, batches())
+
+
+def _interrupted(modality: Modality, error: Exception) -> CatalogueError:
+    return CatalogueError(
+        f"the vectors of the {modality} could not be put into their table: {one_line(error)}; see that nothing else writes to it "
+        "and that there is room, then run the same command again: what was embedded is kept"
+    )

@@ -1,0 +1,165 @@
+"""Pictures to ask with, from outside: GeoTIFF, PNG, JPEG, WebP or plain TIFF, as a file or as bytes that somebody has sent.
+
+``read_image`` -> a ``Tile`` where a GeoTIFF holds the bands of a sensor, else a ``Photo`` -> ``Space.embed_images``. Nothing is
+trusted: the kind is told by content, not by name, the size is known before a pixel is decoded, and no other decoder is asked.
+"""
+
+import struct
+import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from index.errors import InputError, one_line
+from index.imagery.raster import centre_of, import_rasterio
+from index.imagery.sensors import Sensor, canonical_band
+from index.records import Place, Tile
+from index.sources.geotiff_tiles import opened_geotiff, read_tile
+
+MAX_BYTES = 64 * 2**20
+MAX_PIXELS = 51_000_000  # 8192 x 6144 are taken by telephones; decoded 200 MB, for a moment twice (as WebP five times)
+KEPT_SIDE_PX = 1024  # more than any tower sees; what is larger is averaged down
+OPAQUE = 128  # of an alpha up to 255: a pixel less opaque is none
+_FORMATS = ("PNG", "JPEG", "WEBP")
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_EIGHT_BIT = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "LAB"})
+# What Pillow raises where a file is damaged depends on the byte.
+_DAMAGED = (
+    OSError, ValueError, SyntaxError, EOFError, ArithmeticError, LookupError, TypeError, AttributeError, struct.error, zlib.error,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """``pixels`` [C, H, W] in a sensor's stored unit, one layer a band, as a ``Tile`` has them."""
+
+    pixels: npt.NDArray[np.uint16]
+    bands: tuple[str, ...]
+    sensor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Photo:
+    """Colours [3, H, W] uint8 as a screen shows them; a pixel that is 0 in all three is none. Few say their ``place``."""
+
+    pixels: npt.NDArray[np.uint8]
+    title: str = ""
+    place: Place | None = None
+
+    def measured_by(self, sensor: Sensor, bands: tuple[str, ...]) -> Measured:
+        """What these bands of the sensor would have measured. Red, green and blue must have been so to be shown so: the display is
+        undone. Of others nothing is known: they are as they are on average, for a network that never learnt what it means that a
+        band is missing is lost without it (docs/experiments.md); who asks one that did learn it names the colours' bands only.
+        """
+        there = self.pixels.any(axis=0)
+        shown = dict(zip(sensor.rgb, self.pixels * (sensor.white / sensor.scale / 255), strict=True))
+        mean = dict(zip(sensor.bands, np.array(sensor.mean) / sensor.scale, strict=True))
+        stored = [np.rint(shown.get(band, mean[band] * there)) for band in bands]
+        return Measured(np.stack(stored).astype(np.uint16), bands, sensor.name)
+
+
+def read_image(given: Path | bytes) -> Tile | Photo:
+    """Raises ``InputError``, with the remedy, for what is none of the formats, damaged or too large."""
+    content = given if isinstance(given, bytes) else _content(given)
+    if len(content) > MAX_BYTES:
+        raise InputError(f"an image may have {MAX_BYTES >> 20} MiB, this one has more; save it smaller, or cut it")
+    image = _read_tiff(given, content) if content.startswith(_TIFF) else _read_photo(content)
+    return replace(image, title=given.stem) if isinstance(given, Path) else image
+
+
+def _read_photo(content: bytes) -> Photo:
+    """A PNG, JPEG or WebP, upright, at most ``KEPT_SIDE_PX`` a side; of an animation the first picture."""
+    with _checked():
+        image = _decoded(content)
+        image.thumbnail((KEPT_SIDE_PX, KEPT_SIDE_PX))
+    values = np.asarray(image).transpose(2, 0, 1)
+    return Photo(pixels=_shown(values[:3], values[3] if len(values) == 4 else np.full(values.shape[1:], 255, np.uint8)))
+
+
+def _decoded(content: bytes) -> Any:
+    """A Pillow image in RGB or RGBA."""
+    from PIL import Image, ImageOps
+
+    with Image.open(BytesIO(content), formats=_FORMATS) as image:
+        _check_size(image.width, image.height)
+        if image.mode not in _EIGHT_BIT:
+            raise InputError(f"a picture needs 8 bits a colour, this one has other numbers ({image.mode}); save it as an 8-bit PNG")
+        image.draft("RGB", (KEPT_SIDE_PX, KEPT_SIDE_PX))  # a JPEG can be decoded small
+        ImageOps.exif_transpose(image, in_place=True)
+        mode = "RGBA" if image.has_transparency_data else "RGB"
+        return image if image.mode == mode else image.convert(mode)
+
+
+def _read_tiff(given: Path | bytes, content: bytes) -> Tile | Photo:
+    """Up to four layers of 8 bits whose bands have no name are colours to look at, with or without a place."""
+    average = import_rasterio().enums.Resampling.average
+    with _quietly(), opened_geotiff(content) as raster:
+        is_picture = raster.count <= 4 and set(raster.dtypes) == {"uint8"}
+        if not is_picture or any(map(canonical_band, raster.descriptions)):
+            return read_tile(given)
+        _check_size(raster.width, raster.height)
+        if raster.colorinterp[0].name == "palette":
+            raise InputError("the TIFF has a palette instead of colours; save the picture as PNG")
+        smaller = max(1.0, max(raster.shape) / KEPT_SIDE_PX)
+        shape = tuple(max(1, round(side / smaller)) for side in raster.shape)
+        values = raster.read(out_shape=(raster.count, *shape), resampling=average)
+        colours = values[:3] if raster.count > 2 else values[:1].repeat(3, axis=0)
+        place = centre_of(raster.bounds, raster.crs) if raster.crs else None
+        return Photo(pixels=_shown(colours, raster.dataset_mask(out_shape=shape)), place=place)
+
+
+def _shown(colours: npt.NDArray[np.uint8], alpha: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """[3, H, W] of colours with their alpha [H, W]: what is transparent is no data, and so 0; what is black is not."""
+    if not (alpha >= OPAQUE).any():
+        raise InputError("the picture is transparent everywhere; give one with something in it")
+    return np.where(alpha >= OPAQUE, np.maximum(colours, 1), 0).astype(np.uint8)
+
+
+def _content(path: Path) -> bytes:
+    """As much of a file as tells whether it is too large."""
+    if not path.is_file():
+        raise InputError("no such file; give the path of a GeoTIFF, PNG, JPEG or WebP")
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise InputError(f"cannot be read ({one_line(error)}); give a file that may be read") from None
+
+
+@contextmanager
+def _checked() -> Iterator[None]:
+    """Pillow's errors come out as ``InputError`` with the remedy."""
+    from PIL import Image
+
+    try:
+        with _quietly():  # what it would warn of, large pictures and odd metadata, we check or do not read
+            yield
+    except Image.DecompressionBombError:
+        raise _too_large() from None
+    except Image.UnidentifiedImageError:
+        raise InputError("neither a GeoTIFF nor a PNG, JPEG or WebP; save the picture as one of these") from None
+    except _DAMAGED as error:
+        raise InputError(f"the picture is damaged ({one_line(error)}); save it again") from None
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _check_size(width: int, height: int) -> None:
+    if width * height > MAX_PIXELS:
+        raise _too_large()
+
+
+def _too_large() -> InputError:
+    return InputError(f"the picture has more than {MAX_PIXELS // 10**6} million pixels; save it smaller")

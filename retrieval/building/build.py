@@ -1,0 +1,133 @@
+"""Fill the index: every record's vector into its own table, and what searches them fast, so that no first query waits for it.
+
+What was embedded is kept (``index.store.staging``): a killed build goes on where it stopped.
+"""
+
+from datetime import timedelta
+from typing import Protocol
+
+import pyarrow as pa
+
+from index.errors import CatalogueError
+from index.progress import Progress, Quiet
+from index.records import MODALITIES, Modality
+from index.search.backends.lancedb import build_index as build_lance_index
+from index.search.backends.lancedb import has_index
+from index.search.snapshot import open_snapshot
+from index.store.catalogue import Catalogue
+from index.store.derived import remove
+from index.store.staging import Staging
+from index.store.upkeep import KEPT, Tidied, optimize_table
+from index.store.vectors import begin_vectors, finish_vectors, is_finished, manifest_of, not_indexed, staging_of
+from retrieval.ranking.fulltext import build_text_index
+from retrieval.ranking.search import Searcher
+from retrieval.space import Space
+from train.checkpoint import Checkpoint
+
+CHUNK: dict[Modality, int] = {"articles": 4096, "tiles": 256, "locations": 16384}
+
+LEARNT_FROM = 0.8  # the least share of the rows that a search index should have been learnt from
+
+
+class Engine(Protocol):
+    """Who embeds: this process, or many (``retrieval.building.ray_engine``)."""
+
+    def embed(
+        self, checkpoint: Checkpoint, catalogue: Catalogue, modality: Modality, ids: pa.Array, staging: Staging, progress: Progress
+    ) -> None:
+        """Write the vectors of the records with these ids into ``staging``, and tell ``progress`` of each that is committed."""
+
+
+class LocalEngine:
+    """Embeds in this process, one chunk after the other, each committed."""
+
+    def embed(
+        self, checkpoint: Checkpoint, catalogue: Catalogue, modality: Modality, ids: pa.Array, staging: Staging, progress: Progress
+    ) -> None:
+        space = Space(checkpoint, catalogue)
+        for start in range(0, len(ids), CHUNK[modality]):
+            chunk = ids[start : start + CHUNK[modality]].to_pylist()
+            staging.add(chunk, space.embed_records(modality, chunk))
+            progress.advance(len(chunk))
+
+
+def build_index(
+    checkpoint: Checkpoint,
+    catalogue: Catalogue,
+    *,
+    rebuild: bool = False,
+    progress: Progress | None = None,
+    engine: Engine | None = None,
+    backend: str = "auto",
+) -> dict[Modality, int]:
+    """Embed what has no vector yet in every table that the model can read; returns how many vectors are new, by modality.
+
+    Rows that came after a finished index are added to it and to what searches it, and the old ones answer meanwhile. ``backend`` is
+    what will search, as of ``Space.open``. Raises ``ModelMismatchError`` if the index is of another model and ``rebuild`` is not
+    asked for.
+    """
+    progress, engine = progress or Quiet(), engine or LocalEngine()
+    present = readable(checkpoint, catalogue)
+    added = {modality: _fill(checkpoint, catalogue, modality, rebuild, progress, engine) for modality in present}
+    progress.start("index words", None)
+    build_text_index(catalogue)
+    for modality in present:
+        progress.start(f"index {modality} for search", None)
+        if backend == "lancedb" and not has_index(catalogue.table(modality)):
+            build_lance_index(catalogue, modality)
+        Searcher(open_snapshot(catalogue, modality), backend)
+    return added
+
+
+def append_to_index(
+    checkpoint: Checkpoint, catalogue: Catalogue, *, progress: Progress | None = None, engine: Engine | None = None
+) -> dict[Modality, int]:
+    """As ``build_index``, but only onto finished indexes. Raises ``CatalogueError`` for a table that has none."""
+    for modality in readable(checkpoint, catalogue):
+        if manifest_of(catalogue, modality) is None:
+            raise not_indexed(catalogue, modality)
+    return build_index(checkpoint, catalogue, progress=progress, engine=engine)
+
+
+def readable(checkpoint: Checkpoint, catalogue: Catalogue) -> list[Modality]:
+    """The tables with rows that the model can embed. Raises ``CatalogueError`` if there is none."""
+    present = [modality for modality in MODALITIES if catalogue.count(modality) and checkpoint.learnt(modality)]
+    if not present:
+        raise CatalogueError(f"{catalogue.uri} has nothing that this model can embed; add some with `placebind ingest`")
+    return present
+
+
+def _fill(
+    checkpoint: Checkpoint, catalogue: Catalogue, modality: Modality, rebuild: bool, progress: Progress, engine: Engine
+) -> int:
+    config = checkpoint.card.config
+    preprocessing = Space(checkpoint, catalogue).preprocessing(modality)
+    pending = begin_vectors(catalogue, modality, checkpoint.digest, config.dim, preprocessing=preprocessing, rebuild=rebuild)
+    total = catalogue.count(modality)
+    progress.start(f"index {modality}", total)
+    progress.advance(total - len(pending))
+    if pending:
+        engine.embed(checkpoint, catalogue, modality, pa.array(pending), staging_of(catalogue, modality), progress)
+    if not is_finished(catalogue, modality):
+        finish_vectors(catalogue, modality, checkpoint.digest, preprocessing)
+    return len(pending)
+
+
+def optimize_index(catalogue: Catalogue, keep: timedelta = KEPT, *, progress: Progress | None = None) -> dict[Modality, Tidied]:
+    """Put every indexed table in order (``index.store.upkeep``). Where appends have added much, the search index is made anew, so
+    that it is learnt from all rows. Raises ``CatalogueError`` if nothing is indexed."""
+    progress, tidied = progress or Quiet(), {}
+    for modality in MODALITIES:
+        if not (catalogue.has(modality) and manifest_of(catalogue, modality)):
+            continue
+        progress.start(f"optimize {modality}", None)
+        tidied[modality] = optimize_table(catalogue, modality, keep)
+        progress.start(f"index {modality} for search", None)
+        snapshot = open_snapshot(catalogue, modality)
+        if snapshot.folder and snapshot.sizes and snapshot.sizes[0] < LEARNT_FROM * len(snapshot):
+            remove(snapshot.folder)
+            snapshot = open_snapshot(catalogue, modality)
+        Searcher(snapshot)
+    if not tidied:
+        raise CatalogueError(f"nothing in {catalogue.uri} is indexed; run `placebind index build --catalogue {catalogue.uri}`")
+    return tidied

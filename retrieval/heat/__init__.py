@@ -1,0 +1,1 @@
+"""Answers for the whole Earth: cells, grids, colours and files."""

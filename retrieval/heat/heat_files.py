@@ -1,0 +1,65 @@
+"""Heat as files: a GeoTIFF for a geographic information system, a PNG to look at. Complete or not there at all."""
+
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+
+from index.errors import InputError, one_line
+from index.imagery.raster import import_rasterio
+from retrieval.heat.grids import WorldGrid
+from retrieval.heat.heat import Heat, Scale
+
+BANDS: tuple[Scale, ...] = ("cosine", "percentile")
+MAX_TAG_CHARACTERS = 1000
+
+
+def write_heat_geotiff(heat: Heat, path: Path, grid: WorldGrid, *, query: str) -> None:
+    """A cloud-optimised GeoTIFF in EPSG:4326, float32, NaN for no data; band 1 holds cosines, band 2 percentiles.
+
+    Tags: PLACEBIND_QUERY (``query`` as words, at most 1,000 characters) and PLACEBIND_MODEL (digest). Raises ``MissingExtraError``
+    without rasterio, ``InputError`` where the file cannot be written.
+    """
+    rasterio = import_rasterio()
+    profile = {
+        "driver": "COG",
+        "count": len(BANDS),
+        "height": grid.height,
+        "width": grid.width,
+        "dtype": "float32",
+        "crs": "EPSG:4326",
+        "transform": rasterio.transform.from_bounds(-180, -90, 180, 90, grid.width, grid.height),
+        "nodata": np.nan,
+        "compress": "deflate",
+        "predictor": "3",  # of floating point numbers
+        "overview_resampling": "nearest",  # a mean would let the sea bleed into the coast
+    }
+    with rasterio.MemoryFile() as memory:
+        with memory.open(**profile) as file:
+            for number, scale in enumerate(BANDS, start=1):
+                file.write(heat.raster(grid, scale), number)
+            file.descriptions = BANDS
+            file.update_tags(PLACEBIND_QUERY=_printable(query), PLACEBIND_MODEL=heat.cells.model_digest)
+        _save(path, memory.read())
+
+
+def write_heat_png(heat: Heat, path: Path, grid: WorldGrid, *, transparent_below: float = 0.0) -> None:
+    """The percentiles as a picture of the whole world. Raises ``InputError`` where the file cannot be written."""
+    _save(path, heat.png(grid, transparent_below=transparent_below))
+
+
+def _printable(text: str) -> str:
+    """One line that the XML of GDAL's metadata can hold."""
+    return "".join(each if each.isprintable() else " " for each in text[:MAX_TAG_CHARACTERS])
+
+
+def _save(path: Path, content: bytes) -> None:
+    partial = path.with_name(path.name + ".partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_bytes(content)
+        partial.replace(path)
+    except OSError as error:
+        with suppress(OSError):  # where it is the folder that cannot be had
+            partial.unlink()
+        raise InputError(f"cannot write {path} ({one_line(error)}); choose another file") from None

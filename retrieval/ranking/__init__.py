@@ -1,0 +1,1 @@
+"""From a query's vectors to ranked rows: plans, meaning, position, full text, diversity, explanations."""

@@ -1,0 +1,118 @@
+"""One search from a query's vectors to ranked rows: filter, planner, bridge or calibration, words, diversity, in this order.
+
+``Space.search`` -> here -> ``retrieval.ranking.plan`` and the steps around it, each a file. Every step that drops or reorders hits
+is asked for more until enough are left, so no answer is short while records are left (by position: among the likeliest 10,000).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from index.registry import load
+from index.search.filters import Filter
+from index.search.snapshot import Rows, Snapshot
+from index.settings import Settings
+from retrieval.asking.query import QueryVectors
+from retrieval.ranking.bridge import Bridge, Crossing, Positions, Records
+from retrieval.ranking.calibrate import Calibration
+from retrieval.ranking.diversify import Diversity
+from retrieval.ranking.fulltext import text_hits
+from retrieval.ranking.fuse import reciprocal_rank_fusion
+from retrieval.ranking.meaning import ByPosition, Calibrated, Direct, Meaning
+from retrieval.ranking.percentile import percentiles
+from retrieval.ranking.plan import Planner
+from retrieval.ranking.widen import widen
+
+Floats = npt.NDArray[np.float32]
+EXACT_UP_TO_ROWS = 300_000  # one matrix product of these takes some 30 ms, to learn an index first some 20 s of the demo's minute
+WORD_CANDIDATES = 10  # ranks of each list for every hit that the fusion of meaning and words is to give
+
+
+class How(Settings):
+    """How an answer is made: ``filter`` says what may answer, ``diversity`` how hits must differ; ``words`` adds full text to a
+    query in words. ``calibrated`` takes the modality gap out of the scores; ``direct`` compares texts with tiles themselves, not by
+    way of position, as a calibrated search always does."""
+
+    filter: Filter = Field(default_factory=lambda: Filter.parse({}))
+    diversity: Diversity = Field(default_factory=Diversity)
+    words: bool = False
+    calibrated: bool = False
+    direct: bool = False
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """``rows`` [n] of a snapshot, best first, with their ``scores`` and the ``percentiles`` [n] these have among all rows; ``way``
+    says in words how they were found."""
+
+    rows: Rows
+    scores: Floats
+    percentiles: npt.NDArray[np.float64]
+    way: str
+
+
+class Searcher:
+    """One modality, ready to be searched; without a ``bridge`` all is compared directly."""
+
+    def __init__(self, snapshot: Snapshot, backend: str = "auto", bridge: Bridge | None = None) -> None:
+        self.snapshot, self.bridge = snapshot, bridge
+        self._where = Positions(bridge, snapshot.places) if bridge else None
+        exact = load("index.search.backends", "exact").build(snapshot=snapshot)
+        chosen = backend if backend != "auto" else "exact" if len(snapshot) <= EXACT_UP_TO_ROWS else "faiss"
+        fast = exact if chosen == "exact" else load("index.search.backends", chosen).build(snapshot=snapshot)
+        self.planner = Planner(snapshot, fast, exact)
+
+    def search(self, query: QueryVectors, k: int, how: How, words: str = "") -> Ranked:
+        """The ``k`` best rows; ``query`` is centred already if ``how`` asks for calibration, ``words`` are those in it, if any."""
+        allowed = how.filter.rows(self.snapshot)
+        most = len(self.snapshot) if allowed is None else len(allowed)
+        if not most:
+            return Ranked(np.empty(0, np.int64), np.empty(0, np.float32), np.empty(0), "no row fulfils the filter")
+        meaning = self._meaning(query, how)
+
+        def find(wanted: int) -> tuple[Rows, Floats, str]:
+            rows, scores, way = self._ranked(meaning, wanted, allowed, words if how.words else "")
+            kept = how.diversity.choose(scores, self.records(rows).vectors, self.snapshot.places[rows], k)
+            return rows[kept], scores[kept], way
+
+        rows, scores, way = widen(find, k, min(most, meaning.reach or most), lambda found: len(found[0]) == k)
+        return Ranked(rows, scores, percentiles(scores, meaning.scores(self._sample)), way)
+
+    def crossing(self, query: QueryVectors, how: How) -> Crossing | None:
+        """What of the query is compared with the positions of these records; None if nothing is."""
+        return None if self._where is None or how.direct or how.calibrated else Crossing.of(query, self.snapshot.modality)
+
+    def records(self, rows: Rows) -> Records:
+        """These rows as a query is compared with them."""
+        return Records(rows, self.snapshot, self._where)
+
+    @cached_property
+    def calibration(self) -> Calibration:
+        return Calibration.of(self.snapshot.vectors, self.snapshot.manifest.mean)
+
+    def _meaning(self, query: QueryVectors, how: How) -> Meaning:
+        if how.calibrated:
+            return Calibrated(query, self.planner, self.calibration)
+        crossing = self.crossing(query, how)
+        return ByPosition(crossing, self.planner, self._where) if crossing and self._where else Direct(query, self.planner)
+
+    def _ranked(self, meaning: Meaning, k: int, allowed: Rows | None, words: str) -> tuple[Rows, Floats, str]:
+        """By meaning alone, or fused with the words; the scores stay those of meaning, which compare with other queries."""
+        if not words:
+            return meaning.best(k, allowed)
+        rows, _, way = meaning.best(WORD_CANDIDATES * k, allowed)
+        hits, _ = text_hits(self.snapshot, words, WORD_CANDIDATES * k, allowed)
+        fused = reciprocal_rank_fusion([rows.tolist(), hits.tolist()])
+        rows = np.array([each.key for each in fused[:k]], dtype=np.int64)
+        return rows, meaning.scores(self.records(rows)), f"{way}, and full text"
+
+    @cached_property
+    def _sample(self) -> Records:
+        """What a score is compared with to find its percentile."""
+        rows, vectors = self.planner.sample
+        return Records(rows, self.snapshot, self._where, vectors)

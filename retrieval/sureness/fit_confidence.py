@@ -1,0 +1,213 @@
+"""Fit how sure a model is of texts, on held-out articles: one temperature, and the cosine below which a text is of nowhere.
+
+catalogue's validation articles -> texts as people ask them (whole, title, a sentence, names masked) -> cosines with land points
+-> ``TextConfidence`` for the checkpoint, and a table of how often the truth lies where it was said to lie.
+
+Temperature scaling (Guo et al. 2017, arXiv:1706.04599): the one temperature with the least mean negative log likelihood of the cell
+that is nearest to an article's place. Half of the 10 degree blocks are fitted on, figures are of the other half.
+
+Texts of nowhere (nowhere.txt) have low cosines with all places. That the best cosine tells them apart (as the largest logit does
+what is unknown, Hendrycks et al. 2022, arXiv:1911.11132) was found on the odd lines of that file, beside the mass within 750 km,
+its entropy and others (docs/confidence.md). One in ten of the articles' texts lies below the threshold; figures: the even lines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+
+from index.errors import CatalogueError, CheckpointError
+from index.geo import block_of, unit_xyz
+from index.registry import load
+from index.store.catalogue import Catalogue
+from retrieval.heat.cells import Cells
+from retrieval.heat.mass import probability_mass
+from retrieval.sureness.confidence import CELLS
+from train.checkpoint import Checkpoint, TextConfidence
+from train.data import VALIDATION
+from train.geolocation import encode_locations
+from train.text.articles import query_parts, whole_text
+from train.text.masking import mask_names
+from train.text.sentences import sentences
+
+ARTICLES = 600  # of the held-out ones, drawn by chance: half of them to fit, half to report
+LEAST_ARTICLES = 20
+CALLED_NOWHERE = 0.1  # of the articles' texts lie below the threshold
+SHARES = (0.5, 0.8, 0.9)
+COOLEST, WARMEST = 0.005, 1.0
+CHUNK = 64
+Vectors = npt.NDArray[np.float32]
+Rows = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Texts of one kind: unit vectors [N, D], and of each the row of the cell where its truth lies."""
+
+    vectors: Vectors
+    rows: Rows
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """Of the texts of one kind that were not fitted on: the part whose true place lies in the smallest region said to hold each of
+    ``SHARES``, at the learnt temperature and at the fitted one; and the part called nowhere."""
+
+    kind: str
+    texts: int
+    before: tuple[float, ...]
+    after: tuple[float, ...]
+    nowhere: float
+
+
+@dataclass(frozen=True)
+class Fitted:
+    confidence: TextConfidence
+    reliability: tuple[Reliability, ...]
+
+
+def fit_confidence(
+    checkpoint: Checkpoint, catalogue: Catalogue, seed: int = 0, advance: Callable[[int], None] = lambda n: None
+) -> Fitted:
+    """Raises ``CatalogueError`` without held-out articles, ``CheckpointError`` for a model without texts or temperature."""
+    if checkpoint.learnt_temperature is None:
+        raise CheckpointError(f"the model in {checkpoint.path.parent} keeps no temperature of texts; train one with articles")
+    articles, fitting = _held_out(catalogue, seed)
+    tower = checkpoint.encoder("articles", torch.device("cpu"))
+    cells = land_cells(checkpoint)
+    truth = cells.tree.query(unit_xyz([each["lat"] for each in articles], [each["lon"] for each in articles]))[1]
+    asked: dict[str, Asked] = {}
+    reported: dict[str, Asked] = {}
+    for kind, texts in texts_of(articles).items():
+        said = np.array([number for number, text in enumerate(texts) if text.strip()])
+        every = Asked(_embed(tower, [texts[number] for number in said], advance), truth[said])
+        for kept, chosen in ((asked, fitting[said]), (reported, ~fitting[said])):
+            kept[kind] = Asked(every.vectors[chosen], every.rows[chosen])
+    return fit(
+        cells, asked, reported, _embed(tower, nowhere_texts()[1::2], advance), checkpoint.learnt_temperature, int(fitting.sum())
+    )
+
+
+def fit(
+    cells: Cells, asked: dict[str, Asked], reported: dict[str, Asked], nowhere: Vectors, learnt: float, articles: int
+) -> Fitted:
+    """From vectors: fit on ``asked``, by kind, and see how it does on ``reported`` and on texts of ``nowhere`` [N, D]."""
+    every = Asked(np.concatenate([each.vectors for each in asked.values()]), np.concatenate([each.rows for each in asked.values()]))
+    temperature = fit_temperature(cells, every)
+    least = float(np.quantile(best_cosine(cells, every.vectors), CALLED_NOWHERE))
+    rows = tuple(
+        Reliability(
+            kind, len(each.rows), coverage(cells, each, learnt), coverage(cells, each, temperature),
+            float((best_cosine(cells, each.vectors) < least).mean()),
+        )
+        for kind, each in reported.items()
+    )  # fmt: skip
+    figures = {f"{row.kind}_in_{share:.0%}": found for row in rows for share, found in zip(SHARES, row.after, strict=True)}
+    figures |= {f"{row.kind}_called_nowhere": row.nowhere for row in rows}
+    figures["nowhere_called_nowhere"] = float((best_cosine(cells, nowhere) < least).mean())
+    confidence = TextConfidence(
+        temperature=temperature, least_cosine=least, articles=articles, texts=len(every.rows), figures=figures
+    )
+    return Fitted(confidence, rows)
+
+
+def fit_temperature(cells: Cells, asked: Asked) -> float:
+    """The temperature at which the true cells are likeliest."""
+    from scipy.optimize import minimize_scalar
+
+    def loss(log_temperature: float) -> float:
+        return negative_log_likelihood(cells, asked, float(np.exp(log_temperature)))
+
+    bounds = (np.log(COOLEST), np.log(WARMEST))
+    return float(np.exp(minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 0.01}).x))
+
+
+def negative_log_likelihood(cells: Cells, asked: Asked, temperature: float) -> float:
+    """Mean over the texts of -log of the true cell's probability, in nats."""
+    weights = np.log(cells.area_shares).astype(np.float32)
+    total = 0.0
+    for cosines, rows in _cosines(cells, asked):
+        logits = cosines / np.float32(temperature) + weights
+        top = logits.max(axis=1)
+        sums = np.exp(logits - top[:, None]).sum(axis=1)
+        total += float((top + np.log(sums) - logits[np.arange(len(rows)), rows]).sum(dtype=np.float64))
+    return total / len(asked.rows)
+
+
+def coverage(cells: Cells, asked: Asked, temperature: float) -> tuple[float, ...]:
+    """For each of ``SHARES``, the part of the texts whose true cell is in the smallest region that holds so much: whose denser
+    cells, those of higher cosines, hold less."""
+    denser = [
+        float(probability_mass(each, temperature, cells.area_shares)[each > each[row]].sum())
+        for cosines, rows in _cosines(cells, asked)
+        for each, row in zip(cosines, rows, strict=True)
+    ]
+    return tuple(float((np.array(denser) < share).mean()) for share in SHARES)
+
+
+def best_cosine(cells: Cells, vectors: Vectors) -> Vectors:
+    """[N]: of each vector with the cell that it fits best."""
+    nowhere = np.zeros(len(vectors), dtype=np.int64)
+    return np.concatenate([cosines.max(axis=1) for cosines, _ in _cosines(cells, Asked(vectors, nowhere))])
+
+
+def texts_of(articles: Sequence[dict[str, Any]]) -> dict[str, list[str]]:
+    """Articles as they may be asked for, by kind; a text that nothing is left of is empty."""
+    return {
+        "whole": [whole_text(each["title"], each["text"]) for each in articles],
+        "title": [each["title"] or "" for each in articles],
+        "sentence": [next(iter(sentences(each["text"], most=1, characters=2000)), "") for each in articles],
+        "masked": [mask_names(each["text"], each["title"] or "") for each in articles],
+    }
+
+
+def nowhere_texts() -> list[str]:
+    """Texts without geography, of many kinds in turn."""
+    return files("retrieval.sureness").joinpath("nowhere.txt").read_text(encoding="utf-8").splitlines()
+
+
+def land_cells(checkpoint: Checkpoint, points: int = CELLS) -> Cells:
+    """An even grid of land points, encoded by the model. Raises ``MissingExtraError`` without the [demo] extra."""
+    grid = load("index.sources", "grid").build(points=points)
+    vectors = encode_locations(checkpoint.encoder("locations", torch.device("cpu")), grid.lat, grid.lon).numpy()
+    return Cells(vectors, np.stack([grid.lat, grid.lon], axis=1), model_digest=checkpoint.digest)
+
+
+def _held_out(catalogue: Catalogue, seed: int) -> tuple[list[dict[str, Any]], npt.NDArray[np.bool_]]:
+    """Some held-out articles, and which of them [N] are to be fitted on: no 10 degree block has both kinds."""
+    count = catalogue.count("articles", VALIDATION) if catalogue.has("articles") else 0
+    if count < LEAST_ARTICLES:
+        raise CatalogueError(
+            f"{catalogue.uri} has {count} held-out articles ({VALIDATION}), calibration needs {LEAST_ARTICLES} or more; ingest some"
+        )
+    rng = np.random.default_rng(seed)
+    rows = catalogue.column("articles", ["lat", "lon", "title", "text"], where=VALIDATION).to_pylist()
+    articles = [rows[number] for number in rng.permutation(len(rows))[:ARTICLES]]
+    blocks = block_of([each["lat"] for each in articles], [each["lon"] for each in articles], 10.0)
+    fitting = np.isin(blocks, rng.permutation(np.unique(blocks))[::2])
+    if fitting.all():
+        raise CatalogueError(f"all held-out articles of {catalogue.uri} lie in one 10 degree block; ingest some from elsewhere")
+    return articles, fitting
+
+
+def _cosines(cells: Cells, asked: Asked) -> Iterator[tuple[Vectors, Rows]]:
+    for start in range(0, len(asked.rows), CHUNK):
+        part = slice(start, start + CHUNK)
+        yield asked.vectors[part] @ cells.vectors.T, asked.rows[part]
+
+
+@torch.inference_mode()
+def _embed(tower: Any, texts: Sequence[str], advance: Callable[[int], None]) -> Vectors:
+    parts = []
+    for start in range(0, len(texts), CHUNK):
+        some = texts[start : start + CHUNK]
+        parts.append(F.normalize(tower(*query_parts(tower, some)).float(), dim=-1).numpy())
+        advance(len(some))
+    return np.concatenate(parts)

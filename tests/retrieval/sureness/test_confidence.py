@@ -1,0 +1,104 @@
+"""How sure an answer to a text is: hand-made cells whose probabilities are fifteenths."""
+
+import math
+
+import numpy as np
+import pytest
+
+from index.geo import great_circle_km
+from index.records import Place
+from retrieval import Space
+from retrieval.asking.parts import Part
+from retrieval.asking.query import Query
+from retrieval.heat.cells import Cells
+from retrieval.ranking.search import How
+from retrieval.sureness.confidence import EARTH_KM2, Confidence, Confident
+from tests.conftest import World
+from train.checkpoint import Checkpoint, TextConfidence
+
+QUERY, BEST = np.ones(1, dtype=np.float32), Place(lat=0.0, lon=179.0)
+
+
+def four_cells(least_cosine: float | None = None) -> Confident:
+    """Cells of equal area across the antimeridian, 0, 167, 556 and 10,000 km from the first, with 8, 4, 2 and 1 fifteenths."""
+    places = np.array([(0.0, 179.0), (0.0, -179.5), (0.0, -176.0), (0.0, -91.0)])
+    cells = Cells(np.array([[0.3], [0.2], [0.1], [0.0]], dtype=np.float32), places)
+    cells.area_shares = np.full(4, 0.01)
+    return Confident(cells, 0.1 / math.log(2), least_cosine)
+
+
+def test_the_probability_near_the_best_place_is_that_of_the_cells_there() -> None:
+    found = four_cells()(QUERY, BEST)
+    assert found.within_200_km == pytest.approx(12 / 15, rel=1e-5)
+    assert found.within_750_km == pytest.approx(14 / 15, rel=1e-5)
+    assert found.area_km2 == pytest.approx(0.03 * EARTH_KM2)  # three cells hold 14 fifteenths, two only 12
+
+
+@pytest.mark.parametrize(("least", "nowhere"), [(0.31, True), (0.29, False), (None, None)])
+def test_a_text_without_a_fitting_place_is_of_nowhere(least: float | None, nowhere: bool | None) -> None:
+    found = four_cells(least)(QUERY, BEST)
+    assert found.nowhere is nowhere
+    assert found.calibrated is (least is not None)
+
+
+def test_one_plain_line_says_it() -> None:
+    assert Confidence(0.123, 0.616, 4.13e6, False).sentence == (
+        "62 % within 750 km of the best place, 12 % within 200 km; 90 % of the probability lies in 4.1 million km²"
+    )
+    assert Confidence(0.5, 0.9, 56_700, False).sentence.endswith("lies in 57,000 km²")
+    assert Confidence(0.5, 0.9, 999_900, False).sentence.endswith("lies in 1.0 million km²")
+    assert "any place in particular" in Confidence(0.5, 0.9, 1, True).sentence
+    assert Confidence(0.5, 0.9, 1, None).sentence.startswith("not calibrated (placebind calibrate): 90 %")
+
+
+def calibrated(world: World, least_cosine: float) -> Space:
+    """The space of a world whose locations are searched by a model that was calibrated afterwards, as a test may."""
+    space = Space.open(world.checkpoint, world.folder)
+    fitted = TextConfidence(temperature=0.05, least_cosine=least_cosine, articles=9, texts=9)
+    space.checkpoint = Checkpoint(space.checkpoint.path, space.checkpoint.card.model_copy(update={"confidence": fitted}), "d")
+    return space
+
+
+def test_an_answer_to_a_text_says_how_sure_it_is(world: World) -> None:
+    answer = calibrated(world, -1.0).search("snow and ice in the far north", k=2)
+    assert answer.confidence is not None
+    assert answer.confidence.nowhere is False
+    assert 0 < answer.confidence.within_200_km <= answer.confidence.within_750_km <= 1
+    assert answer.as_dict()["confidence"] == answer.confidence.as_dict()
+
+
+def test_the_temperature_of_the_answer_and_of_the_heat_is_the_calibrated_one(world: World) -> None:
+    space = calibrated(world, 2.0)
+    answer, heat = space.search("snow and ice", k=1), space.heat(Query((Part("snow and ice"),)))
+    assert answer.confidence is not None
+    assert answer.confidence.nowhere is True  # no cosine reaches 2
+    assert heat.temperature == 0.05
+    assert answer.origin is not None
+    near = great_circle_km([answer.origin.lat], [answer.origin.lon], *space.cells.places.T)[0] <= 750
+    assert answer.confidence.within_750_km == pytest.approx(heat.mass(0.05)[near].sum(), rel=1e-4)
+
+
+def test_the_gap_taken_out_of_the_scores_leaves_the_probability_alone(world: World) -> None:
+    space = calibrated(world, -1.0)
+    plain, moved = (space.search("snow and ice", k=1, how=How(calibrated=each)) for each in (False, True))
+    assert plain.confidence is not None
+    assert moved.confidence is not None
+    assert plain.confidence.area_km2 == moved.confidence.area_km2
+
+
+def test_an_uncalibrated_model_answers_at_its_learnt_temperature_and_says_so(world: World) -> None:
+    space = Space.open(world.checkpoint, world.folder)
+    answer = space.search("snow and ice", k=1)
+    assert answer.confidence is not None
+    assert answer.confidence.nowhere is None
+    assert space.confident is not None
+    assert space.confident.temperature == space.checkpoint.learnt_temperature
+
+
+@pytest.mark.parametrize(
+    "asked", [Query((Part(Place(lat=5.0, lon=0.0)),)), Query((Part("snow"), Part("sand", -0.5)))], ids=["a place", "two texts"]
+)
+def test_what_is_not_one_text_is_not_judged(world: World, asked: Query) -> None:
+    answer = Space.open(world.checkpoint, world.folder).search(query=asked, k=1)
+    assert answer.confidence is None
+    assert answer.as_dict()["confidence"] is None

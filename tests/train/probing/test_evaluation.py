@@ -1,0 +1,233 @@
+"""The matrix: what is encoded once, what is kept when it is stopped, what is reported as not run, and what the rows say."""
+
+import json
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from sklearn.metrics import r2_score
+
+from index.errors import ConfigError, InputError
+from index.geo import uniform_on_sphere
+from index.places.continents import NAMES
+from train.probing.evaluation import FLOORS, Plan, evaluate, features_of, parts_of, tasks_of
+from train.probing.features.lonlat import LonLat
+from train.probing.probes import predict
+from train.probing.results import JSON_FILE, RESULTS_FILE, ResultsFolder
+from train.probing.splits import Block, Continent, Random
+from train.probing.tasks._task import Labelled, Task, TaskUnavailableError
+
+LAT, LON = uniform_on_sphere(120, np.random.default_rng(0))
+
+
+@dataclass
+class Counted:
+    """Features that count how often they are asked for; ``fails`` of the asked is refused, as a network that runs out of memory."""
+
+    name: str = "counted"
+    digest: str = "counted"
+    probe: str = ""
+    fails: int = -1
+    asked: list = field(default_factory=list)
+
+    def encode(self, lat, lon):
+        self.asked.append(len(lat))
+        if len(self.asked) - 1 == self.fails:
+            raise MemoryError
+        return np.stack([np.abs(lat), lon], axis=1).astype(np.float32)
+
+
+def task(name="warmth", target=None, kind="regression", lat=LAT, lon=LON, load=None):
+    target = 30 - 0.5 * np.abs(lat) if target is None else np.asarray(target)
+    labelled = Labelled(lat, lon, target, "invented", dropped=2)
+    return Task(name, kind, "degrees", "nowhere", "none", "nobody", load or (lambda: labelled))
+
+
+def unavailable():
+    raise TaskUnavailableError("absent: its labels are not here; put absent.csv into the folder of --labels")
+
+
+AT_RANDOM = (Random(),)
+
+
+def run(folder, tasks=None, features=None, splits=AT_RANDOM, **more):
+    plan = Plan(tasks or [task()], [LonLat(), Counted()] if features is None else features, splits, **more)
+    return evaluate(plan, folder, workers=1)
+
+
+def test_a_row_says_what_was_asked_and_how_it_went(tmp_path):
+    found = run(tmp_path, features=[LonLat(), Counted()])
+    bad, good = found.rows
+    assert (bad.features, good.features) == ("lonlat", "counted")
+    assert good.score > 0.999 > 0.3 > bad.score
+    assert (good.task, good.metric, good.unit, good.probe, good.split) == ("warmth", "R2", "degrees", "ridge", "random")
+    assert (good.points, good.dropped, good.dim, good.classes, good.balanced) == (120, 2, 2, None, None)
+    assert len(good.folds) == 5
+    assert good.score == pytest.approx(np.mean(good.folds))
+    assert good.low <= good.score <= good.high
+    assert found.not_run == []
+
+
+def test_the_predictions_of_a_row_are_kept_point_by_point_with_their_residuals(tmp_path):
+    (row,) = run(tmp_path, features=[Counted()], splits=[Block(size_deg=30)]).rows
+    kept = pq.read_table(tmp_path / "predictions" / row.predictions).to_pydict()
+    assert sorted(kept["lat"]) == sorted(LAT.tolist()), "no point is asked about twice, so that of all there is one"
+    np.testing.assert_allclose(np.subtract(kept["predicted"], kept["target"]), kept["residual"])
+    by_fold = [
+        r2_score(*(np.array(kept[name])[np.array(kept["fold"]) == fold] for name in ("target", "predicted")))
+        for fold in dict.fromkeys(kept["fold"])
+    ]
+    assert by_fold == pytest.approx(list(row.folds))
+
+
+def test_of_a_random_split_the_predictions_of_one_fold_are_kept_and_of_a_classification_what_is_wrong(tmp_path):
+    side = np.where(LON > 0, "east", "west")
+    (row,) = run(tmp_path, [task("side", side, "classification")], [LonLat()]).rows
+    kept = pq.read_table(tmp_path / "predictions" / row.predictions).to_pandas()
+    assert len(kept) == 24
+    assert set(kept["fold"]) == {"seed 0"}
+    assert (kept["residual"] == (kept["target"] != kept["predicted"])).all()
+    assert 1 - kept["residual"].mean() == pytest.approx(row.folds[0])
+    assert (row.metric, row.classes) == ("accuracy", 2)
+
+
+def test_what_is_finished_is_not_done_again_and_points_are_encoded_once(tmp_path):
+    counted = Counted()
+    tasks = [task(), task("cold", np.abs(LAT))]
+    first = run(tmp_path, tasks, [counted], [Random(), Block(size_deg=30)])
+    assert counted.asked == [120], "two tasks at the same points, two splits, one encoding"
+    before = (tmp_path / RESULTS_FILE).stat().st_mtime_ns
+    again = run(tmp_path, tasks, [counted], [Random(), Block(size_deg=30)])
+    assert again.rows == first.rows
+    assert (tmp_path / RESULTS_FILE).stat().st_mtime_ns == before
+    run(tmp_path, [task(target=LAT)], [counted])
+    assert counted.asked == [120], "other labels at the same points"
+    run(tmp_path, [task(lat=-LAT)], [counted])
+    assert counted.asked == [120, 120]
+
+
+def test_a_stopped_run_keeps_its_rows_and_goes_on(tmp_path, monkeypatch):
+    asked = []
+
+    def stops_at_the_eighth_fold(*arguments):
+        asked.append(arguments)
+        if len(asked) == 8:
+            raise KeyboardInterrupt
+        return predict(*arguments)
+
+    monkeypatch.setattr("train.probing.evaluation.predict", stops_at_the_eighth_fold)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, features=[LonLat(), Counted()])
+    assert [row.features for row in ResultsFolder(tmp_path).rows.values()] == ["lonlat"]
+    assert not list(tmp_path.rglob("*.partial*"))
+    asked.clear()
+    monkeypatch.setattr("train.probing.evaluation.predict", lambda *arguments: asked.append(arguments) or predict(*arguments))
+    assert len(run(tmp_path, features=[LonLat(), Counted()]).rows) == 2
+    assert len(asked) == 5, "the folds of the second row, and none of the first"
+
+
+def test_features_that_fail_leave_nothing_half_written(tmp_path):
+    with pytest.raises(MemoryError):
+        run(tmp_path, features=[Counted(fails=0)])
+    assert not list(tmp_path.rglob("*.np*"))
+    with pytest.raises(InputError, match="no numbers"):
+        run(tmp_path, features=[Broken()])
+
+
+class Broken(Counted):
+    def encode(self, lat, lon):
+        return np.full((len(lat), 2), np.nan, dtype=np.float32)
+
+
+def test_labels_that_cannot_be_had_are_reported_and_the_others_run(tmp_path):
+    found = run(tmp_path, [task("absent", load=unavailable), task()], [LonLat()])
+    assert [row.task for row in found.rows] == ["warmth"]
+    ((what, why),) = [(each.what, each.why) for each in found.not_run]
+    assert what == "absent"
+    assert why.startswith("its labels are not here; put absent.csv")
+    said = json.loads((tmp_path / JSON_FILE).read_text())
+    assert said["not_run"] == [{"what": "absent", "why": why}]
+    assert said["rows"][0]["score"] == found.rows[0].score
+    assert said["tasks"]["warmth"]["licence"] == "none"
+
+
+def test_a_split_that_asks_for_classes_nobody_has_seen_is_not_run(tmp_path):
+    """Continents held out one by one, and the question is which continent: every answer must be wrong."""
+    lat, lon = np.repeat([48.0, 9.0, -10.0], 40) + np.tile(np.linspace(0, 2, 40), 3), np.repeat([9.0, 8.0, -55.0], 40)
+    names = np.repeat(["Europe", "Africa", "South America"], 40)
+    labelled = Labelled(lat, lon, names, "invented")
+    vars(labelled)["continent"] = np.array([NAMES.index(name) for name in names])  # without asking two hundred thousand towns
+    named = task("continent", kind="classification", load=lambda: labelled)
+    found = run(tmp_path, [named], [LonLat()], [Random(), Continent()])
+    assert [row.split for row in found.rows] == ["random"]
+    ((what, why),) = [(each.what, each.why) for each in found.not_run]
+    assert what == "continent, continent"
+    assert "100% of the points" in why
+
+
+def test_the_share_of_points_of_unseen_classes_is_said(tmp_path):
+    names = np.where(LON > 0, "east", "west").astype("U20")
+    names[:12] = [f"only here {number}" for number in range(12)]
+    (row,) = run(tmp_path, [task("side", names, "classification")], [LonLat()]).rows
+    assert 0.05 < row.unseen < 0.15
+    assert row.score < 1 - row.unseen + 1e-9
+
+
+def test_xyz_is_asked_by_its_neighbours_whatever_probe_asks_the_others(tmp_path):
+    features, _ = features_of(["xyz", "lonlat"])
+    assert [(row.features, row.probe) for row in run(tmp_path, features=features).rows] == [("xyz", "knn"), ("lonlat", "ridge")]
+    assert {row.probe for row in run(tmp_path, features=features, probe="knn").rows} == {"knn"}
+    assert len(ResultsFolder(tmp_path).rows) == 3
+
+
+def test_large_tasks_are_cut(tmp_path):
+    (row,) = run(tmp_path, features=[LonLat()], max_points=50).rows
+    assert row.points == 50
+
+
+def test_several_processes_give_what_one_gives(tmp_path):
+    plan = Plan([task()], [LonLat(), Counted()], [Random(), Block(size_deg=30)])
+    one, two = (evaluate(plan, tmp_path / str(workers), workers=workers) for workers in (1, 2))
+    assert [row.score for row in one.rows] == [row.score for row in two.rows]
+
+
+def test_a_damaged_table_is_refused(tmp_path):
+    (tmp_path / RESULTS_FILE).write_bytes(b"no table")
+    with pytest.raises(InputError, match="choose another --out"):
+        run(tmp_path)
+
+
+def test_names_with_options_are_read():
+    assert parts_of("geoclip:weights=/a/b,label=x+sh:degrees=10") == [
+        ("geoclip", {"weights": "/a/b", "label": "x"}),
+        ("sh", {"degrees": "10"}),
+    ]
+    for wrong in ("sh:10", ":degrees=3", "sh:=3", ""):
+        with pytest.raises(InputError, match="NAME"):
+            parts_of(wrong)
+
+
+def test_features_are_built_by_name_and_what_is_not_here_is_reported():
+    made, not_run = features_of([*FLOORS, "xyz+sh:degrees=3", "geoclip:weights=nowhere", "tte"])
+    assert [each.name for each in made] == ["lonlat", "sh10", "sh40", "xyz", "xyz + sh3"]
+    assert [each.what for each in not_run] == ["geoclip:weights=nowhere", "tte"]
+    with pytest.raises(InputError, match="two features"):
+        features_of(["xyz+xyz+xyz"])
+    with pytest.raises(ConfigError, match="no part named 'resnet'"):
+        features_of(["resnet"])
+    with pytest.raises(ConfigError, match="degrees"):
+        features_of(["sh:degrees=many"])
+    (with_default,), _ = features_of(["sh"], {"sh": {"degrees": 7}})
+    assert with_default.name == "sh7"
+
+
+def test_tasks_are_built_by_name_and_look_where_they_are_told(tmp_path):
+    first, second = tasks_of(["land_sea", "coordbench:table=usavars_x,column=y"], folder=tmp_path)
+    assert (first.name, second.name) == ("land_sea", "coordbench/usavars_x.y")
+    with pytest.raises(ConfigError, match="weather"):
+        tasks_of(["weather"])
+
+
+def test_every_table_has_the_four_floors():
+    assert FLOORS == ("lonlat", "sh:degrees=10", "sh:degrees=40", "xyz")

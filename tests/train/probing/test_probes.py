@@ -1,0 +1,183 @@
+"""Scores by hand and by slow loops; what guards an evaluation: a leaked feature fails in blocks, shuffled labels score nothing."""
+
+import numpy as np
+import pytest
+from sklearn.linear_model import Ridge
+from sklearn.metrics import balanced_accuracy_score, r2_score
+from sklearn.model_selection import KFold
+
+from index.errors import ConfigError
+from index.geo import uniform_on_sphere
+from train.probing.probes import ALPHAS, RIDGE_PARTS, predict, probe_of, score_folds
+from train.probing.splits import Block, Fold, Random, blocks_of
+from train.probing.tasks._task import Labelled
+
+
+def rows(*numbers):
+    return np.array(numbers, dtype=np.int64)
+
+
+def fold(train, test, name="fold"):
+    return Fold(name, rows(*train), rows(*test))
+
+
+def score(kind, points, features, split, probe="ridge"):
+    folds = split.folds(points)
+    predicted = [predict(probe, kind, features, points.target, each) for each in folds]
+    return score_folds(kind, points.target, folds, predicted, blocks_of(points.lat, points.lon), pooled=split.pooled)
+
+
+def world(count=1500, seed=0):
+    return uniform_on_sphere(count, np.random.default_rng(seed))
+
+
+# The protocol
+
+
+def test_ridge_scales_by_the_training_rows_and_chooses_its_penalty_among_consecutive_thirds_of_them():
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(60, 5)).astype(np.float32)
+    features[50:] *= 100  # what is asked about must not change the scale
+    target = features[:, 0] + rng.normal(size=60)
+    train, test = np.arange(50), np.arange(50, 60)
+    low, high = features[train].astype(float).min(axis=0), features[train].astype(float).max(axis=0)
+    scaled = (features.astype(float) - low) / (high - low)
+    errors = {
+        alpha: np.mean([
+            r2_score(target[train][held], Ridge(alpha).fit(scaled[train][kept], target[train][kept]).predict(scaled[train][held]))
+            for kept, held in KFold(3).split(train)
+        ])
+        for alpha in (0.1, 1.0, 10.0)
+    }  # fmt: skip
+    best = max(errors, key=errors.__getitem__)
+    expected = Ridge(best).fit(scaled[train], target[train]).predict(scaled[test])
+    np.testing.assert_allclose(predict("ridge", "regression", features, target, Fold("", train, test)), expected)
+
+
+def test_ridge_has_the_penalties_and_parts_of_ranges_code():
+    """RidgeCV(alphas=(0.1, 1.0, 10.0), cv=3) and RidgeClassifierCV(..., cv=10): range/utils/evaluate.py of mvrl/RANGE."""
+    assert ALPHAS == (0.1, 1.0, 10.0)
+    assert RIDGE_PARTS == {"regression": 3, "classification": 10}
+    labels = np.array(["a", "b"] * 20)
+    for kind, target in (("regression", np.arange(40.0)), ("classification", labels)):
+        ridge = probe_of("ridge", kind, target)[-1]
+        assert (tuple(ridge.alphas), ridge.cv) == (ALPHAS, RIDGE_PARTS[kind])
+
+
+def test_five_neighbours_are_averaged_or_vote():
+    features = np.array([[0], [1], [2], [3], [4], [100], [2]], dtype=np.float32)
+    one = fold(range(6), [6])
+    assert predict("knn", "regression", features, np.array([1.0, 2, 3, 4, 5, 99, 0]), one).tolist() == [3.0]
+    assert predict("knn", "classification", features, np.array(["a", "b", "b", "b", "a", "a", "?"]), one).tolist() == ["b"]
+
+
+def test_the_network_learns_what_no_line_can():
+    rng = np.random.default_rng(0)
+    features = rng.uniform(-1, 1, size=(120, 2)).astype(np.float32)
+    one = fold(range(100), range(100, 120))
+    target = features[:, 0] * features[:, 1] * 10.0
+    assert r2_score(target[100:], predict("mlp", "regression", features, target, one)) > 0.8
+    assert r2_score(target[100:], predict("ridge", "regression", features, target, one)) < 0.3
+    same_sign = np.where(target > 0, "yes", "no")
+    assert (predict("mlp", "classification", features, same_sign, one) == same_sign[100:]).mean() > 0.85
+
+
+def test_a_probe_that_does_not_exist_is_refused_with_the_choices():
+    with pytest.raises(ConfigError, match="ridge, knn, mlp"):
+        probe_of("lasso", "regression", np.zeros(3))
+
+
+# Scores
+
+
+def test_r2_and_accuracy_are_those_of_scikit_learn():
+    rng = np.random.default_rng(1)
+    target, said = 1000 + rng.normal(size=40), 1000 + rng.normal(size=40)
+    one, blocks = fold([], range(40)), np.arange(40) % 7
+    found = score_folds("regression", target, [one], [said], blocks, pooled=False)
+    assert found.score == pytest.approx(r2_score(target, said))
+    assert found.balanced is None
+    classes, answers = rng.choice(list("aab"), 40), rng.choice(list("ab"), 40)
+    found = score_folds("classification", classes, [one], [answers], blocks, pooled=False)
+    assert found.score == pytest.approx((classes == answers).mean())
+    assert found.balanced == pytest.approx(balanced_accuracy_score(classes, answers))
+
+
+def test_a_score_is_the_mean_of_the_folds_or_that_of_all_their_points():
+    target = np.array([0.0, 1, 10, 11, 10, 11])
+    said = [np.array([0.5, 0.5]), np.array([10.0, 11, 10, 11])]
+    folds = [fold([], [0, 1]), fold([], [2, 3, 4, 5])]
+    blocks = np.arange(6)
+    assert score_folds("regression", target, folds, said, blocks, pooled=False).folds == pytest.approx((0.0, 1.0))
+    assert score_folds("regression", target, folds, said, blocks, pooled=False).score == pytest.approx(0.5)
+    everything = r2_score(target, np.concatenate(said))
+    assert score_folds("regression", target, folds, said, blocks, pooled=True).score == pytest.approx(everything)
+    names = np.array(["a", "a", "a", "b", "b", "b"])
+    answers = [np.array(["a", "a"]), np.array(["b", "a", "a", "b"])]
+    assert score_folds("classification", names, folds, answers, blocks, pooled=False).score == pytest.approx((1 + 1 / 4) / 2)
+    assert score_folds("classification", names, folds, answers, blocks, pooled=True).score == pytest.approx(3 / 6)
+
+
+def test_the_interval_is_that_of_drawing_blocks_one_by_one():
+    rng = np.random.default_rng(2)
+    target, blocks = rng.normal(size=60), rng.integers(0, 12, 60) * 5
+    said = target + 0.5 * rng.normal(size=60)
+    found = score_folds("regression", target, [fold([], range(60))], [said], blocks, pooled=False)
+    slow = []
+    for _ in range(2000):
+        drawn = np.concatenate([np.flatnonzero(blocks == block) for block in rng.choice(np.unique(blocks), 12)])
+        slow.append(r2_score(target[drawn], said[drawn]))
+    assert (found.low, found.high) == pytest.approx(tuple(np.quantile(slow, (0.025, 0.975))), abs=0.03)
+    assert found.low < found.score < found.high
+
+
+def test_saying_every_point_ten_times_does_not_narrow_the_interval():
+    """Neighbours are not independent: drawn point by point, the interval would shrink to a third."""
+    rng = np.random.default_rng(3)
+    target, blocks = rng.normal(size=80), np.arange(80)
+    said = target + rng.normal(size=80)
+    once = score_folds("regression", target, [fold([], range(80))], [said], blocks, pooled=True)
+    target, said, blocks = (np.repeat(each, 10) for each in (target, said, blocks))
+    often = score_folds("regression", target, [fold([], range(800))], [said], blocks, pooled=True)
+    assert (often.low, often.high) == pytest.approx((once.low, once.high))
+
+
+def test_a_fold_without_any_spread_has_no_score_and_spoils_no_interval():
+    target = np.array([3.0, 3, 1, 2])
+    found = score_folds("regression", target, [fold([], [0, 1])], [np.array([3.0, 3])], np.arange(4), pooled=False)
+    assert np.isnan(found.score)
+
+
+# What guards an evaluation
+
+
+def test_a_feature_that_knows_the_neighbourhood_shines_at_random_and_is_caught_by_the_blocks():
+    """Labels by chance for each cell of 5 degrees, features that name the cell: a model that has learnt the places by heart."""
+    rng = np.random.default_rng(1)
+    lat, lon = rng.uniform(0, 60, 1500), rng.uniform(0, 90, 1500)
+    names, cell = np.unique(blocks_of(lat, lon, 5.0), return_inverse=True)
+    points = Labelled(lat, lon, rng.normal(size=len(names))[cell], "invented")
+    leaked = np.eye(len(names), dtype=np.float32)[cell]
+    assert score("regression", points, leaked, Random()).score > 0.85
+    assert score("regression", points, leaked, Block()).score < 0.05
+
+
+def test_an_honest_feature_is_not_caught_by_the_blocks():
+    lat, lon = world()
+    points = Labelled(lat, lon, 30 - 0.5 * np.abs(lat), "invented")
+    honest = np.abs(lat)[:, None].astype(np.float32)
+    assert score("regression", points, honest, Random()).score > 0.99
+    assert score("regression", points, honest, Block(size_deg=20)).score > 0.99
+
+
+@pytest.mark.parametrize("split", [Random(), Block()], ids=lambda split: split.name)
+def test_shuffled_labels_score_nothing(split):
+    lat, lon = world()
+    rng = np.random.default_rng(4)
+    features = np.stack([lat, lon, np.abs(lat)], axis=1).astype(np.float32)
+    temperature = Labelled(lat, lon, rng.permutation(np.abs(lat)), "shuffled")
+    assert -0.05 < score("regression", temperature, features, split).score < 0.02
+    half = Labelled(lat, lon, rng.permutation(np.where(np.arange(len(lat)) % 2, "wet", "dry")), "shuffled")
+    found = score("classification", half, features, split)
+    assert found.score == pytest.approx(0.5, abs=0.06)
+    assert found.balanced == pytest.approx(0.5, abs=0.06)

@@ -1,0 +1,145 @@
+"""What the flags of ``placebind search`` ask for."""
+
+import json
+
+import numpy as np
+import pytest
+import rasterio
+from PIL import Image
+
+from index.errors import InputError
+from index.records import Place
+from retrieval import Space
+from retrieval.asking.parts import Item
+from retrieval.ranking.search import How
+from ui.cli.searching import how_to_search, query_of
+
+ID = "0" * 31 + "a"
+NOTHING = {"image": None, "lat": None, "lon": None, "like": (), "unlike": (), "either": False}
+
+
+def test_everything_given_becomes_a_part_and_what_is_unlike_counts_against():
+    query = query_of(
+        "a fjord", **{**NOTHING, "lat": 60.0, "lon": 5.0, "like": [f"tiles:{ID}"], "unlike": ["a city", f"articles:{ID}"]}
+    )
+    assert [(part.what, part.weight) for part in query.parts] == [
+        ("a fjord", 1.0), (Place(lat=60.0, lon=5.0), 1.0), (Item("tiles", ID), 1.0), ("a city", -1.0), (Item("articles", ID), -1.0),
+    ]  # fmt: skip
+    assert query.combine == "mean"
+
+
+def test_either_takes_the_best_of_the_parts():
+    assert query_of("a fjord", **{**NOTHING, "like": [f"tiles:{ID}"], "either": True}).combine == "max"
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({}, "ask with a text"),
+        ({"lat": 3.0}, "--lon"),
+        ({"like": ["towns:x"]}, "articles:ID"),
+        ({"like": ["tiles:x"]}, "32 hexadecimal"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused_with_the_remedy(given, message):
+    with pytest.raises(InputError, match=message):
+        query_of(None, **{**NOTHING, **given})
+
+
+def test_filters_that_were_not_given_restrict_nothing():
+    how = how_to_search({"bbox": None, "where": "", "countries": []}, words=True, calibrated=False, direct=False, apart_km=None)
+    assert how.filter.describe() == "everything"
+    assert how.words
+    assert not how.calibrated
+
+
+def test_flags_reach_the_answer_and_hits_are_exported(run, world, tmp_path):
+    file = tmp_path / "hits.geojson"
+    code, out, err = run(
+        "search", "snow", "--in", "locations", "--bbox", "0,-10,10,10", "--apart-km", 300, "-k", 3, "--json", "--export", file,
+        "--catalogue", world.folder,
+    )  # fmt: skip
+    assert code == 0, err
+    hits = json.loads(out)["hits"]["locations"]
+    assert len(hits) == 3
+    assert all(hit["lat"] == 5 and abs(hit["lon"]) <= 10 for hit in hits)
+    assert [feature["id"] for feature in json.loads(file.read_text())["features"]] == [hit["id"] for hit in hits]
+
+
+def test_tiles_are_compared_themselves_if_that_is_asked_for(run, world):
+    scores = []
+    for flags in ([], ["--direct"]):
+        code, out, err = run("search", "snow", "--in", "tiles", *flags, "--json", "--catalogue", world.folder)
+        assert code == 0, err
+        scores.append([hit["score"] for hit in json.loads(out)["hits"]["tiles"]])
+    direct = Space.open(world.checkpoint, world.folder).search("snow", into=("tiles",), k=5, how=How(direct=True))
+    assert scores[1] == pytest.approx([hit.score for hit in direct], abs=1e-5)
+    assert scores[0] != scores[1]
+
+
+def test_a_filter_that_cannot_be_read_is_one_line(run, world):
+    code, _, err = run("search", "snow", "--bbox", "1,2,3", "--catalogue", world.folder)
+    assert code == 2
+    assert len(err.strip().splitlines()) == 1
+    assert "bbox" in err
+
+
+@pytest.mark.parametrize("name", ["heat.tif", "heat.png"])
+def test_a_heat_map_is_drawn_and_its_peaks_are_named(run, world, tmp_path, name):
+    code, out, err = run("heat", "snow and ice", "--out", tmp_path / name, "--width", 128, "--json", "--catalogue", world.folder)
+    assert code == 0, err
+    answer = json.loads(out)
+    assert answer["locations"] == 200
+    assert answer["peaks"][0]["lat"] == 70, "the north is where snow is"
+    with rasterio.open(tmp_path / name) as picture:
+        assert (picture.width, picture.height) == (128, 64)
+        values = picture.read(1)
+        assert len(np.unique(values[np.isfinite(values)])) > 10
+
+
+def test_a_heat_map_of_an_unknown_kind_is_refused(run, world, tmp_path):
+    code, _, err = run("heat", "snow", "--out", tmp_path / "heat.jpg", "--catalogue", world.folder)
+    assert (code, list(tmp_path.iterdir())) == (2, [])
+    assert ".tif or a .png" in err
+
+
+def test_explanations_are_printed_and_come_with_the_json(run, world):
+    asked = (
+        "search",
+        "snow and ice",
+        "--unlike",
+        "hot sand",
+        "--in",
+        "articles",
+        "-k",
+        2,
+        "--explain",
+        "--catalogue",
+        world.folder,
+    )
+    code, out, err = run(*asked)
+    assert code == 0, err
+    assert " ".join(out.split()).count("why: snow and ice +") == 2
+    code, out, err = run(*asked, "--json")
+    hits = json.loads(out)["hits"]["articles"]
+    assert all(sum(part["share"] for part in hit["why"]["parts"]) == pytest.approx(hit["score"], abs=1e-4) for hit in hits)
+
+
+def test_a_photo_is_a_question_and_a_broken_one_is_one_line(run, world, tmp_path):
+    snow, broken = tmp_path / "snow.png", tmp_path / "broken.png"
+    Image.new("RGB", (40, 30), (235, 238, 240)).save(snow)
+    broken.write_bytes(snow.read_bytes()[:60])
+    code, out, err = run("search", "--image", snow, "--in", "tiles", "-k", 3, "--json", "--catalogue", world.folder)
+    assert code == 0, err
+    assert all(hit["lat"] == 70 for hit in json.loads(out)["hits"]["tiles"])
+    code, _, err = run("search", "--image", broken, "--catalogue", world.folder)
+    assert (code, len(err.strip().splitlines())) == (2, 1)
+    assert "broken.png" in err
+
+
+def test_hits_that_cannot_be_exported_are_one_line(run, world, tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    for name in ("file/hits.csv", "none/hits.geojson", "hits.exe"):
+        code, _, err = run("search", "snow", "--export", tmp_path / name, "--catalogue", world.folder)
+        assert (code, len(err.strip().splitlines())) == (2, 1)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

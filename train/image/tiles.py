@@ -1,0 +1,191 @@
+"""Tiles on their way into a batch: read by row from Lance when their batch comes, or as cached features of a frozen tower."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import torch
+from torch import Tensor, nn
+
+from index.imagery.pixels import decode_pixels
+from index.records import Modality
+from index.store.catalogue import Catalogue
+from index.store.vectors import FeatureCache
+from train.batches import Chances, Records
+from train.image.hidden_bands import Kept, often_kept, still_shown
+from train.precision import choose_device
+
+KEPT_TILES_BYTES = 2**30  # prepared tiles held in memory; what does not fit is read again for each batch
+FEATURE_CHUNK = 64
+PreparedTile = tuple[str, Tensor, Tensor]  # sensor, pixels [C, S, S], band mask [C]
+TILE_COLUMNS = ("bands", "sensor", "height", "width", "dtype", "pixels")
+
+
+@dataclass
+class TileBatch:
+    """Tiles grouped by sensor, because sensors have different bands: name -> (rows [n], pixels [n, C, S, S], mask [n, C])."""
+
+    groups: dict[str, tuple[Tensor, Tensor, Tensor]]
+    lat: Tensor
+    lon: Tensor
+    modality: Modality = "tiles"
+
+    def encode(self, encoder: nn.Module) -> Tensor:
+        return self._in_order([(rows, encoder(pixels, present, sensor)) for sensor, (rows, pixels, present) in self.groups.items()])
+
+    def features(self, tower: Any) -> Tensor:
+        """[B, F] of a frozen tower."""
+        return self._in_order(
+            [(rows, tower.features(pixels, present, sensor)) for sensor, (rows, pixels, present) in self.groups.items()]
+        )
+
+    def to(self, device: torch.device) -> TileBatch:
+        groups = {sensor: (r.to(device), p.to(device), m.to(device)) for sensor, (r, p, m) in self.groups.items()}
+        return TileBatch(groups, self.lat.to(device), self.lon.to(device))
+
+    @staticmethod
+    def _in_order(parts: list[tuple[Tensor, Tensor]]) -> Tensor:
+        order = torch.cat([rows for rows, _ in parts]).argsort()
+        return torch.cat([vectors for _, vectors in parts])[order]
+
+
+@dataclass
+class TileFeatureBatch:
+    """Cached features [B, F] of a frozen tower, whose head is all that is left to do."""
+
+    features: Tensor
+    lat: Tensor
+    lon: Tensor
+    modality: Modality = "tiles"
+
+    def encode(self, encoder: nn.Module) -> Tensor:
+        head: nn.Module = encoder.head  # type: ignore[assignment]
+        return head(self.features)
+
+    def to(self, device: torch.device) -> TileFeatureBatch:
+        return TileFeatureBatch(self.features.to(device), self.lat.to(device), self.lon.to(device))
+
+
+def tile_records(
+    catalogue: Catalogue, tower: Any, where: str, advance: Callable[[int], None] = lambda n: None, *, few_bands_share: float = 0.0
+) -> Records:
+    """The tiles that fulfil ``where``, of the sensors that the tower knows. Those of a frozen tower are not augmented; of others a
+    share loses most of its bands for a batch (train/image/hidden_bands.py)."""
+    known = ", ".join(f"'{sensor}'" for sensor in tower.sensors)
+    rows = catalogue.column("tiles", ["lat", "lon"], where=f"({where}) AND sensor IN ({known})")
+    ids, lat, lon = rows["id"].to_pylist(), rows["lat"].to_numpy(), rows["lon"].to_numpy()
+    collate = (
+        _features_of(catalogue, tower, ids, lat, lon, advance)
+        if tower.feature_key
+        else _pixels_of(catalogue, tower, ids, lat, lon, few_bands_share)
+    )
+    return Records("tiles", ids, lat, lon, collate)
+
+
+def _features_of(
+    catalogue: Catalogue, tower: Any, ids: list[str], lat: Any, lon: Any, advance: Callable[[int], None]
+) -> Callable[..., TileFeatureBatch]:
+    features = torch.from_numpy(cached_tile_features(catalogue, tower, ids, advance))
+
+    def collate(chosen: npt.NDArray[np.int64], chances: Chances | None) -> TileFeatureBatch:
+        return TileFeatureBatch(features[torch.from_numpy(chosen)], torch.from_numpy(lat[chosen]), torch.from_numpy(lon[chosen]))
+
+    return collate
+
+
+def _pixels_of(
+    catalogue: Catalogue, tower: Any, ids: list[str], lat: Any, lon: Any, few_bands_share: float
+) -> Callable[..., TileBatch]:
+    kept: dict[str, PreparedTile] = {}
+    often = often_kept(tower) if few_bands_share else {}
+
+    def collate(chosen: npt.NDArray[np.int64], chances: Chances | None) -> TileBatch:
+        wanted = [ids[row] for row in chosen]
+        fresh = [id_ for id_ in wanted if id_ not in kept]
+        found = dict(zip(fresh, read_tiles(catalogue, fresh, tower), strict=True))
+        prepared = [kept[id_] if id_ in kept else found[id_] for id_ in wanted]
+        room = KEPT_TILES_BYTES - sum(pixels.nbytes for _, pixels, _ in kept.values())
+        kept.update(itertools.islice(found.items(), max(0, room // max(pixels.nbytes for _, pixels, _ in prepared))))
+        batch = group_tiles(prepared, lat[chosen], lon[chosen], chances)
+        return batch if chances is None or not often else _with_few_bands(batch, often, chances, few_bands_share)
+
+    return collate
+
+
+def _with_few_bands(batch: TileBatch, often: Kept, chances: Chances, share: float) -> TileBatch:
+    """The batch with some bands of some tiles hidden: as if the tiles did not have them (``prepare_tile``)."""
+    groups = {}
+    for sensor, (rows, pixels, present) in batch.groups.items():
+        shown = still_shown(present, often[sensor], chances[rows.numpy(), 1], share)
+        groups[sensor] = (rows, pixels * shown[:, :, None, None], shown)
+    return replace(batch, groups=groups)
+
+
+def tile_batch(catalogue: Catalogue, tower: Any, ids: Sequence[str], lat: Any, lon: Any) -> TileBatch | TileFeatureBatch:
+    """These tiles as they are, in this order."""
+    if not tower.feature_key:
+        return group_tiles(read_tiles(catalogue, ids, tower), lat, lon)
+    features = torch.from_numpy(cached_tile_features(catalogue, tower, ids))
+    return TileFeatureBatch(features, torch.from_numpy(np.array(lat)), torch.from_numpy(np.array(lon)))
+
+
+def cached_tile_features(
+    catalogue: Catalogue, tower: Any, ids: Sequence[str], advance: Callable[[int], None] = lambda n: None
+) -> npt.NDArray[np.float32]:
+    """Features [N, F] of these tiles, computed where the catalogue does not have them yet; each chunk is committed."""
+    cache = FeatureCache(catalogue, tower.feature_key, tower.feature_dim)
+
+    def make(part: list[str]) -> npt.NDArray[np.float32]:
+        nowhere = np.zeros(len(part))
+        tiles = group_tiles(read_tiles(catalogue, part, tower), nowhere, nowhere).to(choose_device("auto"))
+        features: npt.NDArray[np.float32] = tiles.features(tower).cpu().numpy()
+        return features
+
+    return cache.fill(ids, make, FEATURE_CHUNK, advance)
+
+
+def read_tiles(catalogue: Catalogue, ids: Sequence[str], tower: Any) -> list[PreparedTile]:
+    """Decode the tiles with these ids and prepare them for ``tower``."""
+    return prepare_rows(catalogue.rows("tiles", ids, TILE_COLUMNS), tower)
+
+
+def prepare_rows(rows: pa.Table, tower: Any) -> list[PreparedTile]:
+    """The tiles in these rows, which have ``TILE_COLUMNS``, prepared for ``tower``."""
+    prepared = []
+    for row in rows.select(TILE_COLUMNS).to_pylist():
+        pixels = decode_pixels(row["pixels"], (len(row["bands"]), row["height"], row["width"]), row["dtype"])
+        prepared.append((row["sensor"], *tower.prepare(pixels, tuple(row["bands"]), row["sensor"])))
+    return prepared
+
+
+def group_tiles(
+    prepared: Sequence[PreparedTile],
+    lat: npt.NDArray[np.float64],
+    lon: npt.NDArray[np.float64],
+    chances: Chances | None = None,
+) -> TileBatch:
+    """A batch of prepared tiles, turned and mirrored by chance if there are any."""
+    groups = {}
+    for sensor in dict.fromkeys(sensor for sensor, _, _ in prepared):
+        members = [row for row, (name, _, _) in enumerate(prepared) if name == sensor]
+        pixels = torch.stack([prepared[row][1] for row in members])
+        if chances is not None:
+            pixels = _turn(pixels, np.floor(8 * chances[members, 0]).astype(np.int64))
+        groups[sensor] = (torch.tensor(members), pixels, torch.stack([prepared[row][2] for row in members]))
+    return TileBatch(groups, torch.from_numpy(np.array(lat)), torch.from_numpy(np.array(lon)))
+
+
+def _turn(images: Tensor, which: npt.NDArray[np.int64]) -> Tensor:
+    """[N, C, S, S] each in one of the eight symmetries of a square (0 .. 7): seen from above, no direction is special."""
+    turned = images.clone()
+    for symmetry in range(1, 8):
+        rows = torch.from_numpy(np.flatnonzero(which == symmetry))
+        image = torch.rot90(images[rows], symmetry % 4, dims=(2, 3))
+        turned[rows] = image.flip(3) if symmetry >= 4 else image
+    return turned

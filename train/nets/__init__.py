@@ -1,0 +1,1 @@
+"""Layers without data: perceptrons, SIREN, Fourier features, harmonics, points on the sphere."""

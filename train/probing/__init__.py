@@ -1,0 +1,1 @@
+"""What the space knows: downstream tasks, features, splits, probes and their results."""

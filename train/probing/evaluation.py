@@ -1,0 +1,238 @@
+"""The matrix of an evaluation: every task x features x split, asked by a probe; what is finished is kept, so a stopped run goes on.
+
+train/probing/tasks -> labels, train/probing/features -> features (encoded once, cached in the run's folder),
+train/probing/splits.py -> folds, train/probing/probes.py -> scores -> train/probing/results.py. `placebind evaluate` prints the
+table (ui/cli/evaluating.py).
+"""
+
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from index.errors import InputError, MissingExtraError, SourceError
+from index.progress import Progress, Quiet
+from index.registry import load
+from train.probing.features._features import REGISTRY as FEATURES
+from train.probing.features._features import Features, FeaturesUnavailableError
+from train.probing.probes import Score, Values, predict, score_folds
+from train.probing.results import PROTOCOL, Key, NotRun, ResultsFolder, Row, load_features
+from train.probing.splits import Fold, Split, blocks_of
+from train.probing.tasks._task import REGISTRY as TASKS
+from train.probing.tasks._task import Kind, Labelled, Task, TaskUnavailableError
+
+FLOORS = ("lonlat", "sh:degrees=10", "sh:degrees=40", "xyz")  # in every table
+MAX_POINTS = 10_000  # of a task; the larger tables of the field have 20,000 and more, and scores hardly move
+INTERVAL_BLOCK_DEG = 10.0  # neighbours within such a block count as one for the interval
+KNOWN_CLASSES = 0.5  # of the test points must be of classes that can be known, else a score says nothing
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is asked. ``probe`` asks all features but those that name their own (xyz: knn); ``lacking``: what could not be built."""
+
+    tasks: Sequence[Task]
+    features: Sequence[Features]
+    splits: Sequence[Split]
+    probe: str = "ridge"
+    lacking: Sequence[NotRun] = ()
+    max_points: int = MAX_POINTS
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """The rows that the plan asks for, in its order, and what could not be run."""
+
+    rows: list[Row]
+    not_run: list[NotRun]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One row to be; ``vectors`` is the file with its features, once they are encoded."""
+
+    key: Key
+    task: Task
+    features: Features
+    split: Split
+    labelled: Labelled
+    folds: list[Fold]
+    vectors: Path = field(default_factory=Path)
+
+
+def evaluate(plan: Plan, folder: Path, progress: Progress | None = None, workers: int | None = None) -> Evaluated:
+    """Run what is not in ``folder`` yet, in ``workers`` processes of one thread each (default: one a core).
+
+    Raises what encoding or reading labels raises, but labels that cannot be had here, splits that a task has not enough points for
+    and classes that no training point has are only reported.
+    """
+    progress, results = progress or Quiet(), ResultsFolder(folder)
+    cells, not_run = _cells(plan, progress)
+    new = {cell.key: cell for cell in cells if cell.key not in results.rows}
+    todo = _encoded(list(new.values()), results, progress)
+    progress.start("probe", sum(len(cell.folds) for cell in todo))
+    for cell, predicted, seconds in _predicted(todo, progress, workers or os.cpu_count() or 1):
+        results.add(_finish(cell, predicted, seconds, results))
+    rows = [replace(results.rows[cell.key], features=cell.features.name) for cell in cells]  # kept ones may have another name
+    results.write_json(rows, not_run, plan.tasks)
+    return Evaluated(rows, not_run)
+
+
+def parts_of(text: str) -> list[tuple[str, dict[str, str]]]:
+    """'geoclip:weights=x+sh:degrees=10' as names with their options. Raises ``InputError`` for an option without value."""
+    found = []
+    for part in text.split("+"):
+        name, _, rest = part.partition(":")
+        pairs = [each.partition("=") for each in rest.split(",")] if rest else []
+        if not name or not all(key and equals for key, equals, _ in pairs):
+            raise InputError(f"expected NAME or NAME:option=value,option=value, got '{text}'")
+        found.append((name.strip(), {key.strip(): value.strip() for key, _, value in pairs}))
+    return found
+
+
+def features_of(
+    texts: Sequence[str], defaults: Mapping[str, Mapping[str, Any]] | None = None
+) -> tuple[list[Features], list[NotRun]]:
+    """Features by name, as ``parts_of`` reads them; two with a + between are concatenated. ``defaults``: options by name.
+
+    What cannot be had here is reported; raises ``ConfigError`` for an unknown name or option.
+    """
+    made: list[Features] = []
+    not_run: list[NotRun] = []
+    for text in texts:
+        parts = [(name, {**(defaults or {}).get(name, {}), **options}) for name, options in parts_of(text)]
+        if len(parts) > 2:
+            raise InputError(f"two features can be concatenated, '{text}' has {len(parts)}")
+        try:
+            made.append(_built(parts))
+        except (FeaturesUnavailableError, MissingExtraError) as error:
+            not_run.append(NotRun(text, str(error)))
+    return made, not_run
+
+
+def tasks_of(texts: Sequence[str], **where: Any) -> list[Task]:
+    """Tasks by name; ``where`` is where their labels are looked for (``LabelOptions``)."""
+    named = [part for text in texts for part in parts_of(text)]
+    return [load(TASKS, name).build(**{**where, **options}) for name, options in named]
+
+
+def _built(parts: list[tuple[str, dict[str, Any]]]) -> Features:
+    built: Features
+    if len(parts) == 1:
+        ((name, options),) = parts
+        built = load(FEATURES, name).build(**options)
+    else:
+        first, second = ({"name": name, "options": options} for name, options in parts)
+        built = load(FEATURES, "concat").build(first=first, second=second)
+    return built
+
+
+def _cells(plan: Plan, progress: Progress) -> tuple[list[Cell], list[NotRun]]:
+    """All rows of the plan that make sense."""
+    cells: list[Cell] = []
+    not_run = [*plan.lacking]
+    progress.start("labels", len(plan.tasks))
+    for task in plan.tasks:
+        try:
+            labelled = task.load().at_most(plan.max_points)
+        except (TaskUnavailableError, SourceError, MissingExtraError) as error:
+            not_run.append(NotRun(task.name, str(error).removeprefix(f"{task.name}: ")))
+        else:
+            cells += _cells_of(task, labelled, plan, not_run)
+        progress.advance(1)
+    return cells, not_run
+
+
+def _cells_of(task: Task, labelled: Labelled, plan: Plan, not_run: list[NotRun]) -> Iterator[Cell]:
+    for split in plan.splits:
+        try:
+            folds = _folds(task, split, labelled)
+        except (InputError, MissingExtraError) as error:
+            not_run.append(NotRun(f"{task.name}, {split.name}", str(error)))
+        else:
+            for each in plan.features:
+                key = Key(task.name, labelled.digest, each.digest, split.name, each.probe or plan.probe)
+                yield Cell(key, task, each, split, labelled, folds)
+
+
+def _folds(task: Task, split: Split, labelled: Labelled) -> list[Fold]:
+    """Raises ``InputError`` where a score would say nothing."""
+    folds = split.folds(labelled)
+    unseen = _unseen(task, labelled, folds)
+    if unseen > 1 - KNOWN_CLASSES:
+        raise InputError(f"{unseen:.0%} of the points asked about are of classes that no point to learn from has")
+    return folds
+
+
+def _unseen(task: Task, labelled: Labelled, folds: Sequence[Fold]) -> float:
+    if task.kind == "regression":
+        return 0.0
+    target = labelled.target
+    missing = [~np.isin(target[fold.test], np.unique(target[fold.train])) for fold in folds]
+    return float(np.concatenate(missing).mean())
+
+
+def _encoded(cells: Sequence[Cell], results: ResultsFolder, progress: Progress) -> list[Cell]:
+    """The same cells with the files of their features, each encoded once."""
+    wanted = {(cell.features.digest, cell.labelled.places_digest): cell for cell in cells}
+    progress.start("encode", len(wanted))
+    files: dict[tuple[str, str], Path] = {}
+    for pair, cell in wanted.items():
+        files[pair] = results.features(cell.features, cell.labelled)
+        progress.advance(1)
+    return [replace(cell, vectors=files[cell.features.digest, cell.labelled.places_digest]) for cell in cells]
+
+
+def _predicted(cells: Sequence[Cell], progress: Progress, workers: int) -> Iterator[tuple[Cell, list[Values], float]]:
+    """Each cell as soon as all its folds are predicted, with the seconds that took."""
+    from joblib import Parallel, delayed, parallel_config  # type: ignore[import-untyped]
+
+    waiting: dict[int, dict[int, tuple[Values, float]]] = {number: {} for number in range(len(cells))}
+    jobs = (
+        delayed(_one_fold)(number, place, cell.vectors, cell.key.probe, cell.task.kind, cell.labelled.target, fold)
+        for number, cell in enumerate(cells)
+        for place, fold in enumerate(cell.folds)
+    )
+    with parallel_config(backend="loky", inner_max_num_threads=1):
+        for number, place, said, seconds in Parallel(n_jobs=workers, return_as="generator_unordered")(jobs):
+            waiting[number][place] = (said, seconds)
+            progress.advance(1)
+            if len(waiting[number]) == len(cells[number].folds):
+                done = waiting.pop(number)
+                ordered = [done[place] for place in sorted(done)]
+                yield cells[number], [said for said, _ in ordered], sum(seconds for _, seconds in ordered)
+
+
+def _one_fold(
+    number: int, place: int, vectors: Path, probe: str, kind: Kind, target: Values, fold: Fold
+) -> tuple[int, int, Values, float]:
+    """In a process of its own: what comes in is small, the features are read from their file."""
+    started = time.process_time()  # of one thread: what it costs, however busy the machine is
+    said = predict(probe, kind, load_features(vectors), target, fold)
+    return number, place, said, time.process_time() - started
+
+
+def _finish(cell: Cell, predicted: list[Values], seconds: float, results: ResultsFolder) -> Row:
+    labelled, kept = cell.labelled, len(cell.folds) if cell.split.once else 1
+    name = f"{cell.key.short}.parquet"
+    results.keep_predictions(name, labelled, cell.folds[:kept], predicted[:kept])
+    blocks = blocks_of(labelled.lat, labelled.lon, INTERVAL_BLOCK_DEG)
+    score = score_folds(cell.task.kind, labelled.target, cell.folds, predicted, blocks, pooled=cell.split.pooled)
+    return _row(cell, score, seconds, name)
+
+
+def _row(cell: Cell, score: Score, seconds: float, predictions: str) -> Row:
+    task, labelled = cell.task, cell.labelled
+    is_regression = task.kind == "regression"
+    return Row(
+        task=task.name, kind=task.kind, unit=task.unit, metric="R2" if is_regression else "accuracy",
+        features=cell.features.name, dim=int(load_features(cell.vectors).shape[1]), probe=cell.key.probe, split=cell.split.name,
+        score=score.score, low=score.low, high=score.high, balanced=score.balanced, folds=score.folds,
+        points=len(labelled), dropped=labelled.dropped, classes=None if is_regression else len(np.unique(labelled.target)),
+        unseen=_unseen(task, labelled, cell.folds), seconds=seconds, source=labelled.source, predictions=predictions,
+        labels_digest=labelled.digest, features_digest=cell.features.digest, protocol=PROTOCOL,
+    )  # fmt: skip

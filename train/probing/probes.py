@@ -1,0 +1,166 @@
+"""What asks frozen features for a label: scikit-learn's estimators by the protocols of the field, scores, and their intervals.
+
+ridge   RANGE (arXiv:2502.19781, as in its published code): features to [0, 1] by the training rows, ridge regression or ridge
+        classification, the penalty .1, 1 or 10 chosen by cross-validation within the training rows, in 3 parts or 10
+knn     the mean or the majority of the five nearest training points in the space of the features
+mlp     SatCLIP (arXiv:2311.17179, its example on air temperature): three hidden layers of 64 ReLU, Adam at .001, the whole
+        training set at a time, up to 3,000 steps; ours are standardised, and no two layers share weights by accident
+"""
+
+import warnings
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from index.errors import ConfigError
+from train.probing.splits import Fold
+from train.probing.tasks._task import Kind
+
+Probe = Literal["ridge", "knn", "mlp"]
+PROBES: tuple[Probe, ...] = get_args(Probe)
+ALPHAS = (0.1, 1.0, 10.0)
+RIDGE_PARTS: dict[Kind, int] = {"regression": 3, "classification": 10}
+NEIGHBOURS = 5
+MLP_LAYERS, MLP_STEPS, MLP_RATE = (64, 64, 64), 3_000, 1e-3
+RESAMPLES = 1_000
+Values = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Score:
+    """R2 of a regression, or the share of a classification that is right, with its 95 % interval; ``balanced`` is the mean over
+    classes, None for a regression. ``folds``: the score of each fold."""
+
+    score: float
+    low: float
+    high: float
+    balanced: float | None
+    folds: tuple[float, ...]
+
+
+def probe_of(name: str, kind: Kind, target: Values) -> Any:
+    """An estimator for these training labels. Raises ``ConfigError`` naming the choices."""
+    if name == "ridge":
+        return _ridge(kind, target)
+    if name == "knn":
+        from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+
+        neighbours = min(NEIGHBOURS, len(target))
+        return KNeighborsRegressor(neighbours) if kind == "regression" else KNeighborsClassifier(neighbours)
+    if name == "mlp":
+        return _mlp(kind, len(target))
+    raise ConfigError(f"there is no probe '{name}'; choose {', '.join(PROBES)}")
+
+
+def predict(name: str, kind: Kind, features: npt.NDArray[np.float32], target: Values, fold: Fold) -> Values:
+    """What a probe that learnt from the training rows says of the fold's test rows [T]."""
+    estimator = probe_of(name, kind, target[fold.train])
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The least populated class")  # RANGE's parts are not all of all classes either
+        warnings.filterwarnings("ignore", message="Stochastic Optimizer: Maximum iterations")  # the steps are the protocol
+        estimator.fit(features[fold.train].astype(np.float64), target[fold.train])
+    found: Values = estimator.predict(features[fold.test].astype(np.float64))
+    return found
+
+
+def score_folds(
+    kind: Kind, target: Values, folds: list[Fold], predicted: list[Values], blocks: npt.NDArray[np.int64], *, pooled: bool
+) -> Score:
+    """The score of each fold's predictions, their mean (``pooled``: the score of all of them together) and its interval.
+
+    The interval is a bootstrap over ``blocks`` [N] of the globe: neighbours are not independent, and drawing points one by one
+    would make it too narrow. It says how much the score depends on where was asked, not on what was trained.
+    """
+    centre = float(target.mean()) if kind == "regression" else None  # sums of squares lose digits far from zero
+    sums = [_sums(target[fold.test], each, blocks[fold.test], centre) for fold, each in zip(folds, predicted, strict=True)]
+    by_fold = tuple(float(_score(kind, each.totals(np.ones((1, len(each.blocks))))[0])) for each in sums)
+    known = np.unique(np.concatenate([each.blocks for each in sums]))
+    weights = block_draws(len(known))
+    drawn = np.stack([each.totals(weights[:, np.searchsorted(known, each.blocks)]) for each in sums])
+    whole = np.stack([each.totals(np.ones((1, len(each.blocks))))[0] for each in sums])
+    score = _score(kind, whole.sum(axis=0)) if pooled else np.mean(by_fold)
+    resampled = _score(kind, drawn.sum(axis=0)) if pooled else _score(kind, drawn).mean(axis=0)
+    low, high = np.nanquantile(resampled, (0.025, 0.975)) if np.isfinite(resampled).any() else (np.nan, np.nan)
+    balanced = _balanced(target, folds, predicted, pooled=pooled) if kind == "classification" else None
+    return Score(float(score), float(low), float(high), balanced, by_fold)
+
+
+def block_draws(blocks: int) -> npt.NDArray[np.int64]:
+    """How often a bootstrap draws each of so many blocks, [RESAMPLES, blocks]: the same draws for every score."""
+    return np.random.default_rng(0).multinomial(blocks, np.full(blocks, 1 / blocks), size=RESAMPLES)
+
+
+def _ridge(kind: Kind, target: Values) -> Any:
+    from sklearn.linear_model import RidgeClassifierCV, RidgeCV
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import MinMaxScaler
+
+    parts = RIDGE_PARTS[kind]
+    if kind == "regression":
+        return make_pipeline(MinMaxScaler(), RidgeCV(alphas=ALPHAS, cv=parts))
+    most = int(np.unique(target, return_counts=True)[1].max())  # scikit-learn refuses more parts than the largest class has points
+    return make_pipeline(MinMaxScaler(), RidgeClassifierCV(alphas=ALPHAS, cv=min(parts, most)))
+
+
+def _mlp(kind: Kind, count: int) -> Any:
+    from sklearn.compose import TransformedTargetRegressor
+    from sklearn.neural_network import MLPClassifier, MLPRegressor
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    settings: dict[str, Any] = {
+        "hidden_layer_sizes": MLP_LAYERS, "learning_rate_init": MLP_RATE, "alpha": 0.0, "batch_size": count,
+        "max_iter": MLP_STEPS, "n_iter_no_change": MLP_STEPS, "random_state": 0,
+    }  # fmt: skip
+    if kind == "classification":
+        return make_pipeline(StandardScaler(), MLPClassifier(**settings))
+    return make_pipeline(StandardScaler(), TransformedTargetRegressor(MLPRegressor(**settings), transformer=StandardScaler()))
+
+
+@dataclass(frozen=True)
+class _BlockSums:
+    """What a score needs of each block with test points, [B, 4] (see ``_sums``)."""
+
+    blocks: npt.NDArray[np.int64]
+    values: npt.NDArray[np.float64]
+
+    def totals(self, weights: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+        """[R, 4] for R draws of the blocks, each of which says how often every block was drawn [R, B]."""
+        return weights.astype(np.float64) @ self.values
+
+
+def _sums(target: Values, predicted: Values, blocks: npt.NDArray[np.int64], centre: float | None) -> _BlockSums:
+    """By block: points; then of a regression squared errors, labels, squared labels; of a classification how many are right."""
+    found, place = np.unique(blocks, return_inverse=True)
+    one = np.ones(len(target))
+    if centre is not None:
+        columns = [one, (target - predicted) ** 2, target - centre, (target - centre) ** 2]
+    else:
+        columns = [one, (target == predicted).astype(np.float64), 0 * one, 0 * one]
+    return _BlockSums(found, np.stack([np.bincount(place, column, len(found)) for column in columns], axis=1))
+
+
+def _score(kind: Kind, totals: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """From sums [..., 4] to scores [...]; not a number where nothing was drawn, or labels that are all the same."""
+    points, first, labels, squares = np.moveaxis(totals, -1, 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        if kind == "classification":
+            return np.asarray(first / points)
+        spread = squares - labels**2 / points
+        return np.asarray(np.where(spread > 0, 1 - first / spread, np.nan))
+
+
+def _balanced(target: Values, folds: list[Fold], predicted: list[Values], *, pooled: bool) -> float:
+    """Mean over the classes that were asked about of the share that is right."""
+    pairs = [(target[fold.test], each) for fold, each in zip(folds, predicted, strict=True)]
+    if pooled:
+        pairs = [(np.concatenate([true for true, _ in pairs]), np.concatenate([said for _, said in pairs]))]
+    return float(np.mean([_mean_recall(true, said) for true, said in pairs]))
+
+
+def _mean_recall(true: Values, said: Values) -> float:
+    _, place = np.unique(true, return_inverse=True)
+    right = np.bincount(place, true == said)
+    return float((right / np.bincount(place)).mean())

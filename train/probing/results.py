@@ -1,0 +1,193 @@
+"""The folder of an evaluation: finished rows, predictions point by point, cached features. Everything in it is whole or absent.
+
+    results.parquet       a row for each task, features, split and probe, written as it comes
+    results.json          the same rows, what was not run and why, and where each task's labels are from
+    predictions/*.parquet lat, lon, fold, target, predicted, residual of a row's test points
+    features/*.npy        what was encoded, [N, D] float32; may be deleted at any time
+
+The residual is predicted minus target; of a classification 0 where it is right and 1 where it is wrong. Of a random split the
+points of the first fold are kept, of the others those of all folds.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from index.errors import InputError, one_line
+from index.store.derived import made_whole
+from train.probing.features._features import Features, Vectors
+from train.probing.probes import Values
+from train.probing.splits import Fold
+from train.probing.tasks._task import Labelled, Task
+
+PROTOCOL = 1  # goes up when the same request would give other numbers: older rows are then made anew
+RESULTS_FILE, JSON_FILE = "results.parquet", "results.json"
+
+
+@dataclass(frozen=True)
+class Key:
+    """What makes a row the same row."""
+
+    task: str
+    labels_digest: str
+    features_digest: str
+    split: str
+    probe: str
+    protocol: int = PROTOCOL
+
+    @property
+    def short(self) -> str:
+        return hashlib.sha256("|".join(map(str, asdict(self).values())).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One score. ``metric`` is R2 or accuracy, ``folds`` are the folds' own; ``unseen`` is the share of test points of a class that
+    no training point of their fold has; ``seconds`` of one core is what it took."""
+
+    task: str
+    kind: str
+    unit: str
+    metric: str
+    features: str
+    dim: int
+    probe: str
+    split: str
+    score: float
+    low: float
+    high: float
+    balanced: float | None
+    folds: tuple[float, ...]
+    points: int
+    dropped: int
+    classes: int | None
+    unseen: float
+    seconds: float
+    source: str
+    predictions: str
+    labels_digest: str
+    features_digest: str
+    protocol: int
+
+    @property
+    def key(self) -> Key:
+        return Key(self.task, self.labels_digest, self.features_digest, self.split, self.probe, self.protocol)
+
+
+@dataclass(frozen=True)
+class NotRun:
+    """What was asked for and could not be had: never a number in its place."""
+
+    what: str
+    why: str
+
+
+SCHEMA = pa.schema(
+    [
+        *((name, pa.string()) for name in ("task", "kind", "unit", "metric", "features")),
+        ("dim", pa.int32()), ("probe", pa.string()), ("split", pa.string()),
+        ("score", pa.float64()), ("low", pa.float64()), ("high", pa.float64()), ("balanced", pa.float64()),
+        ("folds", pa.list_(pa.float64())), ("points", pa.int32()), ("dropped", pa.int32()), ("classes", pa.int32()),
+        ("unseen", pa.float64()), ("seconds", pa.float64()),
+        *((name, pa.string()) for name in ("source", "predictions", "labels_digest", "features_digest")),
+        ("protocol", pa.int32()),
+    ]
+)  # fmt: skip
+
+
+class ResultsFolder:
+    """Opened at a new or a used folder; rows of another protocol are left out. Raises ``InputError`` for a damaged table."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.rows: dict[Key, Row] = {}
+        file = path / RESULTS_FILE
+        if file.is_file():
+            try:
+                found = pq.read_table(file).to_pylist()
+                rows = [Row(**{**row, "folds": tuple(row["folds"])}) for row in found]
+            except (pa.ArrowException, OSError, TypeError, KeyError) as error:
+                raise InputError(f"{file} is no table of results ({one_line(error)}); choose another --out") from None
+            self.rows = {row.key: row for row in rows if row.protocol == PROTOCOL}
+
+    def add(self, row: Row) -> None:
+        """Keep a finished row: the table is written anew, and takes the old one's place in one step."""
+        self.rows[row.key] = row
+        table = pa.Table.from_pylist([asdict(each) for each in self.rows.values()], schema=SCHEMA)
+        with made_whole(self.path / RESULTS_FILE) as partial:
+            pq.write_table(table, partial)
+
+    def write_json(self, asked: Sequence[Row], not_run: Sequence[NotRun], tasks: Sequence[Task]) -> None:
+        """The rows ``asked`` for last, under the names they were asked for by, before them those of earlier runs."""
+        keys = {row.key for row in asked}
+        earlier = [row for key, row in self.rows.items() if key not in keys]
+        known = {field.name for field in fields(Task)} - {"load"}
+        about = {task.name: {name: getattr(task, name) for name in sorted(known)} for task in tasks}
+        rows = [_without_nan(asdict(row)) for row in (*earlier, *asked)]
+        content = {"protocol": PROTOCOL, "rows": rows, "not_run": [asdict(each) for each in not_run], "tasks": about}
+        with made_whole(self.path / JSON_FILE) as partial:
+            partial.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
+
+    def features(self, features: Features, labelled: Labelled) -> Path:
+        """The file with the features of these points [N, D], encoded if it is not there. Raises what encoding raises."""
+
+        def make() -> Vectors:
+            vectors = features.encode(labelled.lat, labelled.lon)
+            _check(features, vectors, len(labelled))
+            return vectors
+
+        return kept_vectors(self.path, f"{features.digest}|{labelled.places_digest}", make)
+
+    def keep_predictions(self, name: str, labelled: Labelled, folds: Sequence[Fold], predicted: Sequence[Values]) -> None:
+        """``predictions/<name>``: the test points of these folds, one row each."""
+        rows = np.concatenate([fold.test for fold in folds])
+        said, true = np.concatenate(list(predicted)), labelled.target[rows]
+        residual = (said != true).astype(np.float64) if said.dtype.kind in "OUT" else said - true
+        columns: dict[str, Any] = {
+            "lat": labelled.lat[rows],
+            "lon": labelled.lon[rows],
+            "fold": np.repeat([fold.name for fold in folds], [len(fold.test) for fold in folds]),
+            "target": true,
+            "predicted": said,
+            "residual": residual,
+        }
+        with made_whole(self.path / "predictions" / name) as partial:
+            pq.write_table(pa.table(columns), partial)
+
+
+def _check(features: Features, vectors: Vectors, count: int) -> None:
+    if vectors.shape[0] != count or not np.isfinite(vectors).all():
+        raise InputError(f"{features.name} gave {vectors.shape} features for {count} points, or some that are no numbers")
+
+
+def _without_nan(value: Any) -> Any:
+    """None for what JSON does not have."""
+    if isinstance(value, dict):
+        return {name: _without_nan(each) for name, each in value.items()}
+    if isinstance(value, tuple):
+        return [_without_nan(each) for each in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
+def kept_vectors(folder: Path, key: str, make: Callable[[], Vectors]) -> Path:
+    """The file in ``folder``/features with what belongs to ``key``, made if it is not there."""
+    path = folder / "features" / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.npy"
+    if not path.is_file():
+        vectors = make()
+        with made_whole(path) as partial, partial.open("wb") as stream:
+            np.save(stream, vectors)
+    return path
+
+
+def load_features(path: Path) -> npt.NDArray[np.float32]:
+    """[N, D] of a cached file, read as it is needed."""
+    found: npt.NDArray[np.float32] = np.load(path, mmap_mode="r")
+    return found

@@ -1,0 +1,180 @@
+"""Which points a probe learns from and which it is asked about: at random, by blocks of the globe, or by continents.
+
+A random split mostly measures interpolation: nearly every test point has a training point close by. ``Block`` and ``Continent``
+hold whole regions out; with a ``buffer_km`` training points that near to any test point are left out too. ->
+train/probing/evaluation.py
+"""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from index.errors import ConfigError, InputError
+from index.geo import block_of, cell_of, chord_of_km, unit_xyz
+from index.places.continents import NAMES
+
+SPLITS = ("random", "block", "continent")
+FOLDS = 5
+TEST_SHARE = 0.2
+MIN_TEST = 10  # points of a continent; fewer say nothing about it
+_ELLIPSOID = 1.006  # a great circle on the mean sphere is at most so much longer than the geodesic, or shorter
+Rows = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Rows to learn from, in an order by chance (probes choose among penalties by consecutive rows), and rows to be asked about."""
+
+    name: str
+    train: Rows
+    test: Rows
+
+
+class Points(Protocol):
+    """What a split looks at: train.probing.tasks._task.Labelled is such."""
+
+    @property
+    def lat(self) -> npt.NDArray[np.float64]: ...
+
+    @property
+    def lon(self) -> npt.NDArray[np.float64]: ...
+
+    @property
+    def continent(self) -> npt.NDArray[np.int64]: ...
+
+
+class Split(Protocol):
+    """``pooled``: one score is taken over the points of all folds together, else the mean of the folds' scores; ``once``: no point
+    is asked about twice."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def pooled(self) -> bool: ...
+
+    @property
+    def once(self) -> bool: ...
+
+    def folds(self, points: Points) -> list[Fold]: ...
+
+
+@dataclass(frozen=True)
+class Random:
+    """80/20 by chance, five times: RANGE's."""
+
+    name: str = "random"
+    pooled: bool = False
+    once: bool = False
+
+    def folds(self, points: Points) -> list[Fold]:
+        """Raises ``InputError`` for fewer than ten points."""
+        count = _enough(points)
+        orders = [np.random.default_rng(seed).permutation(count) for seed in range(FOLDS)]
+        held_out = round(TEST_SHARE * count)
+        return [Fold(f"seed {seed}", order[held_out:], order[:held_out]) for seed, order in enumerate(orders)]
+
+
+@dataclass(frozen=True)
+class Block:
+    """Five folds of whole blocks, squares of ``size_deg`` degrees or, if ``size_km`` is given, equal-area cells of so many km."""
+
+    size_deg: float = 10.0
+    size_km: float | None = None
+    buffer_km: float = 0.0
+    pooled: bool = False
+    once: bool = True
+
+    @property
+    def name(self) -> str:
+        size = f"{self.size_deg:g}deg" if self.size_km is None else f"{self.size_km:g}km"
+        return f"block-{size}" + _buffer(self.buffer_km)
+
+    def folds(self, points: Points) -> list[Fold]:
+        """Raises ``InputError`` for fewer than ten points, or all in fewer than five blocks."""
+        from sklearn.model_selection import GroupKFold
+
+        count, blocks = _enough(points), blocks_of(points.lat, points.lon, self.size_deg, self.size_km)
+        found = len(np.unique(blocks))
+        if found < FOLDS:
+            raise InputError(f"{self.name}: the points lie in {found} blocks, {FOLDS} are needed; give a smaller size")
+        parts = GroupKFold(FOLDS).split(np.zeros(count), groups=blocks)
+        return [_fold(f"blocks {number}", test, points, self.buffer_km) for number, (_, test) in enumerate(parts)]
+
+
+@dataclass(frozen=True)
+class Continent:
+    """Each continent with at least ten points is held out once.
+
+    Pooled: against a continent's own mean, which nobody can know who has no point there, R2 is far below zero for the small ones,
+    and a mean over continents would be theirs. The folds' scores say it for each.
+    """
+
+    buffer_km: float = 0.0
+    pooled: bool = True
+    once: bool = True
+
+    @property
+    def name(self) -> str:
+        return "continent" + _buffer(self.buffer_km)
+
+    def folds(self, points: Points) -> list[Fold]:
+        """Raises ``InputError`` if all points are on one continent."""
+        _enough(points)
+        counts = np.bincount(points.continent, minlength=len(NAMES))
+        held_out = np.flatnonzero(counts >= MIN_TEST)
+        if len(held_out) < 2:
+            raise InputError(f"{self.name}: all points are on one continent, so none can be held out")
+        return [_fold(NAMES[number], np.flatnonzero(points.continent == number), points, self.buffer_km) for number in held_out]
+
+
+def split_of(name: str, **options: Any) -> Split:
+    """A split by its name; ``options`` that it does not have are ignored. Raises ``ConfigError`` naming the choices."""
+    if name == "random":
+        return Random()
+    if name == "block":
+        return Block(**options)
+    if name == "continent":
+        return Continent(options.get("buffer_km", 0.0))
+    raise ConfigError(f"there is no split '{name}'; choose {', '.join(SPLITS)}")
+
+
+def blocks_of(lat: Any, lon: Any, size_deg: float = 10.0, size_km: float | None = None) -> Rows:
+    """Number of the block of each point [N]; at a pole, where all longitudes are one place, there is one block."""
+    at_pole = np.abs(np.asarray(lat)) == 90
+    lon = np.where(at_pole, 0.0, lon)
+    return block_of(lat, lon, size_deg) if size_km is None else cell_of(lat, lon, size_km)
+
+
+def outside_buffer(points: Points, test: Rows, buffer_km: float) -> npt.NDArray[np.bool_]:
+    """Whether each point [N] is farther than ``buffer_km`` from all ``test`` points; test points themselves are not."""
+    from scipy.spatial import cKDTree
+
+    outside = np.ones(len(points.lat), dtype=bool)
+    outside[test] = False
+    if buffer_km > 0:
+        places = unit_xyz(points.lat, points.lon)
+        reach = chord_of_km(buffer_km * _ELLIPSOID)
+        chord, _ = cKDTree(places[test]).query(places, distance_upper_bound=np.nextafter(reach, 3))
+        outside &= np.isinf(chord)
+    return outside
+
+
+def _fold(name: str, test: Rows, points: Points, buffer_km: float) -> Fold:
+    train = np.flatnonzero(outside_buffer(points, test, buffer_km))
+    if len(train) < MIN_TEST:
+        raise InputError(f"{name}: {len(train)} points are left to learn from; give a smaller buffer or smaller blocks")
+    return Fold(name, np.random.default_rng(0).permutation(train), test)
+
+
+def _buffer(km: float) -> str:
+    return f"-buffer{km:g}km" if km else ""
+
+
+def _enough(points: Points) -> int:
+    count = len(points.lat)
+    if count < MIN_TEST:
+        raise InputError(f"{count} points are too few to be split; {MIN_TEST} are needed")
+    return count

@@ -1,0 +1,207 @@
+"""Articles on their way into a batch: read as parts (the whole text, then sentences), each a cached feature of the frozen tower."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import torch
+from torch import Tensor, nn
+
+from index.records import Modality, content_id
+from index.store.catalogue import Catalogue
+from index.store.vectors import FeatureCache
+from train.batches import Chances, Records
+from train.text.masking import mask_names
+from train.text.sentences import sentences
+
+ALONE = 4  # of an article's first sentences may stand for it in an augmented batch
+ARTICLE_COLUMNS = ("title", "text")
+SENTENCE_CHARACTERS = 2_000  # of a text are looked through for sentences
+TELLING_WORDS = 25  # a shorter text says nothing once its names are masked
+Features = npt.NDArray[np.float32]
+
+
+@dataclass
+class ArticleBatch:
+    """``parts`` [B, S, F] with ``present`` [B, S]: part 0 is the whole text, the others are sentences of it."""
+
+    parts: Tensor
+    present: Tensor
+    lat: Tensor
+    lon: Tensor
+    modality: Modality = "articles"
+
+    def encode(self, encoder: nn.Module) -> Tensor:
+        return encoder(self.parts, self.present)
+
+    def to(self, device: torch.device) -> ArticleBatch:
+        return ArticleBatch(self.parts.to(device), self.present.to(device), self.lat.to(device), self.lon.to(device))
+
+
+def article_records(
+    catalogue: Catalogue,
+    tower: Any,
+    where: str,
+    advance: Callable[[int], None] = lambda n: None,
+    *,
+    sentence_share: float = 0.0,
+    masked_share: float = 0.0,
+) -> Records:
+    """The articles that fulfil ``where``, their features computed where the catalogue does not have them yet.
+
+    In augmented batches a share of the articles is stood for by one of its first sentences: people ask in a few words, and a
+    tower that only ever saw whole articles places short texts badly. Of another share the names are masked: a tower that can
+    read names learns little else.
+    """
+    rows = catalogue.column("articles", ["lat", "lon", "source"], where=where)
+    ids, lat, lon = rows["id"].to_pylist(), rows["lat"].to_numpy(), rows["lon"].to_numpy()
+    parts = Parts(catalogue, tower, ids, max(tower.parts - 1, ALONE if sentence_share else 0), advance)
+    masked = Masked(catalogue, tower, ids, advance) if masked_share else None
+
+    def collate(chosen: npt.NDArray[np.int64], chances: Chances | None) -> ArticleBatch:
+        features, present = parts.of(chosen, tower.parts)
+        if chances is not None and sentence_share:
+            parts.stand_in(features, present, chosen, sentence_share, chances)
+        if chances is not None and masked is not None:
+            masked.stand_in(features, present, chosen, masked_share, chances)
+        return ArticleBatch(features, present, torch.from_numpy(lat[chosen]), torch.from_numpy(lon[chosen]))
+
+    return Records("articles", ids, lat, lon, collate, rows["source"].to_pylist())
+
+
+class Parts:
+    """The features of articles and of up to ``most`` sentences of each; sentences are cached by a hash of what they say."""
+
+    def __init__(
+        self, catalogue: Catalogue, tower: Any, ids: Sequence[str], most: int, advance: Callable[[int], None] = lambda n: None
+    ) -> None:
+        self.whole = torch.from_numpy(cached_features(catalogue, tower, ids, advance=advance))
+        texts = catalogue.rows("articles", ids, ["text"])["text"].to_pylist() if most else [""] * len(ids)
+        split = [_sentences(text, most) for text in texts]
+        self.counts = np.array([len(each) for each in split], dtype=np.int64)
+        self.start = np.cumsum(self.counts) - self.counts
+        said = {content_id("sentence", sentence): sentence for each in split for sentence in each}
+        names = [content_id("sentence", sentence) for each in split for sentence in each]
+        features = cached_features(catalogue, tower, list(said), lambda wanted: [said[name] for name in wanted], advance)
+        row = {name: number for number, name in enumerate(said)}
+        self.sentences = torch.from_numpy(features)[torch.tensor([row[name] for name in names], dtype=torch.int64)]
+
+    def of(self, chosen: npt.NDArray[np.int64], width: int) -> tuple[Tensor, Tensor]:
+        """(parts [B, width, F], present [B, width]) of these articles; what an article does not have is zero."""
+        whole = self.whole[torch.from_numpy(chosen)]
+        features = torch.zeros(len(chosen), width, whole.shape[1])
+        features[:, 0] = whole
+        number = np.arange(width - 1)[None, :]
+        there = number < self.counts[chosen, None]
+        features[:, 1:][torch.from_numpy(there)] = self.sentences[torch.from_numpy((self.start[chosen, None] + number)[there])]
+        return features, torch.cat([torch.ones(len(chosen), 1, dtype=torch.bool), torch.from_numpy(there)], dim=1)
+
+    def stand_in(self, features: Tensor, present: Tensor, chosen: npt.NDArray[np.int64], share: float, chances: Chances) -> None:
+        """Let one of its sentences stand for an article, in place, for a share of the articles."""
+        count = np.minimum(self.counts[chosen], ALONE)
+        rows = np.flatnonzero((chances[:, 0] < share) & (count > 0))
+        sentence = self.start[chosen[rows]] + np.floor(chances[rows, 1] * count[rows]).astype(np.int64)
+        _replace(features, present, rows, self.sentences[torch.from_numpy(sentence)])
+
+
+class Masked:
+    """The features of the articles without their names (``train.text.masking``), of those long enough to say more than names."""
+
+    def __init__(
+        self, catalogue: Catalogue, tower: Any, ids: Sequence[str], advance: Callable[[int], None] = lambda n: None
+    ) -> None:
+        rows = catalogue.rows("articles", ids, ARTICLE_COLUMNS).to_pylist()
+        long = [number for number, row in enumerate(rows) if len(row["text"].split()) >= TELLING_WORDS]
+        article = {content_id("masked", ids[number]): rows[number] for number in long}
+
+        def texts_of(wanted: Sequence[str]) -> list[str]:
+            return [mask_names(article[name]["text"], article[name]["title"] or "") for name in wanted]
+
+        self.features = torch.from_numpy(cached_features(catalogue, tower, list(article), texts_of, advance))
+        self.row = np.full(len(ids), -1, dtype=np.int64)
+        self.row[long] = np.arange(len(long))
+
+    def stand_in(self, features: Tensor, present: Tensor, chosen: npt.NDArray[np.int64], share: float, chances: Chances) -> None:
+        """Let what is left of it stand for an article, in place, for a share of the articles: others than sentences stand for."""
+        rows = np.flatnonzero((chances[:, 0] >= 1 - share) & (self.row[chosen] >= 0))
+        _replace(features, present, rows, self.features[torch.from_numpy(self.row[chosen[rows]])])
+
+
+def _replace(features: Tensor, present: Tensor, rows: npt.NDArray[np.int64], by: Tensor) -> None:
+    """These rows become articles of nothing but ``by`` [R, F], in place."""
+    features[rows] = 0
+    features[rows, 0] = by
+    present[rows, 1:] = False
+
+
+def cached_features(
+    catalogue: Catalogue,
+    tower: Any,
+    ids: Sequence[str],
+    texts_of: Callable[[Sequence[str]], list[str]] | None = None,
+    advance: Callable[[int], None] = lambda n: None,
+    chunk: int = 1024,
+) -> Features:
+    """Features [N, F] of the texts with these ids: those of articles, or what ``texts_of`` some ids gives.
+
+    Each computed chunk is committed, so that a stopped run goes on behind it.
+    """
+    cache = FeatureCache(catalogue, tower.feature_key, tower.feature_dim)
+
+    def make(part: list[str]) -> Features:
+        features: Features = tower.features(texts_of(part) if texts_of else _whole_texts(catalogue, part))
+        return features
+
+    return cache.fill(ids, make, chunk, advance)
+
+
+def article_batch(catalogue: Catalogue, tower: Any, ids: Sequence[str], lat: Any, lon: Any) -> ArticleBatch:
+    """These articles as they are, in this order."""
+    parts = Parts(catalogue, tower, ids, tower.parts - 1)
+    return ArticleBatch(
+        *parts.of(np.arange(len(ids)), tower.parts), torch.from_numpy(np.array(lat)), torch.from_numpy(np.array(lon))
+    )
+
+
+def query_parts(tower: Any, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+    """(parts [B, S, F], present [B, S]) of texts that are in no catalogue."""
+    return _parts_of(tower, texts, texts)
+
+
+def row_parts(tower: Any, rows: pa.Table) -> tuple[Tensor, Tensor]:
+    """(parts [B, S, F], present [B, S]) of articles from their own ``ARTICLE_COLUMNS``: no cache is read or written, so any number
+    of processes can do this at a time."""
+    titles, texts = (rows[name].to_pylist() for name in ARTICLE_COLUMNS)
+    return _parts_of(tower, [whole_text(title, text) for title, text in zip(titles, texts, strict=True)], texts)
+
+
+def _parts_of(tower: Any, wholes: Sequence[str], texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+    """Part 0 is what the tower makes of the whole, the others of the first sentences of the text."""
+    most = tower.parts - 1
+    split = [[whole, *_sentences(text, most)] for whole, text in zip(wholes, texts, strict=True)]
+    found = torch.from_numpy(tower.features([part for parts in split for part in parts]))
+    present = torch.arange(tower.parts)[None, :] < torch.tensor([len(parts) for parts in split])[:, None]
+    features = torch.zeros(*present.shape, tower.feature_dim)
+    features[present] = found
+    return features, present
+
+
+def whole_text(title: str | None, text: str) -> str:
+    """What of an article is read by a text tower."""
+    return f"{title}. {text}" if title and not text.startswith(title) else text
+
+
+def _whole_texts(catalogue: Catalogue, ids: Sequence[str]) -> list[str]:
+    rows = catalogue.rows("articles", ids, ARTICLE_COLUMNS).to_pylist()
+    return [whole_text(row["title"], row["text"]) for row in rows]
+
+
+def _sentences(text: str, most: int) -> list[str]:
+    """Up to ``most`` sentences as parts of a text; a text of one sentence has none, for it is the whole."""
+    found = sentences(text, most=most, characters=SENTENCE_CHARACTERS) if most else []
+    return [] if found == [text.strip()] else found

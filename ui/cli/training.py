@@ -1,0 +1,109 @@
+"""``placebind train``: one training, or with ``--compare`` a matrix of them and one table."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from index.errors import ConfigError, InputError
+from index.records import Modality
+from index.store.catalogue import Catalogue
+from train.checkpoint import Card
+from train.compare import Outcome, Variant, compare, matrix
+from train.config import TrainConfig
+from train.loop import train
+from train.objective.architecture import TOWERS
+from ui.console import ProgressBars, out, print_json, remark
+
+WATCHED = {
+    "val_articles_median_km": "text to place, km",
+    "val_articles_within_750_km": "within 750 km",
+    "val_articles_recall_at_10": "recall@10",
+    "val_tiles_median_km": "tile to place, km",
+    "val_tiles_recall_at_10": "tile recall@10",
+}
+
+
+def train_one(configs: dict[Variant, list[TrainConfig]], catalogue: Path, folder: Path, *, overwrite: bool, as_json: bool) -> None:
+    """Train the only configuration there is and say what came of it."""
+    ((config, *others), *more) = configs.values()
+    if others or more:
+        raise ConfigError(
+            "more than one architecture, location encoder, choice of modalities or seed makes a matrix: add --compare"
+        )
+    with ProgressBars() as bars:
+        result = train(config, Catalogue.open(catalogue), folder, overwrite=overwrite, progress=bars)
+    card = result.checkpoint.card
+    if as_json:
+        print_json({"checkpoint": str(folder), "digest": result.checkpoint.digest, **card.model_dump(mode="json")})
+        return
+    learnt = ", ".join(f"{count} {modality}" for modality, count in card.trained_on.items())
+    out.print(f"model {result.checkpoint.digest[:8]} in {folder}, trained on {learnt}", markup=False, soft_wrap=True)
+    _print_figures(card)
+
+
+def train_matrix(configs: dict[Variant, list[TrainConfig]], catalogue: Path, folder: Path, *, as_json: bool) -> None:
+    """Train all of them and print one table: mean over the seeds and, where there are several, the standard deviation."""
+    remark(f"{sum(map(len, configs.values()))} trainings into {folder}; finished ones are not repeated")
+    with ProgressBars() as bars:
+        outcomes = compare(configs, Catalogue.open(catalogue), folder, bars)
+    if as_json:
+        print_json([{**vars(outcome.variant), "seeds": outcome.seeds} for outcome in outcomes])
+        return
+    shown = [name for name in WATCHED if any(name in outcome.summary() for outcome in outcomes)] or ["total"]
+    table = Table("architecture", "location", "modalities", *(WATCHED.get(name, name) for name in shown), box=None, pad_edge=False)
+    for outcome in outcomes:
+        table.add_row(*_cells(outcome, shown))
+    out.print(table)
+
+
+def configurations(
+    file: Path | None,
+    settings: Sequence[str],
+    *,
+    architectures: Sequence[str],
+    locations: Sequence[str],
+    modalities: Sequence[str],
+    seeds: Sequence[int],
+    **flags: Any,
+) -> dict[Variant, list[TrainConfig]]:
+    """The settings of every cell of the matrix, all checked before anything is trained. What is not given is as in the file."""
+    first = {"architecture": next(iter(architectures), None), "location": next(iter(locations), None)}
+    base = TrainConfig.load(file, tuple(settings), **first, **flags)
+    made: dict[Variant, list[TrainConfig]] = {}
+    for variant in matrix(
+        architectures or (base.architecture.name,),
+        locations or (base.location.name,),
+        [_modalities(each) for each in modalities] or [base.modalities],
+    ):
+        parts = {"architecture": variant.architecture, "location": variant.location, "modalities": variant.modalities}
+        made[variant] = [
+            TrainConfig.load(file, tuple(settings), **parts, **flags, seed=seed) for seed in dict.fromkeys(seeds) or (base.seed,)
+        ]
+    return made
+
+
+def _modalities(text: str) -> tuple[Modality, ...]:
+    given = {name.strip() for name in text.split(",")}
+    if not given <= set(TOWERS):
+        raise InputError(f"--modalities takes articles, tiles or articles,tiles; got '{text}'")
+    return tuple(modality for modality in TOWERS if modality in given)
+
+
+def _print_figures(card: Card) -> None:
+    for name, label in (("articles", "text"), ("tiles", "tile")):
+        median_km = card.figures.get(f"val_{name}_median_km")
+        if median_km is not None:
+            out.print(f"held-out {label} to place: median {median_km:.0f} km")
+
+
+def _cells(outcome: Outcome, shown: Sequence[str]) -> list[str]:
+    variant, summary = outcome.variant, outcome.summary()
+    cells = [variant.architecture, variant.location, "+".join(variant.modalities) or "all"]
+    for name in shown:
+        average, spread = summary.get(name, (None, None))
+        digits = 0 if name.endswith("_km") and "within" not in name else 3
+        number = "—" if average is None else f"{average:,.{digits}f}"
+        cells.append(number if spread is None else f"{number} ± {spread:,.{digits}f}")
+    return cells

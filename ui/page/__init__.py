@@ -1,0 +1,1 @@
+"""The page: panels, map, hits, and the question that they share."""

@@ -1,0 +1,64 @@
+"""The atlas page: what the model has learnt about the Earth as a whole, view by view, with one map beside them.
+
+The page is a fragment: its events rerun nothing around it. What is dear is made when its view is opened, and kept
+(``ui.server.atlas``).
+"""
+
+from collections.abc import Callable, Mapping
+
+import streamlit as st
+
+from index.errors import PlaceBindError
+from ui.page.atlas import words
+from ui.page.atlas.neighbours import show_neighbours
+from ui.page.atlas.views import PLACE, Shown, show_clusters, show_colours, show_gap, show_resolution, show_sheet_view, show_similar
+from ui.page.map import world_map
+from ui.server.workspace import Workspace
+
+VIEWS: Mapping[str, Callable[[Workspace], Shown]] = {
+    words.COLOURS: show_colours,
+    words.SIMILAR: show_similar,
+    words.CLUSTERS: show_clusters,
+    words.SHEET: show_sheet_view,
+    words.NEIGHBOURS: show_neighbours,
+    words.GAP: show_gap,
+    words.RESOLUTION: show_resolution,
+}
+MAP_PX = 560
+
+
+def render(workspace: Workspace) -> None:
+    """The whole page. Raises what ``Space.open`` raises."""
+    if "locations" not in workspace.space.manifests:
+        st.info(words.NO_LOCATIONS.format(command=f"placebind index build --catalogue {workspace.catalogue_folder}"))
+        return
+    _page(workspace)
+
+
+@st.fragment
+def _page(workspace: Workspace) -> None:
+    st.caption(words.INTRODUCTION)
+    map_side, views_side = st.columns(2)
+    with views_side:
+        shown = _open_view(workspace)
+    with map_side:
+        touched = world_map(
+            "atlas", overlays=shown.overlays, marks=shown.marks, draw=False, background=st.session_state.get("background"),
+            height_px=MAP_PX,
+        )  # fmt: skip
+    if touched.place:
+        st.session_state[PLACE] = touched.place
+        st.rerun()
+
+
+def _open_view(workspace: Workspace) -> Shown:
+    """Only the view that is open is run, and puts something on the map."""
+    shown = Shown()
+    for tab, show in zip(st.tabs(list(VIEWS), key="atlas-view", on_change="rerun"), VIEWS.values(), strict=True):
+        if tab.open:
+            with tab:
+                try:
+                    shown = show(workspace)
+                except PlaceBindError as error:
+                    st.error(str(error))
+    return shown

@@ -1,0 +1,219 @@
+"""The search page: ask with words, a picture or a place, see where on Earth, which articles, which tiles."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+import streamlit as st
+
+from index.errors import PlaceBindError
+from index.records import MODALITIES, Place
+from retrieval.answer import Answer
+from retrieval.heat.colours import palette
+from ui.page import asking, words
+from ui.page.filters import as_probability, show_filters
+from ui.page.hits import ORDER, show_hits
+from ui.page.map import Mark, Touched, world_map
+from ui.server.question import MAX_TEXT_CHARACTERS, AskedPart, Question
+from ui.server.routes.heat import tiles_address
+from ui.server.workspace import Workspace, Workspaces, served
+
+HEAT_SHARES = (1, 2, 5, 10, 20, 30, 50, 90, 100)  # best … % of the Earth that heat is shown for
+EXPORTS = ("geojson", "csv", "parquet")
+
+
+def render(workspace: Workspace) -> None:
+    """The whole page. Expected errors are shown as a sentence where they happen."""
+    # The slots are there in every run, in this order: an element that changed its place, as the map would, is mounted anew.
+    above, maps = st.container(), st.container()
+    with above:
+        try:
+            asking.current()
+        except PlaceBindError as error:
+            st.error(str(error))
+        _ask(workspace)
+    with st.sidebar:
+        other = _other(served(), workspace)
+        share = show_filters(workspace, HEAT_SHARES)
+    question = asking.current()
+    asking.tell_address()
+    if not workspace.space.manifests:
+        above.info(words.NOT_INDEXED.format(command=f"placebind index build --catalogue {workspace.catalogue_folder}"))
+    elif question is None:
+        above.info(words.TOUR)
+    sides = [workspace] if other is None else [workspace, other]
+    for name, column, side in zip(("main", "other"), maps.columns(len(sides)), sides, strict=False):
+        with column:
+            if other is not None:
+                st.subheader(side.name, anchor=False)
+            _side(name, side, question, share, follows=other is not None)
+
+
+def _other(workspaces: Workspaces, workspace: Workspace) -> Workspace | None:
+    names = [name for name in workspaces.names if name != workspace.name]
+    if not names:
+        return None
+    chosen = st.selectbox(words.COMPARE, names, index=None, placeholder=words.NO_COMPARE, key="compare")
+    return workspaces.get(chosen) if chosen else None
+
+
+def _ask(workspace: Workspace) -> None:
+    st.session_state["words"] = next((part.text for part in asking.parts() if part.text is not None), "")
+    box, picture, place = st.columns([8, 1.4, 1.8], vertical_alignment="bottom")
+    box.text_input(
+        words.ASK_LABEL, key="words", placeholder=words.ASK_PLACEHOLDER, max_chars=MAX_TEXT_CHARACTERS,
+        on_change=lambda: asking.set_text(st.session_state["words"]),
+    )  # fmt: skip
+    with picture.popover(words.IMAGE_BUTTON, width="stretch"):
+        st.file_uploader(
+            words.IMAGE_LABEL, type=["tif", "tiff", "png", "jpg", "jpeg", "webp"], key="picture", on_change=_take_picture,
+            args=(workspace,),
+        )  # fmt: skip
+    with place.popover(words.COORDINATES_BUTTON, width="stretch"), st.form("coordinates", border=False):
+        lat = st.number_input(words.LAT, -90.0, 90.0, 0.0, format="%.4f")
+        lon = st.number_input(words.LON, -180.0, 180.0, 0.0, format="%.4f")
+        if st.form_submit_button(words.COORDINATES_ASK):
+            asking.set_place(lat, lon)
+            st.rerun()
+    if complaint := asking.complaint():
+        st.error(complaint)
+    if not asking.parts():
+        st.pills(words.EXAMPLES_LABEL, words.EXAMPLES, key="example", on_change=_take_example)
+    else:
+        _show_parts()
+
+
+def _take_example() -> None:
+    if chosen := st.session_state.get("example"):
+        asking.set_text(chosen)
+
+
+def _take_picture(workspace: Workspace) -> None:
+    sent = st.session_state.get("picture")
+    if sent is None:
+        return
+    with asking.complaining(f"{sent.name}: "):
+        name = workspace.uploads.add(sent.getvalue())
+        Question(parts=(AskedPart(image=name),)).query(workspace.uploads).embed(workspace.space)  # refused before it is asked
+        asking.set_image(name)
+        st.session_state.setdefault("titles", {})[name] = sent.name
+
+
+def _show_parts() -> None:
+    """What is asked, part by part, with its weight and a button that takes it out; words alone are in the box already."""
+    with st.container(horizontal=True, vertical_alignment="center", key="parts"):
+        for row, part in enumerate(asking.parts() if len(asking.parts()) > 1 or asking.parts()[0].text is None else ()):
+            with st.container(border=True, horizontal=True, vertical_alignment="center", width="content", key=f"part-{row}"):
+                st.markdown(f"{_kind(part)}: **{_plain(_label(part))}**", width="content")
+                key = f"weight-{row}"
+                st.session_state[key] = part.weight
+                st.number_input(
+                    words.WEIGHT, -asking.HEAVIEST, asking.HEAVIEST, step=0.5, format="%.1f", key=key, on_change=_on_weight,
+                    args=(row, key), label_visibility="collapsed", width=120,
+                )  # fmt: skip
+                st.button("✕", key=f"remove-{row}", help=words.REMOVE, on_click=asking.weigh, args=(row, 0.0))
+        st.button(words.CLEAR, on_click=asking.ask)
+
+
+def _on_weight(row: int, key: str) -> None:
+    asking.weigh(row, st.session_state[key])
+
+
+def _kind(part: AskedPart) -> str:
+    return next(label for kind, label in words.PART_KIND.items() if getattr(part, kind) is not None)
+
+
+def _plain(text: str) -> str:
+    """Text that Markdown takes for nothing but text."""
+    return re.sub(r"([\\`*_{}\[\]()<>#+\-.!|~:$&])", r"\\\1", text)
+
+
+def _label(part: AskedPart) -> str:
+    if part.text is not None:
+        return part.text[:80]
+    if part.place:
+        return str(Place(lat=part.place.lat, lon=part.place.lon))
+    # Titles are of hits seen, or of a file sent, in this visit; whoever comes by a link sees the name.
+    name = part.record.id if part.record else str(part.image)
+    title: str = st.session_state.get("titles", {}).get(name, "")
+    return title or name[:8]
+
+
+def _side(name: str, workspace: Workspace, question: Question | None, share: int, *, follows: bool) -> None:
+    """The map of one catalogue with heat and hits."""
+    try:
+        answer = workspace.answer(question) if question else None
+        heat = _heat_address(workspace, question, share) if question else ""
+    except PlaceBindError as error:
+        st.error(str(error))
+        answer, heat = None, ""
+    touched = world_map(
+        name, overlays=[heat] if heat else [], marks=_marks(answer), areas=_areas(), background=st.session_state.get("background"),
+        follows=follows,
+    )  # fmt: skip
+    _take_touch(touched)
+    if question and answer:
+        if answer.confidence:
+            (st.warning if answer.confidence.nowhere else st.caption)(answer.confidence.sentence)
+        _below_map(workspace, question, answer.stages_ms, share if heat else 0)
+        _remember_titles(answer)
+        if wanted := show_hits(name, answer, workspace.name):
+            asking.refine(wanted)
+            st.rerun()
+
+
+def _heat_address(workspace: Workspace, question: Question, share: int) -> str:
+    if "locations" not in workspace.space.manifests:
+        return ""
+    look = "&look=probability" if as_probability() else ""
+    return f"{tiles_address(workspace, workspace.heat_name(question))}&above={100 - share}{look}"
+
+
+def _marks(answer: Answer | None) -> list[Mark]:
+    """Hits and the places asked for, drawn in this order: the best hits over others, what was asked over all."""
+    hits = [hit for modality in reversed(ORDER) for hit in reversed(answer.hits.get(modality, []))] if answer else []
+    places = [Place(lat=part.place.lat, lon=part.place.lon) for part in asking.parts() if part.place]
+    asked = [Mark(place, "asked", f"{words.PART_KIND['place']} {place}") for place in places]
+    return [*(Mark(hit.place, hit.modality, f"{hit.rank}. {hit.title or hit.place}") for hit in hits), *asked]
+
+
+def _areas() -> list[dict[str, Any]]:
+    polygon = asking.settings().get("filter", {}).get("polygon")
+    return [polygon] if isinstance(polygon, dict) else []
+
+
+def _take_touch(touched: Touched) -> None:
+    if touched.area:
+        with asking.complaining():
+            asking.change_filter(polygon=touched.area)
+        st.rerun()
+    if touched.place:
+        asking.set_place(round(touched.place.lat, 5), round(touched.place.lon, 5))
+        st.rerun()
+
+
+def _below_map(workspace: Workspace, question: Question, stages_ms: Mapping[str, float], share: int) -> None:
+    stages = ", ".join(f"{name} {took:.0f} ms" for name, took in stages_ms.items())
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if share:
+            st.html(_legend(share))
+        st.caption(words.STAGES.format(total=sum(stages_ms.values()), stages=stages))
+        with st.popover(words.EXPORT):
+            for kind in EXPORTS:
+                st.link_button(kind, f"/api/export.{kind}?ask={quote(question.to_link())}&catalogue={quote(workspace.name)}")
+
+
+def _legend(share: int) -> str:
+    """The colours of the heat, from the worst place of the share shown to the best."""
+    low = words.LEGEND_MASS if as_probability() else words.LEGEND_LOW
+    colours = ", ".join("#" + bytes(palette()[step, :3]).hex() for step in range(1, 256, 42))
+    return (
+        f'<div class="placebind-legend"><span>{low.format(share=share)}</span>'
+        f'<i style="background: linear-gradient(to right, {colours})"></i><span>{words.LEGEND_HIGH}</span></div>'
+    )
+
+
+def _remember_titles(answer: Answer) -> None:
+    titles = st.session_state.setdefault("titles", {})
+    titles |= {hit.id: hit.title for modality in MODALITIES for hit in answer.hits.get(modality, [])}

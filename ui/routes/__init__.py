@@ -1,1 +1,0 @@
-"""The routes of the HTTP API by subject; ``ui/api.py`` puts them together."""

@@ -1,0 +1,1 @@
+"""The server: HTTP routes, uploads, security, pictures, and what it has open."""

@@ -1,0 +1,199 @@
+"""Start the map: Streamlit's page, the HTTP API and the front-end files from one process and one port.
+
+``placebind ui`` -> here -> uvicorn runs ``st.App``, with ``/api`` (``ui/server/api.py``) and ``/front`` (``ui/server/front.py``)
+beside its own routes, and ``ui/server/security.py`` before all of them.
+"""
+
+import errno
+import os
+import socket
+import sys
+import threading
+import webbrowser
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from starlette.middleware import Middleware
+from starlette.responses import RedirectResponse
+from starlette.routing import BaseRoute, Mount, Route
+
+from index.errors import CatalogueError, InputError, PlaceBindError
+from index.store.catalogue import Catalogue
+from index.store.derived import cache_folder
+from ui.console import remark
+from ui.server import front
+from ui.server.front_files import FrontFiles
+from ui.server.security import LOOPBACK, Guard, Rules
+
+PAGE = Path(__file__).parents[1] / "page" / "page.py"
+GOODBYE_S = 2  # how long a browser may take to hang up when the server stops
+ANY_HOST = ("0.0.0.0", "::", "")
+STREAMLIT: dict[str, Any] = {
+    "browser.gatherUsageStats": False,
+    "client.showErrorDetails": "none",
+    "client.showErrorLinks": False,
+    "client.toolbarMode": "minimal",
+    "global.developmentMode": False,
+    "logger.level": "warning",
+    "runner.magicEnabled": False,
+    "server.enableCORS": True,  # the protection, not the permission
+    "server.enableXsrfProtection": True,
+    "server.fileWatcherType": "none",
+    "server.headless": True,
+    "server.maxUploadSize": 64,
+}
+
+
+def serve(
+    catalogues: Sequence[str],
+    *,
+    checkpoint: Path | None = None,
+    host: str = "127.0.0.1",
+    port: int = 8501,
+    token: str = "",
+    open_browser: bool = False,
+    page: Path = PAGE,
+) -> None:
+    """Serve catalogues, each a folder or NAME=FOLDER, until Ctrl-C.
+
+    Raises ``CatalogueError`` where there is none, and ``InputError`` for a port in use and for what does not fit together.
+    """
+    folders = named_folders(catalogues)
+    if checkpoint and len(folders) > 1:
+        raise InputError(
+            "--checkpoint is for one catalogue; of several each has its model in its folder 'checkpoint', or the shipped one"
+        )
+    listener = listen(host, port)
+    with listener:
+        for folder in folders.values():
+            Catalogue.open(folder)
+        rules = Rules(_host_names(host), token, front.CDN if front.missing() else "")
+        app = build_app(page, rules, listener.getsockname()[1])
+        _open_workspaces({name: (folder, checkpoint) for name, folder in folders.items()})
+        address = _address(host, listener) + (f"/?token={token}" if token else "")
+        if not (rules.hosts or token):
+            remark("everyone who reaches this machine can use the server; give it a --token to change that")
+        _run(app, listener, lambda: _say_hello(address, open_browser))
+
+
+def named_folders(catalogues: Sequence[str]) -> dict[str, Path]:
+    """Names and folders of 'FOLDER' and 'NAME=FOLDER'. Raises ``InputError`` for two of one name."""
+    folders: dict[str, Path] = {}
+    for given in catalogues:
+        name, _, folder = given.rpartition("=")
+        path = Path(folder).expanduser()
+        name = name.strip() or path.resolve().name
+        if name in folders:
+            raise InputError(f"two catalogues are called '{name}'; give one another name, as other={path}")
+        folders[name] = path
+    return folders
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket bound to the port; 0 takes any that is free. Raises ``InputError`` where that cannot be."""
+    try:
+        family, _, _, _, where = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        listener = socket.socket(family)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(where)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise InputError(f"port {port} is in use; stop what runs there, or choose another with --port") from None
+        raise InputError(
+            f"cannot listen on {host}, port {port} ({error.strerror or error}); choose others with --host and --port"
+        ) from None
+    return listener
+
+
+def build_app(page: Path, rules: Rules, port: int) -> Any:
+    """The ASGI application: Streamlit, ``/api`` and ``/front`` behind the guard."""
+    import streamlit
+    from streamlit.web import bootstrap
+
+    bootstrap.load_config_options(STREAMLIT | {"server.port": port})
+    return streamlit.App(page, routes=own_routes(), middleware=[Middleware(Guard, rules=rules)])
+
+
+def own_routes() -> list[BaseRoute]:
+    """What is served beside Streamlit's page."""
+    from ui.server.api import build_api
+
+    to_docs = Route("/api", lambda request: RedirectResponse("/api/docs"))
+    return [to_docs, Mount("/api", build_api()), Mount("/front", FrontFiles())]
+
+
+def _open_workspaces(folders: dict[str, tuple[Path, Path | None]]) -> None:
+    """Make the catalogues known to page and routes, and load their models while the first visitor is on the way."""
+    import torch
+
+    from ui.server.uploads import Uploads
+    from ui.server.workspace import Workspace, Workspaces
+    from ui.server.workspace import serve as make_known
+
+    # Visitors are answered side by side: threads of each for itself would fight for the cores (a short text takes 13 ms with one
+    # thread, 31 with four), and a model takes part in every question only for moments.
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) // 4))
+    uploads = Uploads(cache_folder() / "uploads")
+    workspaces = [Workspace(name, catalogue, checkpoint, uploads) for name, (catalogue, checkpoint) in folders.items()]
+    make_known(Workspaces(workspaces))
+    threading.Thread(target=_warm_up, args=(workspaces,), name="warm-up", daemon=True).start()
+
+
+def _warm_up(workspaces: Sequence[Any]) -> None:
+    """What a first question would wait for: models, vectors, the tree of cells. A missing index is said here and on the page."""
+    from retrieval.asking.parts import Part
+    from retrieval.asking.query import Query
+
+    for workspace in workspaces:
+        try:
+            space, query = workspace.space, Query((Part("warm up"),))
+            space.search(query=query, k=1)
+            space.heat(query).tile_png(0, 0, 0)
+        except PlaceBindError as error:
+            remark(f"{workspace.name}: {error}")
+
+
+class _Server(uvicorn.Server):
+    """Says when it answers."""
+
+    def __init__(self, config: uvicorn.Config, when_ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._when_ready = when_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._when_ready()
+
+
+def _run(app: Any, listener: socket.socket, when_ready: Callable[[], None]) -> None:
+    config = uvicorn.Config(
+        app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=GOODBYE_S, ws="websockets-sansio"
+    )
+    server = _Server(config, when_ready)
+    with suppress(KeyboardInterrupt):  # raised after a proper shutdown; not where SIGINT was ignored, in the background of a script
+        server.run(sockets=[listener])
+    if not server.started:
+        raise CatalogueError("the server could not start; what is above says why")
+    remark("stopped")
+
+
+def _say_hello(address: str, open_browser: bool) -> None:
+    remark(f"PlaceBind is at {address}  (Ctrl-C stops it)")
+    if front.missing():
+        remark(f"the page will load libraries from {front.CDN}; to need no network run `{front.remedy()}` and start again")
+    if open_browser and (sys.platform in ("darwin", "win32") or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        webbrowser.open(address)
+
+
+def _address(host: str, listener: socket.socket) -> str:
+    name = "localhost" if host in (*ANY_HOST, *LOOPBACK) else host
+    return f"http://{f'[{name}]' if ':' in name else name}:{listener.getsockname()[1]}"
+
+
+def _host_names(host: str) -> tuple[str, ...]:
+    """Names that browsers may know the server by: its own; any, if it was told to listen everywhere."""
+    return () if host in ANY_HOST else tuple(dict.fromkeys((*LOOPBACK, host.lower())))

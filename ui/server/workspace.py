@@ -1,0 +1,157 @@
+"""What the server has open: catalogues with their models, the pictures users sent, and answers already found.
+
+Page scripts and HTTP routes live in one process and share these objects. A ``Workspace`` notices when its index has changed (a
+finished build, an append) and opens the new one for the next question; who is being answered keeps the old one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from index.errors import CatalogueError, InputError
+from index.records import MODALITIES
+from index.store.catalogue import Catalogue
+from retrieval import Space
+from retrieval.answer import Answer
+from retrieval.heat.heat import Heat
+from train.shipped import checkpoint_for
+from ui.server.kept import NotHereError, Recent
+from ui.server.question import Question
+from ui.server.uploads import Uploads
+
+ANSWERS_KEPT = 256
+HEATS_KEPT = 16  # of a million cells 4 MiB each, with percentiles and order up to 20
+QUESTIONS_KEPT = 4096  # a heat that was dropped is made again from its question
+
+
+class Workspace:
+    """One catalogue and its model (``checkpoint``: the default is as of ``train.shipped``). ``name`` is what users choose it by."""
+
+    def __init__(self, name: str, catalogue: Path, checkpoint: Path | None, uploads: Uploads, device: str = "auto") -> None:
+        self.name, self.catalogue_folder, self._checkpoint = name, catalogue, checkpoint
+        self.uploads, self.device = uploads, device
+        self._lock = threading.Lock()
+        self._space: Space | None = None
+        self._version = ""
+        self._commits: tuple[int, ...] = ()
+        self._countries = Recent[tuple[str, ...]](1)
+        self._answers = Recent[Answer](ANSWERS_KEPT)
+        self._heats = Recent[Heat](HEATS_KEPT)
+        self._questions = Recent[Question](QUESTIONS_KEPT)
+
+    @property
+    def checkpoint_folder(self) -> Path:
+        """The model's. If none was given, looked up anew each time: one may be trained meanwhile. Raises ``CheckpointError``."""
+        return self._checkpoint or checkpoint_for(self.catalogue_folder)
+
+    @property
+    def space(self) -> Space:
+        """The space at the newest version. Raises what ``Space.open`` raises."""
+        return self.current()[0]
+
+    def current(self) -> tuple[Space, str]:
+        """The space at the newest version, and a text that changes with the version. Raises what ``Space.open`` raises."""
+        with self._lock:
+            commits = _commits(self.catalogue_folder)
+            if self._space is None or commits != self._commits:
+                version = _version(Catalogue.open(self.catalogue_folder))
+                if self._space is None or version != self._version:
+                    self._space = Space.open(self.checkpoint_folder, self.catalogue_folder, self.device)
+                self._version, self._commits = version, commits
+            return self._space, self._version
+
+    @property
+    def version(self) -> str:
+        """12 hexadecimal digits, others for every catalogue, version of it and model: what was drawn under them never changes."""
+        space, version = self.current()
+        about = f"{self.catalogue_folder.resolve()} {version} {space.checkpoint.digest}"
+        return hashlib.sha256(about.encode()).hexdigest()[:12]
+
+    def answer(self, question: Question) -> Answer:
+        """Ask, or look up what the same question gave at the same version. Raises ``InputError`` for what cannot be asked."""
+        space, version = self.current()
+        return self._answers.get((version, question.to_link()), lambda: self._ask(space, question))
+
+    def countries(self) -> tuple[str, ...]:
+        """All countries that records of the indexed tables name, sorted."""
+        space, version = self.current()
+
+        def read() -> tuple[str, ...]:
+            columns = (space.catalogue.column(modality, ["country"])["country"] for modality in space.manifests)
+            return tuple(sorted({name for column in columns for name in column.unique().to_pylist() if name}))
+
+        return self._countries.get(version, read)
+
+    def heat_name(self, question: Question) -> str:
+        """The name under which ``heat`` finds how well each location fits this question: 16 hexadecimal digits."""
+        about = Question(parts=question.parts, combine=question.combine)
+        name = hashlib.sha256(about.to_link().encode()).hexdigest()[:16]
+        self._questions.get(name, lambda: about)
+        return name
+
+    def heat(self, name: str) -> Heat:
+        """Raises ``NotHereError`` for a name that was never given or is forgotten."""
+        question = self.question(name)
+        space, version = self.current()
+        return self._heats.get((version, name), lambda: space.heat(question.query(self.uploads)))
+
+    def question(self, name: str) -> Question:
+        """What the heat of this name is of. Raises as ``heat``."""
+        question = self._questions.peek(name)
+        if question is None:
+            raise NotHereError("this heat map is not kept any more; ask again")
+        return question
+
+    def _ask(self, space: Space, question: Question) -> Answer:
+        answer = space.search(query=question.query(self.uploads), into=question.into, k=question.k, how=question.how())
+        return space.explain(answer) if len(question.parts) > 1 else answer  # of a single part the score says all
+
+
+class Workspaces:
+    """All that is served, by name; the first is where a visit begins."""
+
+    def __init__(self, each: Sequence[Workspace]) -> None:
+        if not each:
+            raise InputError("there is nothing to serve; name a catalogue with --catalogue")
+        self._by_name = {workspace.name: workspace for workspace in each}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self._by_name)
+
+    def get(self, name: str = "") -> Workspace:
+        """Raises ``NotHereError`` for a name that is not served."""
+        if name and name not in self._by_name:
+            raise NotHereError(f"there is no catalogue '{name[:60]}' here; choose of {', '.join(self.names)}")
+        return self._by_name[name or self.names[0]]
+
+
+_served: Workspaces | None = None
+
+
+def serve(workspaces: Workspaces) -> None:
+    """Make these what pages and routes of this process find; called once, before the server starts."""
+    global _served
+    _served = workspaces
+
+
+def served() -> Workspaces:
+    """Raises ``CatalogueError`` where no server was started."""
+    if _served is None:
+        raise CatalogueError("nothing is served in this process; start the map with `placebind ui`")
+    return _served
+
+
+def _version(catalogue: Catalogue) -> str:
+    """Changes whenever a table does."""
+    present = [modality for modality in MODALITIES if catalogue.has(modality)]
+    return " ".join(f"{modality}:{catalogue.db.open_table(modality).version}" for modality in present)
+
+
+def _commits(catalogue: Path) -> tuple[int, ...]:
+    """When Lance last committed to each table. To open the tables and ask takes 6 ms, too long for every map tile."""
+    folders = [catalogue / f"{modality}.lance" / "_versions" for modality in MODALITIES]
+    return tuple(folder.stat().st_mtime_ns if folder.is_dir() else 0 for folder in folders)
