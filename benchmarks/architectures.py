@@ -36,6 +36,7 @@ from index.records import Place, Tile
 from index.sources import parquet_articles
 from index.sources.blue_marble import MAX_LAT, cut_square, load_world
 from index.store.catalogue import Catalogue
+from index.store.ingest import ingest
 
 TEXTS = ("wikipedia_articles", "world_heritage", "ancient_places")
 ARCHITECTURES = ("imagebind", "cyclic", "fused")
@@ -80,7 +81,7 @@ def main() -> None:
 def make_world(data: Path, folder: Path) -> None:
     """The catalogue; texts are encoded here, once for all runs."""
     catalogue = Catalogue.open(folder, create=True)
-    catalogue.ingest(parquet_articles.build(paths=[data / "text" / f"{name}.parquet" for name in TEXTS]))
+    ingest(catalogue, parquet_articles.build(paths=[data / "text" / f"{name}.parquet" for name in TEXTS]))
     held_out = catalogue.column("articles", ["lat", "lon"], where="split = 'val'")
     asked = catalogue.column("articles", ["lat", "lon"], where=ASKED)
     blocks = np.unique(block_of(held_out["lat"].to_numpy(), held_out["lon"].to_numpy()))
@@ -88,7 +89,7 @@ def make_world(data: Path, folder: Path) -> None:
     free = ~np.isin(block_of(lat, lon), blocks)
     places = [*zip(lat[free], lon[free], ["train"] * free.sum(), strict=True)]
     places += [(a, b, "val") for a, b in zip(asked["lat"].to_pylist(), asked["lon"].to_pylist(), strict=True)]
-    catalogue.ingest(CoarseTiles(places))
+    ingest(catalogue, CoarseTiles(places))
     from train.config import TrainConfig
     from train.model import build_encoder
     from train.text.articles import Parts

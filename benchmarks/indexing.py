@@ -36,7 +36,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from index.progress import Progress
 from index.records import Done, Location, Modality, Place, Rejected
 from index.store.catalogue import Catalogue
-from index.store.staging import WRITE_ROWS, Staging
+from index.store.ingest import ingest
+from index.store.staging import Staging
+from index.store.vector_column import WRITE_ROWS
 from retrieval.building.build import append_to_index, build_index, optimize_index
 from train.config import TrainConfig
 
@@ -157,9 +159,9 @@ def life(rows: int, dim: int, folder: Path | None) -> dict[str, Step]:
         later = rows + max(1, round(SHARE * rows))
         model: Any = given
         return {
-            "ingest": watched(lambda _: catalogue.ingest(Points(0, rows))),
+            "ingest": watched(lambda _: ingest(catalogue, Points(0, rows))),
             "build": watched(lambda progress: build_index(model, catalogue, progress=progress, engine=given)),
-            "ingest 1 %": watched(lambda _: catalogue.ingest(Points(rows, later))),
+            "ingest 1 %": watched(lambda _: ingest(catalogue, Points(rows, later))),
             "append 1 %": watched(lambda progress: append_to_index(model, catalogue, progress=progress, engine=given)),
             "optimize": watched(lambda progress: optimize_index(catalogue, timedelta(0), progress=progress)),
         }

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from index.files import made_whole
 from index.records import content_id
-from index.store.derived import made_whole
 
 FOLDER = Path(tempfile.gettempdir()) / "placebind-benchmarks"
 Vectors = npt.NDArray[np.float32]

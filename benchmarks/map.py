@@ -32,6 +32,7 @@ from rich.table import Table
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.search import Places, clustered_world
+from index.store.ingest import ingest
 from tests.ui.browser.visit import Visit, launch, serving
 from ui.page import words
 
@@ -97,7 +98,7 @@ def million(folder: Path) -> Path:
     if not (folder / "checkpoint").is_dir():
         train(TrainConfig.parse(TINY | {"dim": DIM}, where="benchmark").resolved(), catalogue, folder / "checkpoint")
     catalogue = Catalogue.open(folder)
-    catalogue.ingest(Places(clustered_world(ROWS, 2, 0).places))
+    ingest(catalogue, Places(clustered_world(ROWS, 2, 0).places))
     build_index(Checkpoint.open(folder / "checkpoint"), catalogue)
     (folder / "done").touch()
     print(f"made {ROWS:,} locations in {time.perf_counter() - started_s:.0f} s", flush=True)

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from index.files import made_whole
 from index.places.packaged import is_land, package
-from index.store.derived import made_whole
 from retrieval.heat.colours import palette
 from retrieval.heat.grids import WorldGrid
 from retrieval.heat.heat import Heat, Peak

@@ -23,9 +23,9 @@ from benchmarks.kept import land_vectors
 from benchmarks.probe_list import NOWHERE, Probe, probes
 from benchmarks.probe_pictures import write_picture
 from index.errors import CheckpointError
+from index.files import made_whole
 from index.geo import chord_km, great_circle_km, unit_xyz
 from index.sources.gazetteer import Town, all_towns
-from index.store.derived import made_whole
 from retrieval.heat.cells import Cells
 from retrieval.heat.heat import Heat, Peak, heat_of
 from retrieval.heat.mass import smallest_set

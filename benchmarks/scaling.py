@@ -35,7 +35,8 @@ from search import NPROBE, REFINE, K, Places, Vectors, clustered_world, write
 from index.search.backends import exact, faiss, lancedb
 from index.search.snapshot import Snapshot, open_snapshot
 from index.store.catalogue import Catalogue
-from index.store.staging import VECTOR
+from index.store.ingest import ingest
+from index.store.vector_column import VECTOR
 from retrieval.ranking.plan import Planner
 
 WANTED = (10**7, 10**8, 10**9)
@@ -98,7 +99,7 @@ def measure(rows: int, dim: int, queries: int, where: Path | None) -> Measured:
 def filled(catalogue: Catalogue, rows: int, dim: int, queries: int, found: Measured) -> Vectors:
     """The catalogue with its vectors; returns the queries. The vectors themselves are let go: the searches need the memory."""
     world = clustered_world(rows, dim, queries)
-    found.seconds["records"] = seconds(lambda: catalogue.ingest(Places(world.places)))[0]
+    found.seconds["records"] = seconds(lambda: ingest(catalogue, Places(world.places)))[0]
     order = catalogue.column("locations", ["title"])["title"].to_numpy(zero_copy_only=False).astype(np.int64)
     found.seconds["vectors"] = seconds(lambda: write(catalogue, world.vectors, order))[0]
     return world.queries.copy()

@@ -37,6 +37,7 @@ from index.search.backends import exact, faiss, lancedb
 from index.search.filters import Filter
 from index.search.snapshot import Snapshot, open_snapshot
 from index.store.catalogue import Catalogue
+from index.store.ingest import ingest
 from index.store.vectors import begin_vectors, finish_vectors, write_vectors
 from retrieval.ranking.plan import Planner
 
@@ -130,7 +131,7 @@ class Places:
 def indexed(world: World, folder: str) -> Snapshot:
     """A catalogue of the world's rows, with LanceDB's index; says how long each step took."""
     catalogue = Catalogue.open(folder, create=True)
-    timed("records", len(world.places), lambda: catalogue.ingest(Places(world.places)))
+    timed("records", len(world.places), lambda: ingest(catalogue, Places(world.places)))
     order = catalogue.column("locations", ["title"])["title"].to_numpy(zero_copy_only=False).astype(np.int64)
     timed("vectors", len(order), lambda: write(catalogue, world.vectors, order))
     timed("LanceDB's indexes", len(order), lambda: lancedb.build_index(catalogue, "locations"))

@@ -20,6 +20,7 @@ from index.registry import load
 from index.sources.gazetteer import famous_places
 from index.sources.names import BLOCK_DEG, blocks_with_validation
 from index.store.catalogue import Catalogue
+from index.store.ingest import ingest
 from train.config import TrainConfig
 from train.loop import train
 from ui.console import ProgressBars
@@ -41,13 +42,13 @@ def main() -> None:
     catalogue = Catalogue.open(asked.work / "world", create=True)
     with ProgressBars() as bars:
         if not (asked.work / "ingested").exists():
-            ingest(catalogue, asked.data, asked.work, asked.strict, bars)
+            ingest_all(catalogue, asked.data, asked.work, asked.strict, bars)
             (asked.work / "ingested").touch()
         own = (f"teacher.options.weights={asked.geoclip}", f"location.options.folder={asked.data / 'coarse'}", *asked.set)
         train(TrainConfig.load(SETTINGS, own), catalogue, asked.out or asked.work / "checkpoint", progress=bars)
 
 
-def ingest(catalogue: Catalogue, data: Path, work: Path, strict: bool, bars: ProgressBars) -> None:
+def ingest_all(catalogue: Catalogue, data: Path, work: Path, strict: bool, bars: ProgressBars) -> None:
     texts = tuple(data / f"text/{name}.parquet" for name in TEXTS)
     shut = np.array(sorted(blocks_with_validation(texts)))
     dbpedia = dbpedia_places(data / "labels/world_place_dbpedia.parquet", work / "dbpedia_places.parquet", shut)
@@ -60,7 +61,7 @@ def ingest(catalogue: Catalogue, data: Path, work: Path, strict: bool, bars: Pro
     ):
         source = load("index.sources", name).build(**options)
         bars.start(f"ingest {name}", source.total)
-        catalogue.ingest(source, bars.advance)
+        ingest(catalogue, source, bars.advance)
 
 
 def dbpedia_places(table: Path, out: Path, shut: np.ndarray) -> Path:

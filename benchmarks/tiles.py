@@ -32,6 +32,7 @@ from index.imagery.scenes import BANDS
 from index.records import Tile
 from index.sources import geotiff_tiles, sentinel2_stac
 from index.store.catalogue import Catalogue
+from index.store.ingest import ingest
 from index.threads import thread_count
 from tests.stac_world import Invented, files_of, served
 
@@ -85,7 +86,7 @@ def local_rows(table: Table, files: list[Path], scratch: Path) -> None:
 
     def stored(_: str) -> int:
         with tempfile.TemporaryDirectory(dir=scratch) as folder:
-            return Catalogue.open(folder, create=True).ingest(geotiff_tiles.build(paths=tuple(files))).added
+            return ingest(Catalogue.open(folder, create=True), geotiff_tiles.build(paths=tuple(files))).added
 
     def row(title: str, read: Read, threads: int) -> None:
         add_row(table, title, *best(read, lambda _: bare_local(files, threads), lambda: nullcontext("")))
@@ -166,7 +167,7 @@ def add_row(table: Table, name: str, ours: float, bare: float) -> None:
 
 def print_bytes(files: list[Path], folder: Path) -> None:
     catalogue = Catalogue.open(folder, create=True)
-    report = catalogue.ingest(geotiff_tiles.build(paths=tuple(files)))
+    report = ingest(catalogue, geotiff_tiles.build(paths=tuple(files)))
     stored = sum(path.stat().st_size for path in (folder / "tiles.lance").rglob("*") if path.is_file()) / report.added
     rows = catalogue.column("tiles", ["pixels", "height", "width", "bands", "dtype"])
     packed = np.mean([len(each) for each in rows["pixels"].to_pylist()])

@@ -1,6 +1,6 @@
-"""Find the parts that can be swapped (sources, encoders, architectures, ...) by the name of their module.
+"""Find the components that can be swapped (sources, encoders, architectures, ...) by the name of their module.
 
-A part is one file in its package exposing ``Options`` (a frozen ``Settings``) and ``build(**options)``; dropping the file in
+A component is one file in its package exposing ``Options`` (a frozen ``Settings``) and ``build(**options)``; dropping the file in
 is all the registration there is. Packages outside the project join through the entry-point group ``placebind.<package>``,
 for example ``placebind.train.encoders.location``. A module is imported only when it is chosen.
 """
@@ -10,6 +10,8 @@ import pkgutil
 from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
 from typing import Any
+
+from pydantic import Field, field_validator
 
 from index.errors import ConfigError
 from index.settings import Settings
@@ -26,13 +28,26 @@ REGISTRIES = (
 )
 
 
+class Component(Settings):
+    """One component as a configuration names it: the module's name and its options."""
+
+    name: str
+    options: dict[str, Any] = Field(default_factory=dict)
+
+    @field_validator("name")
+    @classmethod
+    def _as_module(cls, name: str) -> str:
+        """Dashes and underscores are the same, but two spellings would be two configurations."""
+        return name.replace("-", "_")
+
+
 def names(package: str) -> list[str]:
-    """Names of all parts in a registry (for example ``index.sources``), built-in and from entry points, sorted."""
+    """Names of all components in a registry (for example ``index.sources``), built-in and from entry points, sorted."""
     return sorted(set(_builtin(package)) | set(_outside(package)))
 
 
 def load(package: str, name: str) -> ModuleType:
-    """Import one part by name; dashes and underscores are the same. Raises ``ConfigError`` naming the choices."""
+    """Import one component by name; dashes and underscores are the same. Raises ``ConfigError`` naming the choices."""
     wanted = name.replace("-", "_")
     if wanted in _builtin(package):
         return importlib.import_module(f"{package}.{wanted}")
@@ -40,11 +55,11 @@ def load(package: str, name: str) -> ModuleType:
     if wanted in outside:
         module: ModuleType = outside[wanted].load()
         return module
-    raise ConfigError(f"{package} has no part named '{name}'; choose one of: {', '.join(names(package))}")
+    raise ConfigError(f"{package} has no component named '{name}'; choose one of: {', '.join(names(package))}")
 
 
 def resolve(package: str, name: str, options: dict[str, Any]) -> Settings:
-    """All options of a part with the defaults filled in, checked: this is what goes into a checkpoint."""
+    """All options of a component with the defaults filled in, checked: this is what goes into a checkpoint."""
     settings: type[Settings] = load(package, name).Options
     return settings.parse(options, where=f"{package}.{name}")
 

@@ -19,8 +19,8 @@ import numpy as np
 import numpy.typing as npt
 
 from index.errors import InputError, one_line
+from index.files import remove
 from index.records import Hit, Place
-from index.store.derived import remove
 
 Vectors = npt.NDArray[np.float32]
 METADATA_KEY = "placebind"

@@ -36,7 +36,6 @@ from retrieval.ranking.explain import Explanation, NamedPlaces, contributions
 from retrieval.ranking.search import How, Ranked, Searcher
 from retrieval.sureness.confidence import Confidence, Confident
 from train.checkpoint import Checkpoint
-from train.config import Part as EncoderPart
 from train.image.tiles import TILE_COLUMNS, group_tiles, prepare_rows, tile_batch
 from train.precision import choose_device
 from train.shipped import checkpoint_for
@@ -96,9 +95,7 @@ class Space:
 
     def preprocessing(self, modality: Modality) -> dict[str, Any]:
         """How this model reads the records of one table: the encoder with all its options."""
-        config = self.checkpoint.card.config
-        parts: dict[Modality, EncoderPart] = {"articles": config.text, "tiles": config.image, "locations": config.location}
-        return parts[modality].model_dump(mode="json")
+        return self.checkpoint.card.config.encoder(modality).model_dump(mode="json")
 
     def encoder(self, modality: Modality) -> Any:
         if modality not in self._encoders:

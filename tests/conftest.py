@@ -11,6 +11,7 @@ from hypothesis import settings
 from index.records import Article, Location, Place, Tile
 from index.sources.geotiff_tiles import write_tile
 from index.store.catalogue import Catalogue
+from index.store.ingest import ingest
 from train.config import TrainConfig
 
 settings.register_profile("placebind", deadline=None)  # a busy machine is no failure
@@ -72,10 +73,10 @@ def fill(folder: Path) -> Catalogue:
         articles.append(Article(place=north, title=f"North {number}", text=NORTH.format(f"station {number}")))
         articles.append(Article(place=south, title=f"South {number}", text=SOUTH.format(f"village {number}")))
         tiles.append(coarse_tile(north if number % 2 else south, 230 if number % 2 else 90, number))
-    catalogue.ingest(Records("articles", articles))
-    catalogue.ingest(Records("tiles", tiles))
+    ingest(catalogue, Records("articles", articles))
+    ingest(catalogue, Records("tiles", tiles))
     grid = [Place(lat=float(lat), lon=float(lon)) for lat in (5.0, 70.0) for lon in np.linspace(-180, 176.4, 100)]
-    catalogue.ingest(Records("locations", [Location(place=place, title=f"at {place.lat:.0f}, {place.lon:.1f}") for place in grid]))
+    ingest(catalogue, Records("locations", [Location(place=place, title=f"at {place.lat:.0f}, {place.lon:.1f}") for place in grid]))
     return catalogue
 
 

@@ -13,6 +13,7 @@ import pyarrow.parquet
 from index.imagery.sensors import SENTINEL2
 from index.records import Article, Done, Location, Modality, Place, Record, Rejected, Tile
 from index.store.catalogue import Catalogue
+from index.store.ingest import ingest
 from index.store.vectors import begin_vectors, finish_vectors, write_vectors
 
 # One reflectance x 10,000 per Sentinel-2 band: 100, 200, ... 1300. No two are alike, so a band in the wrong layer shows, and the
@@ -88,7 +89,7 @@ def catalogue_with(
     given: dict[Modality, Sequence[Record]] = {"articles": articles, "tiles": tiles, "locations": locations}
     for modality, records in given.items():
         if records:
-            catalogue.ingest(Listed(modality, records))
+            ingest(catalogue, Listed(modality, records))
     return catalogue
 
 

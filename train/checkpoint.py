@@ -20,9 +20,9 @@ from torch import Tensor
 
 from index.errors import CheckpointError, one_line
 from index.records import Modality
+from index.registry import load
 from index.settings import Settings
-from train.config import TrainConfig
-from train.model import build_encoder
+from train.config import ENCODER_OF, ENCODERS, TrainConfig
 
 MODEL_FILE = "model.safetensors"
 TRAINING_FILE = "training.safetensors"
@@ -134,6 +134,12 @@ class Checkpoint:
                 f"the weights in {self.path} do not fit their configuration ({one_line(error)}); train it again"
             ) from None
         return encoder.to(device).eval()
+
+
+def build_encoder(config: TrainConfig, modality: Modality) -> Any:
+    """One encoder with fresh weights; ``config`` must be resolved."""
+    component = config.encoder(modality)
+    return load(ENCODERS[ENCODER_OF[modality]], component.name).build(**component.options)
 
 
 def save_model(folder: Path, weights: Mapping[str, Tensor], card: Card) -> None:

@@ -4,33 +4,24 @@ import tomllib
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from index.errors import ConfigError
-from index.registry import resolve
+from index.records import Modality
+from index.registry import Component, resolve
 from index.settings import Settings
 from train.objective.distillation import TeacherOptions
 from train.sampling import SamplingOptions
 
-
-class Part(Settings):
-    """One exchangeable part: the module's name and its options."""
-
-    name: str
-    options: dict[str, Any] = Field(default_factory=dict)
-
-    @field_validator("name")
-    @classmethod
-    def _as_module(cls, name: str) -> str:
-        """Dashes and underscores are the same, but two spellings would be two configurations."""
-        return name.replace("-", "_")
+ENCODER_OF: dict[Modality, str] = {"locations": "location", "articles": "text", "tiles": "image"}  # field of a configuration
+ENCODERS = {"location": "train.encoders.location", "text": "train.encoders.text", "image": "train.encoders.image"}
 
 
 class TrainConfig(Settings):
-    architecture: Part = Part(name="imagebind")
-    location: Part = Part(name="sh_siren")
-    text: Part = Part(name="minilm")
-    image: Part = Part(name="multispectral")
+    architecture: Component = Component(name="imagebind")
+    location: Component = Component(name="sh_siren")
+    text: Component = Component(name="minilm")
+    image: Component = Component(name="multispectral")
     dim: int = Field(256, ge=2, description="dimension of the shared space")
     modalities: tuple[Literal["articles", "tiles"], ...] = Field((), description="what is bound to position; default: all there is")
     steps: int = Field(400, ge=1)
@@ -59,7 +50,7 @@ class TrainConfig(Settings):
     @classmethod
     def load(cls, file: Path | None = None, settings: tuple[str, ...] = (), **flags: Any) -> Self:
         """Merge a TOML file, ``key.sub=value`` settings (TOML values; bare words are strings) and flags that are not None; a
-        part's flag is its name."""
+        component's flag is its name."""
         values: dict[str, Any] = {}
         if file is not None:
             try:
@@ -70,14 +61,16 @@ class TrainConfig(Settings):
             _assign(values, setting)
         for field, value in flags.items():
             if value is not None:
-                values[field] = value if isinstance(value, dict) or not _is_part(cls, field) else _named(values.get(field), value)
+                values[field] = (
+                    value if isinstance(value, dict) or not _is_component(cls, field) else _named(values.get(field), value)
+                )
         for field, default in cls.model_fields.items():
-            if isinstance(default.default, Part) and isinstance(values.get(field), dict):
-                values[field] = {"name": default.default.name, **values[field]}  # options alone mean the default part's
+            if isinstance(default.default, Component) and isinstance(values.get(field), dict):
+                values[field] = {"name": default.default.name, **values[field]}  # options alone mean the default component's
         return cls.parse(values, where=str(file or "training settings")).resolved()
 
     def resolved(self) -> Self:
-        """The same with every option of every part spelt out. Raises ``ConfigError`` also for what does not go together."""
+        """The same with every option of every component spelt out. Raises ``ConfigError`` also for what does not go together."""
         for name in ("article_batch", "tile_batch"):
             if getattr(self, name) % self.devices:
                 raise ConfigError(
@@ -98,31 +91,32 @@ class TrainConfig(Settings):
             raise ConfigError(
                 f"device={self.device} is one device, devices={self.devices} are several; use device=cuda for the first ones"
             )
-        parts = {
-            "architecture": ("train.objective.architectures", {}),
-            "location": ("train.encoders.location", {"dim": self.dim}),
-            "text": ("train.encoders.text", {"dim": self.dim}),
-            "image": ("train.encoders.image", {"dim": self.dim}),
-        }
+        registries = {"architecture": "train.objective.architectures", **ENCODERS}
         full = {}
-        for field, (package, shared) in parts.items():
-            part: Part = getattr(self, field)
-            if shared and part.options.get("dim", self.dim) != self.dim:
-                own = part.options["dim"]
+        for field, registry in registries.items():
+            component: Component = getattr(self, field)
+            shared = {"dim": self.dim} if field in ENCODERS else {}
+            if shared and component.options.get("dim", self.dim) != self.dim:
+                own = component.options["dim"]
                 raise ConfigError(
-                    f"{field}.options.dim is {own!r}, but all parts share one dimension, here {self.dim}; set it once: dim={own}"
+                    f"{field}.options.dim is {own!r}, but all encoders share one dimension, here {self.dim}; set it once: dim={own}"
                 )
-            options = resolve(package, part.name, {**part.options, **shared})
-            full[field] = Part(name=part.name, options=options.model_dump(mode="json"))
+            options = resolve(registry, component.name, {**component.options, **shared})
+            full[field] = Component(name=component.name, options=options.model_dump(mode="json"))
         return self.model_copy(update=full)
 
+    def encoder(self, modality: Modality) -> Component:
+        """The encoder of one modality."""
+        component: Component = getattr(self, ENCODER_OF[modality])
+        return component
 
-def _is_part(config: type[Settings], field: str) -> bool:
-    return field in config.model_fields and isinstance(config.model_fields[field].default, Part)
+
+def _is_component(config: type[Settings], field: str) -> bool:
+    return field in config.model_fields and isinstance(config.model_fields[field].default, Component)
 
 
 def _named(given: Any, name: str) -> dict[str, Any]:
-    """The part of this name, with the options that were given for it or for no part in particular."""
+    """The component of this name, with the options that were given for it or for none in particular."""
     same = isinstance(given, dict) and str(given.get("name", name)).replace("-", "_") == name.replace("-", "_")
     options = given.get("options", {}) if same else {}
     return {"name": name, "options": options}

@@ -1,24 +1,29 @@
 """From a configuration to a network: the encoders by name, put under an architecture."""
 
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from index.records import Modality
+from index.errors import CheckpointError, one_line
+from index.geo import fibonacci_sphere
 from index.registry import load
-from train.config import Part, TrainConfig
+from train.checkpoint import Checkpoint, build_encoder
+from train.config import TrainConfig
 from train.objective.architecture import TOWERS, Architecture
+
+_PROBES = 20  # places at which a loaded location encoder is compared with the one in its checkpoint
 
 
 def build_model(config: TrainConfig, *, pretrained: bool = True) -> Architecture:
-    """The architecture with fresh weights that depend on ``config.seed`` alone, or on the files that its parts start from; without
-    ``pretrained`` these are not read, because a state follows that holds all weights."""
+    """The architecture with fresh weights that depend on ``config.seed`` alone, or on the files that its components start from;
+    without ``pretrained`` these are not read, because a state follows that holds all weights."""
     torch.manual_seed(config.seed)
     encoders = nn.ModuleDict({modality: build_encoder(config, modality) for modality in ("locations", *TOWERS)})
-    part = config.architecture
-    architecture: Architecture = load("train.objective.architectures", part.name).build(
-        encoders=encoders, seed=config.seed, **part.options
+    component = config.architecture
+    architecture: Architecture = load("train.objective.architectures", component.name).build(
+        encoders=encoders, seed=config.seed, **component.options
     )
     if pretrained:
         load_pretrained(architecture)
@@ -26,19 +31,30 @@ def build_model(config: TrainConfig, *, pretrained: bool = True) -> Architecture
 
 
 def load_pretrained(model: Architecture) -> None:
-    """Read the files that the parts of a new model start from."""
-    starters: list[Any] = [*model.encoders.values(), model]
-    for each in starters:
-        if hasattr(each, "load_pretrained"):
-            each.load_pretrained()
+    """Read the files that the components of a new model start from."""
+    encoders: list[Any] = [*model.encoders.values()]
+    for encoder in encoders:
+        if hasattr(encoder, "load_pretrained"):
+            encoder.load_pretrained()
+    if model.location_checkpoint is not None:
+        _load_locations(model.encoders["locations"], model.location_checkpoint)
+    model.start()
 
 
-def build_encoder(config: TrainConfig, modality: Modality) -> Any:
-    """One encoder with fresh weights; ``config`` must be resolved."""
-    parts: dict[Modality, tuple[str, Part]] = {
-        "locations": ("train.encoders.location", config.location),
-        "articles": ("train.encoders.text", config.text),
-        "tiles": ("train.encoders.image", config.image),
-    }
-    package, part = parts[modality]
-    return load(package, part.name).build(**part.options)
+def _load_locations(encoder: nn.Module, folder: Path) -> None:
+    """Raises ``CheckpointError`` unless it is the encoder asked for. Its vectors are compared too: a SIREN's frequency is in no
+    tensor, and with another one the weights mean nothing."""
+    trained, ours = Checkpoint.open(folder).encoder("locations", torch.device("cpu")), encoder.eval()
+    lat, lon = (torch.from_numpy(each) for each in fibonacci_sphere(_PROBES))
+    try:
+        ours.load_state_dict(trained.state_dict())
+        with torch.no_grad():
+            differs = "" if torch.allclose(ours(lat, lon), trained(lat, lon)) else "the same weights give other vectors"
+    except RuntimeError as error:
+        differs = one_line(error)
+    if differs:
+        raise CheckpointError(
+            f"the location encoder in {folder} is another than the one asked for ({differs}); "
+            "choose its name and options with --location and --set location.options.…"
+        )
+    ours.train()

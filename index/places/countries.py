@@ -14,10 +14,10 @@ import numpy.typing as npt
 
 from index.errors import InputError
 from index.geo import Degrees, chord_km, chord_of_km, unit_xyz
+from index.places.cells import METRES_PER_DEG, rows
 from index.places.packaged import is_land
 from index.places.towns import load_towns
 from index.records import BBox
-from index.wikimedia.cells import METRES_PER_DEG, rows
 
 MIN_POPULATION = 500
 LAND_REACH_KM = 800.0  # how far from its towns a country goes over land: all but Antarctica and some islands is in …

@@ -23,12 +23,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from index.store.filling import matrix_of
 from index.store.manifest import COLUMN_KEY
-from index.store.staging import VECTOR, WRITE_ROWS
+from index.store.vector_column import HAS_VECTOR, VECTOR, WRITE_ROWS, matrix_of
 
 COLUMNS = ("id", "lat", "lon")
-HAS_VECTOR = f"{VECTOR} IS NOT NULL"
 _FILE = "parts.json"
 _OFFSET_BITS = 32  # of a Lance row id, below the number of the fragment
 

@@ -21,13 +21,14 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from index.errors import CatalogueError, InputError, one_line
+from index.files import made_whole, remove
 from index.records import Embeddings, Modality
-from index.search.growth import COLUMNS, HAS_VECTOR, Parts, grow, mapped, put, write_rows
+from index.search.growth import COLUMNS, Parts, grow, mapped, put, write_rows
 from index.search.growth import allocate as _allocate
 from index.store.catalogue import Catalogue
-from index.store.derived import derived_folders, made_whole, newest_first, remove, sweep, writable_folder
+from index.store.derived import derived_folders, newest_first, sweep, writable_folder
 from index.store.manifest import MANIFEST_KEY, Manifest
-from index.store.staging import VECTOR, WRITE_ROWS
+from index.store.vector_column import HAS_VECTOR, VECTOR, WRITE_ROWS
 from index.store.vectors import not_indexed
 
 Rows = npt.NDArray[np.int64]

@@ -14,11 +14,11 @@ from pydantic import Field
 
 from index.errors import InputError, MissingExtraError
 from index.http import Client
+from index.places.cells import area_m2, cells, quarters
 from index.places.countries import Country, find_country, towns_in
 from index.records import Article, BBox, Done, Modality, Place, Rejected
 from index.references import web_address, wikidata_id
 from index.settings import Settings
-from index.wikimedia.cells import area_m2, cells, quarters
 from index.wikimedia.mediawiki import Api, Page
 
 LICENCE = "CC BY-SA 4.0"

@@ -6,7 +6,6 @@ column is written, so that an append costs what it adds. Memory: the vectors of 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -19,11 +18,10 @@ import pyarrow.compute as pc
 
 from index.errors import CatalogueError, one_line
 from index.records import Modality
-from index.store.manifest import COMPLETE_KEY
-from index.store.staging import VECTOR, WRITE_ROWS, Staging
+from index.store.staging import Staging
+from index.store.vector_column import LACKS_VECTOR, VECTOR, WRITE_ROWS, matrix_of, vector_files
 
 Rows = npt.NDArray[np.int64]
-_LACKING = f"{VECTOR} IS NULL"
 
 
 @dataclass
@@ -36,36 +34,6 @@ class Total:
     def add(self, vectors: pa.FixedSizeListArray) -> None:
         self.count += len(vectors)
         self.sum += matrix_of(vectors).sum(axis=0, dtype=np.float64)
-
-
-def without_vector(dataset: Any) -> pa.Table:
-    """``id`` and ``_rowid`` of the rows that lack a vector."""
-    columns = {"columns": ["id"], "with_row_id": True}
-    files, complete = vector_files(dataset), complete_fragments(dataset)
-    tables = [each.to_table(**columns) for each in dataset.get_fragments() if each.fragment_id not in files]
-    doubtful = [each for each in dataset.get_fragments() if each.fragment_id in files and each.fragment_id not in complete]
-    if doubtful:  # a compaction wrote missing vectors too, perhaps beside others; to see it, they have to be read
-        tables.append(dataset.scanner(**columns, filter=_LACKING, fragments=doubtful).to_table())
-    return pa.concat_tables(tables) if tables else pa.table({"id": pa.array([], pa.string()), "_rowid": pa.array([], pa.uint64())})
-
-
-def complete_fragments(dataset: Any) -> set[int]:
-    """The fragments known to have all their vectors: by what ``complete_files`` had to say of their files."""
-    noted = set(json.loads((dataset.metadata or {}).get(COMPLETE_KEY, "[]")))
-    return {number for number, path in vector_files(dataset).items() if path in noted}
-
-
-def complete_files(dataset: Any) -> str:
-    """The files without a missing vector, to be noted under ``COMPLETE_KEY``: a file never changes, so it is looked at once."""
-    known, fragments = complete_fragments(dataset), {each.fragment_id: each for each in dataset.get_fragments()}
-    files = vector_files(dataset).items()
-    return json.dumps([path for number, path in files if number in known or not fragments[number].count_rows(_LACKING)])
-
-
-def rows_in_filled_fragments(dataset: Any) -> int:
-    """The rows of the fragments that have vectors; all of them do, unless a compaction put new rows beside old ones."""
-    filled = vector_files(dataset)
-    return sum(each.count_rows() for each in dataset.get_fragments() if each.fragment_id in filled)
 
 
 def fill(dataset: Any, modality: Modality, staging: Staging) -> Total:
@@ -97,20 +65,6 @@ def total_of(dataset: Any, dim: int) -> Total:
     return total
 
 
-def matrix_of(vectors: pa.FixedSizeListArray) -> npt.NDArray[np.float32]:
-    """A column without nulls as [N, D]."""
-    matrix: npt.NDArray[np.float32] = vectors.flatten().to_numpy(zero_copy_only=False).reshape(-1, vectors.type.list_size)
-    return matrix
-
-
-def vector_files(dataset: Any) -> dict[int, str]:
-    """By fragment, the file with its vectors. As an ingest wrote it a fragment has none, compacted one of nulls."""
-    column = {each.id() for each in dataset.lance_schema.fields() if each.name() == VECTOR}
-    return {
-        each.fragment_id: file.path for each in dataset.get_fragments() for file in each.metadata.files if column & set(file.fields)
-    }
-
-
 def _matches(dataset: Any, staging: Staging) -> Iterator[tuple[Any, npt.NDArray[np.uint64], Rows]]:
     """Fragments with rows that get a vector: the row ids [n], and where their vectors are staged [n]."""
     fragments, filled = dataset.get_fragments(), vector_files(dataset)
@@ -122,7 +76,7 @@ def _matches(dataset: Any, staging: Staging) -> Iterator[tuple[Any, npt.NDArray[
         row_ids, at = table["_rowid"].to_numpy(), staged[stop - len(table) : stop]
         wanted = at >= 0
         if wanted.any() and fragment.fragment_id in filled:
-            empty = fragment.to_table(columns=[], filter=_LACKING, with_row_id=True)["_rowid"].to_numpy()
+            empty = fragment.to_table(columns=[], filter=LACKS_VECTOR, with_row_id=True)["_rowid"].to_numpy()
             wanted &= np.isin(row_ids, empty)
         if wanted.any():
             yield fragment, row_ids[wanted], at[wanted].astype(np.int64)

@@ -7,9 +7,9 @@ from typing import Any
 from index.records import Modality
 from index.store.catalogue import Catalogue
 from index.store.derived import derived_folders
-from index.store.filling import without_vector
 from index.store.manifest import Manifest
-from index.store.staging import VECTOR, staged_rows
+from index.store.staging import staged_rows
+from index.store.vector_column import VECTOR, without_vector
 from index.store.vectors import manifest_of
 
 

@@ -24,12 +24,10 @@ import pyarrow.compute as pc
 
 from index.errors import ModelMismatchError, writing
 from index.records import Modality, check_unit_vectors
+from index.store.vector_column import VECTOR, WRITE_ROWS, column_of
 
 if TYPE_CHECKING:
     from index.store.catalogue import Catalogue
-
-VECTOR = "vector"
-WRITE_ROWS = 16384  # 32 MiB of 512 float32; Lance failed on a single write of 65,536
 
 
 def staging_schema(dim: int) -> pa.Schema:
@@ -80,7 +78,7 @@ class Staging:
         for start in range(0, len(ids), WRITE_ROWS):
             part = slice(start, start + WRITE_ROWS)
             with writing("the vectors could not be written"):
-                self._table.add(pa.table({"id": list(ids[part]), VECTOR: vector_column(vectors[part])}))
+                self._table.add(pa.table({"id": list(ids[part]), VECTOR: column_of(vectors[part])}))
 
     def take(self, rows: npt.NDArray[np.int64]) -> pa.FixedSizeListArray:
         """The vectors at these rows of ``ids``, in their order."""
@@ -103,9 +101,3 @@ def drop_staging(catalogue: Catalogue, modality: Modality) -> None:
     for name in catalogue.names():
         if name.startswith(f"staged_{modality}_"):
             catalogue.db.drop_table(name)
-
-
-def vector_column(vectors: npt.NDArray[np.float32]) -> pa.FixedSizeListArray:
-    """Vectors [N, D] as Lance keeps them."""
-    flat = pa.array(np.ascontiguousarray(vectors, dtype=np.float32).ravel())
-    return pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1])

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from index.errors import writing
 from index.records import Modality
-from index.store.filling import complete_files, complete_fragments
 from index.store.manifest import COMPLETE_KEY
-from index.store.staging import VECTOR
+from index.store.vector_column import VECTOR, complete_files, complete_fragments
 
 if TYPE_CHECKING:
     from index.store.catalogue import Catalogue

@@ -21,9 +21,10 @@ from lancedb.index import BTree
 from index.errors import CatalogueError, InputError, ModelMismatchError, writing
 from index.records import MODALITIES, Embeddings, Modality
 from index.store.catalogue import Catalogue, rows_by_id
-from index.store.filling import Total, complete_files, fill, matrix_of, rows_in_filled_fragments, total_of, without_vector
+from index.store.filling import Total, fill, total_of
 from index.store.manifest import BUILDING_KEY, COLUMN_KEY, COMPLETE_KEY, MANIFEST_KEY, Manifest
-from index.store.staging import VECTOR, Staging, drop_staging, staging_name, staging_schema, vector_column
+from index.store.staging import Staging, drop_staging, staging_name, staging_schema
+from index.store.vector_column import VECTOR, column_of, complete_files, matrix_of, rows_in_filled_fragments, without_vector
 
 
 def manifest_of(catalogue: Catalogue, modality: Modality) -> Manifest | None:
@@ -214,7 +215,7 @@ class FeatureCache:
         if not np.isfinite(features).all():
             raise InputError("features hold NaN or infinite values; the encoder is at fault, not the data")
         self._table.merge_insert("id").when_not_matched_insert_all().execute(
-            pa.table({"id": list(ids), VECTOR: vector_column(features)})
+            pa.table({"id": list(ids), VECTOR: column_of(features)})
         )
 
     def fill(

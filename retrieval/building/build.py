@@ -9,13 +9,13 @@ from typing import Protocol
 import pyarrow as pa
 
 from index.errors import CatalogueError
+from index.files import remove
 from index.progress import Progress, Quiet
 from index.records import MODALITIES, Modality
 from index.search.backends.lancedb import build_index as build_lance_index
 from index.search.backends.lancedb import has_index
 from index.search.snapshot import open_snapshot
 from index.store.catalogue import Catalogue
-from index.store.derived import remove
 from index.store.staging import Staging
 from index.store.upkeep import KEPT, Tidied, optimize_table
 from index.store.vectors import begin_vectors, finish_vectors, is_finished, manifest_of, not_indexed, staging_of

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from index.errors import InputError
 from index.search.snapshot import Snapshot
-from index.store.staging import WRITE_ROWS, vector_column
+from index.store.vector_column import WRITE_ROWS, column_of
 from retrieval.export import GEOPARQUET, METADATA_KEY, VECTOR_COLUMN, whole
 
 _POINT = np.dtype([("order", "u1"), ("kind", "<u4"), ("lon", "<f8"), ("lat", "<f8")])  # well-known binary, 21 bytes
@@ -52,7 +52,7 @@ def _schema(snapshot: Snapshot) -> pa.Schema:
 
 def _batch(snapshot: Snapshot, rows: slice, schema: pa.Schema) -> pa.RecordBatch:
     lat, lon = snapshot.places[rows].T
-    ids, vectors = snapshot.ids[rows], vector_column(snapshot.vectors[rows].astype(np.float32, copy=False))
+    ids, vectors = snapshot.ids[rows], column_of(snapshot.vectors[rows].astype(np.float32, copy=False))
     return pa.record_batch([ids, pa.array(lat), pa.array(lon), _points(lat, lon), vectors], schema=schema)
 
 

@@ -37,7 +37,8 @@ from index.errors import CheckpointError, ConfigError, MissingExtraError, PlaceB
 from index.progress import Progress
 from index.records import Modality, check_unit_vectors
 from index.store.catalogue import Catalogue
-from index.store.staging import Staging, staging_schema, vector_column
+from index.store.staging import Staging, staging_schema
+from index.store.vector_column import column_of
 from retrieval.building.build import CHUNK
 from retrieval.space import ROW_COLUMNS, Space
 from train.checkpoint import Checkpoint
@@ -139,7 +140,7 @@ class Embedder:
         vectors = self.space.embed_rows(self.modality, rows)
         check_unit_vectors(vectors)
         schema = staging_schema(self.space.dim)
-        table = pa.table([rows["id"], vector_column(vectors)], schema=schema)
+        table = pa.table([rows["id"], column_of(vectors)], schema=schema)
         written = write_fragment([table], self.staging_uri, schema=schema, retry_params=_LANCE_RETRIES)
         return [json.dumps(fragment.to_json()) for fragment, _ in written]
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from index.errors import InputError, one_line
-from index.store.derived import made_whole
+from index.files import made_whole
 from retrieval.figures.measures import RECALL_K, WITHIN_KM
 
 PARQUET_FILE, JSON_FILE = "retrieval.parquet", "retrieval.json"

@@ -22,6 +22,7 @@ from index.errors import writing
 from index.search.backends import faiss, lancedb
 from index.search.snapshot import open_snapshot
 from index.store.catalogue import Catalogue
+from index.store.ingest import ingest
 from index.store.upkeep import extend_indexes, optimize_table
 from index.store.vectors import begin_vectors, finish_vectors, write_vectors
 from index.store.versions import restore_version, tag_version
@@ -46,8 +47,8 @@ def ids_of(count: int) -> list[str]:
     return sorted(each.id for each in articles(count))
 
 
-def ingest(catalogue: Catalogue, count: int = AFTER) -> None:
-    catalogue.ingest(Listed("articles", articles(count)))
+def more_articles(catalogue: Catalogue, count: int = AFTER) -> None:
+    ingest(catalogue, Listed("articles", articles(count)))
 
 
 def build(catalogue: Catalogue, model: str = MODEL, *, rebuild: bool = False) -> None:
@@ -61,7 +62,7 @@ def build(catalogue: Catalogue, model: str = MODEL, *, rebuild: bool = False) ->
 
 
 def first_of_another_kind(catalogue: Catalogue) -> None:
-    catalogue.ingest(Listed("locations", locations(BEFORE)))
+    ingest(catalogue, Listed("locations", locations(BEFORE)))
 
 
 def rebuild(catalogue: Catalogue) -> None:
@@ -92,7 +93,7 @@ def restore(catalogue: Catalogue) -> None:
 
 
 COMMANDS: dict[str, Callable[[Catalogue], None]] = {
-    "ingest": ingest,
+    "ingest": more_articles,
     "first": first_of_another_kind,
     "build": build,
     "append": build,
@@ -111,7 +112,7 @@ def world_for(command: str, folder: Path) -> Catalogue:
     if command in ("ingest", "first"):
         return catalogue
     tag_version(catalogue, "articles", TAG)
-    ingest(catalogue)
+    more_articles(catalogue)
     if command in ("optimize", "restore"):
         build(catalogue)
     return catalogue

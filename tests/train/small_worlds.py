@@ -10,6 +10,7 @@ import numpy.typing as npt
 from index.imagery.sensors import SENSORS
 from index.records import Article, Modality, Place, Record, Tile
 from index.store.catalogue import Catalogue
+from index.store.ingest import ingest
 from train.config import TrainConfig
 
 REGIONS = {
@@ -41,7 +42,7 @@ def fill(folder: Path, articles: Sequence[Article] = (), tiles: Sequence[Tile] =
     catalogue = Catalogue.open(folder, create=True)
     for modality, records in (("articles", articles), ("tiles", tiles)):
         if records:
-            catalogue.ingest(ListSource(modality, records))
+            ingest(catalogue, ListSource(modality, records))
     return catalogue
 
 

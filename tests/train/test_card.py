@@ -7,6 +7,7 @@ import pytest
 
 from index.records import Article, Place
 from index.store.catalogue import Catalogue
+from index.store.ingest import ingest
 from tests.train.small_worlds import REGIONS, TILES_PER_SENSOR, ListSource, fill, region_articles, region_tiles, tiny_config
 from train.card import CARD_FILE, card_text, write_card
 from train.checkpoint import Card, Checkpoint, Origin, save_model
@@ -34,7 +35,7 @@ def several_sources(tmp_path: Path) -> Catalogue:
     found = [sourced(n, "wikipedia", "CC BY-SA 4.0") for n in range(5)] + [sourced(n, "unesco", "CC BY 3.0") for n in (5, 6)]
     held_out = [sourced(n, "held out", "secret", split="val") for n in (8, 9, 10)]
     catalogue = fill(tmp_path / "c", tiles=region_tiles())
-    catalogue.ingest(ListSource("articles", [*found, sourced(7, "", ""), *held_out]))
+    ingest(catalogue, ListSource("articles", [*found, sourced(7, "", ""), *held_out]))
     return catalogue
 
 

@@ -22,12 +22,13 @@ from train.checkpoint import (
     Origin,
     Progressed,
     TextConfidence,
+    build_encoder,
     load_training,
     save_model,
     save_training,
 )
 from train.config import TrainConfig
-from train.model import build_encoder, build_model
+from train.model import build_model
 
 CPU = torch.device("cpu")
 

@@ -9,6 +9,7 @@ import pytest
 
 from index.errors import CheckpointError
 from index.store.catalogue import Catalogue
+from index.store.ingest import ingest
 from tests.train.small_worlds import Interrupted, ListSource, StopAfter, article, tiny_config
 from train.checkpoint import MODEL_FILE, TRAINING_FILE, Checkpoint
 from train.compare import TABLE_FILE, Outcome, Variant, compare, matrix
@@ -102,7 +103,7 @@ def test_a_folder_with_a_model_of_other_settings_is_refused_by_name(regions: Cat
 
 def test_models_that_learnt_from_different_records_are_not_put_into_one_table(regions: Catalogue, tmp_path: Path) -> None:
     compare(cells(IMAGEBIND), regions, tmp_path / "all")
-    regions.ingest(ListSource("articles", [article("A lighthouse by the sea.", 50.0, -5.0)]))
+    ingest(regions, ListSource("articles", [article("A lighthouse by the sea.", 50.0, -5.0)]))
     with pytest.raises(CheckpointError, match=r"fused-sh_siren-articles-seed0.*other records.*--out"):
         compare(cells(IMAGEBIND, FUSED), regions, tmp_path / "all")
     assert [row["architecture"] for row in table(tmp_path / "all")] == ["imagebind"]

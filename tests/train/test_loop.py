@@ -20,6 +20,7 @@ from safetensors.torch import load_file
 from index.errors import CatalogueError, CheckpointError, ConfigError
 from index.geo import great_circle_km
 from index.store.catalogue import Catalogue
+from index.store.ingest import ingest
 from tests.train.small_worlds import (
     REGIONS,
     TILES_PER_SENSOR,
@@ -243,7 +244,7 @@ def test_a_run_does_not_go_on_with_other_records_than_it_began_with(split: str, 
     with pytest.raises(Interrupted):
         train(tiny_config(), regions, out, progress=StopAfter(4))
     before = (out / TRAINING_FILE).read_bytes()
-    regions.ingest(ListSource("articles", [article("A lighthouse by the sea.", 50.0, -5.0, split=split)]))
+    ingest(regions, ListSource("articles", [article("A lighthouse by the sea.", 50.0, -5.0, split=split)]))
     with pytest.raises(CheckpointError, match=r"records of the catalogue are others.*--overwrite") as caught:
         train(tiny_config(), regions, out)
     assert "\n" not in str(caught.value)
@@ -262,7 +263,7 @@ def test_what_parts_start_from_is_read_again_when_a_run_begins_anew_on_other_rec
     config = tiny_config(steps=4, architecture={"name": "cyclic", "options": options})
     with pytest.raises(Interrupted):
         train(config, regions, tmp_path / "run", progress=StopAfter(3))
-    regions.ingest(ListSource("articles", [article("A lighthouse by the sea.", 50.0, -5.0)]))
+    ingest(regions, ListSource("articles", [article("A lighthouse by the sea.", 50.0, -5.0)]))
     train(config, regions, tmp_path / "run", overwrite=True)
     first, second = load_file(tmp_path / "first" / MODEL_FILE), load_file(tmp_path / "run" / MODEL_FILE)
     locations = [name for name in first if name.startswith("encoders.locations.")]

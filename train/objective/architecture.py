@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -86,8 +87,13 @@ class Architecture(nn.Module):
         """Whether the location encoder is trained in this step."""
         return True
 
-    def load_pretrained(self) -> None:
-        """Read what a fresh run starts from besides the encoders' own weights."""
+    @property
+    def location_checkpoint(self) -> Path | None:
+        """The finished checkpoint that the location encoder starts from, if there is one."""
+        return None
+
+    def start(self) -> None:
+        """Told once at the start of a fresh run, when the encoders have the weights that they start from."""
 
     def negatives(self, step: int) -> tuple[Tensor, Tensor]:
         """Unit vectors [N, D] of further places and these places [N, 3]: those of the queue, and some drawn uniformly over the

@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from index.errors import InputError, one_line
-from index.store.derived import made_whole
+from index.files import made_whole
 from train.probing.features._features import Features, Vectors
 from train.probing.probes import Values
 from train.probing.splits import Fold

@@ -15,6 +15,7 @@ from index.sources.blue_marble import example_tile
 from index.sources.gazetteer import famous_places
 from index.sources.geotiff_tiles import write_tile
 from index.store.catalogue import Catalogue
+from index.store.ingest import ingest
 from index.store.vectors import manifests_of
 from retrieval import Space
 from retrieval.building.build import build_index
@@ -74,7 +75,7 @@ def _fill(catalogue: Catalogue, sources: Options, progress: Progress) -> None:
         source = load("index.sources", name).build(**options)
         if catalogue.count(source.modality) < source.total:
             progress.start(f"ingest {name}", source.total)
-            catalogue.ingest(source, progress.advance)
+            ingest(catalogue, source, progress.advance)
 
 
 def _is_ready(folder: Path, catalogue: Catalogue, model: Checkpoint) -> bool:

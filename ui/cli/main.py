@@ -11,6 +11,7 @@ import typer
 
 from index.errors import CheckpointError, InputError, PlaceBindError
 from index.records import MODALITIES, Modality
+from index.store.ingest import ingest
 from ui.cli.flags import DEFAULT_CATALOGUE, CatalogueFlag, CheckpointFlag, DryRunFlag, JsonFlag
 from ui.cli.indexing import app as index_commands
 from ui.cli.options import sources_group
@@ -43,7 +44,8 @@ def main() -> None:
 
 def _ingest(name: str, values: dict[str, Any]) -> None:
     from index.registry import load
-    from index.store.catalogue import Catalogue, write_report
+    from index.store.catalogue import Catalogue
+    from index.store.ingest import write_report
 
     folder, as_json, dry_run = values.pop("catalogue"), values.pop("as_json"), values.pop("dry_run")
     source = load("index.sources", name).build(**values)
@@ -53,7 +55,7 @@ def _ingest(name: str, values: dict[str, Any]) -> None:
     catalogue = Catalogue.open(folder, create=True)
     with ProgressBars() as bars:
         bars.start(f"ingest {source.modality}", source.total)
-        report = catalogue.ingest(source, bars.advance)
+        report = ingest(catalogue, source, bars.advance)
     where = folder / "reports" / f"ingest-{name.replace('_', '-')}.json"
     write_report(report, where)
     if as_json:

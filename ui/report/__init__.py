@@ -23,7 +23,7 @@ def write_report(folder: Path, checkpoints: Sequence[Path], made: datetime) -> P
 
     Raises ``InputError`` where the folder holds no results or damaged ones.
     """
-    from index.store.derived import made_whole
+    from index.files import made_whole
     from ui.report.cards import keep_cards
     from ui.report.found import read_folder
     from ui.report.page import page

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from index.store.derived import made_whole
+from index.files import made_whole
 from ui.console import harmless
 from ui.report.html import Html
 

@@ -21,8 +21,8 @@ from starlette.responses import RedirectResponse
 from starlette.routing import BaseRoute, Mount, Route
 
 from index.errors import CatalogueError, InputError, PlaceBindError
+from index.files import cache_folder
 from index.store.catalogue import Catalogue
-from index.store.derived import cache_folder
 from ui.console import remark
 from ui.server import front
 from ui.server.front_files import FrontFiles

@@ -11,7 +11,7 @@ import threading
 from pathlib import Path
 
 from index.errors import InputError
-from index.store.derived import made_whole
+from index.files import made_whole
 from ui.server.kept import NotHereError
 
 MAX_BYTES = 64 * 2**20  # as a GeoTIFF query may have

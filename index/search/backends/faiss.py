@@ -17,11 +17,12 @@ import numpy as np
 from pydantic import Field
 
 from index.errors import CatalogueError, MissingExtraError, one_line
+from index.files import made_whole
 from index.search.backends._ranking import ROUNDING, Vectors, check_queries, rank
 from index.search.backends.exact import ExactSearch
 from index.search.snapshot import Rows, Snapshot
 from index.settings import Settings
-from index.store.derived import file_beside, made_whole
+from index.store.derived import file_beside
 
 FLAT_BELOW_ROWS = 20_000  # one matrix product is as fast, and exact
 _TRAINING_ROWS_PER_LIST = 256  # all that FAISS takes; a million rows of 512 dimensions, 16 lists: recall@10 .99, with 64 .94

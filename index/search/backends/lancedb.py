@@ -18,7 +18,7 @@ from index.search.backends.exact import ExactSearch
 from index.search.snapshot import Rows, Snapshot
 from index.settings import Settings
 from index.store.catalogue import Catalogue
-from index.store.staging import VECTOR
+from index.store.vector_column import VECTOR
 from index.store.vectors import manifest_of, not_indexed
 
 FLAT_BELOW_ROWS = 20_000  # one matrix product is faster than any way through the table

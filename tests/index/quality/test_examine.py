@@ -15,6 +15,7 @@ from index.quality.misplaced import at_sea, bad_coordinates, elsewhere
 from index.quality.similar import jaccard, normalise, shingle_sets, similar_pairs, sketch
 from index.records import Article, Location, Place, Tile
 from index.store.catalogue import Catalogue
+from index.store.ingest import ingest
 from tests.conftest import Records, fill
 
 WORDS = ("river", "castle", "harbour", "market", "valley", "bridge", "temple", "forest", "meadow", "quarry", "orchard", "chapel")
@@ -50,7 +51,7 @@ def tile(title: str, left_m: float, *, date: str = "", level: str = "L2A", valid
 def world(folder: Path, **tables: list) -> Catalogue:
     catalogue = Catalogue.open(folder, create=True)
     for modality, records in tables.items():
-        catalogue.ingest(Records(modality, records))
+        ingest(catalogue, Records(modality, records))
     return catalogue
 
 

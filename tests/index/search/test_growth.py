@@ -11,6 +11,7 @@ from index.search import growth, snapshot
 from index.search.backends import exact, faiss
 from index.search.snapshot import Snapshot, open_snapshot
 from index.store.catalogue import Catalogue
+from index.store.ingest import ingest
 from index.store.upkeep import optimize_table
 from index.store.vectors import begin_vectors, finish_vectors, read_embeddings, write_vectors
 from tests.worlds import Listed, articles, catalogue_with, clustered, index_with
@@ -50,7 +51,7 @@ def fill(catalogue: Catalogue) -> None:
 
 def append(catalogue: Catalogue, count: int) -> None:
     """Ingest articles up to this number of them, and index those."""
-    catalogue.ingest(Listed("articles", articles(count)))
+    ingest(catalogue, Listed("articles", articles(count)))
     fill(catalogue)
 
 

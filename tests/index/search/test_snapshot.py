@@ -11,12 +11,14 @@ import numpy as np
 import pytest
 
 from index.errors import CatalogueError, InputError
+from index.files import remove
 from index.records import Embeddings
 from index.search import snapshot
 from index.search.snapshot import Snapshot, open_snapshot
 from index.store import derived
 from index.store.catalogue import Catalogue
 from index.store.derived import ABANDONED_AFTER_S
+from index.store.ingest import ingest
 from index.store.vectors import begin_vectors, read_embeddings, write_vectors
 from tests.worlds import Listed, article, articles, catalogue_with, clustered, index_with, one_hot
 
@@ -77,7 +79,7 @@ def test_places_are_latitude_first(tmp_path: Path) -> None:
 
 
 def test_rows_without_a_vector_are_left_out_until_they_have_one(catalogue: Catalogue) -> None:
-    catalogue.ingest(Listed("articles", articles(53)))
+    ingest(catalogue, Listed("articles", articles(53)))
     first = open_snapshot(catalogue, "articles")
     assert len(first) == 50
     assert len(first.rows_where("lat IS NOT NULL")) == 50
@@ -300,7 +302,7 @@ def _open_many(uri: str, times: int) -> None:
         found = open_snapshot(Catalogue.open(uri), "articles")
         expected = np.array(found.vectors) if expected is None else expected
         np.testing.assert_array_equal(found.vectors, expected)
-        derived.remove(found.folder or Path())  # the next one, here or there, has to make it again
+        remove(found.folder or Path())  # the next one, here or there, has to make it again
 
 
 def test_processes_that_make_the_same_snapshot_at_once_do_not_harm_each_other(catalogue: Catalogue) -> None:

@@ -10,6 +10,7 @@ from index.errors import InputError
 from index.imagery.sensors import SENTINEL2
 from index.records import Rejected, Tile
 from index.store.catalogue import Catalogue
+from index.store.ingest import ingest
 from tests.worlds import DARK_LAND, contents, write_geotiff
 
 pytest.importorskip("rasterio", reason="needs the [raster] extra")
@@ -71,7 +72,7 @@ def test_a_bad_patch_is_told_of_and_the_others_are_kept(tmp_path: Path) -> None:
     patch(tmp_path, "River_1.tif", centre=(600_000.0, 5_000_000.0))
     catalogue = Catalogue.open(tmp_path / "catalogue", create=True)
     source = build(paths=(tmp_path,))
-    report = catalogue.ingest(source)
+    report = ingest(catalogue, source)
     assert (source.total, report.read, report.added) == (5, 5, 2)
     assert [Path(each.where).name for each in report.rejected] == ["Forest_2.tif", "Forest_3.tif", "Forest_4.tif"]
     assert ["not a readable" in each.why for each in report.rejected] == [True, False, False]

@@ -17,6 +17,7 @@ from index.geo import geodesic_km
 from index.imagery.sensors import NASA_COARSE, SENTINEL2, canonical_band, sensor_of
 from index.records import Rejected, Tile
 from index.store.catalogue import Catalogue
+from index.store.ingest import ingest
 from tests.worlds import DARK_LAND, EQUATOR_AT_9_EAST, Listed, contents, tile, write_csv, write_geotiff
 
 pytest.importorskip("rasterio", reason="needs the [raster] extra")
@@ -544,7 +545,7 @@ def test_a_folder_is_searched_and_bad_files_are_told_while_the_rest_is_kept(tmp_
     source = build(paths=(tmp_path,))
     assert source.total == 4
     catalogue = Catalogue.open(tmp_path / "catalogue", create=True)
-    report = catalogue.ingest(source)
+    report = ingest(catalogue, source)
     assert (report.read, report.added) == (4, 2)
     assert [each.where for each in report.rejected] == [str(bad), str(corrupt)]
     assert "--bands" in report.rejected[0].why
@@ -556,9 +557,9 @@ def test_ingesting_a_folder_twice_gives_the_same_table(tmp_path: Path) -> None:
     write_geotiff(tmp_path / "a.tif", DARK_LAND)
     write_geotiff(tmp_path / "b.tif", L2A_LAND)
     catalogue = Catalogue.open(tmp_path / "catalogue", create=True)
-    catalogue.ingest(build(paths=(tmp_path,)))
+    ingest(catalogue, build(paths=(tmp_path,)))
     once = contents(catalogue, "tiles")
-    assert (catalogue.ingest(build(paths=(tmp_path,))).known, contents(catalogue, "tiles")) == (2, once)
+    assert (ingest(catalogue, build(paths=(tmp_path,))).known, contents(catalogue, "tiles")) == (2, once)
 
 
 # Writing and reading back
@@ -672,7 +673,7 @@ def test_real_tiles_survive_the_catalogue(real_tiles: dict[str, Tile], tmp_path:
 
     catalogue = Catalogue.open(tmp_path, create=True)
     some = list(real_tiles.values())[::4]
-    assert catalogue.ingest(Listed("tiles", some)).added == len(some)
+    assert ingest(catalogue, Listed("tiles", some)).added == len(some)
     rows = {row["id"]: row for row in contents(catalogue, "tiles")}
     for each in some:
         row = rows[each.id]

@@ -12,6 +12,7 @@ from index.geo import geodesic_km
 from index.imagery.sensors import SENTINEL2
 from index.records import Done, Rejected, Tile
 from index.store.catalogue import Catalogue
+from index.store.ingest import ingest
 from tests.worlds import contents, write_parquet
 
 pytest.importorskip("rasterio", reason="needs the [raster] extra")
@@ -172,20 +173,20 @@ def test_cells_that_are_in_already_are_not_read_again(tmp_path: Path, monkeypatc
     other = row("1U_2L", B02=geotiff(ramp("B02") + 1, 10))
     first, both = part(tmp_path, row("1U_1L")), part(tmp_path / "more", row("1U_1L"), other, group=2)
     catalogue = Catalogue.open(tmp_path / "catalogue", create=True)
-    assert catalogue.ingest(build(paths=(first,), tile_px=30)).added == 4
-    again = catalogue.ingest(build(paths=(first, both), tile_px=30))
+    assert ingest(catalogue, build(paths=(first,), tile_px=30)).added == 4
+    again = ingest(catalogue, build(paths=(first, both), tile_px=30))
     assert (again.read, again.added) == (4, 4), "only the second cell"
     before = contents(catalogue, "tiles")
     monkeypatch.setattr(major_tom, "opened", None)  # no image is opened any more
-    assert catalogue.ingest(build(paths=(first, both), tile_px=30)).read == 0
+    assert ingest(catalogue, build(paths=(first, both), tile_px=30)).read == 0
     assert contents(catalogue, "tiles") == before
 
 
 def test_a_cell_that_was_rejected_is_tried_again(tmp_path: Path) -> None:
     catalogue = Catalogue.open(tmp_path / "catalogue", create=True)
     broken = part(tmp_path, row(B04=b"II*\0"))
-    assert len(catalogue.ingest(build(paths=(broken,), tile_px=60)).rejected) == 1
-    assert catalogue.ingest(build(paths=(part(tmp_path, row()),), tile_px=60)).added == 1
+    assert len(ingest(catalogue, build(paths=(broken,), tile_px=60)).rejected) == 1
+    assert ingest(catalogue, build(paths=(part(tmp_path, row()),), tile_px=60)).added == 1
 
 
 # Files that are damaged or were made to do harm

@@ -13,6 +13,7 @@ from index.errors import ConfigError, InputError
 from index.records import Article, Rejected
 from index.sources.parquet_articles import build
 from index.store.catalogue import Catalogue
+from index.store.ingest import ingest
 from tests.worlds import write_csv, write_parquet
 
 ACCRA = {"title": "Accra", "lat": 5.6, "lon": -0.2, "text": "Capital of Ghana."}
@@ -255,7 +256,7 @@ def test_a_row_with_too_few_fields_is_told_as_well(tmp_path: Path) -> None:
 
 def test_what_became_of_every_row_is_in_the_report_of_the_ingest(tmp_path: Path) -> None:
     path = write_csv(tmp_path / "a.csv", [ACCRA, SUVA | {"text": ""}, LIMA, ACCRA])
-    report = Catalogue.open(tmp_path / "catalogue", create=True).ingest(build(paths=(path,)))
+    report = ingest(Catalogue.open(tmp_path / "catalogue", create=True), build(paths=(path,)))
     assert (report.read, report.added, report.known) == (4, 2, 1)
     assert report.as_dict()["skipped"] == [{"where": f"{path}, row 2", "why": "the text is empty; correct or delete the row"}]
 

@@ -14,6 +14,7 @@ from index.records import Location, Place, Rejected
 from index.sources import points
 from index.sources.points import build
 from index.store.catalogue import Catalogue
+from index.store.ingest import ingest
 from tests.worlds import contents, write_csv
 
 VIENNA = {"name": "Wien", "lat": 48.2082, "lon": 16.3738}
@@ -220,8 +221,8 @@ def test_batches_do_not_change_what_is_read(tmp_path: Path, suffix: str, monkeyp
 def test_the_catalogue_takes_them_once(tmp_path: Path) -> None:
     path = save(tmp_path / "a.gpkg", [shapely.Point(i, 1) for i in range(5)], name=[f"p{i}" for i in range(5)])
     catalogue = Catalogue.open(tmp_path / "catalogue", create=True)
-    assert catalogue.ingest(build(paths=(path,))).added == 5
-    assert catalogue.ingest(build(paths=(path,))).known == 5
+    assert ingest(catalogue, build(paths=(path,))).added == 5
+    assert ingest(catalogue, build(paths=(path,))).known == 5
     assert {row["title"] for row in contents(catalogue, "locations")} == {f"p{i}" for i in range(5)}
 
 

@@ -12,6 +12,7 @@ from index.errors import InputError
 from index.geo import geodesic_km
 from index.records import Place, Rejected, Tile
 from index.store.catalogue import Catalogue
+from index.store.ingest import ingest
 from tests.worlds import DARK_LAND, contents, write_csv, write_geotiff
 
 pytest.importorskip("rasterio", reason="needs the [raster] extra")
@@ -168,9 +169,9 @@ def test_a_repeated_ingest_adds_nothing(tmp_path: Path) -> None:
     write_csv(tmp_path / "index.csv", rows)
     catalogue = Catalogue.open(tmp_path / "catalogue", create=True)
     source = build(paths=(tmp_path,))
-    assert (source.total, catalogue.ingest(source).added) == (3, 3)
+    assert (source.total, ingest(catalogue, source).added) == (3, 3)
     once = contents(catalogue, "tiles")
-    assert (catalogue.ingest(build(paths=(tmp_path,))).known, contents(catalogue, "tiles")) == (3, once)
+    assert (ingest(catalogue, build(paths=(tmp_path,))).known, contents(catalogue, "tiles")) == (3, once)
 
 
 def test_real_patches_lie_where_satclips_index_has_them(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from index.geo import geodesic_km
 from index.imagery.sensors import SENTINEL2
 from index.records import Done, Rejected, Tile
 from index.store.catalogue import Catalogue
+from index.store.ingest import ingest
 from tests.worlds import contents
 
 pytest.importorskip("rasterio", reason="needs the [raster] extra")
@@ -306,16 +307,16 @@ def test_an_ingest_that_stopped_goes_on_and_ends_with_the_same_table(tmp_path: P
     product = World().write(tmp_path)
     options = {"paths": (product,), "tile_px": 16}
     whole = Catalogue.open(tmp_path / "whole", create=True)
-    whole.ingest(build(**options))
+    ingest(whole, build(**options))
 
     stopped = Catalogue.open(tmp_path / "stopped", create=True)
     with pytest.raises(KeyboardInterrupt):
-        stopped.ingest(Interrupted(build(**options), after=7))  # 4 tiles, their row, 2 tiles of the next row
+        ingest(stopped, Interrupted(build(**options), after=7))  # 4 tiles, their row, 2 tiles of the next row
     assert stopped.count("tiles") == 6
-    again = stopped.ingest(build(**options))
+    again = ingest(stopped, build(**options))
     assert (again.read, again.added, again.known) == (12, 10, 2), "the finished row is not read again"
     assert contents(stopped, "tiles") == contents(whole, "tiles")
-    assert stopped.ingest(build(**options)).read == 0
+    assert ingest(stopped, build(**options)).read == 0
 
 
 class Interrupted:
@@ -335,10 +336,10 @@ class Interrupted:
 def test_the_same_product_under_another_path_is_in_already_but_other_options_are_not(tmp_path: Path) -> None:
     product = World().write(tmp_path)
     catalogue = Catalogue.open(tmp_path / "catalogue", create=True)
-    catalogue.ingest(build(paths=(product,), tile_px=16))
+    ingest(catalogue, build(paths=(product,), tile_px=16))
     moved = zipped(product)
-    assert catalogue.ingest(build(paths=(moved,), tile_px=16)).read == 0
-    assert catalogue.ingest(build(paths=(moved,), tile_px=20)).added == 9
+    assert ingest(catalogue, build(paths=(moved,), tile_px=16)).read == 0
+    assert ingest(catalogue, build(paths=(moved,), tile_px=20)).added == 9
 
 
 def test_only_windows_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

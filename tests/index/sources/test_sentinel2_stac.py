@@ -13,6 +13,7 @@ from index.errors import ConfigError, InputError, SourceError
 from index.imagery.pixels import decode_pixels
 from index.records import BBox, Done, Rejected, Tile
 from index.store.catalogue import Catalogue
+from index.store.ingest import ingest
 
 pytest.importorskip("rasterio", reason="needs the [raster] extra")
 
@@ -626,7 +627,7 @@ def test_a_token_service_that_answers_nonsense_is_rejected_with_a_reason(
 
 def test_an_interrupted_ingest_completes_to_the_same_table(world: World, tmp_path: Path) -> None:
     whole = Catalogue.open(tmp_path / "whole", create=True)
-    whole.ingest(of(world, per_place=2))
+    ingest(whole, of(world, per_place=2))
     broken = Catalogue.open(tmp_path / "broken", create=True)
 
     class Cut:
@@ -644,33 +645,33 @@ def test_an_interrupted_ingest_completes_to_the_same_table(world: World, tmp_pat
                 yield each
 
     with pytest.raises(KeyboardInterrupt):
-        broken.ingest(Cut(of(world, per_place=2)))
+        ingest(broken, Cut(of(world, per_place=2)))
     assert (broken.count("tiles"), whole.count("tiles")) == (4, 8), "two tiles of two places, the second not noted as done"
-    report = broken.ingest(of(world, per_place=2))
+    report = ingest(broken, of(world, per_place=2))
     assert (report.known, report.added) == (2, 4)
     assert contents(broken, "tiles") == contents(whole, "tiles")
-    assert broken.ingest(of(world, per_place=2)).read == 0
+    assert ingest(broken, of(world, per_place=2)).read == 0
 
 
 def test_a_second_ingest_asks_the_server_for_nothing(world: World, tmp_path: Path) -> None:
     catalogue = Catalogue.open(tmp_path, create=True)
-    catalogue.ingest(of(world))
+    ingest(catalogue, of(world))
     world.asked.clear()
-    assert catalogue.ingest(of(world)).read == 0
+    assert ingest(catalogue, of(world)).read == 0
     assert not world.asked
-    assert catalogue.ingest(of(world, date="2023-06-10/2023-06-30")).added == 4, "other dates are another question"
+    assert ingest(catalogue, of(world, date="2023-06-10/2023-06-30")).added == 4, "other dates are another question"
 
 
 def test_an_outage_and_a_repeated_ingest_give_the_same_table_as_an_undisturbed_one(world: World, tmp_path: Path) -> None:
     whole = Catalogue.open(tmp_path / "whole", create=True)
-    whole.ingest(of(world))
+    ingest(whole, of(world))
     with served(SCENES, world.files) as flaky:
         provider = of(flaky, workers=1)
         broken = Catalogue.open(tmp_path / "broken", create=True)
         flaky.fail("clear/B11.tif", 503, times=5)  # GDAL tries 3 times, then the probe twice: the first place is lost
-        first = broken.ingest(provider)
+        first = ingest(broken, provider)
         assert (len(first.rejected), first.added) == (1, 3)
-        second = broken.ingest(of(flaky, workers=1))
+        second = ingest(broken, of(flaky, workers=1))
         assert (len(second.rejected), second.added) == (0, 1)
     pixels = ["crs", "bounds", "date", "pixels", "valid"]
     assert broken.column("tiles", pixels).to_pylist() == whole.column("tiles", pixels).to_pylist()
@@ -680,8 +681,8 @@ def test_an_outage_and_a_repeated_ingest_give_the_same_table_as_an_undisturbed_o
 
 def test_a_larger_region_asks_only_for_what_is_new(world: World, tmp_path: Path) -> None:
     catalogue = Catalogue.open(tmp_path, create=True)
-    catalogue.ingest(of(world))
-    report = catalogue.ingest(of(world, bbox=(48.170, 16.370, 48.190, 16.400)))
+    ingest(catalogue, of(world))
+    report = ingest(catalogue, of(world, bbox=(48.170, 16.370, 48.190, 16.400)))
     assert report.known == 0
     assert report.added == (of(world, bbox=(48.170, 16.370, 48.190, 16.400)).total or 0) - 4
 

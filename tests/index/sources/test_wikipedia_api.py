@@ -9,6 +9,7 @@ from index.errors import ConfigError, InputError, SourceError
 from index.records import Article, BBox, Done, Rejected
 from index.sources import wikipedia_api
 from index.store.catalogue import Catalogue
+from index.store.ingest import ingest
 from index.wikimedia import mediawiki
 from tests.index.sources.mediawiki_server import Invented, MediaWiki
 
@@ -238,7 +239,7 @@ def test_an_article_that_the_search_finds_only_later_has_its_coordinate_item_and
 def test_a_failure_that_passes_costs_time_but_no_article(wiki, tmp_path, fault):
     server = wiki(scattered(150))
     server.faults = {1: fault, 4: fault, 5: fault, 11: fault}
-    report = Catalogue.open(tmp_path, create=True).ingest(source(server))
+    report = ingest(Catalogue.open(tmp_path, create=True), source(server))
     assert (report.added, report.known, report.rejected) == (150, 0, [])
     assert len(server.failed_at_s) == 4
 
@@ -305,8 +306,8 @@ def test_pages_whose_fields_are_of_another_kind_are_rejected_one_by_one(wiki, mo
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory):
     server, folder = MediaWiki(_city()), tmp_path_factory.mktemp("whole")
-    report = Catalogue.open(folder, create=True).ingest(
-        wikipedia_api.build(bbox=BERLIN, endpoint=server.endpoint, min_interval_s=0)
+    report = ingest(
+        Catalogue.open(folder, create=True), wikipedia_api.build(bbox=BERLIN, endpoint=server.endpoint, min_interval_s=0)
     )
     server.close()
     return table(folder), report, server.requests
@@ -328,18 +329,18 @@ def test_interrupted_and_resumed_gives_the_table_of_an_uninterrupted_ingest(wiki
     server = wiki(_city())
     server.down_from = stop_after + 1
     with pytest.raises(SourceError, match="403"):
-        Catalogue.open(tmp_path, create=True).ingest(source(server))
+        ingest(Catalogue.open(tmp_path, create=True), source(server))
     server.down_from, begun = None, server.requests
-    Catalogue.open(tmp_path).ingest(source(server))
+    ingest(Catalogue.open(tmp_path), source(server))
     assert table(tmp_path).equals(whole)
     assert server.requests - begun <= requests - (stop_after > 15) * 5  # finished cells were not asked for again
 
 
 def test_a_repeated_ingest_asks_for_nothing(wiki, tmp_path):
     server = wiki(_city())
-    Catalogue.open(tmp_path, create=True).ingest(source(server))
+    ingest(Catalogue.open(tmp_path, create=True), source(server))
     before = server.requests
-    report = Catalogue.open(tmp_path).ingest(source(server))
+    report = ingest(Catalogue.open(tmp_path), source(server))
     assert (server.requests, report.read) == (before, 0)
 
 
@@ -354,8 +355,8 @@ def test_leads_and_whole_articles_boxes_and_languages_are_resumed_apart(wiki):
 
 def test_the_limit_stops_early_and_the_rest_can_follow(wiki, tmp_path):
     server = wiki(scattered(90))
-    first = Catalogue.open(tmp_path, create=True).ingest(source(server, limit=25))
-    rest = Catalogue.open(tmp_path).ingest(source(server))
+    first = ingest(Catalogue.open(tmp_path, create=True), source(server, limit=25))
+    rest = ingest(Catalogue.open(tmp_path), source(server))
     assert (first.added, first.added + rest.added) == (25, 90)
 
 

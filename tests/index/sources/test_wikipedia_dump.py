@@ -12,6 +12,7 @@ from index.records import Article, Done, Rejected
 from index.sources import wikipedia_dump
 from index.sources.wikipedia_dump import build
 from index.store.catalogue import Catalogue
+from index.store.ingest import ingest
 from index.wikimedia.in_order import AHEAD, in_order
 from index.wikimedia.mediawiki_dump import DamagedDumpError, pages, unpacked
 from tests.dumps import page_xml, place_text, write_dump
@@ -165,7 +166,7 @@ def test_one_and_four_workers_fill_the_same_catalogue(big: Path, tmp_path: Path)
     tables = []
     for workers in (1, 4):
         catalogue = Catalogue.open(tmp_path / str(workers), create=True)
-        catalogue.ingest(build(paths=(big,), workers=workers))
+        ingest(catalogue, build(paths=(big,), workers=workers))
         tables.append(catalogue.table("articles").to_arrow().sort_by("id"))
     assert tables[0].equals(tables[1])
     assert tables[0].num_rows == 494
@@ -228,7 +229,7 @@ def test_a_repeated_run_leaves_out_the_streams_that_are_in(big: Path) -> None:
 def test_an_interrupted_ingest_goes_on_to_the_same_table(tmp_path: Path, index: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     path, _ = write_dump(tmp_path, world(500), index=index)
     whole, parts = (Catalogue.open(tmp_path / name, create=True) for name in ("whole", "parts"))
-    whole.ingest(build(paths=(path,), workers=1))
+    ingest(whole, build(paths=(path,), workers=1))
     source = build(paths=(path,), workers=1)
     given = source.records
 
@@ -240,8 +241,8 @@ def test_an_interrupted_ingest_goes_on_to_the_same_table(tmp_path: Path, index: 
 
     monkeypatch.setattr(source, "records", killed)
     with pytest.raises(KeyboardInterrupt):
-        parts.ingest(source)
-    report = parts.ingest(build(paths=(path,), workers=1))
+        ingest(parts, source)
+    report = ingest(parts, build(paths=(path,), workers=1))
     assert 0 < report.read < 100, "three of five units were in"
     tables = [each.table("articles").to_arrow().sort_by("id") for each in (whole, parts)]
     assert tables[0].equals(tables[1])
@@ -249,7 +250,7 @@ def test_an_interrupted_ingest_goes_on_to_the_same_table(tmp_path: Path, index: 
 
 def test_a_limit_stops_between_units_and_the_next_run_goes_on(big: Path, tmp_path: Path) -> None:
     catalogue = Catalogue.open(tmp_path, create=True)
-    reports = [catalogue.ingest(build(paths=(big,), workers=1, limit=50)) for _ in range(3)]
+    reports = [ingest(catalogue, build(paths=(big,), workers=1, limit=50)) for _ in range(3)]
     assert [each.added for each in reports] == [80, 80, 80]
 
 

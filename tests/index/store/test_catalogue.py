@@ -12,7 +12,8 @@ import pytest
 from index.errors import CatalogueError
 from index.imagery.pixels import decode_pixels
 from index.records import MODALITIES, Done, Modality, Record, Rejected
-from index.store.catalogue import BATCH_ROWS, SCHEMAS, Catalogue, write_report
+from index.store.catalogue import SCHEMAS, Catalogue
+from index.store.ingest import BATCH_ROWS, ingest, write_report
 from index.store.manifest import SCHEMA_KEY
 from index.store.vectors import begin_vectors
 from tests.worlds import Listed, article, articles, catalogue_with, contents, location, locations, tile
@@ -102,7 +103,7 @@ def test_the_next_ingest_adds_to_an_older_catalogue_what_it_lacks(tmp_path: Path
     if indexed:
         begin_vectors(catalogue, "articles", "3fa1", 4)
     new = article("Accra", language="en", wikidata="Q3761", image="https://example.org/accra.jpg")
-    report = catalogue.ingest(Listed("articles", [*articles(3), new]))
+    report = ingest(catalogue, Listed("articles", [*articles(3), new]))
     assert (report.added, report.known) == (1, 3)
     said = {row["title"]: [row[name] for name in LATER_COLUMNS] for row in contents(Catalogue.open(tmp_path), "articles")}
     assert said.pop("Accra") == ["en", "Q3761", "https://example.org/accra.jpg"]
@@ -196,9 +197,9 @@ def test_columns_are_ordered_by_id_and_can_be_narrowed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("modality", MODALITIES)
 def test_ingesting_twice_gives_the_same_table(tmp_path: Path, modality: Modality) -> None:
     catalogue = Catalogue.open(tmp_path, create=True)
-    first = catalogue.ingest(Listed(modality, WORLDS[modality]))
+    first = ingest(catalogue, Listed(modality, WORLDS[modality]))
     once = contents(catalogue, modality)
-    second = catalogue.ingest(Listed(modality, WORLDS[modality]))
+    second = ingest(catalogue, Listed(modality, WORLDS[modality]))
     assert contents(catalogue, modality) == once
     assert [row["id"] for row in once] == sorted(each.id for each in WORLDS[modality])
     assert (first.read, first.added, first.known) == (5, 5, 0)
@@ -213,13 +214,13 @@ def test_the_order_of_the_records_does_not_matter(tmp_path: Path) -> None:
 
 def test_a_second_source_adds_only_what_is_new(tmp_path: Path) -> None:
     catalogue = catalogue_with(tmp_path, articles=articles(3))
-    report = catalogue.ingest(Listed("articles", articles(5)))
+    report = ingest(catalogue, Listed("articles", articles(5)))
     assert (report.added, report.known, catalogue.count("articles")) == (2, 3, 5)
 
 
 def test_the_same_record_twice_in_one_batch_is_one_row(tmp_path: Path) -> None:
     catalogue = Catalogue.open(tmp_path, create=True)
-    report = catalogue.ingest(Listed("articles", [*articles(2), *articles(3), article(lon=180), article(lon=-180)]))
+    report = ingest(catalogue, Listed("articles", [*articles(2), *articles(3), article(lon=180), article(lon=-180)]))
     assert (report.read, report.added, report.known) == (7, 4, 3)
     assert catalogue.count("articles") == 4
 
@@ -235,7 +236,7 @@ def test_of_two_accounts_of_the_same_article_the_first_counts_in_one_batch_or_in
 def test_more_can_be_ingested_while_an_index_is_being_built(tmp_path: Path) -> None:
     catalogue = catalogue_with(tmp_path, articles=articles(3))
     begin_vectors(catalogue, "articles", "3fa1", 4)
-    report = catalogue.ingest(Listed("articles", articles(5)))
+    report = ingest(catalogue, Listed("articles", articles(5)))
     assert (report.added, report.known, catalogue.count("articles")) == (2, 3, 5)
 
 
@@ -250,12 +251,12 @@ def test_an_interrupted_ingest_that_is_run_again_gives_the_table_of_an_uninterru
 ) -> None:
     records = WORLDS[modality]
     whole = Catalogue.open(tmp_path / "whole", create=True)
-    whole.ingest(Listed(modality, records))
+    ingest(whole, Listed(modality, records))
     resumed = Catalogue.open(tmp_path / "resumed", create=True)
     with pytest.raises(KeyboardInterrupt):
-        resumed.ingest(Listed(modality, [*records[:read_before], KeyboardInterrupt(), *records[read_before:]]))
+        ingest(resumed, Listed(modality, [*records[:read_before], KeyboardInterrupt(), *records[read_before:]]))
     assert resumed.count(modality) == read_before, "what had been delivered is kept"
-    report = resumed.ingest(Listed(modality, records))
+    report = ingest(resumed, Listed(modality, records))
     assert contents(resumed, modality) == contents(whole, modality)
     assert resumed.table(modality).schema == whole.table(modality).schema
     assert (report.added, report.known) == (5 - read_before, read_before)
@@ -263,7 +264,8 @@ def test_an_interrupted_ingest_that_is_run_again_gives_the_table_of_an_uninterru
 
 DYING = """
 import os, signal, sys
-from index.store.catalogue import BATCH_ROWS, Catalogue
+from index.store.ingest import BATCH_ROWS
+from index.store.catalogue import Catalogue
 from tests.worlds import Listed, articles
 BATCH_ROWS["articles"] = 2
 class Dying(Listed):
@@ -272,7 +274,7 @@ class Dying(Listed):
             if number == 3:
                 os.kill(os.getpid(), signal.SIGKILL)
             yield record
-Catalogue.open(sys.argv[1], create=True).ingest(Dying("articles", articles(5)))
+ingest(Catalogue.open(sys.argv[1], create=True), Dying("articles", articles(5)))
 """
 
 
@@ -281,20 +283,20 @@ def test_a_killed_process_leaves_a_table_that_the_next_one_completes(tmp_path: P
     assert killed.returncode == -signal.SIGKILL
     resumed = Catalogue.open(tmp_path / "killed")
     assert resumed.count("articles") == 2
-    resumed.ingest(Listed("articles", articles(5)))
+    ingest(resumed, Listed("articles", articles(5)))
     assert contents(resumed, "articles") == contents(catalogue_with(tmp_path / "whole", articles=articles(5)), "articles")
 
 
 @pytest.mark.usefixtures("small_batches")
 def test_progress_is_told_batch_by_batch(tmp_path: Path) -> None:
     told: list[int] = []
-    Catalogue.open(tmp_path, create=True).ingest(Listed("articles", articles(5)), told.append)
+    ingest(Catalogue.open(tmp_path, create=True), Listed("articles", articles(5)), told.append)
     assert told == [2, 2, 1]
 
 
 def test_a_batch_of_tiles_stays_small_enough_for_memory(tmp_path: Path) -> None:
     told: list[int] = []
-    Catalogue.open(tmp_path, create=True).ingest(Listed("tiles", [tile(n, side=1) for n in range(1, 151)]), told.append)
+    ingest(Catalogue.open(tmp_path, create=True), Listed("tiles", [tile(n, side=1) for n in range(1, 151)]), told.append)
     assert max(told) <= 64
     assert sum(told) == 150
 
@@ -307,8 +309,8 @@ ISLANDS = [article("Null Island"), Done(unit="sea"), *articles(3), Done(unit="la
 
 def test_a_unit_that_is_in_is_not_asked_for_again(tmp_path: Path) -> None:
     catalogue = Catalogue.open(tmp_path, create=True)
-    first = catalogue.ingest(Listed("articles", ISLANDS, key="islands"))
-    again = Catalogue.open(tmp_path).ingest(Listed("articles", [*ISLANDS, article("Atlantis"), Done(unit="myth")], key="islands"))
+    first = ingest(catalogue, Listed("articles", ISLANDS, key="islands"))
+    again = ingest(Catalogue.open(tmp_path), Listed("articles", [*ISLANDS, article("Atlantis"), Done(unit="myth")], key="islands"))
     assert (first.read, first.added, first.known) == (4, 4, 0)
     assert (again.read, again.added, again.known) == (1, 1, 0)
     assert catalogue.count("articles") == 5
@@ -316,16 +318,16 @@ def test_a_unit_that_is_in_is_not_asked_for_again(tmp_path: Path) -> None:
 
 def test_a_unit_of_one_source_is_not_taken_for_that_of_another(tmp_path: Path) -> None:
     catalogue = Catalogue.open(tmp_path, create=True)
-    catalogue.ingest(Listed("articles", ISLANDS, key="islands of 'O'Brien'"))
-    other = catalogue.ingest(Listed("articles", [article("Atlantis"), Done(unit="sea")], key="islands"))
+    ingest(catalogue, Listed("articles", ISLANDS, key="islands of 'O'Brien'"))
+    other = ingest(catalogue, Listed("articles", [article("Atlantis"), Done(unit="sea")], key="islands"))
     assert (other.read, other.added) == (1, 1)
-    assert catalogue.ingest(Listed("articles", ISLANDS, key="islands of 'O'Brien'")).read == 0
+    assert ingest(catalogue, Listed("articles", ISLANDS, key="islands of 'O'Brien'")).read == 0
 
 
 def test_a_source_without_a_key_is_always_read_whole(tmp_path: Path) -> None:
     catalogue = Catalogue.open(tmp_path, create=True)
     for _ in range(2):
-        assert catalogue.ingest(Listed("articles", ISLANDS)).read == 4
+        assert ingest(catalogue, Listed("articles", ISLANDS)).read == 4
 
 
 @pytest.mark.usefixtures("small_batches")
@@ -334,9 +336,9 @@ def test_units_interrupted_anywhere_and_asked_for_again_give_the_whole_table(tmp
     interrupted = [*ISLANDS[:read_before], KeyboardInterrupt(), *ISLANDS[read_before:]]
     catalogue = Catalogue.open(tmp_path / "resumed", create=True)
     with pytest.raises(KeyboardInterrupt):
-        catalogue.ingest(Listed("articles", interrupted, key="islands"))
+        ingest(catalogue, Listed("articles", interrupted, key="islands"))
     finished = {"sea": 1 if read_before > 1 else 0, "land": 3 if read_before > 5 else 0}
-    assert catalogue.ingest(Listed("articles", ISLANDS, key="islands")).read == 4 - sum(finished.values())
+    assert ingest(catalogue, Listed("articles", ISLANDS, key="islands")).read == 4 - sum(finished.values())
     whole = catalogue_with(tmp_path / "whole", articles=[each for each in ISLANDS if not isinstance(each, Done)])
     assert contents(catalogue, "articles") == contents(whole, "articles")
 
@@ -350,8 +352,8 @@ def test_a_unit_is_not_noted_when_its_records_could_not_be_written(tmp_path: Pat
     with monkeypatch.context() as trouble:
         trouble.setattr(type(catalogue.table("articles")), "merge_insert", full_disk)
         with pytest.raises(CatalogueError, match=r"articles could not be written: no space left.*then run the same command again"):
-            catalogue.ingest(Listed("articles", ISLANDS, key="islands"))
-    assert catalogue.ingest(Listed("articles", ISLANDS, key="islands")).read == 4
+            ingest(catalogue, Listed("articles", ISLANDS, key="islands"))
+    assert ingest(catalogue, Listed("articles", ISLANDS, key="islands")).read == 4
 
 
 def test_a_folder_that_a_killed_process_left_without_a_version_is_no_table(tmp_path: Path) -> None:
@@ -361,7 +363,7 @@ def test_a_folder_that_a_killed_process_left_without_a_version_is_no_table(tmp_p
     (tmp_path / "tiles.lance" / "_versions" / "1.manifest.tmp").write_text("")
     assert catalogue.names() == ["articles"]
     assert (catalogue.count("tiles"), catalogue.has("locations")) == (0, False)
-    assert catalogue.ingest(Listed("locations", locations(3))).added == 3
+    assert ingest(catalogue, Listed("locations", locations(3))).added == 3
     assert catalogue.names() == ["articles", "locations"]
 
 
@@ -373,21 +375,21 @@ def test_rejected_records_are_counted_and_told_and_the_rest_is_kept(tmp_path: Pa
     first, second, third = articles(3)
     bad, worse = Rejected(where="a.csv, row 2", why="the text is empty"), Rejected(where="a.csv, row 4", why="lat 91")
     catalogue = Catalogue.open(tmp_path, create=True)
-    report = catalogue.ingest(Listed("articles", [first, bad, second, worse, third]))
+    report = ingest(catalogue, Listed("articles", [first, bad, second, worse, third]))
     assert (report.read, report.added, report.known, report.rejected) == (5, 3, 0, [bad, worse])
     assert catalogue.count("articles") == 3
 
 
 def test_a_source_of_nothing_but_faults_leaves_an_empty_table(tmp_path: Path) -> None:
     catalogue = Catalogue.open(tmp_path, create=True)
-    report = catalogue.ingest(Listed("articles", [Rejected(where="a.csv, row 1", why="the text is empty")]))
+    report = ingest(catalogue, Listed("articles", [Rejected(where="a.csv, row 1", why="the text is empty")]))
     assert (report.read, report.added, len(report.rejected)) == (1, 0, 1)
     assert catalogue.count("articles") == 0
 
 
 def test_the_report_is_saved_as_json_and_leaves_no_half_written_file(tmp_path: Path) -> None:
     bad = Rejected(where="ä.csv, row 2", why="the text is empty")
-    report = Catalogue.open(tmp_path / "catalogue", create=True).ingest(Listed("articles", [*articles(2), bad]))
+    report = ingest(Catalogue.open(tmp_path / "catalogue", create=True), Listed("articles", [*articles(2), bad]))
     path = tmp_path / "reports" / "ingest.json"
     write_report(report, path)
     assert json.loads(path.read_text(encoding="utf-8")) == {

@@ -12,6 +12,7 @@ import pytest
 from index.errors import CatalogueError, InputError, ModelMismatchError
 from index.store import filling, staging
 from index.store.catalogue import Catalogue
+from index.store.ingest import ingest
 from index.store.staging import Staging, staging_name, staging_schema
 from index.store.vectors import begin_vectors, check_model, finish_vectors, is_finished, manifest_of, read_embeddings, staging_of
 from tests.index.store.test_vectors import DIM, MODEL, OTHER_MODEL, build, sorted_ids, vectors_for
@@ -50,7 +51,7 @@ def test_a_worker_that_was_repeated_does_no_harm(catalogue: Catalogue) -> None:
 
 def test_a_writer_elsewhere_appends_to_the_uri(catalogue: Catalogue) -> None:
     ids, staged = begun(catalogue)
-    rows = pa.table({"id": ids, "vector": staging.vector_column(vectors_for(ids))}, schema=staging_schema(DIM))
+    rows = pa.table({"id": ids, "vector": staging.column_of(vectors_for(ids))}, schema=staging_schema(DIM))
     lance.write_dataset(rows, staged.uri, mode="append")
     assert begin_vectors(catalogue, "articles", MODEL, DIM) == []
     finish_vectors(catalogue, "articles", MODEL, {})
@@ -106,7 +107,7 @@ def test_vectors_land_on_their_rows_however_the_tables_are_cut(
     monkeypatch.setattr(staging, "WRITE_ROWS", write_rows)
     catalogue = catalogue_with(tmp_path, articles=articles(20))
     for count in (30, 45):  # each in a fragment of its own, until the next ingest compacts them
-        catalogue.ingest(Listed("articles", articles(count)))
+        ingest(catalogue, Listed("articles", articles(count)))
     catalogue.table("articles").delete("title IN ('place 0', 'place 33')")
     build(catalogue, batch=7)
     found = read_embeddings(catalogue, "articles")
@@ -116,7 +117,7 @@ def test_vectors_land_on_their_rows_however_the_tables_are_cut(
 
 def test_rows_that_were_compacted_with_indexed_ones_get_their_vectors_and_the_others_keep_theirs(catalogue: Catalogue) -> None:
     build(catalogue)
-    catalogue.ingest(Listed("articles", articles(9)))
+    ingest(catalogue, Listed("articles", articles(9)))
     table = catalogue.table("articles")
     table.to_lance().optimize.optimize_indices()  # of the same indexes as the others, they are no longer kept apart
     table.to_lance().optimize.compact_files()
@@ -129,7 +130,7 @@ def test_rows_that_were_compacted_with_indexed_ones_get_their_vectors_and_the_ot
 def test_an_append_leaves_the_files_of_the_others_alone(catalogue: Catalogue) -> None:
     build(catalogue)
     before = set(filling.vector_files(catalogue.table("articles").to_lance()).values())
-    catalogue.ingest(Listed("articles", articles(9)))
+    ingest(catalogue, Listed("articles", articles(9)))
     build(catalogue)
     after = set(filling.vector_files(catalogue.table("articles").to_lance()).values())
     assert before < after
@@ -137,10 +138,10 @@ def test_an_append_leaves_the_files_of_the_others_alone(catalogue: Catalogue) ->
 
 def test_the_mean_after_appends_is_that_of_all_vectors(catalogue: Catalogue) -> None:
     for count in (5, 8, 20):
-        catalogue.ingest(Listed("articles", articles(count)))
+        ingest(catalogue, Listed("articles", articles(count)))
         build(catalogue)
     catalogue.table("articles").delete("title = 'place 1'")
-    catalogue.ingest(Listed("articles", articles(23)))  # the deleted one comes back
+    ingest(catalogue, Listed("articles", articles(23)))  # the deleted one comes back
     build(catalogue)
     manifest, vectors = manifest_of(catalogue, "articles"), read_embeddings(catalogue, "articles").vectors
     assert manifest is not None
@@ -158,7 +159,7 @@ def test_a_build_killed_while_it_finishes_is_finished_by_the_next(
 ) -> None:
     if append:
         build(catalogue)
-        catalogue.ingest(Listed("articles", articles(9)))
+        ingest(catalogue, Listed("articles", articles(9)))
     ids, staged = begun(catalogue)
     staged.add(ids, vectors_for(ids))
     places = {"update_columns": lance.LanceFragment, "commit": lance.LanceDataset}
@@ -190,7 +191,7 @@ def test_a_staging_table_that_was_half_removed_by_a_killed_process_is_begun_anew
     staged = Staging.open(catalogue, "articles", MODEL, DIM)
     staged.add(ids, vectors_for(ids))
     shutil.rmtree(Path(staged.uri) / "data")
-    catalogue.ingest(Listed("articles", articles(9)))
+    ingest(catalogue, Listed("articles", articles(9)))
     assert build(catalogue) == sorted(set(sorted_ids(9)) - set(ids))
     np.testing.assert_array_equal(read_embeddings(catalogue, "articles").vectors, vectors_for(sorted_ids(9)))
 

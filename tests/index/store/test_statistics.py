@@ -14,7 +14,8 @@ from hypothesis.extra.numpy import array_shapes, arrays
 
 import index.store.statistics
 from index.records import Tile
-from index.store.catalogue import BATCH_ROWS, Catalogue
+from index.store.catalogue import Catalogue
+from index.store.ingest import BATCH_ROWS, ingest
 from index.store.statistics import SUMS, band_sums
 from index.store.vectors import begin_vectors
 from tests.worlds import Listed, articles, catalogue_with, tile
@@ -98,10 +99,10 @@ def test_an_interrupted_and_repeated_ingest_counts_no_tile_twice(
     monkeypatch.setitem(BATCH_ROWS, "tiles", 2)
     catalogue = Catalogue.open(tmp_path / "interrupted", create=True)
     with pytest.raises(KeyboardInterrupt):
-        catalogue.ingest(Listed("tiles", [*uneven[:3], uneven[0], KeyboardInterrupt()]))
+        ingest(catalogue, Listed("tiles", [*uneven[:3], uneven[0], KeyboardInterrupt()]))
     assert {each.tiles for each in catalogue.band_statistics()} == {3}
     for _ in range(2):
-        catalogue.ingest(Listed("tiles", [*uneven, uneven[6]]))
+        ingest(catalogue, Listed("tiles", [*uneven, uneven[6]]))
     assert catalogue.band_statistics() == catalogue_with(tmp_path / "whole", tiles=uneven).band_statistics()
 
 
@@ -142,7 +143,7 @@ def test_mean_and_spread_are_those_of_the_standard_library(tmp_path: Path, uneve
 def test_a_catalogue_without_tiles_measured_nothing(tmp_path: Path) -> None:
     assert catalogue_with(tmp_path / "a", articles=articles(1)).band_statistics() == []
     empty = Catalogue.open(tmp_path / "b", create=True)
-    empty.ingest(Listed("tiles", []))
+    ingest(empty, Listed("tiles", []))
     assert empty.band_statistics() == []
 
 
@@ -153,5 +154,5 @@ def test_the_next_ingest_measures_what_an_older_placebind_stored(tmp_path: Path,
         begin_vectors(older, "tiles", "3fa1" * 16, 4)
     older.table("tiles").drop_columns(list(SUMS))
     assert older.band_statistics() == []
-    assert older.ingest(Listed("tiles", uneven)).added == 2
+    assert ingest(older, Listed("tiles", uneven)).added == 2
     assert older.band_statistics() == catalogue_with(tmp_path / "new", tiles=uneven).band_statistics()

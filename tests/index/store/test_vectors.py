@@ -11,6 +11,7 @@ import pytest
 
 from index.errors import CatalogueError, InputError, ModelMismatchError
 from index.store.catalogue import Catalogue
+from index.store.ingest import ingest
 from index.store.manifest import MANIFEST_KEY, SCHEMA_VERSION, Manifest
 from index.store.vectors import FeatureCache, begin_vectors, finish_vectors, manifest_of, read_embeddings, write_vectors
 from tests.worlds import Listed, articles, catalogue_with, contents, one_hot, tile
@@ -256,7 +257,7 @@ def test_a_vector_that_is_zero_nan_or_not_normalised_is_refused_and_nothing_is_w
 
 def test_appended_rows_are_pending_and_the_old_vectors_are_kept(catalogue: Catalogue) -> None:
     build(catalogue)
-    report = catalogue.ingest(Listed("articles", articles(8)))
+    report = ingest(catalogue, Listed("articles", articles(8)))
     assert (report.added, report.known) == (3, 5)
     new = sorted(set(sorted_ids(8)) - set(sorted_ids(5)))
     still = read_embeddings(catalogue, "articles")
@@ -272,7 +273,7 @@ def test_appended_rows_are_pending_and_the_old_vectors_are_kept(catalogue: Catal
 def test_ingesting_again_what_is_indexed_leaves_the_index_whole(catalogue: Catalogue) -> None:
     build(catalogue)
     before = contents(catalogue, "articles")
-    assert catalogue.ingest(Listed("articles", articles(5))).added == 0
+    assert ingest(catalogue, Listed("articles", articles(5))).added == 0
     assert contents(catalogue, "articles") == before
     assert begin_vectors(catalogue, "articles", MODEL, DIM) == []
 

@@ -12,8 +12,9 @@ from index.search.backends import lancedb
 from index.search.snapshot import open_snapshot
 from index.store import upkeep
 from index.store.catalogue import Catalogue
-from index.store.filling import complete_fragments
+from index.store.ingest import ingest
 from index.store.upkeep import extend_indexes, optimize_table
+from index.store.vector_column import complete_fragments
 from index.store.vectors import begin_vectors, manifest_of, read_embeddings
 from index.store.versions import restore_version, tag_version, untag_version, versions_of
 from retrieval.ranking.fulltext import build_text_index
@@ -31,7 +32,7 @@ def catalogue(tmp_path: Path) -> Catalogue:
 
 def test_versions_tell_their_rows_their_vectors_and_their_model(catalogue: Catalogue) -> None:
     number = tag_version(catalogue, "articles", "five")
-    catalogue.ingest(Listed("articles", articles(8)))
+    ingest(catalogue, Listed("articles", articles(8)))
     build(catalogue)
     found = {each.number: each for each in versions_of(catalogue, "articles")}
     assert list(found) == sorted(found)
@@ -47,7 +48,7 @@ def test_versions_tell_their_rows_their_vectors_and_their_model(catalogue: Catal
 def test_a_version_brought_back_is_the_table_again_and_can_be_undone(catalogue: Catalogue, by_tag: bool) -> None:
     before = contents(catalogue, "articles")
     number = tag_version(catalogue, "articles", "five")
-    catalogue.ingest(Listed("articles", articles(8)))
+    ingest(catalogue, Listed("articles", articles(8)))
     build(catalogue)
     after, grown = contents(catalogue, "articles"), catalogue.table("articles").version
     assert len(open_snapshot(catalogue, "articles")) == 8
@@ -72,7 +73,7 @@ def test_the_model_of_a_version_comes_back_with_it(catalogue: Catalogue) -> None
 
 def test_a_tag_keeps_a_version_from_being_cleaned_away(catalogue: Catalogue) -> None:
     kept = tag_version(catalogue, "articles", "five")
-    catalogue.ingest(Listed("articles", articles(8)))
+    ingest(catalogue, Listed("articles", articles(8)))
     build(catalogue)
     tidied = optimize_table(catalogue, "articles", timedelta(0))
     assert tidied.versions_removed > 0
@@ -104,7 +105,7 @@ def test_a_name_that_is_taken_or_cannot_be_one_is_refused(catalogue: Catalogue, 
 def test_a_tag_that_has_grown_old_does_not_stop_an_ingest(catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
     kept = tag_version(catalogue, "articles", "five")
     monkeypatch.setattr(upkeep, "KEPT", timedelta(0))
-    assert catalogue.ingest(Listed("articles", articles(8))).added == 3
+    assert ingest(catalogue, Listed("articles", articles(8))).added == 3
     assert kept in [each.number for each in versions_of(catalogue, "articles")]
 
 
@@ -115,7 +116,7 @@ def test_what_is_ingested_time_and_again_is_compacted_beside_those_with_vectors(
     for until in (12, 20):
         complete = complete_fragments(catalogue.table("articles").to_lance())
         for count in range(until - 5, until):
-            catalogue.ingest(Listed("articles", articles(count)))
+            ingest(catalogue, Listed("articles", articles(count)))
         dataset = catalogue.table("articles").to_lance()
         assert complete_fragments(dataset) == complete != set()
         assert len(dataset.get_fragments()) <= 2 + len(complete), "what the last ingest added, and all before it"
@@ -127,7 +128,7 @@ def test_what_is_ingested_time_and_again_is_compacted_beside_those_with_vectors(
 
 def test_optimizing_makes_few_fragments_of_many_and_changes_no_record(catalogue: Catalogue) -> None:
     for count in (7, 9, 11):
-        catalogue.ingest(Listed("articles", articles(count)))
+        ingest(catalogue, Listed("articles", articles(count)))
         build(catalogue)
     before = contents(catalogue, "articles")
     tidied = optimize_table(catalogue, "articles")
@@ -154,7 +155,7 @@ def test_a_version_is_kept_for_as_long_after_it_was_replaced(catalogue: Catalogu
     """Who opened the newest version of a table that had long not changed goes on reading it when the table is put in order."""
     newest = open_snapshot(catalogue, "articles")
     time.sleep(1.1)
-    catalogue.ingest(Listed("articles", articles(8)))
+    ingest(catalogue, Listed("articles", articles(8)))
     build(catalogue)
     assert optimize_table(catalogue, "articles", timedelta(seconds=1)).versions_removed > 0
     assert newest.take([0], ["id"])["id"].to_pylist() == sorted_ids(5)[:1]
@@ -162,14 +163,14 @@ def test_a_version_is_kept_for_as_long_after_it_was_replaced(catalogue: Catalogu
 
 
 def test_rows_that_wait_for_their_vectors_are_not_compacted_with_those_that_have_them(catalogue: Catalogue) -> None:
-    catalogue.ingest(Listed("articles", articles(8)))
+    ingest(catalogue, Listed("articles", articles(8)))
     assert optimize_table(catalogue, "articles").fragments == 2
     assert len(build(catalogue)) == 3
 
 
 def test_new_rows_are_taken_into_the_indexes_as_segments_and_merged_when_optimized(catalogue: Catalogue) -> None:
     build_text_index(catalogue)
-    catalogue.ingest(Listed("articles", articles(8)))
+    ingest(catalogue, Listed("articles", articles(8)))
     build(catalogue)
     extend_indexes(catalogue, "articles")
     for expected in (None, 1):

@@ -13,6 +13,7 @@ from index.errors import CatalogueError, ModelMismatchError
 from index.records import Article, Location, Place
 from index.search.backends import faiss
 from index.store.catalogue import Catalogue
+from index.store.ingest import ingest
 from index.store.vectors import manifest_of, read_embeddings
 from index.store.versions import restore_version, tag_version
 from retrieval.building import build
@@ -116,7 +117,7 @@ def test_a_second_build_has_nothing_to_do(own_world):
 def test_new_records_are_added_and_old_vectors_stay(own_world):
     catalogue = Catalogue.open(own_world.folder)
     before = read_embeddings(catalogue, "articles")
-    catalogue.ingest(Records("articles", [Article(place=Place(lat=1, lon=1), title="New", text="A new place.")]))
+    ingest(catalogue, Records("articles", [Article(place=Place(lat=1, lon=1), title="New", text="A new place.")]))
     assert build_index(Checkpoint.open(own_world.checkpoint), catalogue)["articles"] == 1
     after = read_embeddings(catalogue, "articles")
     assert len(after.ids) == len(before.ids) + 1
@@ -169,7 +170,7 @@ def trainings(monkeypatch):
 
 def add_locations(catalogue, start, stop):
     places = [Place(lat=number % 90, lon=number % 180) for number in range(start, stop)]
-    catalogue.ingest(Records("locations", [Location(place=place, title=f"new {place.lat}") for place in places]))
+    ingest(catalogue, Records("locations", [Location(place=place, title=f"new {place.lat}") for place in places]))
 
 
 def test_a_build_makes_all_that_the_first_query_needs(world, tmp_path, small_worlds_are_large, trainings, monkeypatch):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from index.store.catalogue import Catalogue
+from index.store.ingest import ingest
 from index.store.vectors import read_embeddings
 from retrieval import Space
 from retrieval.building.build import append_to_index, build_index
@@ -26,7 +27,7 @@ def test_a_catalogue_at_an_address_is_built_searched_and_grows_as_one_in_a_folde
     near = fill(tmp_path / "near")
     assert build_index(model, far) == build_index(model, near) == {"articles": 48, "tiles": 24, "locations": 200}
     for catalogue in (far, near):
-        catalogue.ingest(Records("locations", [location("late", lat=70, lon=1)]))
+        ingest(catalogue, Records("locations", [location("late", lat=70, lon=1)]))
         assert append_to_index(model, catalogue)["locations"] == 1
     for modality in ("articles", "tiles", "locations"):
         found, expected = read_embeddings(far, modality), read_embeddings(near, modality)

@@ -11,6 +11,7 @@ from index.errors import CatalogueError, InputError
 from index.geo import geodesic_km, uniform_on_sphere
 from index.records import Place
 from index.store.catalogue import Catalogue
+from index.store.ingest import ingest
 from retrieval.figures.asked import Asked, gallery_in, gallery_of, held_out, known_articles
 from retrieval.figures.dimension import two_nn
 from retrieval.figures.evaluate import evaluate_retrieval
@@ -254,8 +255,8 @@ def asked_world(own_world):
     tiles = [coarse_tile(Place(lat=70.0, lon=7.0), 230, 101), coarse_tile(Place(lat=5.0, lon=60.0), 90, 102)]
     for each in tiles:
         object.__setattr__(each, "split", "val")
-    catalogue.ingest(Records("articles", held))
-    catalogue.ingest(Records("tiles", tiles))
+    ingest(catalogue, Records("articles", held))
+    ingest(catalogue, Records("tiles", tiles))
     return own_world
 
 
@@ -341,7 +342,7 @@ def test_what_cannot_be_asked_is_a_row_that_says_why(world, tmp_path):
 
 def test_a_single_query_has_figures_but_no_interval_and_no_gap(own_world, tmp_path):
     held = [article("alone", 70.0, 9.0, NORTH.format("one place"), split="val")]
-    Catalogue.open(own_world.folder).ingest(Records("articles", held))
+    ingest(Catalogue.open(own_world.folder), Records("articles", held))
     row = next(row for row in ask(own_world, tmp_path) if row["query"] == "text to location")
     assert row["median_km"] == row["mean_km"]
     assert row["median_km_low"] is row["modality_gap"] is row["geo_bias"] is None

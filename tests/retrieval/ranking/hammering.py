@@ -18,6 +18,7 @@ from index.search.backends import exact, faiss, lancedb
 from index.search.filters import Filter
 from index.search.snapshot import Rows, Snapshot, open_snapshot
 from index.store.catalogue import Catalogue
+from index.store.ingest import ingest
 from index.store.upkeep import optimize_table
 from index.store.vectors import begin_vectors, finish_vectors, write_vectors
 from retrieval.ranking.fulltext import build_text_index, text_hits
@@ -58,7 +59,7 @@ def places() -> npt.NDArray[np.float64]:
 
 def append(catalogue: Catalogue, start: int, stop: int) -> None:
     """Ingest and index articles number ``start`` to ``stop``, as ``placebind ingest`` and ``placebind index append`` do."""
-    catalogue.ingest(Listed("articles", known()[start:stop]))
+    ingest(catalogue, Listed("articles", known()[start:stop]))
     ids = begin_vectors(catalogue, "articles", MODEL, DIM)
     write_vectors(catalogue, "articles", ids, vectors()[[numbers()[id_] for id_ in ids]])
     finish_vectors(catalogue, "articles", MODEL, {})

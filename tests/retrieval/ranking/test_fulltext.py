@@ -11,6 +11,7 @@ from index.errors import CatalogueError, InputError
 from index.records import Modality
 from index.search.snapshot import Snapshot, open_snapshot
 from index.store.catalogue import Catalogue
+from index.store.ingest import ingest
 from retrieval.ranking.fulltext import QUERY_CHARACTERS, build_text_index, text_hits
 from tests.conftest import World
 from tests.worlds import Listed, article, catalogue_with, index_with, location, one_hot, tile
@@ -109,7 +110,7 @@ def test_only_rows_that_may_answer_do_and_never_fewer_than_there_are(tmp_path):
 def test_records_without_a_vector_take_no_place(tmp_path):
     catalogue = catalogue_with(tmp_path, articles=[article("a lake"), *ARTICLES[2:]])
     ids = index_with(catalogue, "articles", one_hot(0, 1, 2, 3))
-    catalogue.ingest(Listed("articles", [article("lake lake", lat=1.0, text="A lake.")]))
+    ingest(catalogue, Listed("articles", [article("lake lake", lat=1.0, text="A lake.")]))
     build_text_index(catalogue)
     rows, _ = text_hits(open_snapshot(catalogue, "articles"), "lake", 1)
     assert rows.min() >= 0
@@ -155,7 +156,7 @@ def test_titles_of_tiles_and_locations_are_words_too_and_empty_tables_are_left_a
 def test_titles_that_are_all_empty_can_be_indexed_and_found_once_they_are_not(tmp_path):
     catalogue = catalogue_with(tmp_path, locations=[location("", lat=float(lat)) for lat in range(3)])
     assert titles(snapshot_of(catalogue, "locations"), "cairo") == []
-    catalogue.ingest(Listed("locations", [location("Cairo")]))
+    ingest(catalogue, Listed("locations", [location("Cairo")]))
     assert titles(snapshot_of(catalogue, "locations"), "cairo") == ["Cairo"]
 
 

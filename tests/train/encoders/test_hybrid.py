@@ -70,7 +70,7 @@ def test_a_training_configuration_can_ask_for_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("parts", "says"),
     [
-        ([{"name": "voronoy"}], "no part named 'voronoy'; choose one of: .*voronoi"),
+        ([{"name": "voronoy"}], "no component named 'voronoy'; choose one of: .*voronoi"),
         ([{"name": "wrap", "options": {"degrees": 3}}], "train.encoders.location.wrap: unknown setting 'degrees'"),
         ([{"name": "wrap", "colour": 3}], "unknown setting 'parts.0.colour'"),
         ([], "parts"),

@@ -214,7 +214,7 @@ def test_features_are_built_by_name_and_what_is_not_here_is_reported():
     assert [each.what for each in not_run] == ["geoclip:weights=nowhere", "tte"]
     with pytest.raises(InputError, match="two features"):
         features_of(["xyz+xyz+xyz"])
-    with pytest.raises(ConfigError, match="no part named 'resnet'"):
+    with pytest.raises(ConfigError, match="no component named 'resnet'"):
         features_of(["resnet"])
     with pytest.raises(ConfigError, match="degrees"):
         features_of(["sh:degrees=many"])

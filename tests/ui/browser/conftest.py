@@ -12,6 +12,7 @@ from playwright.sync_api import Error, sync_playwright
 
 from index.records import Article, Place
 from index.store.catalogue import Catalogue
+from index.store.ingest import ingest
 from retrieval.building.build import build_index
 from tests.conftest import Records, World, coarse_tile
 from tests.ui.browser.visit import Visit, launch, serving
@@ -90,9 +91,9 @@ def _hostile(world: World, folder: Path) -> Path:
         )
         for row, (place, (kind, text)) in enumerate(named)
     ]
-    catalogue.ingest(Records("articles", articles))
+    ingest(catalogue, Records("articles", articles))
     tile = coarse_tile(Place(lat=61.0, lon=20.0), 230, 7)
-    catalogue.ingest(Records("tiles", [replace(tile, title=SHOT)]))
-    catalogue.ingest(Records("locations", [location(text, place.lat, place.lon) for place, (_, text) in named]))
+    ingest(catalogue, Records("tiles", [replace(tile, title=SHOT)]))
+    ingest(catalogue, Records("locations", [location(text, place.lat, place.lon) for place, (_, text) in named]))
     build_index(Checkpoint.open(folder / "checkpoint"), catalogue)
     return folder

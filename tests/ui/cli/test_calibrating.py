@@ -7,6 +7,7 @@ import pytest
 
 from index.records import Article, Place
 from index.store.catalogue import Catalogue
+from index.store.ingest import ingest
 from tests.conftest import NORTH, SOUTH, Records, World
 from train.checkpoint import Checkpoint
 
@@ -19,7 +20,7 @@ def held_out(own_world: World) -> World:
         Article(place=Place(lat=lat, lon=lon), title=f"Held out {lon:.0f}", text=text.format(f"place {lon:.0f}"), split="val")
         for lat, lon, text in places
     ]
-    Catalogue.open(own_world.folder).ingest(Records("articles", articles))
+    ingest(Catalogue.open(own_world.folder), Records("articles", articles))
     return own_world
 
 

@@ -10,6 +10,7 @@ from PIL import Image
 
 from index.records import Article, Location, Place
 from index.store.catalogue import Catalogue
+from index.store.ingest import ingest
 from tests.conftest import Records, fill
 from ui.cli.check_map import HEIGHT_PX, WIDTH_PX, to_pixels
 
@@ -30,13 +31,13 @@ def folder(tmp_path: Path) -> Path:
         place=Place(lat=12.05, lon=-77.04), title="Lima [centre]", text="The capital of Peru, in the desert.", country="Peru"
     )
     unnamed = [Article(place=Place(lat=50.0, lon=n), title="", text=f"{'abcdef'[n] * 40} near a town.") for n in range(6)]
-    catalogue.ingest(Records("articles", [lima, *unnamed]))
+    ingest(catalogue, Records("articles", [lima, *unnamed]))
     return tmp_path / "world"
 
 
 def test_a_sound_catalogue_passes_with_exit_code_0(run, tmp_path):
     catalogue = Catalogue.open(tmp_path / "c", create=True)
-    catalogue.ingest(Records("locations", [Location(place=Place(lat=48.2, lon=16.4), title="Vienna", country="Austria")]))
+    ingest(catalogue, Records("locations", [Location(place=Place(lat=48.2, lon=16.4), title="Vienna", country="Austria")]))
     code, out, _ = run("--catalogue", tmp_path / "c")
     assert code == 0
     assert "1 locations" in out
@@ -56,7 +57,7 @@ def test_an_error_makes_exit_code_1_and_is_shown_with_its_remedy(run, folder):
 
 def test_warnings_alone_keep_exit_code_0(run, tmp_path):
     catalogue = Catalogue.open(tmp_path / "c", create=True)
-    catalogue.ingest(Records("articles", [Article(place=Place(lat=50.0, lon=5.0), title="Here", text="Ruins.")]))
+    ingest(catalogue, Records("articles", [Article(place=Place(lat=50.0, lon=5.0), title="Here", text="Ruins.")]))
     code, out, _ = run("--catalogue", tmp_path / "c")
     assert code == 0
     assert "0 errors, 1 warnings" in out

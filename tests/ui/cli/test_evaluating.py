@@ -9,6 +9,7 @@ import pytest
 
 from index.geo import uniform_on_sphere
 from index.store.catalogue import Catalogue
+from index.store.ingest import ingest
 from retrieval.figures.kept import JSON_FILE as RETRIEVAL_FILE
 from tests.conftest import NORTH, SOUTH, Records
 from tests.test_docs import ROOT, commands
@@ -106,7 +107,7 @@ def asked_world(own_world):
     held = [
         article(f"held {lat}", lat, 3.0, (NORTH if lat > 50 else SOUTH).format(lat), split="val") for lat in (4.0, 6.0, 69.0, 71.0)
     ]
-    Catalogue.open(own_world.folder).ingest(Records("articles", held))
+    ingest(Catalogue.open(own_world.folder), Records("articles", held))
     return own_world
 
 

@@ -7,15 +7,16 @@ import pytest
 
 from index.records import Article, Place
 from index.store.catalogue import Catalogue
+from index.store.ingest import ingest
 from index.store.vectors import manifest_of, read_embeddings
 from retrieval.export import vectors_of
 from tests.conftest import Records, fill
 from tests.ui.cli.test_main import one_line_error
 
 
-def ingest(folder, number):
+def one_more(folder, number):
     article = Article(place=Place(lat=1, lon=number), title=f"New {number}", text=f"A new place, number {number}.")
-    Catalogue.open(folder).ingest(Records("articles", [article]))
+    ingest(Catalogue.open(folder), Records("articles", [article]))
 
 
 def answer(run, *arguments):
@@ -27,7 +28,7 @@ def answer(run, *arguments):
 def test_only_what_came_later_is_appended(run, own_world):
     folder = own_world.folder
     before = read_embeddings(Catalogue.open(folder), "articles")
-    ingest(folder, 1)
+    one_more(folder, 1)
     assert answer(run, "append", "--catalogue", folder)["added"] == {"articles": 1, "tiles": 0, "locations": 0}
     after = read_embeddings(Catalogue.open(folder), "articles")
     rows = [list(after.ids).index(id_) for id_ in before.ids]
@@ -45,7 +46,7 @@ def test_nothing_can_be_appended_to_what_was_never_built(run, own_world, tmp_pat
 
 
 def test_info_tells_what_there_is_and_what_waits(run, own_world):
-    ingest(own_world.folder, 1)
+    one_more(own_world.folder, 1)
     tables = {each["modality"]: each for each in answer(run, "info", "--catalogue", own_world.folder)}
     assert {modality: (each["rows"], each["stale"]) for modality, each in tables.items()} == {
         "articles": (49, 1), "tiles": (24, 0), "locations": (200, 0),
@@ -91,7 +92,7 @@ def test_verify_passes_where_hits_are_found_and_fails_below_the_bound(run, world
 
 def test_optimize_tells_what_it_removed(run, own_world):
     for number in range(3):
-        ingest(own_world.folder, number)
+        one_more(own_world.folder, number)
         assert run("index", "append", "--catalogue", own_world.folder)[0] == 0
     tidied = answer(run, "optimize", "--catalogue", own_world.folder, "--keep-days", 0)
     assert set(tidied) == {"articles", "tiles", "locations"}
@@ -120,7 +121,7 @@ def test_exported_vectors_are_those_of_the_table(run, world, tmp_path):
 def test_a_tagged_version_is_brought_back(run, own_world):
     folder = own_world.folder
     assert run("index", "versions", "tag", "first", "--catalogue", folder)[0] == 0
-    ingest(folder, 1)
+    one_more(folder, 1)
     run("index", "append", "--catalogue", folder)
     listed = answer(run, "versions", "list", "--in", "articles", "--catalogue", folder)["articles"]
     (tagged,) = (each for each in listed if each["tags"] == ["first"])

@@ -16,6 +16,7 @@ from index.geo import geodesic_km
 from index.records import Place
 from index.search.snapshot import open_snapshot
 from index.store.catalogue import Catalogue
+from index.store.ingest import ingest
 from retrieval.atlas.clouds import Clouds
 from retrieval.atlas.clusters import Cluster, Named
 from retrieval.atlas.layout import Layout
@@ -260,7 +261,7 @@ def test_an_atlas_is_kept_until_the_index_changes(own_world) -> None:
     assert atlas_of(workspace) is before
     assert before.components() is before.components()
     assert before.clusters(3) is not before.clusters(4)
-    Catalogue.open(own_world.folder).ingest(Listed("locations", [location("A new one", 1.0, 2.0)]))
+    ingest(Catalogue.open(own_world.folder), Listed("locations", [location("A new one", 1.0, 2.0)]))
     assert atlas_of(workspace) is not before
 
 

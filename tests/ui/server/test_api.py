@@ -10,6 +10,7 @@ from starlette.testclient import TestClient
 
 from index.records import Article, Place
 from index.store.catalogue import Catalogue
+from index.store.ingest import ingest
 from index.store.manifest import MANIFEST_KEY
 from index.store.vectors import manifest_of
 from retrieval import Space
@@ -201,7 +202,7 @@ def test_a_changed_index_has_other_addresses_and_other_answers(own_world, tmp_pa
     before = visitor.get("/api/heat", params={"text": SNOW}).json()
     catalogue = Catalogue.open(own_world.folder)
     fresh = Article(place=Place(lat=71, lon=0), title="Fresh", text="Ice and snow in the far north, just fallen.")
-    catalogue.ingest(Records("articles", [fresh]))
+    ingest(catalogue, Records("articles", [fresh]))
     table = visitor.get("/api/status").json()["tables"]["articles"]
     assert (table["rows"], table["stale"]) == (49, 1)
     build_index(Checkpoint.open(own_world.checkpoint), catalogue)

@@ -10,6 +10,7 @@ from PIL import Image
 from index.imagery.sensors import NASA_COARSE, SENTINEL2
 from index.records import Place
 from index.store.catalogue import Catalogue
+from index.store.ingest import ingest
 from tests import worlds
 from tests.conftest import Records, coarse_tile
 from tests.ui.conftest import open_to_visitors
@@ -156,7 +157,7 @@ def test_an_oblong_tile_keeps_its_shape(tmp_path, monkeypatch, own_world) -> Non
         place=tile.place, pixels=np.full((3, 10, 40), 500, dtype=np.uint16), bands=("B02", "B03", "B04"), sensor="sentinel2",
         crs=tile.crs, bounds=tile.bounds,
     )  # fmt: skip
-    Catalogue.open(own_world.folder).ingest(Records("tiles", [wide]))
+    ingest(Catalogue.open(own_world.folder), Records("tiles", [wide]))
     visitor = open_to_visitors({"own": own_world.folder}, tmp_path, monkeypatch)
     assert rgba(visitor.get(f"/api/thumbnails/{wide.id}.png").content).shape == (24, 96, 4)
 

@@ -16,17 +16,16 @@ import torch
 from pydantic import Field, field_validator
 from torch import Tensor, nn
 
-from index.registry import load, resolve
+from index.registry import Component, load, resolve
 from index.settings import Settings
-from train.config import Part
 from train.nets.mlp import Mlp
 
 REGISTRY = "train.encoders.location"
 
 
 class Options(Settings):
-    parts: tuple[Part, ...] = Field(
-        (Part(name="sh_siren"), Part(name="voronoi")),
+    parts: tuple[Component, ...] = Field(
+        (Component(name="sh_siren"), Component(name="voronoi")),
         min_length=1,
         validate_default=True,
         description="name and options of each encoder; a part's `dim` says how much of the concatenation is its own",
@@ -38,11 +37,12 @@ class Options(Settings):
 
     @field_validator("parts")
     @classmethod
-    def _spelt_out(cls, parts: tuple[Part, ...]) -> tuple[Part, ...]:
+    def _spelt_out(cls, parts: tuple[Component, ...]) -> tuple[Component, ...]:
         """All options of all parts, defaults filled in; an unknown name or option is the registry's own ``ConfigError``."""
         resolved = [resolve(REGISTRY, part.name, part.options) for part in parts]
         return tuple(
-            Part(name=part.name, options=options.model_dump(mode="json")) for part, options in zip(parts, resolved, strict=True)
+            Component(name=part.name, options=options.model_dump(mode="json"))
+            for part, options in zip(parts, resolved, strict=True)
         )
 
 

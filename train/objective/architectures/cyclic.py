@@ -16,15 +16,14 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from index.errors import CheckpointError, ConfigError, one_line
-from index.geo import fibonacci_sphere, uniform_on_sphere
+from index.errors import ConfigError
+from index.geo import uniform_on_sphere
 from index.records import Modality
 from train.objective.architecture import TOWERS, Architecture, Bound
 from train.objective.contrast import Contrast, ContrastOptions
 from train.objective.distributed import rank, world_size
 
 _TEACHER_STREAM = 8
-_PROBES = 20  # places at which a loaded location encoder is compared with the one in its checkpoint
 
 
 class Options(ContrastOptions):
@@ -54,31 +53,13 @@ class Cyclic(Architecture):
         self.turns: dict[Modality, int] = {}
         self.teacher = copy.deepcopy(encoders["locations"]).requires_grad_(False) if options.teacher_decay else None
 
-    def load_pretrained(self) -> None:
-        if self.options.location_checkpoint is not None:
-            self._load_locations(self.options.location_checkpoint)
+    @property
+    def location_checkpoint(self) -> Path | None:
+        return self.options.location_checkpoint
+
+    def start(self) -> None:
         if self.teacher is not None:
             self.teacher.load_state_dict(self.encoders["locations"].state_dict())
-
-    def _load_locations(self, folder: Path) -> None:
-        """Raises ``CheckpointError`` unless it is the encoder asked for. Its vectors are compared too: a SIREN's frequency is in
-        no tensor, and with another one the weights mean nothing."""
-        from train.checkpoint import Checkpoint
-
-        trained, ours = Checkpoint.open(folder).encoder("locations", torch.device("cpu")), self.encoders["locations"].eval()
-        lat, lon = (torch.from_numpy(each) for each in fibonacci_sphere(_PROBES))
-        try:
-            ours.load_state_dict(trained.state_dict())
-            with torch.no_grad():
-                differs = "" if torch.allclose(ours(lat, lon), trained(lat, lon)) else "the same weights give other vectors"
-        except RuntimeError as error:
-            differs = one_line(error)
-        if differs:
-            raise CheckpointError(
-                f"the location encoder in {folder} is another than the one asked for ({differs}); "
-                "choose its name and options with --location and --set location.options.…"
-            )
-        ours.train()
 
     def plan(self, epoch_steps: dict[Modality, int]) -> None:
         self.turns = {modality: self.options.swap_every or steps for modality, steps in epoch_steps.items()}

@@ -6,15 +6,14 @@ from typing import Any
 import numpy as np
 from pydantic import Field
 
-from index.registry import load
+from index.registry import Component, load
 from index.settings import Settings
-from train.config import Part
 from train.probing.features._features import REGISTRY, Degrees, Features, Vectors
 
 
 class Options(Settings):
-    first: Part = Field(description="name and options of the one")
-    second: Part = Field(description="name and options of the other")
+    first: Component = Field(description="name and options of the one")
+    second: Component = Field(description="name and options of the other")
 
 
 def build(**options: Any) -> "Concatenated":

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from index.errors import InputError, SourceError, one_line
-from index.store.derived import cache_folder, made_whole
+from index.files import cache_folder, made_whole
 from train.probing.tasks._task import Kind, Labelled, LabelOptions, TaskUnavailableError
 from train.weights.pretrained import file_sha256
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from index.store.derived import cache_folder
+from index.files import cache_folder
 from train.probing.tasks._files import loader, table
 from train.probing.tasks._task import Labelled, LabelOptions, Task, TaskUnavailableError
 

@@ -9,7 +9,8 @@ from index.errors import PlaceBindError
 from index.records import MODALITIES, Modality
 from index.store.catalogue import Catalogue
 from index.store.manifest import Manifest
-from index.store.vectors import VECTOR, manifest_of
+from index.store.vector_column import VECTOR
+from index.store.vectors import manifest_of
 from train.checkpoint import Checkpoint
 from ui.server import front
 from ui.server.routes.common import Served

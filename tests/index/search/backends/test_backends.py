@@ -13,6 +13,7 @@ from index.records import BBox
 from index.search.backends import exact, faiss, lancedb
 from index.search.snapshot import Snapshot, open_snapshot
 from index.store.catalogue import Catalogue
+from index.store.ingest import ingest
 from tests.worlds import catalogue_with, clustered, index_with, locations, one_hot, unit
 
 COUNT, DIM, K = 2000, 32, 10
@@ -284,7 +285,7 @@ def test_lancedb_answers_with_rows_added_after_its_index_was_made(tmp_path: Path
     from index.store.vectors import begin_vectors, finish_vectors, write_vectors
     from tests.worlds import Listed, location
 
-    world.ingest(Listed("locations", [location("late", lat=1, lon=1)]))
+    ingest(world, Listed("locations", [location("late", lat=1, lon=1)]))
     new = begin_vectors(world, "locations", "3fa1" * 16, 8)
     write_vectors(world, "locations", new, -vectors[:1])
     finish_vectors(world, "locations", "3fa1" * 16, {"name": "invented"})

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from index.places.cells import area_m2, cells, quarters
 from index.records import BBox
-from index.wikimedia.cells import area_m2, cells, quarters
 from tests.index.sources.mediawiki_server import distance_m
 
 SIDE_M = 19_800.0
