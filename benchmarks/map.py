@@ -34,7 +34,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.search import Places, clustered_world
 from index.store.ingest import ingest
 from tests.ui.browser.visit import Visit, launch, serving
-from ui.page import words
+from ui.page import captions
 
 ROWS, DIM = 1_000_000, 64
 TILES = [(2, x, y) for x in range(4) for y in (1, 2)]  # what a screen of the whole Earth shows
@@ -190,7 +190,7 @@ def key_press(browser: Browser, address: str, questions: list[str]) -> dict[str,
     """From Enter to painted hits and heat, the whole Earth in view; the first three questions warm up."""
     visit = Visit(browser, address)
     visit.open()
-    box = visit.page.get_by_label(words.ASK_LABEL)
+    box = visit.page.get_by_label(captions.ASK_LABEL)
     taken: dict[str, list[float]] = {"hits": [], "heat": []}
     for number, text in enumerate(questions):
         box.fill(text)

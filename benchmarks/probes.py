@@ -19,7 +19,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from benchmarks.kept import land_vectors
+from benchmarks.cached import land_vectors
 from benchmarks.probe_list import NOWHERE, Probe, probes
 from benchmarks.probe_pictures import write_picture
 from index.errors import CheckpointError
@@ -30,7 +30,7 @@ from retrieval.heat.cells import Cells
 from retrieval.heat.heat import Heat, Peak, heat_of
 from retrieval.heat.mass import smallest_set
 from train.checkpoint import Checkpoint
-from train.text.articles import query_parts
+from train.text.articles import query_passages
 
 PLACES, APART_KM = 5, 500.0
 NEAR_KM = 750.0  # of the best place: the right country or so
@@ -94,7 +94,7 @@ class Asker:
 
     def reply(self, text: str) -> tuple[Reply, Heat]:
         with torch.inference_mode():
-            vector = F.normalize(self.tower(*query_parts(self.tower, [text])).float(), dim=-1)[0].numpy()
+            vector = F.normalize(self.tower(*query_passages(self.tower, [text])).float(), dim=-1)[0].numpy()
         heat = heat_of(self.cells, vector)
         best, mass = heat.peaks(PLACES, min_km=APART_KM), heat.mass(self.temperature)
         first = best[0].place

@@ -24,16 +24,16 @@ import pyarrow as pa
 import torch
 import torch.nn.functional as F
 
-from benchmarks.kept import Vectors, kept, land_vectors
+from benchmarks.cached import Vectors, kept, land_vectors
 from index.geo import great_circle_km
-from retrieval.figures.asked import gallery_in
+from retrieval.figures.held_out import gallery_in
 from retrieval.figures.measures import figures_of
 from retrieval.figures.placing import errors_km
 from train.checkpoint import Checkpoint
 from train.encoders.text import minilm
 from train.geolocation import ACCURACY_KM, encode_locations, nearest, tfidf_nearest
 from train.probing.evaluation import INTERVAL_BLOCK_DEG
-from train.text.articles import row_parts, whole_text
+from train.text.articles import row_passages, whole_text
 from train.text.masking import mask_names
 
 TRAINED_ON = ("wikipedia_articles", "world_heritage", "ancient_places")
@@ -109,7 +109,7 @@ def model_answers(checkpoint: Checkpoint, questions: Texts, gallery: Path, land:
 @torch.inference_mode()
 def text_vectors(tower: Any, texts: Texts) -> torch.Tensor:
     """Unit vectors [N, D] of articles that are in no catalogue."""
-    parts, present = row_parts(tower, pa.table({"title": list(texts.rows.title), "text": list(texts.rows.text)}))
+    parts, present = row_passages(tower, pa.table({"title": list(texts.rows.title), "text": list(texts.rows.text)}))
     return F.normalize(tower(parts, present).float(), dim=-1)
 
 

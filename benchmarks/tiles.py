@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from index.errors import InputError
 from index.imagery.cog import GDAL_OPTIONS
-from index.imagery.scenes import BANDS
+from index.imagery.stac_views import BANDS
 from index.records import Tile
 from index.sources import geotiff_tiles, sentinel2_stac
 from index.store.catalogue import Catalogue

@@ -31,7 +31,7 @@ from retrieval.asking.query import Query, QueryVectors
 from retrieval.heat.cells import Cells
 from retrieval.heat.heat import Heat, heat_of
 from retrieval.ranking.bridge import Bridge
-from retrieval.ranking.calibrate import centred, centred_query
+from retrieval.ranking.centring import centred, centred_query
 from retrieval.ranking.explain import Explanation, NamedPlaces, contributions
 from retrieval.ranking.search import How, Ranked, Searcher
 from retrieval.sureness.confidence import Confidence, Confident
@@ -39,7 +39,7 @@ from train.checkpoint import Checkpoint
 from train.image.tiles import TILE_COLUMNS, group_tiles, prepare_rows, tile_batch
 from train.precision import choose_device
 from train.shipped import checkpoint_for
-from train.text.articles import ARTICLE_COLUMNS, article_batch, query_parts, row_parts
+from train.text.articles import ARTICLE_COLUMNS, article_batch, query_passages, row_passages
 
 Vectors = npt.NDArray[np.float32]
 SNIPPET_CHARACTERS = 160
@@ -106,7 +106,7 @@ class Space:
         """Unit vectors [N, dim] float32. Raises ``InputError`` for an empty text."""
         if any(not text.strip() for text in texts):
             raise InputError("the query text is empty; say what to look for")
-        return self._embed_parts(*query_parts(self.encoder("articles"), [text[:READ_CHARACTERS] for text in texts]))
+        return self._embed_passages(*query_passages(self.encoder("articles"), [text[:READ_CHARACTERS] for text in texts]))
 
     def embed_places(self, lat: npt.ArrayLike, lon: npt.ArrayLike) -> Vectors:
         """Unit vectors [N, dim] float32 of points in WGS84 degrees, each [N]."""
@@ -161,7 +161,7 @@ class Space:
         tower = self.encoder(modality)
         if modality == "tiles":
             return self._embed_batch(modality, group_tiles(prepare_rows(rows, tower), lat, lon))
-        return self._embed_parts(*row_parts(tower, rows))
+        return self._embed_passages(*row_passages(tower, rows))
 
     def search(
         self,
@@ -186,7 +186,7 @@ class Space:
         times = [time.perf_counter()]
         vectors = plain = asked.embed(self)
         times.append(time.perf_counter())
-        if how.calibrated:
+        if how.centred:
             vectors = centred_query(vectors, {modality: manifest.mean for modality, manifest in self.manifests.items()})
         wanted = tuple(into) or tuple(modality for modality in self.manifests if how.filter.fits(modality))
         if not wanted:
@@ -250,13 +250,13 @@ class Space:
         """Where on Earth the query fits best, whatever may answer: found already if all locations were asked by meaning alone."""
         if "locations" not in self.manifests:
             return None
-        searcher, plain = self.searcher("locations"), How(calibrated=how.calibrated, direct=how.direct)
+        searcher, plain = self.searcher("locations"), How(centred=how.centred, direct=how.direct)
         best = found["locations"] if how == plain and "locations" in found else searcher.search(vectors, 1, plain)
         lat, lon = searcher.snapshot.places[best.rows[0]]
         return Place(lat=float(lat), lon=float(lon))
 
     def _confidence(self, query: Query, vectors: QueryVectors, best: Place | None) -> Confidence | None:
-        """Of a query that is one text: nothing else was calibrated."""
+        """Of a query that is one text: nothing else was centred."""
         if len(query.parts) != 1 or not isinstance(query.parts[0].what, str) or best is None or self.confident is None:
             return None
         return self.confident(vectors.vectors[0], best)
@@ -269,7 +269,7 @@ class Space:
         if crossing:
             cosines, lengths = crossing.cosines(records), crossing.lengths
         else:
-            seen = centred(records.vectors, snapshot.manifest.mean) if answer.how.calibrated else records.vectors
+            seen = centred(records.vectors, snapshot.manifest.mean) if answer.how.centred else records.vectors
             cosines, lengths = query.parts @ seen.T, query.lengths
         why = {}
         for hit, vector, parts in zip(hits, records.vectors, cosines.T, strict=True):
@@ -294,7 +294,7 @@ class Space:
             )  # fmt: skip
         return hits
 
-    def _embed_parts(self, parts: torch.Tensor, present: torch.Tensor) -> Vectors:
+    def _embed_passages(self, parts: torch.Tensor, present: torch.Tensor) -> Vectors:
         with torch.inference_mode():
             return _unit(self.encoder("articles")(parts.to(self.device), present.to(self.device)))
 

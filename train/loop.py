@@ -29,7 +29,7 @@ from train.history import History
 from train.model import build_model, load_pretrained
 from train.objective.architecture import Architecture
 from train.objective.distillation import Distillation
-from train.objective.gradcache import backward_in_parts
+from train.objective.gradcache import backward_in_chunks
 from train.precision import choose_device
 from train.sampling import sampler_of
 from train.validate import score, validate
@@ -190,11 +190,11 @@ class _Run:
 
     def _losses_and_gradients(self, step: int) -> dict[str, torch.Tensor]:
         active = self.model.active(step, tuple(self.records))
-        batches = [self._parts(self.records[modality], step) for modality in active]
-        seed_of_part = partial(_dropout_seed, self.config.seed, step)
+        batches = [self._chunks(self.records[modality], step) for modality in active]
+        seed_of_chunk = partial(_dropout_seed, self.config.seed, step)
         if self.config.encode_chunk:
-            return backward_in_parts(self.model, batches, step, seed_of_part)
-        torch.manual_seed(seed_of_part(self.fabric.global_rank))
+            return backward_in_chunks(self.model, batches, step, seed_of_chunk)
+        torch.manual_seed(seed_of_chunk(self.fabric.global_rank))
         losses: dict[str, torch.Tensor] = self.network([part() for (part,) in batches], step)
         self.fabric.backward(losses["total"])
         return losses
@@ -207,7 +207,7 @@ class _Run:
         self.fabric.backward(self.config.teacher.weight * loss)
         return {"distillation": loss}
 
-    def _parts(self, records: Records, step: int) -> Sequence[Callable[[], Batch]]:
+    def _chunks(self, records: Records, step: int) -> Sequence[Callable[[], Batch]]:
         """This process's share of a batch, in parts of ``encode_chunk`` records."""
         size, stream, seed = self._batch_size(records.modality), STREAM[records.modality], self.config.seed
         rows = self.samplers[records.modality].draw(size, seed=seed, step=step, stream=stream)

@@ -1,7 +1,7 @@
 """Satellite scenes from a STAC API: which there are, what they say about themselves, and addresses that may be read.
 
 STAC API 1.0 item search (https://github.com/radiantearth/stac-api-spec), by GET, page by page along rel=next links. Everything a
-server says is checked here; what a ``Scene`` holds can be trusted.
+server says is checked here; what a ``StacItem`` holds can be trusted.
 """
 
 import json
@@ -26,7 +26,7 @@ TOKEN_RESERVE = timedelta(seconds=60)  # a token that ends sooner is renewed, so
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scene:
+class StacItem:
     """One item: ``hrefs`` by the names asked for; ``bounds`` in metres of ``epsg``, None where the item does not say."""
 
     id: str
@@ -98,13 +98,13 @@ class StacApi:
         return answer
 
 
-def scene_of(item: dict[str, Any], names: Mapping[str, tuple[str, ...]]) -> Scene | Rejected:
+def stac_item_of(item: dict[str, Any], names: Mapping[str, tuple[str, ...]]) -> StacItem | Rejected:
     """The scene of an item. ``names`` has for each asset wanted the keys that providers give it."""
     try:
         facts, assets = _mapping(item, "properties"), _mapping(item, "assets")
         hrefs = {wanted: _href(assets, keys) for wanted, keys in names.items()}
         applied = facts.get("earthsearch:boa_offset_applied")
-        return Scene(
+        return StacItem(
             id=str(item.get("id", "")), date=_date(facts), epsg=_epsg(facts), cloud_percent=cloud_percent(item), hrefs=hrefs,
             baseline=_baseline(facts), offset_applied=applied if isinstance(applied, bool) else None,
             bounds=_bounds(assets), url=_page_of(item),

@@ -10,7 +10,7 @@ import numpy as np
 
 from index.geo import geodesic_km, wrap_lon
 from index.progress import Progress, Quiet
-from index.quality.findings import NAMED_AT_ONCE, Batch, Finding, Rows, Snapshot
+from index.quality.findings import NAMED_AT_ONCE, Batch, Finding, FrozenTable, Rows
 from index.quality.similar import SimilarPair, normalise, similar_pairs, sketch
 from index.store.catalogue import Catalogue
 
@@ -20,7 +20,7 @@ ROUNDING_DEG = 0.01  # coordinates of two and of six decimals differ by less
 
 def near_duplicates(catalogue: Catalogue, progress: Progress | None = None, threshold: float = SIMILAR_FROM) -> list[Finding]:
     """Articles with the same text (warning) or nearly the same (note), at any distance: one finding for each but the first."""
-    progress, articles = progress or Quiet(), Snapshot(catalogue, "articles")
+    progress, articles = progress or Quiet(), FrozenTable(catalogue, "articles")
     digests, sketches = [np.empty(0, dtype=np.uint64)], [sketch([])]
     for batch in articles.batches(["text"], progress, "sketch texts"):
         texts = [normalise(text) for text in batch.columns["text"]]
@@ -42,7 +42,7 @@ def near_duplicates(catalogue: Catalogue, progress: Progress | None = None, thre
 
 def rounded_points(catalogue: Catalogue, progress: Progress | None = None) -> list[Finding]:
     """Locations of the same title, address, country and kind within 0.01 degrees: one place, rounded in two ways (warning)."""
-    locations = Snapshot(catalogue, "locations")
+    locations = FrozenTable(catalogue, "locations")
     keys, lats, lons = [np.empty(0, dtype=np.uint64)], [np.empty(0)], [np.empty(0)]
     for batch in locations.batches(["url", "country", "kind", "lat", "lon"], progress or Quiet(), "compare locations"):
         fields = zip(*(batch.columns[name] for name in ("title", "url", "country", "kind")), strict=True)
@@ -70,7 +70,7 @@ def _likest(pairs: Sequence[SimilarPair]) -> list[SimilarPair]:
     return [best[row] for row in sorted(best)]
 
 
-def _with_rows(table: Snapshot, pairs: Sequence[SimilarPair]) -> Iterator[tuple[SimilarPair, int, Batch, Batch, float]]:
+def _with_rows(table: FrozenTable, pairs: Sequence[SimilarPair]) -> Iterator[tuple[SimilarPair, int, Batch, Batch, float]]:
     """Each pair with the batches that hold its two records, their row in both, and the distance in km."""
     for start in range(0, len(pairs), NAMED_AT_ONCE):
         part = pairs[start : start + NAMED_AT_ONCE]

@@ -13,7 +13,7 @@ from index.places.country_at import Countries, load_countries
 from index.places.packaged import is_land
 from index.progress import Progress, Quiet
 from index.quality.duplicates import near_duplicates, rounded_points
-from index.quality.findings import SEVERITIES, Batch, Finding, Snapshot
+from index.quality.findings import SEVERITIES, Batch, Finding, FrozenTable
 from index.quality.misplaced import at_sea, bad_coordinates, elsewhere
 from index.quality.overlaps import overlapping_tiles
 from index.records import MODALITIES, Modality
@@ -51,7 +51,7 @@ def record_findings(
 ) -> list[Finding]:
     """What can be said of each record by itself, in one pass. Without ``countries`` places are checked for impossible ones only."""
     found: list[Finding] = []
-    for batch in Snapshot(catalogue, table).batches(_COLUMNS[table], progress or Quiet(), f"check {table}"):
+    for batch in FrozenTable(catalogue, table).batches(_COLUMNS[table], progress or Quiet(), f"check {table}"):
         found += bad_coordinates(batch)
         if countries:
             misplaced = elsewhere(batch, countries)
@@ -90,7 +90,7 @@ def poor_tiles(batch: Batch) -> list[Finding]:
 def mixed_levels(catalogue: Catalogue) -> list[Finding]:
     """A note for each sensor of which the catalogue holds more than one processing level."""
     levels: dict[str, Counter[str]] = {}
-    for batch in Snapshot(catalogue, "tiles").batches(["sensor", "level"], Quiet(), "levels"):
+    for batch in FrozenTable(catalogue, "tiles").batches(["sensor", "level"], Quiet(), "levels"):
         for sensor, level in zip(batch.columns["sensor"], batch.columns["level"], strict=True):
             levels.setdefault(sensor, Counter())[level or "no level"] += 1
     return [

@@ -62,7 +62,7 @@ class Batch:
         return Finding(kind=kind, severity=severity, table=self.table, id=id_, title=title, why=why, remedy=remedy)
 
 
-class Snapshot:
+class FrozenTable:
     """One version of one table: rows that a scan numbered can be taken by number, whatever other processes add meanwhile."""
 
     def __init__(self, catalogue: Catalogue, table: Modality) -> None:

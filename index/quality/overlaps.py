@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from index.progress import Progress, Quiet
-from index.quality.findings import NAMED_AT_ONCE, Finding, Snapshot
+from index.quality.findings import NAMED_AT_ONCE, Finding, FrozenTable
 from index.store.catalogue import Catalogue
 
 OVERLAP_FROM = 0.5  # of the smaller tile
@@ -17,7 +17,7 @@ Bounds = tuple[float, float, float, float]
 
 
 @dataclass
-class _Scenes:
+class _Footprints:
     """What is needed of each tile, by row: the sensor and CRS, the bounds, the date."""
 
     system: list[tuple[str, str]] = field(default_factory=list)
@@ -30,17 +30,17 @@ def overlapping_tiles(catalogue: Catalogue, progress: Progress | None = None) ->
 
     Bounds are compared within one CRS. Where a date is not known, only tiles of the very same bounds are held to be the same.
     """
-    tiles, scenes = Snapshot(catalogue, "tiles"), _Scenes()
+    tiles, footprints = FrozenTable(catalogue, "tiles"), _Footprints()
     for batch in tiles.batches(["sensor", "crs", "bounds", "date"], progress or Quiet(), "compare tiles"):
-        scenes.system += zip(batch.columns["sensor"], batch.columns["crs"], strict=True)
-        scenes.bounds += [tuple(bounds) for bounds in batch.columns["bounds"]]
-        scenes.date += batch.columns["date"]
+        footprints.system += zip(batch.columns["sensor"], batch.columns["crs"], strict=True)
+        footprints.bounds += [tuple(bounds) for bounds in batch.columns["bounds"]]
+        footprints.date += batch.columns["date"]
     places: dict[object, list[int]] = defaultdict(list)
-    for row, (system, bounds) in enumerate(zip(scenes.system, scenes.bounds, strict=True)):
+    for row, (system, bounds) in enumerate(zip(footprints.system, footprints.bounds, strict=True)):
         places[system, tuple(round(edge, 6) for edge in bounds)].append(row)
-    twice = _twice(places.values(), scenes.date)
-    partly = _partly(scenes, skip=set(twice))
-    return _named_twice(tiles, twice | partly) + _series(tiles, places.values(), scenes.date)
+    twice = _twice(places.values(), footprints.date)
+    partly = _partly(footprints, skip=set(twice))
+    return _named_twice(tiles, twice | partly) + _series(tiles, places.values(), footprints.date)
 
 
 def _twice(places: Iterable[list[int]], date: Sequence[str]) -> dict[int, tuple[int, float]]:
@@ -54,15 +54,15 @@ def _twice(places: Iterable[list[int]], date: Sequence[str]) -> dict[int, tuple[
     return found
 
 
-def _partly(scenes: _Scenes, skip: set[int]) -> dict[int, tuple[int, float]]:
+def _partly(footprints: _Footprints, skip: set[int]) -> dict[int, tuple[int, float]]:
     """Tiles of a known date that share more than half of the smaller one with an earlier row: (that row, the share)."""
     days: dict[object, list[int]] = defaultdict(list)
-    for row, (system, date) in enumerate(zip(scenes.system, scenes.date, strict=True)):
+    for row, (system, date) in enumerate(zip(footprints.system, footprints.date, strict=True)):
         if date and row not in skip:
             days[system, date].append(row)
     found: dict[int, tuple[int, float]] = {}
     for rows in (rows for rows in days.values() if len(rows) > 1):
-        for a, b, share in _shared(np.array([scenes.bounds[row] for row in rows])):
+        for a, b, share in _shared(np.array([footprints.bounds[row] for row in rows])):
             later, first = max(rows[a], rows[b]), min(rows[a], rows[b])
             if share > found.get(later, (0, OVERLAP_FROM))[1]:
                 found[later] = (first, share)
@@ -90,7 +90,7 @@ def _area(bounds: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.asarray((bounds[:, 2] - bounds[:, 0]) * (bounds[:, 3] - bounds[:, 1]))
 
 
-def _named_twice(tiles: Snapshot, twice: dict[int, tuple[int, float]]) -> list[Finding]:
+def _named_twice(tiles: FrozenTable, twice: dict[int, tuple[int, float]]) -> list[Finding]:
     found, later = [], sorted(twice)
     for start in range(0, len(later), NAMED_AT_ONCE):
         rows = later[start : start + NAMED_AT_ONCE]
@@ -108,7 +108,7 @@ def _named_twice(tiles: Snapshot, twice: dict[int, tuple[int, float]]) -> list[F
     return found
 
 
-def _series(tiles: Snapshot, places: Iterable[list[int]], date: Sequence[str]) -> list[Finding]:
+def _series(tiles: FrozenTable, places: Iterable[list[int]], date: Sequence[str]) -> list[Finding]:
     series = [(rows, {date[row] for row in rows} - {""}) for rows in places if len(rows) > 1]
     series = [(rows, dates) for rows, dates in series if len(dates) > 1]
     found = []

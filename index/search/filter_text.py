@@ -101,7 +101,7 @@ def _day(said: Any) -> Date | None:
     return Date.fromisoformat(text) if text not in ("", "..") else None
 
 
-def area_in_words(area: BBox | Circle | Region) -> str:
+def area_as_text(area: BBox | Circle | Region) -> str:
     if isinstance(area, BBox):
         return f"in the box {_span(area.south, area.west, area.north, area.east + 360 * area.crosses_antimeridian)}"
     if isinstance(area, Circle):
@@ -110,7 +110,7 @@ def area_in_words(area: BBox | Circle | Region) -> str:
     return f"in a polygon within {_span(*area.spans[0])}{more}"
 
 
-def days_in_words(dates: Days) -> str:
+def days_as_text(dates: Days) -> str:
     first, last = dates
     if first == last:
         return str(first)

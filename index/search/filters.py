@@ -16,7 +16,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from index.errors import ConfigError, InputError
 from index.imagery.sensors import SENSORS
 from index.records import SPLITS, BBox, Modality
-from index.search.filter_text import Days, area_in_words, days_in_words, read_box, read_circle, read_dates, read_polygon, read_texts
+from index.search.filter_text import Days, area_as_text, days_as_text, read_box, read_circle, read_dates, read_polygon, read_texts
 from index.search.region import Circle, Degrees, Region
 from index.search.snapshot import Rows, Snapshot
 from index.search.sql import all_of, checked_condition, one_of, text_literal
@@ -88,10 +88,10 @@ class Filter(Settings):
 
     def describe(self) -> str:
         """What is let through, for people: 'within 50 km of 48.21, 16.37, country Austria or Hungary'."""
-        parts = [area_in_words(area) for area in self._areas()]
+        parts = [area_as_text(area) for area in self._areas()]
         for name, column in self._columns():
             if name == "dates":
-                parts.append(f"dated {days_in_words(self.dates)}")
+                parts.append(f"dated {days_as_text(self.dates)}")
             else:
                 parts.append(f"{column} {' or '.join(each or 'not known' for each in getattr(self, name))}")
         return ", ".join([*parts, f"where {self.where}"] if self.where else parts) or "everything"

@@ -1,9 +1,9 @@
 """A snapshot made from an earlier one, at the cost of what was added: known rows keep their places, new ones come behind them.
 
-``index.search.snapshot`` -> here. A snapshot's folder holds ``parts.json``: the fragments that it was made from, and how many rows
-it had whenever it grew. Rows of a fragment that is still there are as they were. Rows of one that is gone (compacted, or a title in
-it was changed) are looked up in the new fragments by id; their vectors are not read again, since in one vector column a record's
-vector never changes (``index.store.vectors``). A row that is gone for good, or a new vector column, means a new snapshot.
+``index.search.snapshot`` -> here. A snapshot's folder holds ``fragments.json``: the fragments that it was made from, and how many
+rows it had whenever it grew. Rows of a fragment that is still there are as they were. Rows of one that is gone (compacted, or a
+title in it was changed) are looked up in the new fragments by id; their vectors are not read again, since in one vector column a
+record's vector never changes (``index.store.vectors``). A row that is gone for good, or a new vector column, means a new snapshot.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from index.store.manifest import COLUMN_KEY
 from index.store.vector_column import HAS_VECTOR, VECTOR, WRITE_ROWS, matrix_of
 
 COLUMNS = ("id", "lat", "lon")
-_FILE = "parts.json"
+_FILE = "fragments.json"
 _OFFSET_BITS = 32  # of a Lance row id, below the number of the fragment
 
 
 @dataclass(frozen=True)
-class Parts:
+class Fragments:
     """Which rows a table holds in the columns of a snapshot: by fragment, its data files and what is deleted in it.
 
     ``column`` names the vector column: one that was dropped and made anew has another name. ``sizes`` are the row counts at which
@@ -77,7 +77,7 @@ def grow(folder: Path, base: Path, dataset: Any, dim: int, dtype: str) -> bool:
     What was derived from the base's rows (the ``.faiss`` files) comes along, to be extended in its turn.
     """
     try:
-        known, parts = Parts.load(base), Parts.of(dataset)
+        known, parts = Fragments.load(base), Fragments.of(dataset)
         old = pa.ipc.open_file(pa.memory_map(str(base / "rows.arrow"))).read_all()
         vectors = mapped(base / "vectors.npy", (len(old), dim))
     except (OSError, ValueError, EOFError):  # removed by another process, damaged, or of an older PlaceBind
@@ -97,7 +97,7 @@ def grow(folder: Path, base: Path, dataset: Any, dim: int, dtype: str) -> bool:
         target[: len(old)], target[len(old) :] = vectors, added
         target.flush()
     sizes = (*known.sizes, len(old)) if len(added) else known.sizes
-    Parts(parts.column, parts.fragments, sizes).save(folder)
+    Fragments(parts.column, parts.fragments, sizes).save(folder)
     with suppress(OSError):  # the base is gone by now, or on a disk that knows no links: then they are made again
         for path in base.glob("*.faiss"):
             os.link(path, folder / path.name)
@@ -144,7 +144,7 @@ def put(target: npt.NDArray[Any], row_ids: npt.NDArray[np.uint64], batches: Iter
         target[at[wanted]] = matrix_of(batch[VECTOR])[wanted]
 
 
-def _rows(old: pa.Table, known: Parts, parts: Parts, dataset: Any) -> pa.Table | None:
+def _rows(old: pa.Table, known: Fragments, parts: Fragments, dataset: Any) -> pa.Table | None:
     """The old rows where they are now, then the new ones by id; None if an old one is gone."""
     fresh = _changed(dataset, known, parts, list(COLUMNS)).to_table()
     stays = [int(number) for number, content in known.fragments.items() if parts.fragments.get(number) == content]
@@ -161,7 +161,7 @@ def _rows(old: pa.Table, known: Parts, parts: Parts, dataset: Any) -> pa.Table |
     return pa.concat_tables([pa.table(columns, schema=old.schema), new.select(old.schema.names).cast(old.schema)])
 
 
-def _changed(dataset: Any, known: Parts, parts: Parts, columns: list[str] | None = None) -> Any:
+def _changed(dataset: Any, known: Fragments, parts: Fragments, columns: list[str] | None = None) -> Any:
     """A scanner of the rows with vectors in fragments that the earlier snapshot does not know; of their vectors, or ``columns``."""
     numbers = {number for number, content in parts.fragments.items() if known.fragments.get(number) != content}
     fragments = [each for each in dataset.get_fragments() if str(each.fragment_id) in numbers]

@@ -23,7 +23,7 @@ import pyarrow as pa
 from index.errors import CatalogueError, InputError, one_line
 from index.files import made_whole, remove
 from index.records import Embeddings, Modality
-from index.search.growth import COLUMNS, Parts, grow, mapped, put, write_rows
+from index.search.growth import COLUMNS, Fragments, grow, mapped, put, write_rows
 from index.search.growth import allocate as _allocate
 from index.store.catalogue import Catalogue
 from index.store.derived import derived_folders, newest_first, sweep, writable_folder
@@ -145,7 +145,7 @@ def open_snapshot(catalogue: Catalogue, modality: Modality, dtype: Dtype = "floa
         raise not_indexed(catalogue, modality)
     manifest = Manifest.from_json(text)
     model = manifest.model_digest[:12]
-    name = f"{model}-{Parts.of(dataset).digest}-{dtype}"
+    name = f"{model}-{Fragments.of(dataset).digest}-{dtype}"
     parents = derived_folders(catalogue.uri, modality)
     for parent in parents:
         snapshot = _open_if_whole(parent / name, modality, manifest, table)
@@ -172,7 +172,7 @@ def _write(folder: Path, dataset: Any, manifest: Manifest, dtype: Dtype, bases: 
         batches = dataset.to_batches(columns=[VECTOR], filter=HAS_VECTOR, with_row_id=True, batch_size=WRITE_ROWS)
         put(vectors, rows["_rowid"].to_numpy(), batches)
     vectors.flush()
-    Parts.of(dataset).save(folder)
+    Fragments.of(dataset).save(folder)
 
 
 def _open_if_whole(folder: Path, modality: Modality, manifest: Manifest, table: Any) -> Snapshot | None:
@@ -190,5 +190,5 @@ def _open(folder: Path, modality: Modality, manifest: Manifest, table: Any) -> S
     vectors = mapped(folder / "vectors.npy", (len(rows), manifest.dim))
     places = np.stack([rows["lat"].to_numpy(), rows["lon"].to_numpy()], axis=1)
     ids = rows["id"].chunk(0) if len(rows) else pa.array([], pa.string())
-    row_ids, sizes = rows["_rowid"].to_numpy(), Parts.load(folder).sizes
+    row_ids, sizes = rows["_rowid"].to_numpy(), Fragments.load(folder).sizes
     return Snapshot(modality, manifest, table.version, ids, places, row_ids, vectors, folder, table, sizes)

@@ -31,9 +31,9 @@ from index.geo import wrap_lon
 from index.http import Client
 from index.imagery.cog import PIXEL_M, Cogs, Unreadable
 from index.imagery.reflectance import OffsetRule
-from index.imagery.scenes import ASSETS, BANDS, View, median, ranked, view
 from index.imagery.sensors import SENTINEL2
-from index.imagery.stac import Scene, StacApi, Tokens, scene_of
+from index.imagery.stac import StacApi, StacItem, Tokens, stac_item_of
+from index.imagery.stac_views import ASSETS, BANDS, View, median, ranked, view
 from index.imagery.utm_grid import Cell, blocks_in, blocks_of, cell_at
 from index.records import BBox, Done, Modality, Place, Rejected, Tile
 from index.settings import Settings
@@ -157,16 +157,16 @@ class Sentinel2Stac:
         """Finds the scenes of neighbouring cells and gives back the work for each cell."""
         try:
             items = api.items(self.options.collection, _around(cells), self.interval, self.options.max_cloud)
-            found = [scene_of(item, ASSETS) for item in items]
+            found = [stac_item_of(item, ASSETS) for item in items]
         except (SourceError, InputError) as error:
             where = f"{len(cells)} places around {cells[0].lat:.3f}, {cells[0].lon:.3f}"
             rejected: Outcome = [Rejected(where=where, why=f"no answer to the search: {error}")]
             return [lambda stop: rejected]
-        scenes = [each for each in found if isinstance(each, Scene)]
+        scenes = [each for each in found if isinstance(each, StacItem)]
         unusable: Outcome = [each for each in found if isinstance(each, Rejected)]
         return [lambda stop: unusable, *(partial(self._place, cell, scenes) for cell in cells)]
 
-    def _place(self, cell: Cell, scenes: list[Scene], stop: threading.Event) -> Outcome:
+    def _place(self, cell: Cell, scenes: list[StacItem], stop: threading.Event) -> Outcome:
         """The tiles of a cell, what went wrong, and ``Done`` if no trouble that may pass stood between it and its tiles."""
         lost: Outcome = []
         views: list[View] = []
@@ -188,7 +188,7 @@ class Sentinel2Stac:
         tiles = [self._tile(cell, each) for each in views]
         return [*lost, *tiles, *([Done(unit=cell.name)] if settled and (len(tiles) == self.options.per_place or not lost) else [])]
 
-    def _views(self, cell: Cell, scenes: list[Scene], lost: Outcome, stop: threading.Event) -> Iterator[View]:
+    def _views(self, cell: Cell, scenes: list[StacItem], lost: Outcome, stop: threading.Event) -> Iterator[View]:
         """What good scenes show, one a day. A file that is gone or damaged is noted in ``lost`` and the next scene taken; other
         trouble is raised, since the next scene would not be the one that an undisturbed run takes."""
         days: set[str] = set()

@@ -14,7 +14,7 @@ from index.store.vectors import manifest_of
 
 
 @dataclass(frozen=True)
-class Part:
+class IndexFile:
     """An index inside the Lance table, or a file made from it: the rows it covers (None: not said by its file) and its size."""
 
     name: str
@@ -35,11 +35,11 @@ class Inventory:
     fragments: int
     table_bytes: int
     manifest: Manifest | None
-    parts: list[Part]
+    files: list[IndexFile]
 
     def as_dict(self) -> dict[str, Any]:
         manifest = self.manifest.model_dump(mode="json", exclude={"mean"}) if self.manifest else None
-        return {**vars(self), "manifest": manifest, "parts": [asdict(part) for part in self.parts]}
+        return {**vars(self), "manifest": manifest, "files": [asdict(file) for file in self.files]}
 
 
 def inventory_of(catalogue: Catalogue, modality: Modality) -> Inventory:
@@ -48,9 +48,9 @@ def inventory_of(catalogue: Catalogue, modality: Modality) -> Inventory:
     dataset = table.to_lance()
     rows = int(table.count_rows())
     stale = len(without_vector(dataset)) if VECTOR in dataset.schema.names else rows
-    inside = [Part(each.name, each.index_type, each.num_indexed_rows, each.size_bytes or 0) for each in table.list_indices()]
+    inside = [IndexFile(each.name, each.index_type, each.num_indexed_rows, each.size_bytes or 0) for each in table.list_indices()]
     files = [path for folder in derived_folders(catalogue.uri, modality) for path in sorted(folder.rglob("*")) if path.is_file()]
-    beside = [Part(str(Path(path.parent.name) / path.name), _kind(path), None, path.stat().st_size) for path in files]
+    beside = [IndexFile(str(Path(path.parent.name) / path.name), _kind(path), None, path.stat().st_size) for path in files]
     size = sum(file.file_size_bytes or 0 for each in dataset.get_fragments() for file in each.metadata.files)
     return Inventory(
         modality, rows, stale, staged_rows(catalogue, modality), int(dataset.version), len(dataset.get_fragments()), size,

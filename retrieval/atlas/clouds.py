@@ -2,7 +2,7 @@
 
 ``mixing`` takes as many records of either, and asks how many of the nearest neighbours of each are of the other: 0 none, 1 as many
 as if it did not matter which modality a record is of. Both are measured with vectors as they are, and as seen from the mean of
-their modality (``retrieval.ranking.calibrate``); whether that helps to find anything is another question, which
+their modality (``retrieval.ranking.centring``); whether that helps to find anything is another question, which
 ``retrieval.ranking.gap`` answers.
 """
 
@@ -17,7 +17,7 @@ import numpy.typing as npt
 from index.errors import InputError
 from index.records import Modality
 from retrieval.atlas.components import some_rows
-from retrieval.ranking.calibrate import centred
+from retrieval.ranking.centring import centred
 from retrieval.ranking.gap import centroid_distance
 
 SAMPLE = 1500  # records of each: 9 million cosines for a pair
@@ -27,14 +27,14 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Clouds:
-    """Two modalities, as they are and calibrated; ``distance`` of the centroids in [0, 2]."""
+    """Two modalities, as they are and centred; ``distance`` of the centroids in [0, 2]."""
 
     one: Modality
     other: Modality
     distance: float
-    distance_calibrated: float
+    distance_centred: float
     mixing: float
-    mixing_calibrated: float
+    mixing_centred: float
 
 
 def measure_clouds(vectors: Mapping[Modality, npt.NDArray[Any]], *, seed: int = 0) -> list[Clouds]:

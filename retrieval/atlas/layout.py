@@ -1,6 +1,6 @@
 """All kinds of records on one sheet: like vectors near each other, whatever they are vectors of.
 
-Every modality is seen from its own mean (``retrieval.ranking.calibrate``), else the sheet would show the gap between modalities and
+Every modality is seen from its own mean (``retrieval.ranking.centring``), else the sheet would show the gap between modalities and
 little more. Distances on it mean little beyond near and far, and sizes of groups nothing (Wattenberg et al. 2016, How to use t-SNE
 effectively).
 """
@@ -16,7 +16,7 @@ from index.errors import InputError
 from index.records import MODALITIES, Modality
 from index.search.snapshot import Snapshot
 from retrieval.atlas.components import some_rows
-from retrieval.ranking.calibrate import centred
+from retrieval.ranking.centring import centred
 
 Method = Literal["tsne", "pca"]
 MOST: Mapping[Method, int] = {"tsne": 3000, "pca": 20_000}  # items: what t-SNE does in some seconds, and a browser draws at once

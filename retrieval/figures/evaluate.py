@@ -16,12 +16,12 @@ from index.errors import CatalogueError, CheckpointError, InputError, PlaceBindE
 from index.progress import Progress, Quiet
 from index.records import Modality
 from index.store.catalogue import Catalogue
-from retrieval.figures.asked import ALL, SINGULAR, Asked, Mask, gallery_of, held_out, known_articles
 from retrieval.figures.dimension import two_nn
 from retrieval.figures.floors import Floor, nearest_articles, random_order
-from retrieval.figures.kept import GAP, KeptRows, Row
+from retrieval.figures.held_out import ALL, SINGULAR, HeldOut, Mask, gallery_of, held_out, known_articles
 from retrieval.figures.measures import figures_of
 from retrieval.figures.placing import Placed, place, rows_within
+from retrieval.figures.results import GAP, ResultRows, Row
 from retrieval.ranking.gap import Side, measure_gap
 from retrieval.space import Space
 from train.checkpoint import Checkpoint
@@ -45,14 +45,14 @@ def evaluate_retrieval(
     models: Sequence[tuple[str, Checkpoint]],
     catalogue: Path,
     folder: Path,
-    gallery: Asked | None = None,
+    gallery: HeldOut | None = None,
     progress: Progress | None = None,
 ) -> list[Row]:
     """The rows (see ``kept``) of models with their names, as the folder keeps them; ``gallery``: other places than the catalogue's.
 
     What cannot be asked, up to all where there is no catalogue, is a row that says why.
     """
-    kept = KeptRows(folder)
+    kept = ResultRows(folder)
     try:
         opened = Catalogue.open(catalogue)
     except CatalogueError as error:
@@ -70,10 +70,10 @@ class Asker:
 
     name: str
     space: Space
-    kept: KeptRows
+    kept: ResultRows
     progress: Progress
-    gallery: Asked | None
-    _found: dict[Modality, Asked | PlaceBindError] = field(default_factory=dict)
+    gallery: HeldOut | None
+    _found: dict[Modality, HeldOut | PlaceBindError] = field(default_factory=dict)
 
     def rows(self) -> Iterator[list[Row]]:
         """The rows of one question after the other."""
@@ -96,7 +96,7 @@ class Asker:
             yield [self._not_run(title, one.lacking, "continents")] if one.lacking else []
         yield from self._dimensions()
 
-    def records(self, modality: Modality) -> Asked | PlaceBindError:
+    def records(self, modality: Modality) -> HeldOut | PlaceBindError:
         """The records of one modality that take part, or why there are none."""
         if modality not in self._found:
             try:
@@ -105,7 +105,7 @@ class Asker:
                 self._found[modality] = error
         return self._found[modality]
 
-    def answer(self, title: str, asking: Asked, answering: Asked, radius_km: float, only: Mask | None = None) -> list[Row]:
+    def answer(self, title: str, asking: HeldOut, answering: HeldOut, radius_km: float, only: Mask | None = None) -> list[Row]:
         """The rows of one question, one for each group of the queries, or of those in the mask ``only`` [N]."""
         asked = asking if only is None else asking.take(only)
         key = _key(self.space.checkpoint.digest, title, asked.digest, answering.digest, str(radius_km))
@@ -120,7 +120,7 @@ class Asker:
         rows[0] |= _gap(one, other) if only is None else {}
         return rows
 
-    def _paired(self, title: str, one: Asked, other: Asked) -> Iterator[list[Row]]:
+    def _paired(self, title: str, one: HeldOut, other: HeldOut) -> Iterator[list[Row]]:
         """Only those that have a partner at their own place, which alone is right."""
         has = np.array([len(rows) > 0 for rows in rows_within(one.places, other.places, PAIR_KM)])
         title = f"{title}, paired"
@@ -132,7 +132,7 @@ class Asker:
         asked = one.take(has)
         yield self._floor(title, random_order(asked, other, PAIR_KM), asked)
 
-    def _nearest_articles(self, title: str, asking: Asked) -> Iterator[list[Row]]:
+    def _nearest_articles(self, title: str, asking: HeldOut) -> Iterator[list[Row]]:
         try:
             known = known_articles(self.space.catalogue)
         except CatalogueError as error:
@@ -142,7 +142,7 @@ class Asker:
         for floor in nearest_articles(asking, known, self.space.catalogue, tower, name):
             yield self._floor(title, floor, asking)
 
-    def _floor(self, title: str, floor: Floor, asking: Asked) -> list[Row]:
+    def _floor(self, title: str, floor: Floor, asking: HeldOut) -> list[Row]:
         key = _key(floor.name, title, asking.digest, floor.key)
         known = self.kept.of(key, floor.name)
         if known:
@@ -157,13 +157,13 @@ class Asker:
     def _dimensions(self) -> Iterator[list[Row]]:
         for modality in SINGULAR:
             asked = self.records(modality)
-            if isinstance(asked, Asked):
+            if isinstance(asked, HeldOut):
                 key = _key(self.space.checkpoint.digest, "dimension", asked.digest)
                 base = {"model": self.name, "query": asked.name, "group": ALL, "floor": False, "queries": len(asked), "key": key}
                 known = self.kept.of(key, self.name)
                 yield known or [base | {"intrinsic_dimension": two_nn(self._vectors(asked), np.random.default_rng(0))}]
 
-    def _read(self, modality: Modality) -> Asked:
+    def _read(self, modality: Modality) -> HeldOut:
         checkpoint = self.space.checkpoint
         if modality == "locations":
             return self.gallery or gallery_of(self.space.catalogue)  # which says why there are none
@@ -171,10 +171,10 @@ class Asker:
             raise CheckpointError(f"the model was trained without {modality}")
         return held_out(self.space.catalogue, modality, checkpoint.card.sensors)
 
-    def _side(self, asked: Asked) -> Side:
+    def _side(self, asked: HeldOut) -> Side:
         return Side(self._vectors(asked), asked.places)
 
-    def _vectors(self, asked: Asked) -> npt.NDArray[np.float32]:
+    def _vectors(self, asked: HeldOut) -> npt.NDArray[np.float32]:
         """[N, D], encoded if the folder does not have them yet."""
 
         def make() -> npt.NDArray[np.float32]:
@@ -186,7 +186,7 @@ class Asker:
         key = _key(self.space.checkpoint.digest, asked.digest)
         return np.asarray(load_features(kept_vectors(self.kept.folder, key, make)))
 
-    def _encode(self, asked: Asked, part: slice) -> npt.NDArray[np.float32]:
+    def _encode(self, asked: HeldOut, part: slice) -> npt.NDArray[np.float32]:
         if asked.modality == "locations":
             lat, lon = asked.places[part].T
             vectors: npt.NDArray[np.float32] = encode_locations(self.space.encoder("locations"), lat, lon).cpu().numpy()
@@ -199,7 +199,7 @@ class Asker:
         return {"model": self.name, "query": title, "group": group, "floor": False, "queries": 0, "not_run": why}
 
 
-def _grouped(base: Row, asking: Asked, placed: Placed, *, bias: bool) -> list[Row]:
+def _grouped(base: Row, asking: HeldOut, placed: Placed, *, bias: bool) -> list[Row]:
     """A row for each group; the first, which is of all queries, may have the geo-bias too."""
     rows = []
     for group, mask in asking.groups.items():
@@ -216,10 +216,10 @@ def _gap(one: Side, other: Side) -> Row:
         gap = measure_gap(one, other, np.random.default_rng(0))
     except InputError:
         return {}
-    return dict(zip(GAP, (gap.distance, gap.distance_calibrated, gap.found, gap.found_calibrated), strict=True))
+    return dict(zip(GAP, (gap.distance, gap.distance_centred, gap.found, gap.found_centred), strict=True))
 
 
-def _bias(asking: Asked, errors: npt.NDArray[np.float64]) -> Row:
+def _bias(asking: HeldOut, errors: npt.NDArray[np.float64]) -> Row:
     found = geo_bias(asking.places[:, 0], asking.places[:, 1], errors <= BIAS_HIT_KM)
     values = {"geo_bias": found.score, "geo_bias_shuffled": found.shuffled, "geo_bias_covered": found.covered}
     return {name: value if np.isfinite(value) else None for name, value in values.items()}

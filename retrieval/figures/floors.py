@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from index.store.catalogue import Catalogue
-from retrieval.figures.asked import Asked
+from retrieval.figures.held_out import HeldOut
 from retrieval.figures.placing import Placed, errors_km, place_by
 from train.geolocation import tfidf_nearest
 from train.text.articles import cached_features
@@ -25,7 +25,7 @@ class Floor:
     place: Callable[[], Placed]
 
 
-def random_order(asked: Asked, gallery: Asked, radius_km: float) -> Floor:
+def random_order(asked: HeldOut, gallery: HeldOut, radius_km: float) -> Floor:
     """The gallery in another random order for every query: what a model gets that knows nothing."""
 
     def placed() -> Placed:
@@ -36,7 +36,7 @@ def random_order(asked: Asked, gallery: Asked, radius_km: float) -> Floor:
     return Floor("random order", f"{gallery.digest}|{radius_km}", len(gallery), radius_km, placed)
 
 
-def nearest_articles(asked: Asked, known: Asked, catalogue: Catalogue, tower: Any, tower_name: str) -> list[Floor]:
+def nearest_articles(asked: HeldOut, known: HeldOut, catalogue: Catalogue, tower: Any, tower_name: str) -> list[Floor]:
     """The place of the most similar known article: by TF-IDF, and by the frozen features that the model's text head reads."""
 
     def by_words() -> Placed:

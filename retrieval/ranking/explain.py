@@ -28,7 +28,7 @@ class Contribution:
 
 
 def contributions(query: QueryVectors, cosines: npt.ArrayLike, lengths: npt.ArrayLike | None = None) -> list[Contribution]:
-    """In the order of the query's parts, for their ``cosines`` [n] with a hit, both calibrated or neither; ``lengths`` [P]: what
+    """In the order of the query's parts, for their ``cosines`` [n] with a hit, both centred or neither; ``lengths`` [P]: what
     the sums are divided by, where that is not their length (``retrieval.ranking.bridge``).
 
     Exact, as the cosine with a sum is a sum: with q = sum(w_i p_i) / |sum(w_i p_i)|, q . r = sum(w_i p_i . r) / |sum(w_i p_i)|.

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from index.errors import InputError
 from index.geo import geodesic_km
-from retrieval.ranking.calibrate import centred
+from retrieval.ranking.centring import centred
 
 Floats = npt.NDArray[np.float32]
 CHUNK = 64  # queries at once: against a million rows 256 MB of cosines
@@ -28,13 +28,13 @@ class Side:
 class Gap:
     """``distance``: between the centroids of the two modalities (the gap of Liang et al. 2022, arXiv 2203.02053); 0 is none, 2 all.
 
-    ``found``: share of the queries with at least one of their ``k`` best rows within ``radius_km``; both also after calibration.
+    ``found``: share of the queries with at least one of their ``k`` best rows within ``radius_km``; both also after centring.
     """
 
     distance: float
-    distance_calibrated: float
+    distance_centred: float
     found: float
-    found_calibrated: float
+    found_centred: float
     k: int
     radius_km: float
     queries: int
@@ -59,13 +59,13 @@ def measure_gap(
         raise InputError(f"a gap is measured between vectors of two modalities at k >= 1, got none on a side or k = {k}")
     chosen = np.sort(rng.choice(len(asking.vectors), size=min(sample, len(asking.vectors)), replace=False))
     queries, rows = asking.vectors[chosen].astype(np.float32), answering.vectors.astype(np.float32)
-    queries_calibrated, rows_calibrated = centred(queries, asking.mean()), centred(rows, answering.mean())
+    queries_centred, rows_centred = centred(queries, asking.mean()), centred(rows, answering.mean())
     places = asking.places[chosen]
     return Gap(
         distance=centroid_distance(asking.vectors, answering.vectors),
-        distance_calibrated=centroid_distance(queries_calibrated, rows_calibrated),
+        distance_centred=centroid_distance(queries_centred, rows_centred),
         found=_found(queries, places, rows, answering.places, k, radius_km),
-        found_calibrated=_found(queries_calibrated, places, rows_calibrated, answering.places, k, radius_km),
+        found_centred=_found(queries_centred, places, rows_centred, answering.places, k, radius_km),
         k=k,
         radius_km=radius_km,
         queries=len(chosen),

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from index.search.snapshot import Rows
 from retrieval.asking.query import QueryVectors, best_of
 from retrieval.ranking.bridge import FEW_ROWS, Crossing, Positions, Records
-from retrieval.ranking.calibrate import Calibration
+from retrieval.ranking.centring import Centring
 from retrieval.ranking.plan import Planner
 
 Floats = npt.NDArray[np.float32]
@@ -49,12 +49,12 @@ class Direct:
 
 
 @dataclass(frozen=True)
-class Calibrated:
+class Centred:
     """By the cosines as they are seen from the means of the modalities; the query is centred already."""
 
     query: QueryVectors
     planner: Planner
-    calibration: Calibration
+    centring: Centring
     reach: ClassVar[int | None] = None
 
     def best(self, k: int, allowed: Rows | None) -> tuple[Rows, Floats, str]:
@@ -65,14 +65,14 @@ class Calibrated:
             ways.append(found.how)
             return found.rows, found.cosines
 
-        answers = [self.calibration.search(plain, vector, k, most) for vector in self.query.vectors]
+        answers = [self.centring.search(plain, vector, k, most) for vector in self.query.vectors]
         rows, cosines = _stacked([rows for rows, _ in answers]), _stacked([cosines for _, cosines in answers])
-        return *best_of(rows, cosines, k), f"{ways[-1]}, calibrated"
+        return *best_of(rows, cosines, k), f"{ways[-1]}, centred"
 
     def scores(self, records: Records) -> Floats:
         products = self.query.vectors @ records.vectors.T
         pairs = zip(self.query.vectors, products, strict=True)
-        return np.stack([self.calibration.correct(vector, records.rows, each) for vector, each in pairs]).max(axis=0)
+        return np.stack([self.centring.correct(vector, records.rows, each) for vector, each in pairs]).max(axis=0)
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""One search from a query's vectors to ranked rows: filter, planner, bridge or calibration, words, diversity, in this order.
+"""One search from a query's vectors to ranked rows: filter, planner, bridge or centring, words, diversity, in this order.
 
 ``Space.search`` -> here -> ``retrieval.ranking.plan`` and the steps around it, each a file. Every step that drops or reorders hits
 is asked for more until enough are left, so no answer is short while records are left (by position: among the likeliest 10,000).
@@ -19,11 +19,11 @@ from index.search.snapshot import Rows, Snapshot
 from index.settings import Settings
 from retrieval.asking.query import QueryVectors
 from retrieval.ranking.bridge import Bridge, Crossing, Positions, Records
-from retrieval.ranking.calibrate import Calibration
+from retrieval.ranking.centring import Centring
 from retrieval.ranking.diversify import Diversity
 from retrieval.ranking.fulltext import text_hits
 from retrieval.ranking.fuse import reciprocal_rank_fusion
-from retrieval.ranking.meaning import ByPosition, Calibrated, Direct, Meaning
+from retrieval.ranking.meaning import ByPosition, Centred, Direct, Meaning
 from retrieval.ranking.percentile import percentiles
 from retrieval.ranking.plan import Planner
 from retrieval.ranking.widen import widen
@@ -35,13 +35,13 @@ WORD_CANDIDATES = 10  # ranks of each list for every hit that the fusion of mean
 
 class How(Settings):
     """How an answer is made: ``filter`` says what may answer, ``diversity`` how hits must differ; ``words`` adds full text to a
-    query in words. ``calibrated`` takes the modality gap out of the scores; ``direct`` compares texts with tiles themselves, not by
-    way of position, as a calibrated search always does."""
+    query in words. ``centred`` takes the modality gap out of the scores; ``direct`` compares texts with tiles themselves, not by
+    way of position, as a centred search always does."""
 
     filter: Filter = Field(default_factory=lambda: Filter.parse({}))
     diversity: Diversity = Field(default_factory=Diversity)
     words: bool = False
-    calibrated: bool = False
+    centred: bool = False
     direct: bool = False
 
 
@@ -68,7 +68,7 @@ class Searcher:
         self.planner = Planner(snapshot, fast, exact)
 
     def search(self, query: QueryVectors, k: int, how: How, words: str = "") -> Ranked:
-        """The ``k`` best rows; ``query`` is centred already if ``how`` asks for calibration, ``words`` are those in it, if any."""
+        """The ``k`` best rows; ``query`` is centred already if ``how`` asks for centring, ``words`` are those in it, if any."""
         allowed = how.filter.rows(self.snapshot)
         most = len(self.snapshot) if allowed is None else len(allowed)
         if not most:
@@ -85,19 +85,19 @@ class Searcher:
 
     def crossing(self, query: QueryVectors, how: How) -> Crossing | None:
         """What of the query is compared with the positions of these records; None if nothing is."""
-        return None if self._where is None or how.direct or how.calibrated else Crossing.of(query, self.snapshot.modality)
+        return None if self._where is None or how.direct or how.centred else Crossing.of(query, self.snapshot.modality)
 
     def records(self, rows: Rows) -> Records:
         """These rows as a query is compared with them."""
         return Records(rows, self.snapshot, self._where)
 
     @cached_property
-    def calibration(self) -> Calibration:
-        return Calibration.of(self.snapshot.vectors, self.snapshot.manifest.mean)
+    def centring(self) -> Centring:
+        return Centring.of(self.snapshot.vectors, self.snapshot.manifest.mean)
 
     def _meaning(self, query: QueryVectors, how: How) -> Meaning:
-        if how.calibrated:
-            return Calibrated(query, self.planner, self.calibration)
+        if how.centred:
+            return Centred(query, self.planner, self.centring)
         crossing = self.crossing(query, how)
         return ByPosition(crossing, self.planner, self._where) if crossing and self._where else Direct(query, self.planner)
 

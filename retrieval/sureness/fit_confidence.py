@@ -33,7 +33,7 @@ from retrieval.sureness.confidence import CELLS
 from train.checkpoint import Checkpoint, TextConfidence
 from train.data import VALIDATION
 from train.geolocation import encode_locations
-from train.text.articles import query_parts, whole_text
+from train.text.articles import query_passages, whole_text
 from train.text.masking import mask_names
 from train.text.sentences import sentences
 
@@ -48,7 +48,7 @@ Rows = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Asked:
+class HeldOutTexts:
     """Texts of one kind: unit vectors [N, D], and of each the row of the cell where its truth lies."""
 
     vectors: Vectors
@@ -83,23 +83,25 @@ def fit_confidence(
     tower = checkpoint.encoder("articles", torch.device("cpu"))
     cells = land_cells(checkpoint)
     truth = cells.tree.query(unit_xyz([each["lat"] for each in articles], [each["lon"] for each in articles]))[1]
-    asked: dict[str, Asked] = {}
-    reported: dict[str, Asked] = {}
+    asked: dict[str, HeldOutTexts] = {}
+    reported: dict[str, HeldOutTexts] = {}
     for kind, texts in texts_of(articles).items():
         said = np.array([number for number, text in enumerate(texts) if text.strip()])
-        every = Asked(_embed(tower, [texts[number] for number in said], advance), truth[said])
+        every = HeldOutTexts(_embed(tower, [texts[number] for number in said], advance), truth[said])
         for kept, chosen in ((asked, fitting[said]), (reported, ~fitting[said])):
-            kept[kind] = Asked(every.vectors[chosen], every.rows[chosen])
+            kept[kind] = HeldOutTexts(every.vectors[chosen], every.rows[chosen])
     return fit(
         cells, asked, reported, _embed(tower, nowhere_texts()[1::2], advance), checkpoint.learnt_temperature, int(fitting.sum())
     )
 
 
 def fit(
-    cells: Cells, asked: dict[str, Asked], reported: dict[str, Asked], nowhere: Vectors, learnt: float, articles: int
+    cells: Cells, asked: dict[str, HeldOutTexts], reported: dict[str, HeldOutTexts], nowhere: Vectors, learnt: float, articles: int
 ) -> Fitted:
     """From vectors: fit on ``asked``, by kind, and see how it does on ``reported`` and on texts of ``nowhere`` [N, D]."""
-    every = Asked(np.concatenate([each.vectors for each in asked.values()]), np.concatenate([each.rows for each in asked.values()]))
+    every = HeldOutTexts(
+        np.concatenate([each.vectors for each in asked.values()]), np.concatenate([each.rows for each in asked.values()])
+    )
     temperature = fit_temperature(cells, every)
     least = float(np.quantile(best_cosine(cells, every.vectors), CALLED_NOWHERE))
     rows = tuple(
@@ -118,7 +120,7 @@ def fit(
     return Fitted(confidence, rows)
 
 
-def fit_temperature(cells: Cells, asked: Asked) -> float:
+def fit_temperature(cells: Cells, asked: HeldOutTexts) -> float:
     """The temperature at which the true cells are likeliest."""
     from scipy.optimize import minimize_scalar
 
@@ -129,7 +131,7 @@ def fit_temperature(cells: Cells, asked: Asked) -> float:
     return float(np.exp(minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 0.01}).x))
 
 
-def negative_log_likelihood(cells: Cells, asked: Asked, temperature: float) -> float:
+def negative_log_likelihood(cells: Cells, asked: HeldOutTexts, temperature: float) -> float:
     """Mean over the texts of -log of the true cell's probability, in nats."""
     weights = np.log(cells.area_shares).astype(np.float32)
     total = 0.0
@@ -141,7 +143,7 @@ def negative_log_likelihood(cells: Cells, asked: Asked, temperature: float) -> f
     return total / len(asked.rows)
 
 
-def coverage(cells: Cells, asked: Asked, temperature: float) -> tuple[float, ...]:
+def coverage(cells: Cells, asked: HeldOutTexts, temperature: float) -> tuple[float, ...]:
     """For each of ``SHARES``, the part of the texts whose true cell is in the smallest region that holds so much: whose denser
     cells, those of higher cosines, hold less."""
     denser = [
@@ -155,7 +157,7 @@ def coverage(cells: Cells, asked: Asked, temperature: float) -> tuple[float, ...
 def best_cosine(cells: Cells, vectors: Vectors) -> Vectors:
     """[N]: of each vector with the cell that it fits best."""
     nowhere = np.zeros(len(vectors), dtype=np.int64)
-    return np.concatenate([cosines.max(axis=1) for cosines, _ in _cosines(cells, Asked(vectors, nowhere))])
+    return np.concatenate([cosines.max(axis=1) for cosines, _ in _cosines(cells, HeldOutTexts(vectors, nowhere))])
 
 
 def texts_of(articles: Sequence[dict[str, Any]]) -> dict[str, list[str]]:
@@ -197,7 +199,7 @@ def _held_out(catalogue: Catalogue, seed: int) -> tuple[list[dict[str, Any]], np
     return articles, fitting
 
 
-def _cosines(cells: Cells, asked: Asked) -> Iterator[tuple[Vectors, Rows]]:
+def _cosines(cells: Cells, asked: HeldOutTexts) -> Iterator[tuple[Vectors, Rows]]:
     for start in range(0, len(asked.rows), CHUNK):
         part = slice(start, start + CHUNK)
         yield asked.vectors[part] @ cells.vectors.T, asked.rows[part]
@@ -208,6 +210,6 @@ def _embed(tower: Any, texts: Sequence[str], advance: Callable[[int], None]) -> 
     parts = []
     for start in range(0, len(texts), CHUNK):
         some = texts[start : start + CHUNK]
-        parts.append(F.normalize(tower(*query_parts(tower, some)).float(), dim=-1).numpy())
+        parts.append(F.normalize(tower(*query_passages(tower, some)).float(), dim=-1).numpy())
         advance(len(some))
     return np.concatenate(parts)

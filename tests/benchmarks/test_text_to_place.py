@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from benchmarks import kept as kept_module
-from benchmarks.kept import kept
+from benchmarks.cached import kept
 from benchmarks.text_to_place import Answers, Texts, most_central, report, weighted_median
 from train.geolocation import tfidf_nearest
 

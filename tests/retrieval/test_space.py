@@ -68,12 +68,12 @@ def test_all_indexed_modalities_answer_by_default(space):
     ("into", "how", "searches"),
     [
         ((), How(), ["articles", "tiles", "locations"]),
-        (("locations",), How(calibrated=True), ["locations"]),
+        (("locations",), How(centred=True), ["locations"]),
         (("articles",), How(), ["articles", "locations"]),
         (("locations",), How(filter=Filter.parse({"bbox": "0,-180,10,180"})), ["locations", "locations"]),
         (("locations",), How(words=True), ["locations", "locations"]),
     ],
-    ids=["all", "calibrated", "not among those asked", "filtered", "by words too"],
+    ids=["all", "centred", "not among those asked", "filtered", "by words too"],
 )
 def test_the_origin_of_a_text_is_the_best_location_and_not_searched_for_again(space, monkeypatch, into, how, searches):
     asked, search = [], Searcher.search
@@ -81,7 +81,7 @@ def test_the_origin_of_a_text_is_the_best_location_and_not_searched_for_again(sp
     answer = space.search("snow and ice", into=into, k=3, how=how)
     assert asked == searches
     monkeypatch.undo()
-    assert answer.origin == space.search("snow and ice", into=("locations",), k=1, how=How(calibrated=how.calibrated)).origin
+    assert answer.origin == space.search("snow and ice", into=("locations",), k=1, how=How(centred=how.centred)).origin
     assert answer.origin.lat == 70
 
 

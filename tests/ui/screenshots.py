@@ -23,8 +23,8 @@ from train.checkpoint import Checkpoint
 from train.config import TrainConfig
 from train.loop import train
 from ui.cli.demo import TRAINING
-from ui.page import words
-from ui.page.atlas import words as words_atlas
+from ui.page import captions
+from ui.page.atlas import captions as words_atlas
 from ui.server.question import Question
 
 WIDTH_PX = 1400
@@ -71,7 +71,7 @@ def show_text(visit: Visit, catalogue: Path) -> None:
 
 def show_image(visit: Visit, catalogue: Path) -> None:
     visit.open()
-    visit.page.get_by_role("button", name=words.IMAGE_BUTTON).click()
+    visit.page.get_by_role("button", name=captions.IMAGE_BUTTON).click()
     visit.page.locator("input[type=file]").set_input_files(catalogue / EXAMPLE)
     visit.asked(lambda question: question.parts[0].image)
     visit.page.keyboard.press("Escape")
@@ -85,7 +85,7 @@ def show_place(visit: Visit, catalogue: Path) -> None:
 
 def show_compare(visit: Visit, catalogue: Path) -> None:
     visit.open(Question.of_text("salt flat in the Andes"), view="#map=1/10.0000/0.0000")
-    visit.page.get_by_label(words.COMPARE).click()
+    visit.page.get_by_label(captions.COMPARE).click()
     visit.page.get_by_role("option", name="coarse").click()
     expect(visit.page.locator(".columns")).to_have_count(2)
     visit.painted(1, heat="/api/heat/")

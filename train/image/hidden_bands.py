@@ -13,10 +13,12 @@ from torch import Tensor
 
 from index.imagery.sensors import SENSORS
 
-Kept = dict[str, Tensor]  # sensor -> [S, C]: for each set of bands that images often have, which of the tower's bands are in it
+OftenShown = dict[
+    str, Tensor
+]  # sensor -> [S, C]: for each set of bands that images often have, which of the tower's bands are in it
 
 
-def often_kept(tower: Any) -> Kept:
+def often_shown(tower: Any) -> OftenShown:
     """Asked of the tower by a tile of one pixel with these bands: only it knows which bands it takes, in which order."""
 
     def mask(sensor: str, bands: tuple[str, ...]) -> Tensor:

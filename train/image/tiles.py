@@ -18,7 +18,7 @@ from index.records import Modality
 from index.store.catalogue import Catalogue
 from index.store.vectors import FeatureCache
 from train.batches import Chances, Records
-from train.image.hidden_bands import Kept, often_kept, still_shown
+from train.image.hidden_bands import OftenShown, often_shown, still_shown
 from train.precision import choose_device
 
 KEPT_TILES_BYTES = 2**30  # prepared tiles held in memory; what does not fit is read again for each batch
@@ -103,7 +103,7 @@ def _pixels_of(
     catalogue: Catalogue, tower: Any, ids: list[str], lat: Any, lon: Any, few_bands_share: float
 ) -> Callable[..., TileBatch]:
     kept: dict[str, PreparedTile] = {}
-    often = often_kept(tower) if few_bands_share else {}
+    often = often_shown(tower) if few_bands_share else {}
 
     def collate(chosen: npt.NDArray[np.int64], chances: Chances | None) -> TileBatch:
         wanted = [ids[row] for row in chosen]
@@ -118,7 +118,7 @@ def _pixels_of(
     return collate
 
 
-def _with_few_bands(batch: TileBatch, often: Kept, chances: Chances, share: float) -> TileBatch:
+def _with_few_bands(batch: TileBatch, often: OftenShown, chances: Chances, share: float) -> TileBatch:
     """The batch with some bands of some tiles hidden: as if the tiles did not have them (``prepare_tile``)."""
     groups = {}
     for sensor, (rows, pixels, present) in batch.groups.items():

@@ -13,28 +13,28 @@ from torch import Tensor
 from train.batches import Batch
 from train.objective.architecture import Architecture, Bound
 
-Part = Callable[[], Batch]
+Chunk = Callable[[], Batch]
 
 
-def backward_in_parts(
-    model: Architecture, batches: Sequence[Sequence[Part]], step: int, seed_of_part: Callable[[int], int]
+def backward_in_chunks(
+    model: Architecture, batches: Sequence[Sequence[Chunk]], step: int, seed_of_chunk: Callable[[int], int]
 ) -> dict[str, Tensor]:
     """Losses of the batches, each given as the parts that make it up; the gradients are left in the parameters."""
     with torch.no_grad():
-        encoded = [[_encode(model, part, step, seed_of_part(number)) for number, part in enumerate(parts)] for parts in batches]
+        encoded = [[_encode(model, part, step, seed_of_chunk(number)) for number, part in enumerate(parts)] for parts in batches]
     whole = [_joined(parts) for parts in encoded]
     losses = model.bind(whole, step)
     losses["total"].backward()
     for parts, bound in zip(batches, whole, strict=True):
         start = 0
         for number, part in enumerate(parts):
-            again = _encode(model, part, step, seed_of_part(number))
+            again = _encode(model, part, step, seed_of_chunk(number))
             rows = slice(start, start := start + len(again.lat))
             _send_back([again.vectors, again.locations], [bound.vectors, bound.locations], rows)
     return losses
 
 
-def _encode(model: Architecture, part: Part, step: int, seed: int) -> Bound:
+def _encode(model: Architecture, part: Chunk, step: int, seed: int) -> Bound:
     torch.manual_seed(seed)  # the second pass must drop out what the first one did
     return model.encode(part(), step)
 

@@ -1,4 +1,4 @@
-"""Articles on their way into a batch: read as parts (the whole text, then sentences), each a cached feature of the frozen tower."""
+"""Articles on their way into a batch, read as passages: the whole text, then sentences, each a cached feature of the tower."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ Features = npt.NDArray[np.float32]
 
 @dataclass
 class ArticleBatch:
-    """``parts`` [B, S, F] with ``present`` [B, S]: part 0 is the whole text, the others are sentences of it."""
+    """``passages`` [B, S, F] with ``present`` [B, S]: part 0 is the whole text, the others are sentences of it."""
 
-    parts: Tensor
+    passages: Tensor
     present: Tensor
     lat: Tensor
     lon: Tensor
     modality: Modality = "articles"
 
     def encode(self, encoder: nn.Module) -> Tensor:
-        return encoder(self.parts, self.present)
+        return encoder(self.passages, self.present)
 
     def to(self, device: torch.device) -> ArticleBatch:
-        return ArticleBatch(self.parts.to(device), self.present.to(device), self.lat.to(device), self.lon.to(device))
+        return ArticleBatch(self.passages.to(device), self.present.to(device), self.lat.to(device), self.lon.to(device))
 
 
 def article_records(
@@ -60,13 +60,13 @@ def article_records(
     """
     rows = catalogue.column("articles", ["lat", "lon", "source"], where=where)
     ids, lat, lon = rows["id"].to_pylist(), rows["lat"].to_numpy(), rows["lon"].to_numpy()
-    parts = Parts(catalogue, tower, ids, max(tower.parts - 1, ALONE if sentence_share else 0), advance)
+    passages = Passages(catalogue, tower, ids, max(tower.passages - 1, ALONE if sentence_share else 0), advance)
     masked = Masked(catalogue, tower, ids, advance) if masked_share else None
 
     def collate(chosen: npt.NDArray[np.int64], chances: Chances | None) -> ArticleBatch:
-        features, present = parts.of(chosen, tower.parts)
+        features, present = passages.of(chosen, tower.passages)
         if chances is not None and sentence_share:
-            parts.stand_in(features, present, chosen, sentence_share, chances)
+            passages.stand_in(features, present, chosen, sentence_share, chances)
         if chances is not None and masked is not None:
             masked.stand_in(features, present, chosen, masked_share, chances)
         return ArticleBatch(features, present, torch.from_numpy(lat[chosen]), torch.from_numpy(lon[chosen]))
@@ -74,7 +74,7 @@ def article_records(
     return Records("articles", ids, lat, lon, collate, rows["source"].to_pylist())
 
 
-class Parts:
+class Passages:
     """The features of articles and of up to ``most`` sentences of each; sentences are cached by a hash of what they say."""
 
     def __init__(
@@ -92,7 +92,7 @@ class Parts:
         self.sentences = torch.from_numpy(features)[torch.tensor([row[name] for name in names], dtype=torch.int64)]
 
     def of(self, chosen: npt.NDArray[np.int64], width: int) -> tuple[Tensor, Tensor]:
-        """(parts [B, width, F], present [B, width]) of these articles; what an article does not have is zero."""
+        """(passages [B, width, F], present [B, width]) of these articles; what an article does not have is zero."""
         whole = self.whole[torch.from_numpy(chosen)]
         features = torch.zeros(len(chosen), width, whole.shape[1])
         features[:, 0] = whole
@@ -162,30 +162,30 @@ def cached_features(
 
 def article_batch(catalogue: Catalogue, tower: Any, ids: Sequence[str], lat: Any, lon: Any) -> ArticleBatch:
     """These articles as they are, in this order."""
-    parts = Parts(catalogue, tower, ids, tower.parts - 1)
+    passages = Passages(catalogue, tower, ids, tower.passages - 1)
     return ArticleBatch(
-        *parts.of(np.arange(len(ids)), tower.parts), torch.from_numpy(np.array(lat)), torch.from_numpy(np.array(lon))
+        *passages.of(np.arange(len(ids)), tower.passages), torch.from_numpy(np.array(lat)), torch.from_numpy(np.array(lon))
     )
 
 
-def query_parts(tower: Any, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
-    """(parts [B, S, F], present [B, S]) of texts that are in no catalogue."""
-    return _parts_of(tower, texts, texts)
+def query_passages(tower: Any, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+    """(passages [B, S, F], present [B, S]) of texts that are in no catalogue."""
+    return _passages_of(tower, texts, texts)
 
 
-def row_parts(tower: Any, rows: pa.Table) -> tuple[Tensor, Tensor]:
-    """(parts [B, S, F], present [B, S]) of articles from their own ``ARTICLE_COLUMNS``: no cache is read or written, so any number
-    of processes can do this at a time."""
+def row_passages(tower: Any, rows: pa.Table) -> tuple[Tensor, Tensor]:
+    """(passages [B, S, F], present [B, S]) of articles from their own ``ARTICLE_COLUMNS``: no cache is read or written, so any
+    number of processes can do this at a time."""
     titles, texts = (rows[name].to_pylist() for name in ARTICLE_COLUMNS)
-    return _parts_of(tower, [whole_text(title, text) for title, text in zip(titles, texts, strict=True)], texts)
+    return _passages_of(tower, [whole_text(title, text) for title, text in zip(titles, texts, strict=True)], texts)
 
 
-def _parts_of(tower: Any, wholes: Sequence[str], texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+def _passages_of(tower: Any, wholes: Sequence[str], texts: Sequence[str]) -> tuple[Tensor, Tensor]:
     """Part 0 is what the tower makes of the whole, the others of the first sentences of the text."""
-    most = tower.parts - 1
+    most = tower.passages - 1
     split = [[whole, *_sentences(text, most)] for whole, text in zip(wholes, texts, strict=True)]
-    found = torch.from_numpy(tower.features([part for parts in split for part in parts]))
-    present = torch.arange(tower.parts)[None, :] < torch.tensor([len(parts) for parts in split])[:, None]
+    found = torch.from_numpy(tower.features([part for passages in split for part in passages]))
+    present = torch.arange(tower.passages)[None, :] < torch.tensor([len(passages) for passages in split])[:, None]
     features = torch.zeros(*present.shape, tower.feature_dim)
     features[present] = found
     return features, present
@@ -202,6 +202,6 @@ def _whole_texts(catalogue: Catalogue, ids: Sequence[str]) -> list[str]:
 
 
 def _sentences(text: str, most: int) -> list[str]:
-    """Up to ``most`` sentences as parts of a text; a text of one sentence has none, for it is the whole."""
+    """Up to ``most`` sentences as passages of a text; a text of one sentence has none, for it is the whole."""
     found = sentences(text, most=most, characters=SENTENCE_CHARACTERS) if most else []
     return [] if found == [text.strip()] else found

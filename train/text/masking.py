@@ -96,12 +96,12 @@ class Gazetteer:
 
 
 class _Title:
-    """``pattern`` finds the parts of a title, between commas and brackets, as they are written; ``words`` may be names alone."""
+    """``pattern`` finds the passages of a title, between commas and brackets, as they are written; ``words`` may be names alone."""
 
     def __init__(self, title: str) -> None:
         # Pleiades writes "Cas(s)inomagus": such a name counts as a whole too.
-        parts = [title, re.sub(r"[()?]", "", title), *re.split(r"[,()/?]", title)]
-        names = [part.strip() for part in parts if len(part.strip()) > 2 and part.strip().lower() not in FUNCTION]
+        passages = [title, re.sub(r"[()?]", "", title), *re.split(r"[,()/?]", title)]
+        names = [part.strip() for part in passages if len(part.strip()) > 2 and part.strip().lower() not in FUNCTION]
         self.pattern = re.compile("|".join(rf"(?<!\w){re.escape(name)}(?!\w)" for name in names) or "(?!)")
         self.words = frozenset(_plain(word) for word in _words(title)) - KINDS - FUNCTION
 

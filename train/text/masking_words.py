@@ -98,7 +98,7 @@ FUNCTION = words_of(
     indeed initially inside instead into is it its known large larger largely last later least less like likewise local located
     long made many meanwhile more moreover most mostly much named names near nearby nearly neither never nevertheless next no
     nor not notable now nowadays of off often on once one only onto opened or originally other others otherwise our out outside
-    over overall parts part per perhaps population prior previously primarily rather recent recently records remains residents
+    over overall passages part per perhaps population prior previously primarily rather recent recently records remains residents
     same see seen several she should similarly since situated small smaller so some sometimes soon still subsequently such
     surrounded surrounding than thanks that the their them then there thereafter thereby therefore these they this those though
     through throughout thus to today together too total toward towards traditionally two typical typically under unlike until up
@@ -116,7 +116,7 @@ AMBIGUOUS = words_of(
     """
 )
 
-# Names of countries that GeoNames does not have, parts of countries, old states, continents, oceans and regions of the world.
+# Names of countries that GeoNames does not have, passages of countries, old states, continents, oceans and regions of the world.
 MORE_NAMES = words_of(
     """
     america americas usa u.s. u.s u.s.a. us uk u.k. britain england scotland wales holland burma ceylon persia siam formosa
@@ -148,7 +148,7 @@ PHRASES = [
     )
 ]
 
-# Adjectives, peoples and languages of countries and of parts of the world.
+# Adjectives, peoples and languages of countries and of passages of the world.
 DEMONYMS = words_of(
     """
     afghan afghans pashto dari albanian albanians algerian algerians american americans andorran angolan antiguan argentine

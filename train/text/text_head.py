@@ -1,6 +1,6 @@
-"""The trainable half of every text tower: parts of a text, as features of a frozen backbone, -> one vector of the shared space.
+"""The trainable half of every text tower: passages of a text, as features of a frozen backbone, -> one vector of the shared space.
 
-The parts of a text are the whole of it (part 0) and, with ``pool="attention"``, its sentences: a backbone reads a few hundred
+The passages of a text are the whole of it (part 0) and, with ``pool="attention"``, its sentences: a backbone reads a few hundred
 tokens at most and blends what it reads, so a long article's telling sentence is lost in the whole. EcoWikiRS (Zermatten et al.
 2025, arXiv:2504.19742) weights the sentences in its loss, WINCEL, by how near each is to the image that it is paired with.
 An index has no such partner to ask, and here texts and images are unpaired: a learnt query asks instead (pooling by
@@ -31,17 +31,17 @@ class HeadOptions(Settings):
 
 
 class TextHead(nn.Module):
-    """Parts [B, S, F] of texts, present [B, S] bool -> [B, dim], not normalised. ``parts`` is the S that the tower wants.
+    """Passages [B, S, F] of texts, present [B, S] bool -> [B, dim], not normalised. ``passages`` is the S that the tower wants.
 
-    ``present`` says which parts a text has; part 0, the whole text, is always there. What lies in absent parts is not read, and
-    with ``pool="whole"`` only part 0 is. The linear path keeps texts together that the backbone finds alike; without it a small
+    ``present`` says which passages a text has; part 0, the whole text, is always there. What lies in absent passages is not read,
+    and with ``pool="whole"`` only part 0 is. The linear path keeps texts together that the backbone finds alike; without it a small
     corpus makes the head forget what words mean.
     """
 
     def __init__(self, feature_dim: int, options: HeadOptions) -> None:
         super().__init__()
         self.dim = options.dim
-        self.parts = 1 if options.pool == "whole" else 1 + options.sentences
+        self.passages = 1 if options.pool == "whole" else 1 + options.sentences
         self.skip = nn.Linear(feature_dim, options.dim)
         self.head = nn.Sequential(
             nn.LayerNorm(feature_dim),
@@ -53,15 +53,16 @@ class TextHead(nn.Module):
         )
         self.attention = SentenceAttention(feature_dim) if options.pool == "attention" else None
 
-    def forward(self, parts: Tensor, present: Tensor) -> Tensor:
-        pooled = parts[:, 0]
+    def forward(self, passages: Tensor, present: Tensor) -> Tensor:
+        pooled = passages[:, 0]
         if self.attention is not None:
-            pooled = pooled + self.attention(parts, present)
+            pooled = pooled + self.attention(passages, present)
         return self.skip(SKIP_GAIN * pooled) + self.head(pooled)
 
 
 class SentenceAttention(nn.Module):
-    """Parts [B, S, F], present [B, S] bool -> [B, F]: what a learnt query finds in the parts that are there, in whatever order.
+    """Passages [B, S, F], present [B, S] bool -> [B, F]: what a learnt query finds in the passages that are there, in whatever
+    order.
 
     Its last layer starts at zero: at first the tower hears the whole text alone, and learns what the sentences add to it.
     """
@@ -73,8 +74,8 @@ class SentenceAttention(nn.Module):
         self.attend = nn.MultiheadAttention(feature_dim, math.gcd(feature_dim, MOST_HEADS), batch_first=True)
         nn.init.zeros_(self.attend.out_proj.weight)
 
-    def forward(self, parts: Tensor, present: Tensor) -> Tensor:
-        standardised = self.standardise(parts.masked_fill(~present[..., None], 0))  # 0 x NaN would be NaN
-        asked = self.query.expand(len(parts), 1, -1)
+    def forward(self, passages: Tensor, present: Tensor) -> Tensor:
+        standardised = self.standardise(passages.masked_fill(~present[..., None], 0))  # 0 x NaN would be NaN
+        asked = self.query.expand(len(passages), 1, -1)
         found, _ = self.attend(asked, standardised, standardised, key_padding_mask=~present, need_weights=False)
         return found[:, 0]

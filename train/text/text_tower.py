@@ -15,7 +15,7 @@ from train.weights.pretrained import note_sha256, sha256_in, unknown_sha256
 
 
 class TextTower(TextHead):
-    """``features`` turns strings into what ``forward`` takes as parts [B, S, F]. A tower says in ``encode`` how.
+    """``features`` turns strings into what ``forward`` takes as passages [B, S, F]. A tower says in ``encode`` how.
 
     The backbone is neither trained nor saved: a tower keeps it where ``nn.Module`` does not see it.
     """

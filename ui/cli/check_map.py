@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from index.places.packaged import basemap_file, package
 from index.progress import Progress, Quiet
-from index.quality.findings import SEVERITIES, Finding, Severity, Snapshot
+from index.quality.findings import SEVERITIES, Finding, FrozenTable, Severity
 from index.records import MODALITIES, Modality
 from index.store.catalogue import Catalogue
 
@@ -39,7 +39,7 @@ def draw_map(world: Any, catalogue: Catalogue, findings: Sequence[Finding], path
     marked: list[tuple[Severity, float, float]] = []
     counts: dict[str, int] = {}
     for table in (each for each in DOTS if each in MODALITIES and catalogue.count(each)):
-        for batch in Snapshot(catalogue, table).batches(["lat", "lon"], progress or Quiet(), f"draw {table}"):
+        for batch in FrozenTable(catalogue, table).batches(["lat", "lon"], progress or Quiet(), f"draw {table}"):
             x, y = to_pixels(batch.lat, batch.lon)
             _dots(canvas, x, y, DOTS[table], DOT_PX[table])
             ids = batch.columns["id"]

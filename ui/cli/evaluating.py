@@ -10,9 +10,9 @@ from rich.table import Table
 
 from index.errors import ConfigError
 from index.registry import names
-from retrieval.figures.asked import gallery_in
 from retrieval.figures.evaluate import evaluate_retrieval
-from retrieval.figures.kept import JSON_FILE as RETRIEVAL_FILE
+from retrieval.figures.held_out import gallery_in
+from retrieval.figures.results import JSON_FILE as RETRIEVAL_FILE
 from train.checkpoint import Checkpoint
 from train.probing.evaluation import FLOORS, Evaluated, Plan, evaluate, features_of, tasks_of
 from train.probing.features._features import Features

@@ -25,9 +25,9 @@ def print_inventory(found: Inventory, versions: Sequence[Version]) -> None:
     out.print(f"[bold]{found.modality}[/]: {size}")
     out.print(model + (f"; {found.staged:,} embedded, not yet put in" if found.staged else ""), markup=False)
     table = _table("index or file", "kind", "rows", "size")
-    for part in found.parts:
-        rows = "" if part.rows is None else f"{part.rows:,}"
-        table.add_row(escape(part.name), part.kind, rows, decimal(part.size_bytes))
+    for file in found.files:
+        rows = "" if file.rows is None else f"{file.rows:,}"
+        table.add_row(escape(file.name), file.kind, rows, decimal(file.size_bytes))
     out.print(table)
     print_versions("newest versions", versions[-SHOWN_VERSIONS:])
     out.print()

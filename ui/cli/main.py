@@ -160,7 +160,7 @@ def search(
     dates: Annotated[str | None, typer.Option(help="only tiles of these days, as 2021-06-01/2021-08-31")] = None,
     where: Annotated[str | None, typer.Option(help="only records that fulfil this SQL condition, as \"kind = 'town'\"")] = None,
     words: Annotated[bool, typer.Option(help="count the words of the query too, not only their meaning")] = False,
-    calibrated: Annotated[bool, typer.Option(help="take the gap between modalities out of the scores")] = False,
+    centred: Annotated[bool, typer.Option(help="take the gap between modalities out of the scores")] = False,
     direct: Annotated[
         bool, typer.Option("--direct", help="compare texts with tiles, pictures with articles themselves, not by position")
     ] = False,
@@ -182,7 +182,7 @@ def search(
     asked = query_of(text, image=image, lat=lat, lon=lon, like=like or (), unlike=unlike or (), either=either)
     how = how_to_search(
         {"bbox": bbox, "polygon": polygon, "near": near, "countries": country, "dates": dates, "where": where},
-        words=words, calibrated=calibrated, direct=direct, apart_km=apart,
+        words=words, centred=centred, direct=direct, apart_km=apart,
     )  # fmt: skip
     space = Space.open(checkpoint, catalogue, backend=backend)
     answer = space.search(query=asked, into=tuple(_modality(name) for name in into or ()), k=k, how=how)

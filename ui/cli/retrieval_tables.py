@@ -5,9 +5,9 @@ from typing import Any
 
 from rich.table import Table
 
-from retrieval.figures.asked import ALL
-from retrieval.figures.kept import GAP, Row
+from retrieval.figures.held_out import ALL
 from retrieval.figures.measures import RECALL_K, WITHIN_KM
+from retrieval.figures.results import GAP, Row
 from ui.console import out, plain
 
 NONE = "—"
@@ -65,7 +65,7 @@ def _cells(row: Row) -> list[str]:
 
 def _space_table(rows: list[Row]) -> Table:
     table = Table(title="the space", title_justify="left", box=None, pad_edge=False)
-    for name in ("", "model", "gap", "calibrated", "@10, 200 km", "calibrated", "geo-bias", "by chance"):
+    for name in ("", "model", "gap", "centred", "@10, 200 km", "centred", "geo-bias", "by chance"):
         table.add_column(name, no_wrap=True, justify="left" if name in ("", "model") else "right")
     for row in rows:
         values = [_number(row[name]) for name in (*GAP, "geo_bias", "geo_bias_shuffled")]

@@ -38,11 +38,11 @@ def query_of(
     return Query(parts, combine="max" if either else "mean")
 
 
-def how_to_search(filters: dict[str, Any], *, words: bool, calibrated: bool, direct: bool, apart_km: float | None) -> How:
+def how_to_search(filters: dict[str, Any], *, words: bool, centred: bool, direct: bool, apart_km: float | None) -> How:
     given = {name: value for name, value in filters.items() if value}
     return How(
         filter=Filter.parse(given, where="search"), diversity=Diversity(apart_km=apart_km),
-        words=words, calibrated=calibrated, direct=direct,
+        words=words, centred=centred, direct=direct,
     )  # fmt: skip
 
 

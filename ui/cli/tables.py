@@ -25,7 +25,7 @@ def print_answer(answer: Answer) -> None:
         table.add_column(modality, overflow="fold")  # a link that is cut leads nowhere
         for hit in hits:
             distance = "" if hit.distance_km is None else f"{hit.distance_km:,.0f}"
-            why = _in_words(answer.why[hit.id]) if hit.id in answer.why else ""
+            why = _as_text(answer.why[hit.id]) if hit.id in answer.why else ""
             lines = [plain(hit.title or "—"), plain(_first_words(hit.snippet)), why, f"[dim]{plain(hit.link)}[/]"]
             shown = "\n".join(line for line in lines if line)
             beats = "" if hit.percentile is None else f"{hit.percentile:.1f} %"
@@ -61,7 +61,7 @@ def print_checks(checks: Iterable[Check]) -> None:
     out.print(table)
 
 
-def _in_words(why: Explanation) -> str:
+def _as_text(why: Explanation) -> str:
     """'why: snow +0.412, not hot sand -0.031; nearest named place Alert, 12 km, cosine 0.640'."""
     shares = [(part.label if part.weight > 0 else f"not {part.label}", part.share) for part in why.parts if part.weight]
     parts = ", ".join(f"{label} {share:+.3f}" for label, share in shares)

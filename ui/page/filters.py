@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from ui.page import asking, words
+from ui.page import asking, captions
 from ui.page.backgrounds import backgrounds
 from ui.page.hits import ORDER
 from ui.server.question import MAX_K
@@ -18,31 +18,31 @@ _AS_PROBABILITY = "heat-mass"  # the toggle's key in the session
 def show_filters(workspace: Workspace, heat_shares: Sequence[int]) -> int:
     """The controls; returns the best share (percent) of the Earth to show heat for."""
     share: int = st.select_slider(
-        words.HEAT_FROM, heat_shares, value=10, format_func=lambda each: f"{each} %", help=words.HEAT_HELP
+        captions.HEAT_FROM, heat_shares, value=10, format_func=lambda each: f"{each} %", help=captions.HEAT_HELP
     )
     knows = workspace.space.checkpoint.temperature is not None
-    st.toggle(words.HEAT_MASS, key=_AS_PROBABILITY, help=words.HEAT_MASS_HELP, disabled=not knows)
-    background = st.selectbox(words.BACKGROUND, list(backgrounds()), key="background-name")
+    st.toggle(captions.HEAT_MASS, key=_AS_PROBABILITY, help=captions.HEAT_MASS_HELP, disabled=not knows)
+    background = st.selectbox(captions.BACKGROUND, list(backgrounds()), key="background-name")
     st.session_state["background"] = backgrounds()[background]
-    st.subheader(words.FILTERS, anchor=False)
+    st.subheader(captions.FILTERS, anchor=False)
     settings, chosen = asking.settings(), asking.settings().get("filter", {})
     indexed = [modality for modality in ORDER if modality in workspace.space.manifests]
     kept = [modality for modality in settings.get("into", ()) if modality in indexed]
     take = _keep("into", kept, lambda value: asking.change(into=tuple(value) or None))
-    st.pills(words.INTO, indexed, selection_mode="multi", key="into", format_func=words.MODALITY.__getitem__, on_change=take)
+    st.pills(captions.INTO, indexed, selection_mode="multi", key="into", format_func=captions.MODALITY.__getitem__, on_change=take)
     take = _keep("countries", list(chosen.get("countries", ())), lambda value: asking.change_filter(countries=list(value)))
     options = sorted({*workspace.countries(), *chosen.get("countries", ())})
-    st.multiselect(words.COUNTRIES, options, key="countries", help=words.COUNTRIES_HELP, on_change=take)
+    st.multiselect(captions.COUNTRIES, options, key="countries", help=captions.COUNTRIES_HELP, on_change=take)
     take = _keep("dates", chosen.get("dates", ""), lambda value: asking.change_filter(dates=value.strip()))
-    st.text_input(words.DATES, key="dates", help=words.DATES_HELP, on_change=take)
+    st.text_input(captions.DATES, key="dates", help=captions.DATES_HELP, on_change=take)
     take = _keep("k", settings.get("k", 10), lambda value: asking.change(k=int(value)))
-    st.number_input(words.HITS_EACH, 1, MAX_K, key="k", on_change=take)
+    st.number_input(captions.HITS_EACH, 1, MAX_K, key="k", on_change=take)
     take = _keep("apart", settings.get("apart_km") or 0, lambda value: asking.change(apart_km=float(value) or None))
-    st.number_input(words.APART, 0, 5000, step=50, key="apart", on_change=take)
+    st.number_input(captions.APART, 0, 5000, step=50, key="apart", on_change=take)
     take = _keep("use-words", settings.get("words", False), lambda value: asking.change(words=value or None))
-    st.toggle(words.WORDS, key="use-words", help=words.WORDS_HELP, on_change=take)
+    st.toggle(captions.WORDS, key="use-words", help=captions.WORDS_HELP, on_change=take)
     if chosen.get("polygon"):
-        st.button(f"{words.AREA_REMOVE} ✕", on_click=partial(asking.change_filter, polygon=None))
+        st.button(f"{captions.AREA_REMOVE} ✕", on_click=partial(asking.change_filter, polygon=None))
     return share
 
 

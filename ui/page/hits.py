@@ -8,7 +8,7 @@ import streamlit as st
 from index.records import Hit, Modality
 from retrieval.answer import Answer
 from retrieval.ranking.explain import Explanation
-from ui.page import words
+from ui.page import captions
 from ui.page.map import COLOURS, front_file
 from ui.server.question import AskedPart
 
@@ -21,7 +21,7 @@ def show_hits(name: str, answer: Answer, catalogue: str) -> AskedPart | None:
         "placebind_hits", html='<div class="hits"></div>', css=front_file("hits.css"), js=front_file("hits.js")
     )
     columns = [_column(modality, answer, catalogue) for modality in ORDER if modality in answer.hits]
-    result = component(data={"columns": columns, "words": words.HIT_WORDS}, key=f"hits-{name}", on_refine_change=lambda: None)
+    result = component(data={"columns": columns, "words": captions.HIT_WORDS}, key=f"hits-{name}", on_refine_change=lambda: None)
     chosen: Any = result.refine
     if not chosen:
         return None
@@ -33,10 +33,10 @@ def _column(modality: Modality, answer: Answer, catalogue: str) -> dict[str, Any
     hits = [_card(hit, catalogue, answer.why.get(hit.id)) for hit in answer.hits[modality]]
     return {
         "modality": modality,
-        "heading": words.MODALITY[modality],
+        "heading": captions.MODALITY[modality],
         "colour": COLOURS[modality],
         "hits": hits,
-        "empty": words.EMPTY_COLUMN,
+        "empty": captions.EMPTY_COLUMN,
     }
 
 
@@ -48,7 +48,7 @@ def _card(hit: Hit, catalogue: str, why: Explanation | None) -> dict[str, Any]:
         "title": hit.title or str(hit.place),
         "snippet": hit.snippet,
         "score": f"{hit.score:.3f}",
-        "beats": "" if hit.percentile is None else words.BEATS.format(percentile=hit.percentile),
+        "beats": "" if hit.percentile is None else captions.BEATS.format(percentile=hit.percentile),
         "distance": "" if hit.distance_km is None else f"{hit.distance_km:,.0f} km",
         "position": str(hit.place),
         "lat": hit.place.lat,

@@ -6,11 +6,11 @@ from typing import Any
 import streamlit as st
 
 from index.errors import PlaceBindError
-from ui.page import words
+from ui.page import captions
 from ui.page.map import front_file
 from ui.server.workspace import served
 
-PANELS = {"search": words.SEARCH, "atlas": words.ATLAS, "tables": words.INDEX}
+PANELS = {"search": captions.SEARCH, "atlas": captions.ATLAS, "tables": captions.INDEX}
 
 
 def _page(panel: str) -> Any:
@@ -18,7 +18,7 @@ def _page(panel: str) -> Any:
         workspaces = served()
         chosen = ""
         if len(workspaces.names) > 1:
-            chosen = st.sidebar.selectbox(words.CATALOGUE, workspaces.names, key="catalogue", bind="query-params")
+            chosen = st.sidebar.selectbox(captions.CATALOGUE, workspaces.names, key="catalogue", bind="query-params")
         try:
             import_module(f"ui.page.panels.{panel}").render(workspaces.get(chosen))
         except PlaceBindError as error:
@@ -27,6 +27,6 @@ def _page(panel: str) -> Any:
     return st.Page(show, title=PANELS[panel], url_path=panel, default=panel == "search")
 
 
-st.set_page_config(page_title=words.TITLE, page_icon="🌍", layout="wide")
+st.set_page_config(page_title=captions.TITLE, page_icon="🌍", layout="wide")
 st.html(f"<style>{front_file('page.css')}</style>")
 st.navigation([_page(panel) for panel in PANELS], position="top").run()

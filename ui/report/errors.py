@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from train.probing.results import Row
-from ui.report.calibration import Axis, axis_of, calibration_plot, class_plot, mistakes
+from ui.report.agreement import Axis, agreement_plot, axis_of, class_plot, mistakes
 from ui.report.found import Found, TaskRows
 from ui.report.html import Html, tag
 from ui.report.maps import Frame, Scale, cell_means, difference_scale, error_map, frame_of, legend, share_scale
 from ui.report.numbers import beside
-from ui.report.scores import METRICS, in_words, kind_mark, split_title
+from ui.report.scores import METRICS, as_text, kind_mark, split_title
 
 Points = dict[str, Any]
 
@@ -80,10 +80,10 @@ def _split(found: Found, task: TaskRows, split: str, drawing: Drawing, *, is_ope
 def _figure(found: Found, task: TaskRows, row: Row, drawing: Drawing) -> Html:
     column, points = found.column(row), drawing.points[row.predictions]
     what = f"{column.label} on {task.label}, {split_title(row.split)}"
-    head = (tag("b", column.label), " ", kind_mark(column.kind), " ", METRICS.get(row.metric, row.metric), " ", in_words(row))
+    head = (tag("b", column.label), " ", kind_mark(column.kind), " ", METRICS.get(row.metric, row.metric), " ", as_text(row))
     shown = f"{len(points['lat']):,} points"
     if drawing.axis is not None:
-        plot = calibration_plot(points, drawing.axis, row.unit, f"Calibration of {what}")
+        plot = agreement_plot(points, drawing.axis, row.unit, f"Centring of {what}")
         below = [shown, *_typical(points, row.unit)]
     else:
         plot = class_plot(points, f"Classes by {what}")

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from index.errors import InputError, one_line
-from retrieval.figures.kept import JSON_FILE as RETRIEVAL_FILE
+from retrieval.figures.results import JSON_FILE as RETRIEVAL_FILE
 from train.probing.results import JSON_FILE, NotRun, Row
 from ui.report.cards import Card, read_cards
 

@@ -49,7 +49,7 @@ def split_says(split: str) -> str:
     return SPLITS.get(split.partition("-")[0], ("", ""))[1]
 
 
-def in_words(row: Row) -> str:
+def as_text(row: Row) -> str:
     """'0.912 ±0.010', as the terminal has it."""
     return f"{row.score:.3f} ±{(row.high - row.low) / 2:.3f}" if math.isfinite(row.score) else "no number"
 
@@ -99,7 +99,7 @@ def _table_row(found: Found, task: TaskRows, columns: Sequence[tuple[str, str]],
 def _cell(row: Row | None, best: Row | None, kind: ColumnKind) -> Html:
     if row is None:
         return tag("td", "—", class_=kind)
-    text = in_words(row)
+    text = as_text(row)
     is_best = best is not None and row.score == best.score
     balanced = "" if row.balanced is None else f"; balanced accuracy {row.balanced:.3f}"
     title = f"{row.features}: 95 % interval {row.low:.3f} to {row.high:.3f}{balanced}"

@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from index.errors import ConfigError, InputError, PlaceBindError
 from ui.server import front
-from ui.server.kept import NotHereError
+from ui.server.recent import NotHereError
 from ui.server.routes import atlas, heat, pictures, search, status
 
 LONGEST_SENTENCE = 1000

@@ -23,7 +23,7 @@ from retrieval.atlas.paint import Colours
 from retrieval.atlas.resolution import Resolution, measure_resolution
 from retrieval.atlas.umap import umap_scores
 from retrieval.ranking.gap import Side
-from ui.server.kept import Recent
+from ui.server.recent import Recent
 from ui.server.workspace import Workspace
 
 ATLASES_KEPT = 4

@@ -72,7 +72,7 @@ class Question(Settings):
         default_factory=dict, description="as index.search.filters.Filter: bbox, polygon, near, countries, …"
     )
     words: bool = Field(default=False, description="count the words of a text too, not only their meaning")
-    calibrated: bool = Field(default=False, description="take the gap between modalities out of the scores")
+    centred: bool = Field(default=False, description="take the gap between modalities out of the scores")
     direct: bool = Field(
         default=False, description="compare texts with tiles, and pictures with articles, themselves instead of by position"
     )
@@ -105,15 +105,15 @@ class Question(Settings):
             filter=Filter.parse(self.filter, where="question"),
             diversity=Diversity(apart_km=self.apart_km),
             words=self.words,
-            calibrated=self.calibrated,
+            centred=self.centred,
             direct=self.direct,
         )
 
-    def in_words(self) -> str:
-        return " + ".join(_in_words(part) for part in self.parts)
+    def as_text(self) -> str:
+        return " + ".join(_as_text(part) for part in self.parts)
 
 
-def _in_words(part: AskedPart) -> str:
+def _as_text(part: AskedPart) -> str:
     sign = "−" if part.weight < 0 else ""
     if part.text is not None:
         return sign + part.text

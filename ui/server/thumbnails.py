@@ -14,7 +14,7 @@ from index.imagery.sensors import SENSORS, Sensor
 from index.places.packaged import package
 from index.store.catalogue import Catalogue
 from retrieval.heat.colours import rgba_png
-from ui.server.kept import NotHereError
+from ui.server.recent import NotHereError
 
 DARKEST_PERCENT, BRIGHTEST_PERCENT = 2, 98
 LEAST_SPAN = 0.25  # of the sensor's white: a calm sea stays calm instead of showing the noise of the instrument

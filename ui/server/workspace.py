@@ -18,8 +18,8 @@ from retrieval import Space
 from retrieval.answer import Answer
 from retrieval.heat.heat import Heat
 from train.shipped import checkpoint_for
-from ui.server.kept import NotHereError, Recent
 from ui.server.question import Question
+from ui.server.recent import NotHereError, Recent
 from ui.server.uploads import Uploads
 
 ANSWERS_KEPT = 256

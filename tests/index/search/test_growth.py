@@ -166,7 +166,7 @@ def test_vectors_made_anew_by_the_same_model_are_read_anew(catalogue: Catalogue,
     assert written_whole == [100, 100]
 
 
-@pytest.mark.parametrize("name", ["parts.json", "rows.arrow", "vectors.npy"])
+@pytest.mark.parametrize("name", ["fragments.json", "rows.arrow", "vectors.npy"])
 def test_nothing_grows_from_a_damaged_snapshot(catalogue: Catalogue, name: str) -> None:
     path = (open_snapshot(catalogue, "articles").folder or Path()) / name
     path.write_bytes(path.read_bytes()[:100])

@@ -281,7 +281,7 @@ def test_what_a_killed_process_left_is_removed_when_nobody_has_written_to_it_for
     assert [name for name in files_of(catalogue) if "partial" in name] == ["at-work.partial-2"]
 
 
-@pytest.mark.parametrize("file", ["vectors.npy", "rows.arrow", "parts.json"])
+@pytest.mark.parametrize("file", ["vectors.npy", "rows.arrow", "fragments.json"])
 @pytest.mark.parametrize("keep", [None, 0, 60, 200])
 def test_a_damaged_file_is_made_again(catalogue: Catalogue, file: str, keep: int | None) -> None:
     first = open_snapshot(catalogue, "articles")

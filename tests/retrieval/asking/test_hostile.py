@@ -127,7 +127,7 @@ def test_a_value_with_sql_in_it_is_a_value(space: Space) -> None:
 # Numbers
 
 
-@pytest.mark.parametrize("how", [How(), How(words=True), How(calibrated=True)], ids=["plain", "words", "calibrated"])
+@pytest.mark.parametrize("how", [How(), How(words=True), How(centred=True)], ids=["plain", "words", "centred"])
 def test_asking_for_more_hits_than_numbers_have_names_gives_all_records(space: Space, how: How) -> None:
     answer = space.search("snow", k=10**18, how=how)
     assert {modality: len(hits) for modality, hits in answer.hits.items()} == {"articles": 48, "tiles": 24, "locations": 200}

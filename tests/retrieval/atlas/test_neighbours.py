@@ -78,9 +78,9 @@ def test_calibration_moves_two_cones_into_each_other() -> None:
     articles_tiles, articles_locations, _ = measure_clouds(cones)
     assert (articles_tiles.one, articles_tiles.other) == ("articles", "tiles")
     assert articles_tiles.distance > 1.5
-    assert articles_tiles.distance_calibrated < 0.1
+    assert articles_tiles.distance_centred < 0.1
     assert articles_tiles.mixing == 0
-    assert articles_tiles.mixing_calibrated == pytest.approx(1, abs=0.1)
+    assert articles_tiles.mixing_centred == pytest.approx(1, abs=0.1)
     assert articles_locations.mixing == pytest.approx(1, abs=0.1)
 
 

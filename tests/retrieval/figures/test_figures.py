@@ -12,13 +12,13 @@ from index.geo import geodesic_km, uniform_on_sphere
 from index.records import Place
 from index.store.catalogue import Catalogue
 from index.store.ingest import ingest
-from retrieval.figures.asked import Asked, gallery_in, gallery_of, held_out, known_articles
 from retrieval.figures.dimension import two_nn
 from retrieval.figures.evaluate import evaluate_retrieval
 from retrieval.figures.floors import random_order
-from retrieval.figures.kept import JSON_FILE, PARQUET_FILE
+from retrieval.figures.held_out import HeldOut, gallery_in, gallery_of, held_out, known_articles
 from retrieval.figures.measures import RECALL_K, figures_of
 from retrieval.figures.placing import first_rank, place
+from retrieval.figures.results import JSON_FILE, PARQUET_FILE
 from retrieval.ranking.gap import Side
 from retrieval.space import Space
 from tests.conftest import NORTH, SOUTH, Records, coarse_tile
@@ -211,8 +211,8 @@ def test_a_file_that_is_no_gallery_is_refused(rows, tmp_path):
 
 def test_a_random_order_finds_one_of_a_hundred_rows_once_in_ten_among_the_first_ten():
     # 2,000 queries at the first of a hundred places: a hit at ten is binomial, .1 with a standard deviation of .007.
-    asked = Asked("articles", [str(row) for row in range(2000)], np.zeros((2000, 2)))
-    gallery = Asked("locations", [], places(*[(0, 3 * row) for row in range(100)]))
+    asked = HeldOut("articles", [str(row) for row in range(2000)], np.zeros((2000, 2)))
+    gallery = HeldOut("locations", [], places(*[(0, 3 * row) for row in range(100)]))
     placed = random_order(asked, gallery, 25).place()
     assert (placed.ranks <= 10).mean() == pytest.approx(0.1, abs=0.03)
     assert (placed.ranks <= 100).all()
@@ -284,7 +284,7 @@ def test_the_rows_are_those_of_the_space_and_of_all_questions(asked_world, tmp_p
     row = whole["text to location", "m"]
     assert row["median_km"] == pytest.approx(np.median(errors))
     assert (row["queries"], row["gallery"], row["radius_km"], row["floor"]) == (4, 200, 25, False)
-    assert 0 <= row["modality_gap_calibrated"] < row["modality_gap"] < 2
+    assert 0 <= row["modality_gap_centred"] < row["modality_gap"] < 2
     assert (whole["text to tile", "m"]["queries"], whole["text to tile, paired", "m"]["queries"]) == (4, 1)
     assert whole["text to tile, paired", "m"]["reachable"] == 1
     texts, tiles = space.embed_records("articles", asked.ids), held_out(space.catalogue, "tiles", space.checkpoint.card.sensors)

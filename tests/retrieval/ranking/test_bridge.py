@@ -183,7 +183,7 @@ def test_filters_words_and_distances_hold_by_position_too(space):
     assert all(geodesic_km(one.lat, one.lon, other.lat, other.lon) >= 4000 for one, other in combinations(places, 2))
 
 
-@pytest.mark.parametrize("how", [How(direct=True), How(calibrated=True)], ids=["direct", "calibrated"])
+@pytest.mark.parametrize("how", [How(direct=True), How(centred=True)], ids=["direct", "centred"])
 def test_who_wants_the_tiles_themselves_compared_gets_that(space, how):
     assert not space.search("snow", into=("tiles",), how=how).ways["tiles"].startswith("by position")
 

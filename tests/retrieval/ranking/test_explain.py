@@ -11,7 +11,7 @@ from index.records import Place
 from index.search.snapshot import open_snapshot
 from retrieval.asking.parts import Item, Part
 from retrieval.asking.query import Query, QueryVectors
-from retrieval.ranking.calibrate import centred, centred_query
+from retrieval.ranking.centring import centred_query
 from retrieval.ranking.explain import NamedPlaces, contributions
 from retrieval.ranking.search import How
 from retrieval.space import Space
@@ -41,12 +41,12 @@ def test_of_a_max_only_the_part_that_fits_best_counts():
 
 
 @given(st.integers(0, 2**32 - 1), st.booleans(), st.booleans())
-def test_shares_add_up_to_the_score(seed, best, calibrated):
+def test_shares_add_up_to_the_score(seed, best, centred):
     rng = np.random.default_rng(seed)
     parts, hit, weights = unit(rng.normal(size=(4, 3))), unit(rng.normal(size=(1, 3))), rng.uniform(-1, 1, (3 if best else 1, 4))
     try:
         query = QueryVectors(tuple("abcd"), ("articles",) * 4, parts, weights)
-        if calibrated:
+        if centred:
             query, hit = centred_query(query, MEANS), centred(hit, MEANS["articles"])
     except InputError:
         assume(False)
@@ -123,11 +123,11 @@ def space(_trained: World) -> Space:
     return Space.open(_trained.checkpoint, _trained.folder)
 
 
-@pytest.mark.parametrize("calibrated", [False, True])
-def test_of_every_hit_the_shares_add_up_to_its_score(space: Space, calibrated: bool) -> None:
+@pytest.mark.parametrize("centred", [False, True])
+def test_of_every_hit_the_shares_add_up_to_its_score(space: Space, centred: bool) -> None:
     item = space.search("snow", into=("tiles",), k=1).hits["tiles"][0].id
     query = Query((Part("snow and ice"), Part(Item("tiles", item), 0.5), Part(Place(lat=5.0, lon=0.0), -0.3)))
-    answer = space.explain(space.search(query=query, k=4, how=How(calibrated=calibrated)))
+    answer = space.explain(space.search(query=query, k=4, how=How(centred=centred)))
     assert set(answer.why) == {hit.id for hit in answer}
     for hit in answer:
         assert sum(part.share for part in answer.why[hit.id].parts) == pytest.approx(hit.score, abs=1e-4)

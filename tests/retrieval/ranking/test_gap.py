@@ -1,4 +1,4 @@
-"""The gap between two modalities and what calibration does to finding one from the other, in worlds drawn on a circle."""
+"""The gap between two modalities and what centring does to finding one from the other, in worlds drawn on a circle."""
 
 import numpy as np
 import pytest
@@ -27,8 +27,8 @@ def test_the_gap_is_the_distance_of_the_centroids():
 def test_two_cones_that_lean_apart_come_together():
     gap = measure_gap(tilted(1.0), tilted(-1.0), RNG, k=1)
     assert gap.distance == pytest.approx(1.0)  # sqrt(1/2) along each of two axes
-    assert gap.distance_calibrated == pytest.approx(0, abs=1e-6)
-    assert gap.found == gap.found_calibrated == 1
+    assert gap.distance_centred == pytest.approx(0, abs=1e-6)
+    assert gap.found == gap.found_centred == 1
     assert gap.as_dict()["queries"] == 3
 
 
@@ -39,7 +39,7 @@ def test_calibration_finds_what_a_hub_had_hidden():
     answering = Side(unit(rows), FAR_APART)
     gap = measure_gap(asking, answering, RNG, k=1)
     assert gap.found == pytest.approx(1 / 3)
-    assert gap.found_calibrated == 1
+    assert gap.found_centred == 1
 
 
 def test_found_means_a_row_within_the_radius_across_the_antimeridian():

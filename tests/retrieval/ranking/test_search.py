@@ -1,4 +1,4 @@
-"""A whole search: filters, words, calibration and diversity on top of meaning, never short while records are left."""
+"""A whole search: filters, words, centring and diversity on top of meaning, never short while records are left."""
 
 import numpy as np
 import pytest
@@ -64,7 +64,7 @@ def test_hits_can_be_kept_apart_and_the_answer_is_filled_up_from_behind(space):
 
 
 def test_calibrated_scores_are_cosines_seen_from_the_means(space):
-    answer = space.search("snow", into=("tiles",), k=24, how=How(calibrated=True))
+    answer = space.search("snow", into=("tiles",), k=24, how=How(centred=True))
     mean = {modality: np.array(manifest.mean) for modality, manifest in space.manifests.items()}
     query = space.embed_texts(["snow"])[0] - mean["articles"]
     for hit in answer:

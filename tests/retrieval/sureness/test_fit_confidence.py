@@ -9,7 +9,7 @@ from index.errors import CatalogueError
 from index.geo import block_of
 from retrieval.heat.cells import Cells
 from retrieval.sureness.fit_confidence import (
-    Asked,
+    HeldOutTexts,
     _held_out,
     best_cosine,
     coverage,
@@ -30,9 +30,9 @@ def two_cells(first_area: float = 0.5) -> Cells:
     return cells
 
 
-def right_in(right: int, of: int) -> Asked:
+def right_in(right: int, of: int) -> HeldOutTexts:
     """So many texts, all said to be of the second cell, ``right`` of them are."""
-    return Asked(np.repeat(TOWARDS_SECOND, of, axis=0), np.array([1] * right + [0] * (of - right)))
+    return HeldOutTexts(np.repeat(TOWARDS_SECOND, of, axis=0), np.array([1] * right + [0] * (of - right)))
 
 
 @pytest.mark.parametrize("right", [60, 75, 90])
@@ -58,7 +58,7 @@ def test_coverage_is_how_often_the_truth_lies_in_the_smallest_region() -> None:
 def test_what_fits_no_place_lies_below_the_threshold() -> None:
     angles = np.linspace(0, math.pi / 2, 11)  # the best cosines: .71 in the middle, 1 at both ends
     vectors = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
-    asked = Asked(vectors, (angles > math.pi / 4).astype(np.int64))
+    asked = HeldOutTexts(vectors, (angles > math.pi / 4).astype(np.int64))
     np.testing.assert_allclose(best_cosine(two_cells(), vectors), np.maximum(np.cos(angles), np.sin(angles)), rtol=1e-6)
     nowhere = np.array([[-0.6, -0.8], [0.0, -1.0], [0.0, 1.0], [-1.0, 0.0]], dtype=np.float32)
     found = fit(two_cells(), {"whole": asked}, {"whole": asked, "title": right_in(1, 2)}, nowhere, 0.07, 11)

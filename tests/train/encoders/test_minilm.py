@@ -83,12 +83,12 @@ def test_more_texts_than_fit_a_batch_come_back_in_their_order(minilm: MiniLM, mo
     assert (minilm.features(TEXTS) * expected).sum(axis=1).min() > 0.999
 
 
-@pytest.mark.parametrize(("options", "parts"), [({}, 1), ({"pool": "attention", "sentences": 3}, 4)])
-def test_the_head_turns_parts_into_dim_numbers_and_learns(options: dict[str, object], parts: int) -> None:
+@pytest.mark.parametrize(("options", "passages"), [({}, 1), ({"pool": "attention", "sentences": 3}, 4)])
+def test_the_head_turns_parts_into_dim_numbers_and_learns(options: dict[str, object], passages: int) -> None:
     torch.manual_seed(0)
     tower = module.build(hidden=8, dim=5, **options)
-    assert tower.parts == parts
-    out = tower(torch.randn(3, parts, 384), torch.ones(3, parts, dtype=torch.bool))
+    assert tower.passages == passages
+    out = tower(torch.randn(3, passages, 384), torch.ones(3, passages, dtype=torch.bool))
     assert out.shape == (3, 5)
     out.square().sum().backward()
     learning = [p for name, p in tower.named_parameters() if not name.startswith("attention") or "out_proj" in name]

@@ -16,7 +16,7 @@ from train.encoders.text import minilm as plain
 from train.encoders.text import minilm_words as module
 from train.encoders.text.minilm_words import MiniLMWords
 from train.loop import train
-from train.text.articles import article_batch, cached_features, query_parts
+from train.text.articles import article_batch, cached_features, query_passages
 from train.text.word_bag import ABSENT, hashed_words
 
 TEXTS = ["Hajdúszoboszló is a town with hot springs.", "A volcano above a lake, quiet since 1902.", "x"]
@@ -28,13 +28,13 @@ def build(**options: Any) -> MiniLMWords:
     return module.build(**{**SMALL, **options}).eval()
 
 
-def invented(count: int = 3, parts: int = 1) -> tuple[Tensor, Tensor]:
-    """Parts with words, all there."""
+def invented(count: int = 3, passages: int = 1) -> tuple[Tensor, Tensor]:
+    """Passages with words, all there."""
     random = torch.Generator().manual_seed(2)
-    words = torch.randint(0, 256, (count, parts, 12), generator=random).float()
+    words = torch.randint(0, 256, (count, passages, 12), generator=random).float()
     words[..., 9:] = ABSENT
-    meaning = torch.nn.functional.normalize(torch.randn(count, parts, 384, generator=random), dim=-1)
-    return torch.cat([meaning, words], dim=-1), torch.ones(count, parts, dtype=torch.bool)
+    meaning = torch.nn.functional.normalize(torch.randn(count, passages, 384, generator=random), dim=-1)
+    return torch.cat([meaning, words], dim=-1), torch.ones(count, passages, dtype=torch.bool)
 
 
 def test_features_are_those_of_minilm_and_then_the_ids_of_the_words() -> None:
@@ -46,8 +46,8 @@ def test_features_are_those_of_minilm_and_then_the_ids_of_the_words() -> None:
 
 def test_no_texts_have_no_features_of_the_right_size() -> None:
     assert build().features([]).shape == (0, build().feature_dim)
-    parts, present = query_parts(build(), [])
-    assert (parts.shape, present.shape) == ((0, 1, 396), (0, 1))
+    passages, present = query_passages(build(), [])
+    assert (passages.shape, present.shape) == ((0, 1, 396), (0, 1))
 
 
 def test_features_of_other_tables_are_kept_apart_from_each_other_and_from_minilms() -> None:
@@ -68,20 +68,20 @@ def test_features_come_back_from_the_catalogue_to_the_last_bit(tmp_path: Path) -
     assert made[:, 384:].max() > 2**16
 
 
-@pytest.mark.parametrize(("options", "parts"), [({}, 1), ({"pool": "attention", "sentences": 3}, 4)])
-def test_parts_become_dim_numbers_and_all_that_is_read_is_learnt(options: dict[str, Any], parts: int) -> None:
+@pytest.mark.parametrize(("options", "passages"), [({}, 1), ({"pool": "attention", "sentences": 3}, 4)])
+def test_parts_become_dim_numbers_and_all_that_is_read_is_learnt(options: dict[str, Any], passages: int) -> None:
     tower = build(**options)
-    assert tower.parts == parts
-    given, present = invented(parts=parts)
+    assert tower.passages == passages
+    given, present = invented(passages=passages)
     out = tower(given, present)
     assert out.shape == (3, 5)
     out.square().sum().backward()
     for learnt in (tower.bag.vectors, tower.bag.weights, tower.skip.weight):
         assert learnt.grad is not None
         assert learnt.grad.abs().max() > 0
-    read = {int(each) for each in given[..., 384:].flatten() if each >= 0} if parts == 1 else set()
+    read = {int(each) for each in given[..., 384:].flatten() if each >= 0} if passages == 1 else set()
     rows = torch.nonzero(tower.bag.vectors.grad.abs().sum(dim=1)).flatten().tolist()
-    assert parts > 1 or set(rows) == read
+    assert passages > 1 or set(rows) == read
 
 
 @pytest.mark.parametrize("pool", ["whole", "attention"])
@@ -95,7 +95,7 @@ def test_order_of_the_words_does_not_matter_and_which_they_are_does(pool: str) -
 
 
 def test_absent_parts_are_not_read() -> None:
-    tower, (given, present) = build(pool="attention", sentences=3), invented(parts=4)
+    tower, (given, present) = build(pool="attention", sentences=3), invented(passages=4)
     with torch.no_grad():
         torch.nn.init.normal_(tower.attention.attend.out_proj.weight)  # it starts deaf for sentences
     present[:, 2:] = False
@@ -109,9 +109,9 @@ def test_absent_parts_are_not_read() -> None:
 
 def test_a_text_without_words_has_a_finite_vector() -> None:
     tower = build()
-    parts, present = query_parts(tower, ["", "?"])
-    assert (parts[..., 384:] == ABSENT).all()
-    assert torch.isfinite(tower(parts, present)).all()
+    passages, present = query_passages(tower, ["", "?"])
+    assert (passages[..., 384:] == ABSENT).all()
+    assert torch.isfinite(tower(passages, present)).all()
 
 
 def test_words_are_left_out_in_training_only_and_by_torchs_seed() -> None:
@@ -145,10 +145,10 @@ def test_a_run_with_it_learns_names_and_its_model_answers_as_it_did(tmp_path: Pa
     tower = result.checkpoint.encoder("articles", torch.device("cpu"))
     locations = result.checkpoint.encoder("locations", torch.device("cpu"))
     places = torch.nn.functional.normalize(locations(*torch.tensor(list(far.values())).double().T), dim=1)
-    said = torch.nn.functional.normalize(tower(*query_parts(tower, list(far))), dim=1)
+    said = torch.nn.functional.normalize(tower(*query_passages(tower, list(far))), dim=1)
     assert (said @ places.T).argmax(dim=1).tolist() == [0, 1]
     assert "encoders.articles.bag.vectors" in load_file(tmp_path / "run" / MODEL_FILE)
     ids = catalogue.column("articles", [])["id"].to_pylist()
     batch = article_batch(catalogue, tower, ids[:2], [0.0] * 2, [0.0] * 2)
     texts = [f"{row['text']}" for row in catalogue.rows("articles", ids[:2], ["text"]).to_pylist()]
-    torch.testing.assert_close(batch.encode(tower), tower(*query_parts(tower, texts)), rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(batch.encode(tower), tower(*query_passages(tower, texts)), rtol=1e-3, atol=1e-3)

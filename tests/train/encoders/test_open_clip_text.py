@@ -134,7 +134,7 @@ def test_only_the_head_is_trained_and_saved(tower: OpenClipText) -> None:
 def test_building_reads_no_file_and_names_the_dimension() -> None:
     tower = module.build(model=MODEL, weights="/no/such/clip.safetensors")
     assert tower.feature_dim == 8
-    assert tower.parts == 1
+    assert tower.passages == 1
     for need in (tower.load_pretrained, lambda: tower.feature_key, lambda: tower.features(TEXTS)):
         with pytest.raises(CheckpointError, match=r"no pretrained weights at /no/such/clip\.safetensors"):
             need()

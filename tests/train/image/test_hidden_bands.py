@@ -13,7 +13,7 @@ from index.imagery.sensors import NASA_COARSE, SENTINEL2
 from tests.train.small_worlds import fill, tile
 from train.data import TRAINING
 from train.encoders.image import multispectral
-from train.image.hidden_bands import often_kept, still_shown
+from train.image.hidden_bands import often_shown, still_shown
 from train.image.image_input import BandInput, known_sensor, prepare_tile
 from train.image.tiles import TileBatch, tile_records
 
@@ -71,8 +71,8 @@ class Backwards:
 
 
 def test_which_bands_are_colours_is_known_in_the_order_of_the_tower() -> None:
-    assert often_kept(Backwards())["sentinel2"].tolist() == [[0, 0, 1], [0, 1, 1]]
-    often = often_kept(multispectral.build(trunk="test_convnext", size_px=32))
+    assert often_shown(Backwards())["sentinel2"].tolist() == [[0, 0, 1], [0, 1, 1]]
+    often = often_shown(multispectral.build(trunk="test_convnext", size_px=32))
     assert often["nasa_coarse"].tolist() == [[1, 1, 1, 0]]
     of_sentinel2 = [[band for band, there in zip(SENTINEL2.bands, row, strict=True) if there] for row in often["sentinel2"]]
     assert of_sentinel2 == [["B02", "B03", "B04"], ["B02", "B03", "B04", "B08"]]

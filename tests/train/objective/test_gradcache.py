@@ -10,7 +10,7 @@ from torch import Tensor
 
 from tests.train.small_models import ARCHITECTURES, articles, batch, gradients, model, tiles, values
 from train.objective.architecture import Architecture, Bound
-from train.objective.gradcache import Part, backward_in_parts
+from train.objective.gradcache import Chunk, backward_in_chunks
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "imagebind": {},
@@ -28,18 +28,18 @@ def build(case: str, dropout: float = 0.0) -> Any:
     return built
 
 
-def parts(modality: str, sizes: Sequence[int]) -> list[Part]:
+def parts(modality: str, sizes: Sequence[int]) -> list[Chunk]:
     starts = [sum(sizes[:n]) for n in range(len(sizes))]
     return [partial(batch, modality, size, start) for size, start in zip(sizes, starts, strict=True)]
 
 
-def batches_of(built: Architecture, step: int) -> list[list[Part]]:
+def batches_of(built: Architecture, step: int) -> list[list[Chunk]]:
     """Seven articles in three parts, five tiles in two; those whose turn it is."""
     sizes = {"articles": (3, 3, 1), "tiles": (4, 1)}
     return [parts(modality, sizes[modality]) for modality in built.active(step, ("articles", "tiles"))]
 
 
-def in_one_pass(built: Architecture, batches: Sequence[Sequence[Part]], step: int, seed: int) -> dict[str, Tensor]:
+def in_one_pass(built: Architecture, batches: Sequence[Sequence[Chunk]], step: int, seed: int) -> dict[str, Tensor]:
     """The same parts with the same seeds, all of them remembered until the loss is there."""
     whole = []
     for made in batches:
@@ -59,7 +59,7 @@ def in_one_pass(built: Architecture, batches: Sequence[Sequence[Part]], step: in
 @pytest.mark.parametrize("case", OPTIONS)
 def test_losses_gradients_and_state_are_those_of_one_pass(case: str, step: int, dropout: float) -> None:
     ours, theirs = build(case, dropout), build(case, dropout)
-    found = backward_in_parts(ours, batches_of(ours, step), step, (11).__add__)
+    found = backward_in_chunks(ours, batches_of(ours, step), step, (11).__add__)
     expected = in_one_pass(theirs, batches_of(theirs, step), step, seed=11)
     assert values(found) == pytest.approx(values(expected), rel=1e-6)
     told, should = gradients(ours), gradients(theirs)
@@ -79,7 +79,7 @@ def test_without_dropout_it_is_the_plain_step_however_it_is_cut(architecture: st
     plain = [articles(6)]
     if architecture != "cyclic":
         cut, plain = [*cut, parts("tiles", [2, 2])], [*plain, tiles(4)]
-    found, expected = backward_in_parts(ours, cut, 0, (3).__add__), theirs(plain, 0)
+    found, expected = backward_in_chunks(ours, cut, 0, (3).__add__), theirs(plain, 0)
     expected["total"].backward()
     assert values(found) == pytest.approx(values(expected), rel=1e-6)
     for name, gradient in gradients(theirs).items():
@@ -91,7 +91,7 @@ def test_dropout_differs_between_parts_and_between_steps() -> None:
     built, seen = model("imagebind", dropout=0.5), []
     built.encoders["articles"].dropout.register_forward_hook(lambda module, inputs, output: seen.append(output.tolist()))
     same = [partial(articles, 1)] * 4
-    backward_in_parts(built, [same], 0, (1).__add__)
+    backward_in_chunks(built, [same], 0, (1).__add__)
     assert seen[:4] == seen[4:]
     assert len({str(each) for each in seen}) > 1
 
@@ -112,14 +112,14 @@ def test_only_one_part_at_a_time_is_remembered() -> None:
         remembered -= rows
 
     built.encoders["articles"].register_forward_hook(forward)
-    backward_in_parts(built, [parts("articles", (2, 2, 2))], 0, (1).__add__)
+    backward_in_chunks(built, [parts("articles", (2, 2, 2))], 0, (1).__add__)
     assert most == [2, 2, 2]
     assert remembered == 0
 
 
 def test_the_queue_takes_a_batch_once_not_once_a_part() -> None:
     built = model("imagebind", gps_queue=20)
-    backward_in_parts(built, [parts("articles", (2, 2, 2))], 0, (1).__add__)
+    backward_in_chunks(built, [parts("articles", (2, 2, 2))], 0, (1).__add__)
     assert int(built.queue.seen) == 6
 
 
@@ -127,8 +127,8 @@ def test_gradients_are_added_to_those_that_are_there() -> None:
     """As backward always does."""
     built = model("fused")
     batches = [parts("articles", (3, 3))]
-    backward_in_parts(built, batches, 0, (1).__add__)
+    backward_in_chunks(built, batches, 0, (1).__add__)
     once = gradients(built)
-    backward_in_parts(built, batches, 0, (1).__add__)
+    backward_in_chunks(built, batches, 0, (1).__add__)
     for name, gradient in gradients(built).items():
         torch.testing.assert_close(gradient, 2 * once[name])

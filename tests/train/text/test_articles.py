@@ -1,4 +1,4 @@
-"""Articles on their way into a batch: features cached once, parts in order, sentences that stand for the whole."""
+"""Articles on their way into a batch: features cached once, passages in order, sentences that stand for the whole."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -15,12 +15,12 @@ from train.data import TRAINING
 from train.text.articles import (
     ALONE,
     ArticleBatch,
-    Parts,
+    Passages,
     article_batch,
     article_records,
     cached_features,
-    query_parts,
-    row_parts,
+    query_passages,
+    row_passages,
     whole_text,
 )
 
@@ -38,8 +38,8 @@ SENTENCES = [
 class Whole(nn.Module):
     """A text tower that reads the whole text and nothing else."""
 
-    def forward(self, parts: Tensor, present: Tensor) -> Tensor:
-        return parts[:, 0]
+    def forward(self, passages: Tensor, present: Tensor) -> Tensor:
+        return passages[:, 0]
 
 
 def letters(texts: list[str]) -> np.ndarray[Any, Any]:
@@ -119,12 +119,12 @@ def test_an_article_keeps_its_place_and_its_words_together_through_every_batch(t
     for rows in ([0, 1, 2, 3, 4, 5, 6], [6, 2], [3]):
         batch = records.batch(np.array(rows))
         assert batch.modality == "articles"
-        assert batch.parts.shape == (len(rows), 1, 4)
+        assert batch.passages.shape == (len(rows), 1, 4)
         for n, row in enumerate(rows):
             expected = known[records.ids[row]]
             assert (float(batch.lat[n]), float(batch.lon[n])) == (expected.place.lat, expected.place.lon)
-            np.testing.assert_array_equal(batch.parts[n, 0].numpy(), letters([expected.text])[0])
-        torch.testing.assert_close(batch.encode(Whole()), batch.parts[:, 0])
+            np.testing.assert_array_equal(batch.passages[n, 0].numpy(), letters([expected.text])[0])
+        torch.testing.assert_close(batch.encode(Whole()), batch.passages[:, 0])
 
 
 @pytest.mark.parametrize(
@@ -154,14 +154,14 @@ def test_a_tower_that_reads_the_whole_only_has_no_sentence_computed(tmp_path: Pa
 
 
 def test_parts_are_the_whole_text_and_then_its_first_sentences(tmp_path: Path) -> None:
-    """Four parts: an article of six sentences fills them, one of two leaves one empty, one too short has its whole alone."""
+    """Four passages: an article of six sentences fills them, one of two leaves one empty, one too short has its whole alone."""
     texts = [" ".join(SENTENCES), " ".join(SENTENCES[:2]), "Too short."]
     catalogue, ids = world(tmp_path, texts)
-    tower = LetterTower(parts=4)
-    parts = Parts(catalogue, tower, ids, 3)
+    tower = LetterTower(passages=4)
+    passages = Passages(catalogue, tower, ids, 3)
     assert sorted(tower.read) == sorted([*texts, *SENTENCES[:3]])  # what two articles say is read once
     for chosen in ([0, 1, 2], [2, 0], [1, 1]):
-        features, present = parts.of(np.array(chosen), 4)
+        features, present = passages.of(np.array(chosen), 4)
         for row, wanted in enumerate(read_by([ids[n] for n in chosen], catalogue)):
             expected = {texts[0]: [texts[0], *SENTENCES[:3]], texts[1]: [texts[1], *SENTENCES[:2]], texts[2]: [texts[2]]}[wanted]
             assert present[row].tolist() == [n < len(expected) for n in range(4)]
@@ -172,9 +172,9 @@ def test_parts_are_the_whole_text_and_then_its_first_sentences(tmp_path: Path) -
 def test_sentences_are_computed_once_however_many_are_asked_for(tmp_path: Path) -> None:
     """Three sentences first, then five: the three are in the catalogue, and they are the same."""
     catalogue, ids = world(tmp_path, [" ".join(SENTENCES)])
-    three = Parts(catalogue, LetterTower(), ids, 3)
+    three = Passages(catalogue, LetterTower(), ids, 3)
     tower = LetterTower()
-    five = Parts(catalogue, tower, ids, 5)
+    five = Passages(catalogue, tower, ids, 5)
     assert tower.read == SENTENCES[3:5]
     np.testing.assert_array_equal(five.of(np.array([0]), 6)[0][0, 1:4].numpy(), three.of(np.array([0]), 4)[0][0, 1:].numpy())
 
@@ -182,7 +182,7 @@ def test_sentences_are_computed_once_however_many_are_asked_for(tmp_path: Path) 
 def sentences_that_stand_in(records: Any, chances: list[list[float]], rows: list[int]) -> list[list[float]]:
     batch = records.batch(np.array(rows), np.array(chances))
     assert batch.present.all()
-    found: list[list[float]] = batch.parts[:, 0].tolist()
+    found: list[list[float]] = batch.passages[:, 0].tolist()
     return found
 
 
@@ -207,41 +207,41 @@ def test_an_article_of_fewer_sentences_has_all_of_them_stand_in_and_one_without_
 
 def test_a_sentence_stands_in_alone_and_for_that_batch_only(tmp_path: Path) -> None:
     catalogue, _ = world(tmp_path, [" ".join(SENTENCES)])
-    records = article_records(catalogue, LetterTower(parts=4), TRAINING, sentence_share=1.0)
+    records = article_records(catalogue, LetterTower(passages=4), TRAINING, sentence_share=1.0)
     before = records.batch(np.array([0]))
     augmented = records.batch(np.array([0]), np.array([[0.0, 0.0]]))
     assert augmented.present.tolist() == [[True, False, False, False]]
-    np.testing.assert_array_equal(augmented.parts[0].numpy(), [*letters(SENTENCES[:1]), *np.zeros((3, 4))])
+    np.testing.assert_array_equal(augmented.passages[0].numpy(), [*letters(SENTENCES[:1]), *np.zeros((3, 4))])
     after = records.batch(np.array([0]))
     assert after.present.all()
-    torch.testing.assert_close(after.parts, before.parts, rtol=0, atol=0)
+    torch.testing.assert_close(after.passages, before.passages, rtol=0, atol=0)
 
 
 def test_without_a_share_chance_changes_nothing(tmp_path: Path) -> None:
     catalogue, _ = world(tmp_path, [" ".join(SENTENCES)])
     records = article_records(catalogue, LetterTower(), TRAINING)
-    torch.testing.assert_close(records.batch(np.array([0]), np.zeros((1, 2))).parts, records.batch(np.array([0])).parts)
+    torch.testing.assert_close(records.batch(np.array([0]), np.zeros((1, 2))).passages, records.batch(np.array([0])).passages)
 
 
 def test_a_batch_may_be_made_in_parts(tmp_path: Path) -> None:
     """What chance does to a record depends on its own row of chances alone."""
     catalogue, _ = world(tmp_path, [" ".join(SENTENCES[n:]) for n in range(5)])
-    records = article_records(catalogue, LetterTower(parts=3), TRAINING, sentence_share=0.5)
+    records = article_records(catalogue, LetterTower(passages=3), TRAINING, sentence_share=0.5)
     rows, chances = np.array([4, 0, 3, 1, 2]), np.random.default_rng(0).random((5, 2))
     assert (chances[:, 0] < 0.5).any()
     assert (chances[:, 0] >= 0.5).any()
     whole = records.batch(rows, chances)
     for cut in (slice(0, 2), slice(2, 5)):
         part = records.batch(rows[cut], chances[cut])
-        torch.testing.assert_close(part.parts, whole.parts[cut], rtol=0, atol=0)
+        torch.testing.assert_close(part.passages, whole.passages[cut], rtol=0, atol=0)
         assert part.present.tolist() == whole.present[cut].tolist()
 
 
 def test_articles_by_id_come_as_they_are_in_the_order_that_is_asked_for(tmp_path: Path) -> None:
     catalogue, ids = world(tmp_path, [" ".join(SENTENCES), "Too short."])
-    batch = article_batch(catalogue, LetterTower(parts=3), ids[::-1], [1.0, 2.0], [3.0, 4.0])
+    batch = article_batch(catalogue, LetterTower(passages=3), ids[::-1], [1.0, 2.0], [3.0, 4.0])
     texts = read_by(ids[::-1], catalogue)
-    np.testing.assert_array_equal(batch.parts[:, 0].numpy(), letters(texts))
+    np.testing.assert_array_equal(batch.passages[:, 0].numpy(), letters(texts))
     assert batch.present.sum(dim=1).tolist() == [3 if text != "Too short." else 1 for text in texts]
     assert (batch.lat.tolist(), batch.lon.tolist()) == ([1, 2], [3, 4])
 
@@ -250,9 +250,9 @@ def test_a_query_is_taken_apart_as_an_article_is(tmp_path: Path) -> None:
     texts = [" ".join(SENTENCES), "Too short.", " ".join(SENTENCES[:2])]
     catalogue, ids = world(tmp_path, texts)
     for width in (1, 3, 5):
-        asked, present = query_parts(LetterTower(parts=width), read_by(ids, catalogue))
-        stored = article_batch(catalogue, LetterTower(parts=width), ids, [0.0] * 3, [0.0] * 3)
-        torch.testing.assert_close(asked, stored.parts, rtol=0, atol=0)
+        asked, present = query_passages(LetterTower(passages=width), read_by(ids, catalogue))
+        stored = article_batch(catalogue, LetterTower(passages=width), ids, [0.0] * 3, [0.0] * 3)
+        torch.testing.assert_close(asked, stored.passages, rtol=0, atol=0)
         assert present.tolist() == stored.present.tolist()
 
 
@@ -264,11 +264,11 @@ def test_rows_are_taken_apart_as_the_catalogues_articles_are_and_no_cache_is_fil
     catalogue = fill(tmp_path, given)
     ids = catalogue.column("articles", [])["id"].to_pylist()
     rows = catalogue.rows("articles", ids, ["title", "text"])
-    found = {width: row_parts(LetterTower(parts=width), rows) for width in (1, 3)}
+    found = {width: row_passages(LetterTower(passages=width), rows) for width in (1, 3)}
     assert catalogue.names() == ["articles"]
-    for width, (parts, present) in found.items():
-        stored = article_batch(catalogue, LetterTower(parts=width), ids, [0.0] * 3, [0.0] * 3)
-        torch.testing.assert_close(parts, stored.parts, rtol=0, atol=0)
+    for width, (passages, present) in found.items():
+        stored = article_batch(catalogue, LetterTower(passages=width), ids, [0.0] * 3, [0.0] * 3)
+        torch.testing.assert_close(passages, stored.passages, rtol=0, atol=0)
         assert present.tolist() == stored.present.tolist()
 
 
@@ -276,5 +276,5 @@ def test_a_batch_moves_to_another_device_whole() -> None:
     """The meta device stands for an accelerator: every tensor must have gone there."""
     batch = ArticleBatch(torch.ones(2, 1, 4), torch.ones(2, 1, dtype=torch.bool), torch.zeros(2), torch.zeros(2))
     moved = batch.to(torch.device("meta"))
-    assert {each.device.type for each in (moved.parts, moved.present, moved.lat, moved.lon)} == {"meta"}
+    assert {each.device.type for each in (moved.passages, moved.present, moved.lat, moved.lon)} == {"meta"}
     assert moved.modality == "articles"

@@ -1,4 +1,4 @@
-"""The head of the text towers: without pooling the plain head it always was; with it, a learnt query asks the parts there are."""
+"""The head of the text towers: plain without pooling; with it, a learnt query asks the passages there are."""
 
 import math
 
@@ -18,11 +18,11 @@ def head(**options: object) -> TextHead:
     return TextHead(FEATURES, HeadOptions.parse({"hidden": 8, "dim": 5} | options, where="head")).double().eval()
 
 
-def texts(count: int, parts: int) -> tuple[Tensor, Tensor]:
-    """Parts [count, parts, F] of unit norm; text i has 1 + i % parts of them."""
+def texts(count: int, passages: int) -> tuple[Tensor, Tensor]:
+    """Passages [count, passages, F] of unit norm; text i has 1 + i % passages of them."""
     rng = torch.Generator().manual_seed(1)
-    features = F.normalize(torch.randn(count, parts, FEATURES, dtype=torch.float64, generator=rng), dim=-1)
-    return features, torch.arange(parts)[None, :] <= torch.arange(count)[:, None] % parts
+    features = F.normalize(torch.randn(count, passages, FEATURES, dtype=torch.float64, generator=rng), dim=-1)
+    return features, torch.arange(passages)[None, :] <= torch.arange(count)[:, None] % passages
 
 
 def wake(tower: TextHead) -> TextHead:
@@ -42,14 +42,14 @@ def plain_head(weights: dict[str, Tensor], x: Tensor) -> Tensor:
     return (4 * x) @ weights["skip.weight"].T + weights["skip.bias"] + gelu @ weights["head.5.weight"].T + weights["head.5.bias"]
 
 
-def slow_attention(attention: SentenceAttention, parts: Tensor, present: Tensor) -> Tensor:
-    """Text by text and head by head, with a softmax over nothing but the parts that are there."""
+def slow_attention(attention: SentenceAttention, passages: Tensor, present: Tensor) -> Tensor:
+    """Text by text and head by head, with a softmax over nothing but the passages that are there."""
     weights, size = attention.attend, FEATURES // MOST_HEADS
     q_weight, k_weight, v_weight = weights.in_proj_weight.chunk(3)
     q_bias, k_bias, v_bias = weights.in_proj_bias.chunk(3)
     query = q_weight @ attention.query + q_bias
     found = []
-    for text, there in zip(parts, present, strict=True):
+    for text, there in zip(passages, present, strict=True):
         seen = [attention.standardise(part) for part, is_there in zip(text, there, strict=True) if is_there]
         heads = []
         for one in (slice(start, start + size) for start in range(0, FEATURES, size)):
@@ -64,8 +64,8 @@ def slow_attention(attention: SentenceAttention, parts: Tensor, present: Tensor)
 
 
 def test_the_whole_text_goes_through_a_linear_path_beside_a_hidden_layer() -> None:
-    tower, (parts, present) = head(), texts(6, 1)
-    torch.testing.assert_close(tower(parts, present), plain_head(tower.state_dict(), parts[:, 0]), rtol=1e-12, atol=1e-12)
+    tower, (passages, present) = head(), texts(6, 1)
+    torch.testing.assert_close(tower(passages, present), plain_head(tower.state_dict(), passages[:, 0]), rtol=1e-12, atol=1e-12)
     assert SKIP_GAIN == 4
 
 
@@ -75,27 +75,27 @@ def test_the_weights_have_the_names_that_checkpoints_were_written_with() -> None
 
 
 def test_without_pooling_sentences_are_not_read() -> None:
-    tower, (parts, present) = head(), texts(4, 3)
-    altered = parts.clone()
+    tower, (passages, present) = head(), texts(4, 3)
+    altered = passages.clone()
     altered[:, 1:] = torch.nan
-    assert torch.equal(tower(parts, present), tower(altered, present))
+    assert torch.equal(tower(passages, present), tower(altered, present))
 
 
 # With attention over the sentences
 
 
 def test_at_first_attention_hears_the_whole_text_alone() -> None:
-    parts, present = texts(6, 4)
-    assert torch.equal(head(pool="attention")(parts, present), head()(parts, present))
+    passages, present = texts(6, 4)
+    assert torch.equal(head(pool="attention")(passages, present), head()(passages, present))
 
 
 def test_attention_gives_what_a_slow_loop_gives_values_and_gradients() -> None:
-    tower, (parts, present) = wake(head(pool="attention")), texts(7, 4)
+    tower, (passages, present) = wake(head(pool="attention")), texts(7, 4)
     assert tower.attention is not None
     weights = list(tower.attention.parameters())
     results = []
     for compute in (tower.attention, lambda *given: slow_attention(tower.attention, *given)):
-        read = parts.clone().requires_grad_()
+        read = passages.clone().requires_grad_()
         out = compute(read, present)
         results.append([out, *torch.autograd.grad(out.square().sum(), [read, *weights])])
     for fast, slow in zip(*results, strict=True):
@@ -103,16 +103,16 @@ def test_attention_gives_what_a_slow_loop_gives_values_and_gradients() -> None:
 
 
 def test_what_attention_finds_is_added_to_the_whole_text() -> None:
-    tower, (parts, present) = wake(head(pool="attention")), texts(5, 3)
+    tower, (passages, present) = wake(head(pool="attention")), texts(5, 3)
     assert tower.attention is not None
-    pooled = parts[:, 0] + slow_attention(tower.attention, parts, present)
-    torch.testing.assert_close(tower(parts, present), plain_head(tower.state_dict(), pooled), rtol=1e-9, atol=1e-11)
+    pooled = passages[:, 0] + slow_attention(tower.attention, passages, present)
+    torch.testing.assert_close(tower(passages, present), plain_head(tower.state_dict(), pooled), rtol=1e-9, atol=1e-11)
 
 
 def test_what_lies_in_absent_parts_changes_nothing_not_even_nan() -> None:
-    tower, (parts, present) = wake(head(pool="attention")), texts(6, 4)
-    expected = tower(parts, present)
-    rubbish = parts.masked_fill(~present[..., None], torch.nan).requires_grad_()
+    tower, (passages, present) = wake(head(pool="attention")), texts(6, 4)
+    expected = tower(passages, present)
+    rubbish = passages.masked_fill(~present[..., None], torch.nan).requires_grad_()
     found = tower(rubbish, present)
     assert torch.equal(found, expected)
     found.sum().backward()
@@ -123,16 +123,16 @@ def test_what_lies_in_absent_parts_changes_nothing_not_even_nan() -> None:
 
 
 def test_a_short_query_is_the_same_alone_and_beside_long_articles() -> None:
-    tower, (parts, present) = wake(head(pool="attention")), texts(8, 4)
-    alone = tower(parts[:1, :1], torch.ones(1, 1, dtype=torch.bool))
-    torch.testing.assert_close(tower(parts, present)[:1], alone, rtol=1e-12, atol=1e-12)
+    tower, (passages, present) = wake(head(pool="attention")), texts(8, 4)
+    alone = tower(passages[:1, :1], torch.ones(1, 1, dtype=torch.bool))
+    torch.testing.assert_close(tower(passages, present)[:1], alone, rtol=1e-12, atol=1e-12)
 
 
 def test_the_order_of_the_sentences_does_not_matter_but_which_part_is_the_whole_does() -> None:
-    tower, (parts, _) = wake(head(pool="attention")), texts(3, 4)
+    tower, (passages, _) = wake(head(pool="attention")), texts(3, 4)
     everything = torch.ones(3, 4, dtype=torch.bool)
-    torch.testing.assert_close(tower(parts[:, [0, 3, 1, 2]], everything), tower(parts, everything), rtol=1e-9, atol=1e-11)
-    assert (tower(parts[:, [1, 0, 2, 3]], everything) - tower(parts, everything)).abs().max() > 0.1
+    torch.testing.assert_close(tower(passages[:, [0, 3, 1, 2]], everything), tower(passages, everything), rtol=1e-9, atol=1e-11)
+    assert (tower(passages[:, [1, 0, 2, 3]], everything) - tower(passages, everything)).abs().max() > 0.1
 
 
 def test_attention_learns_which_sentence_tells_the_place() -> None:
@@ -140,28 +140,28 @@ def test_attention_learns_which_sentence_tells_the_place() -> None:
     on the same axis without the mark. A mean cannot tell them apart."""
     rng = torch.Generator().manual_seed(5)
     count, width = 256, 6
-    parts = 0.1 * torch.randn(count, width, FEATURES, generator=rng)
+    passages = 0.1 * torch.randn(count, width, FEATURES, generator=rng)
     place = torch.randint(2, (count,), generator=rng) * 2.0 - 1
-    parts[:, 1:, 1] = torch.randint(2, (count, width - 1), generator=rng) * 2.0 - 1
+    passages[:, 1:, 1] = torch.randint(2, (count, width - 1), generator=rng) * 2.0 - 1
     telling = 1 + torch.randint(width - 1, (count,), generator=rng)
-    parts[torch.arange(count), telling, 0], parts[torch.arange(count), telling, 1] = 1.0, place
-    parts, present = F.normalize(parts, dim=-1), torch.ones(count, width, dtype=torch.bool)
+    passages[torch.arange(count), telling, 0], passages[torch.arange(count), telling, 1] = 1.0, place
+    passages, present = F.normalize(passages, dim=-1), torch.ones(count, width, dtype=torch.bool)
     correct = {}
     for pool in ("whole", "attention"):
         tower = head(pool=pool, dim=2, dropout=0).float()
         optimizer = torch.optim.Adam(tower.parameters(), lr=0.02)
         for _ in range(60):
             optimizer.zero_grad()
-            F.soft_margin_loss(tower(parts[:128], present[:128])[:, 0], place[:128]).backward()
+            F.soft_margin_loss(tower(passages[:128], present[:128])[:, 0], place[:128]).backward()
             optimizer.step()
-        correct[pool] = float(((tower(parts[128:], present[128:])[:, 0] > 0) == (place[128:] > 0)).float().mean())
+        correct[pool] = float(((tower(passages[128:], present[128:])[:, 0] > 0) == (place[128:] > 0)).float().mean())
     assert correct["whole"] < 0.65
     assert correct["attention"] > 0.95
 
 
 def test_all_of_the_attention_is_trained() -> None:
-    tower, (parts, present) = wake(head(pool="attention")), texts(6, 4)
-    tower(parts, present).square().sum().backward()
+    tower, (passages, present) = wake(head(pool="attention")), texts(6, 4)
+    tower(passages, present).square().sum().backward()
     assert all(each.grad is not None and each.grad.abs().max() > 0 for each in tower.parameters())
 
 
@@ -169,9 +169,9 @@ def test_all_of_the_attention_is_trained() -> None:
 
 
 def test_a_tower_says_how_many_parts_it_wants() -> None:
-    assert head().parts == head(sentences=3).parts == 1
-    assert head(pool="attention").parts == 9
-    assert head(pool="attention", sentences=3).parts == 4
+    assert head().passages == head(sentences=3).passages == 1
+    assert head(pool="attention").passages == 9
+    assert head(pool="attention", sentences=3).passages == 4
 
 
 @pytest.mark.parametrize("feature_dim", [15, 12, 384])

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from ui.page import words
+from ui.page import captions
 from ui.server.question import Question
 
 IN_TOUCH_MS = 1500  # a rerun that somebody's movement caused would have begun by then
@@ -52,7 +52,7 @@ def test_heat_is_drawn_as_probability_on_demand_and_a_line_says_how_sure_the_ans
     visit.open(Question.of_text("snow and ice"))
     visit.painted(heat="above=90")
     expect(visit.page.get_by_text("within 750 km of the best place")).to_be_visible()
-    visit.page.get_by_text(words.HEAT_MASS, exact=True).click()
+    visit.page.get_by_text(captions.HEAT_MASS, exact=True).click()
     visit.painted(heat="look=probability")
     assert any((tile[..., 3] > 0).any() for tile in heat_tiles(visit, "look=probability"))
     expect(visit.page.locator(".placebind-legend")).to_contain_text("holds 10 %")
@@ -118,7 +118,7 @@ def test_a_box_drawn_on_the_map_restricts_the_hits_is_in_the_link_and_can_be_for
     expect(again.hits("articles").first).to_contain_text("South")
     again.map().wait_for_function(f"{AREAS}.length === 1")
 
-    visit.page.get_by_role("button", name=words.AREA_REMOVE).click()
+    visit.page.get_by_role("button", name=captions.AREA_REMOVE).click()
     visit.asked(lambda question: not question.filter)
     expect(visit.hits("articles").first).to_contain_text("North")
     visit.map().wait_for_function(f"{AREAS}.length === 0")
@@ -137,7 +137,7 @@ def test_a_box_across_the_antimeridian_holds_both_sides_of_it(visit):
 
 def test_two_catalogues_are_compared_side_by_side_and_their_maps_move_together(visit):
     visit.open(Question.of_text("snow and ice"))
-    visit.page.get_by_label(words.COMPARE).click()
+    visit.page.get_by_label(captions.COMPARE).click()
     visit.page.get_by_role("option", name="twin").click()
     expect(visit.page.get_by_role("heading", name="twin")).to_be_visible()
     expect(visit.page.locator(".columns")).to_have_count(2)

@@ -4,8 +4,8 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.ui.browser.conftest import HOSTILE, SHOT
-from ui.page import words
-from ui.page.atlas import words as words_atlas
+from ui.page import captions
+from ui.page.atlas import captions as words_atlas
 from ui.server.question import Question
 
 PWNED = "() => window.__pwned"
@@ -48,7 +48,7 @@ def test_hostile_records_are_shown_as_the_text_they_are_and_run_nothing(visit):
     expect(visit.hits("tiles").filter(has_text=SHOT)).to_have_count(1)
     assert visit.hits().locator("a[href^=javascript]").count() == 0
     # As a part of the question, too, and in the list of what is asked.
-    visit.hits("articles").filter(has_text=SHOT).first.get_by_label(words.HIT_WORDS["more"]).click()
+    visit.hits("articles").filter(has_text=SHOT).first.get_by_label(captions.HIT_WORDS["more"]).click()
     visit.asked(lambda question: len(question.parts) == 2)
     expect(visit.page.get_by_text("<img src=x").first).to_be_visible()
     assert [frame.evaluate(PWNED) for frame in visit.page.frames] == [None] * len(visit.page.frames)
@@ -86,9 +86,9 @@ def test_the_index_page_tells_tables_model_and_manifests(visit, world):
     visit.page.goto(f"{visit.address}/tables")
     table = visit.page.get_by_role("table").first
     for what, count in (("articles", 48), ("tiles", 24), ("locations", 200)):
-        expect(table.get_by_role("row").filter(has_text=words.MODALITY[what])).to_contain_text(str(count))
+        expect(table.get_by_role("row").filter(has_text=captions.MODALITY[what])).to_contain_text(str(count))
     expect(visit.page.get_by_text("Model card")).to_be_visible()
-    expect(visit.page.get_by_role("button", name=words.BUILD)).to_be_disabled()
+    expect(visit.page.get_by_role("button", name=captions.BUILD)).to_be_disabled()
 
 
 @pytest.mark.parametrize("path", ["", "atlas"])
@@ -100,7 +100,7 @@ def test_a_catalogue_without_an_index_says_what_to_do(visit, path):
 
 def test_a_catalogue_without_an_index_can_be_indexed_from_its_page(visit):
     visit.page.goto(f"{visit.address}/tables?catalogue=bare")
-    expect(visit.page.get_by_role("button", name=words.BUILD)).to_be_enabled()
+    expect(visit.page.get_by_role("button", name=captions.BUILD)).to_be_enabled()
 
 
 def test_everything_on_the_page_is_reached_by_tab(visit):
@@ -110,8 +110,8 @@ def test_everything_on_the_page_is_reached_by_tab(visit):
         visit.page.keyboard.press("Tab")
         reached.append(visit.page.evaluate(FOCUSED))
     wanted = [
-        words.ASK_LABEL, words.IMAGE_BUTTON, words.COORDINATES_BUTTON, words.CLEAR, words.EXPORT, words.COUNTRIES, words.DATES,
-        words.HITS_EACH, words.HIT_WORDS["more"], words.HIT_WORDS["less"], words.HIT_WORDS["score"],
+        captions.ASK_LABEL, captions.IMAGE_BUTTON, captions.COORDINATES_BUTTON, captions.CLEAR, captions.EXPORT, captions.COUNTRIES,
+        captions.DATES, captions.HITS_EACH, captions.HIT_WORDS["more"], captions.HIT_WORDS["less"], captions.HIT_WORDS["score"],
     ]  # fmt: skip
     assert [name for name in wanted if not any(name in each for each in reached)] == [], reached
     assert "IFRAME" in reached

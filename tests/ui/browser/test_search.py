@@ -8,7 +8,7 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from tests.ui.browser.visit import question_of
-from ui.page import words
+from ui.page import captions
 from ui.page.hits import ORDER
 from ui.server.question import AskedPart, Question, Record, Where
 
@@ -24,10 +24,10 @@ def snow_png(tmp_path):
 def test_a_first_visit_explains_itself_and_an_example_is_one_click_away(visit):
     visit.open()
     expect(visit.page.get_by_text("Three ways to ask")).to_be_visible()
-    visit.page.get_by_text(words.EXAMPLES[0]).click()
-    question = visit.asked(lambda question: question.parts[0].text == words.EXAMPLES[0])
-    assert question == Question.of_text(words.EXAMPLES[0])
-    expect(visit.page.get_by_label(words.ASK_LABEL)).to_have_value(words.EXAMPLES[0])
+    visit.page.get_by_text(captions.EXAMPLES[0]).click()
+    question = visit.asked(lambda question: question.parts[0].text == captions.EXAMPLES[0])
+    assert question == Question.of_text(captions.EXAMPLES[0])
+    expect(visit.page.get_by_label(captions.ASK_LABEL)).to_have_value(captions.EXAMPLES[0])
     expect(visit.page.get_by_text("Three ways to ask")).to_have_count(0)
 
 
@@ -54,10 +54,10 @@ def test_a_click_on_the_map_asks_about_that_place(visit):
 
 def test_coordinates_can_be_typed(visit):
     visit.open()
-    visit.page.get_by_role("button", name=words.COORDINATES_BUTTON).click()
-    visit.page.get_by_label(words.LAT).fill("70")
-    visit.page.get_by_label(words.LON).fill("-179.5")
-    visit.page.get_by_role("button", name=words.COORDINATES_ASK).click()
+    visit.page.get_by_role("button", name=captions.COORDINATES_BUTTON).click()
+    visit.page.get_by_label(captions.LAT).fill("70")
+    visit.page.get_by_label(captions.LON).fill("-179.5")
+    visit.page.get_by_role("button", name=captions.COORDINATES_ASK).click()
     question = visit.asked(lambda question: question.parts[0].place)
     assert question.parts[0].place == Where(lat=70, lon=-179.5)
     # 180 W and 165 W are the nearest articles, on the far side of nothing: the antimeridian is no edge.
@@ -66,7 +66,7 @@ def test_coordinates_can_be_typed(visit):
 
 def test_pictures_with_bands_and_without_can_be_asked_with_and_others_are_refused_in_a_sentence(visit, world, snow_png):
     visit.open()
-    visit.page.get_by_role("button", name=words.IMAGE_BUTTON).click()
+    visit.page.get_by_role("button", name=captions.IMAGE_BUTTON).click()
     drop = visit.page.locator("input[type=file]")
     drop.set_input_files(world.tile_file)
     first = visit.asked(lambda question: question.parts[0].image)
@@ -82,35 +82,35 @@ def test_pictures_with_bands_and_without_can_be_asked_with_and_others_are_refuse
 def test_hits_refine_the_question_with_weights_that_can_be_changed_and_taken_out(visit):
     visit.open(Question.of_text("snow", k=10))
     loved, unloved = (visit.hits("articles").nth(row).get_attribute("data-id") for row in (0, 1))
-    visit.page.locator(f'[data-id="{loved}"]').get_by_label(words.HIT_WORDS["more"]).click()
+    visit.page.locator(f'[data-id="{loved}"]').get_by_label(captions.HIT_WORDS["more"]).click()
     visit.asked(lambda question: len(question.parts) == 2)
-    visit.page.locator(f'[data-id="{unloved}"]').get_by_label(words.HIT_WORDS["less"]).click()
+    visit.page.locator(f'[data-id="{unloved}"]').get_by_label(captions.HIT_WORDS["less"]).click()
     question = visit.asked(lambda question: len(question.parts) == 3)
     records = [(part.record.id, part.weight) for part in question.parts[1:]]
     assert records == [(loved, 1), (unloved, -1)]
 
-    weight = visit.page.get_by_label(words.WEIGHT).nth(1)
+    weight = visit.page.get_by_label(captions.WEIGHT).nth(1)
     weight.fill("2.5")
     weight.press("Enter")
     visit.asked(lambda question: question.parts[1].weight == 2.5)
     visit.page.get_by_role("button", name="✕").nth(2).click()
     question = visit.asked(lambda question: len(question.parts) == 2)
     assert question.parts[1] == AskedPart(record=Record(modality="articles", id=loved), weight=2.5)
-    visit.page.get_by_role("button", name=words.CLEAR).click()
+    visit.page.get_by_role("button", name=captions.CLEAR).click()
     expect(visit.hits()).to_have_count(0)
     assert question_of(visit.page.url) is None
 
 
 def test_filters_of_the_sidebar_restrict_what_is_found(visit):
     visit.open(Question.of_text("snow and ice"), catalogue="hostile")
-    visit.page.get_by_role("combobox", name=words.COUNTRIES).click()
+    visit.page.get_by_role("combobox", name=captions.COUNTRIES).click()
     visit.page.get_by_role("option", name="Kenya").click()
     question = visit.asked(lambda question: question.filter.get("countries"))
     assert question.filter == {"countries": ["Kenya"]}
     expect(visit.hits("articles")).to_have_count(3)
     # Tiles and locations of no country are left out, and the column says so.
-    expect(visit.page.locator('.column[data-modality="tiles"] .empty')).to_have_text(words.EMPTY_COLUMN)
-    visit.page.locator(".stSidebar").get_by_text(words.MODALITY["articles"]).click()
+    expect(visit.page.locator('.column[data-modality="tiles"] .empty')).to_have_text(captions.EMPTY_COLUMN)
+    visit.page.locator(".stSidebar").get_by_text(captions.MODALITY["articles"]).click()
     visit.asked(lambda question: question.into == ("articles",))
     expect(visit.page.locator(".column")).to_have_count(1)
 
@@ -118,8 +118,8 @@ def test_filters_of_the_sidebar_restrict_what_is_found(visit):
 def test_a_permalink_restores_question_filters_and_view_for_somebody_else(visit, visitor):
     visit.open(view="#map=4/10.0000/25.0000")
     visit.ask("hot sand")
-    visit.page.get_by_label(words.HITS_EACH).fill("4")
-    visit.page.get_by_label(words.HITS_EACH).press("Enter")
+    visit.page.get_by_label(captions.HITS_EACH).fill("4")
+    visit.page.get_by_label(captions.HITS_EACH).press("Enter")
     visit.asked(lambda question: question.k == 4)
     expect(visit.hits("articles")).to_have_count(4)
     assert visit.page.url.endswith("#map=4/10.0000/25.0000")
@@ -128,14 +128,14 @@ def test_a_permalink_restores_question_filters_and_view_for_somebody_else(visit,
     again.page.goto(visit.page.url)
     expect(again.hits("articles")).to_have_count(4)
     assert again.titles("articles") == visit.titles("articles")
-    expect(again.page.get_by_label(words.ASK_LABEL)).to_have_value("hot sand")
-    expect(again.page.get_by_label(words.HITS_EACH)).to_have_value("4")
+    expect(again.page.get_by_label(captions.ASK_LABEL)).to_have_value("hot sand")
+    expect(again.page.get_by_label(captions.HITS_EACH)).to_have_value("4")
     assert again.map().evaluate("[map.getZoom(), map.getCenter().lat, map.getCenter().lng]") == pytest.approx([4, 10, 25], abs=0.1)
 
 
 def test_the_export_holds_the_hits_that_are_shown(visit):
     visit.open(Question.of_text("snow", k=5))
-    visit.page.get_by_role("button", name=words.EXPORT).click()
+    visit.page.get_by_role("button", name=captions.EXPORT).click()
     with visit.page.expect_download() as download:
         visit.page.get_by_role("link", name="csv").click()
     rows = list(csv.DictReader(download.value.path().open(newline="", encoding="utf-8")))
@@ -150,7 +150,7 @@ def test_back_leads_to_the_question_before(visit):
     visit.ask("hot sand")
     visit.page.go_back()
     visit.asked(lambda question: question.parts[0].text == "snow")
-    expect(visit.page.get_by_label(words.ASK_LABEL)).to_have_value("snow")
+    expect(visit.page.get_by_label(captions.ASK_LABEL)).to_have_value("snow")
     expect(visit.hits("articles").first).to_contain_text("North")
 
 

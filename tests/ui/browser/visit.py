@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 from playwright.sync_api import Browser, ConsoleMessage, Error, Frame, Locator, Playwright, Request, Response, expect
 
-from ui.page import words
+from ui.page import captions
 from ui.server.question import Question
 
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -103,7 +103,7 @@ class Visit:
 
     def ask(self, text: str) -> None:
         """Type words, press Enter, wait for the hits."""
-        box = self.page.get_by_label(words.ASK_LABEL)
+        box = self.page.get_by_label(captions.ASK_LABEL)
         box.fill(text)
         box.press("Enter")
         self.asked(lambda question: question.parts and question.parts[0].text == text)

@@ -10,7 +10,7 @@ import pytest
 from index.geo import uniform_on_sphere
 from index.store.catalogue import Catalogue
 from index.store.ingest import ingest
-from retrieval.figures.kept import JSON_FILE as RETRIEVAL_FILE
+from retrieval.figures.results import JSON_FILE as RETRIEVAL_FILE
 from tests.conftest import NORTH, SOUTH, Records
 from tests.test_docs import ROOT, commands
 from tests.worlds import article, write_parquet

@@ -47,10 +47,10 @@ def test_what_cannot_be_asked_is_refused_with_the_remedy(given, message):
 
 
 def test_filters_that_were_not_given_restrict_nothing():
-    how = how_to_search({"bbox": None, "where": "", "countries": []}, words=True, calibrated=False, direct=False, apart_km=None)
+    how = how_to_search({"bbox": None, "where": "", "countries": []}, words=True, centred=False, direct=False, apart_km=None)
     assert how.filter.describe() == "everything"
     assert how.words
-    assert not how.calibrated
+    assert not how.centred
 
 
 def test_flags_reach_the_answer_and_hits_are_exported(run, world, tmp_path):

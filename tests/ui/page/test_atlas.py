@@ -23,7 +23,7 @@ from retrieval.atlas.layout import Layout
 from retrieval.atlas.paint import paint
 from retrieval.heat.grids import MercatorTile
 from tests.worlds import Listed, articles, catalogue_with, index_with, location, unit
-from ui.page.atlas import words
+from ui.page.atlas import captions
 from ui.page.atlas.charts import gap_chart, resolution_chart
 from ui.page.atlas.neighbours import rows_near, rows_titled
 from ui.page.atlas.sheet import sheet_data
@@ -98,12 +98,12 @@ def test_only_the_view_that_is_open_is_computed(workspace: Workspace, world_map:
     computed: list[str] = []
     for name in panel.VIEWS:
         monkeypatch.setitem(panel.VIEWS, name, lambda _, name=name: computed.append(name) or panel.Shown())
-    view(words.CLUSTERS)
-    assert computed == [words.CLUSTERS]
+    view(captions.CLUSTERS)
+    assert computed == [captions.CLUSTERS]
 
 
 def test_colours_tell_how_much_of_the_variance_they_hold(workspace: Workspace, world_map: Map) -> None:
-    at = view(words.COLOURS)
+    at = view(captions.COLOURS)
     shares = atlas_of(workspace).components().explained
     assert [f"**{share:.1%}**" in line for share, line in zip(shares, at.markdown[1].value.splitlines(), strict=True)] == [True] * 3
     assert world_map.shown["overlays"] == [components_address(workspace)]
@@ -111,16 +111,16 @@ def test_colours_tell_how_much_of_the_variance_they_hold(workspace: Workspace, w
 
 def test_a_umap_is_offered_only_where_it_can_be_made(workspace: Workspace, world_map: Map, monkeypatch) -> None:
     monkeypatch.setattr("ui.page.atlas.views.umap_is_installed", lambda: False)
-    assert not view(words.COLOURS).radio
+    assert not view(captions.COLOURS).radio
     monkeypatch.setattr("ui.page.atlas.views.umap_is_installed", lambda: True)
     monkeypatch.setattr("ui.server.atlas.umap_scores", lambda vectors: vectors[:, :3])
-    view(words.COLOURS).radio(key="atlas-colours").set_value("umap").run()
+    view(captions.COLOURS).radio(key="atlas-colours").set_value("umap").run()
     assert world_map.shown["overlays"] == [umap_address(workspace)]
 
 
 def test_similar_places_wait_for_a_click_and_then_show_heat_and_places_far_away(workspace: Workspace, world_map: Map) -> None:
-    at = view(words.SIMILAR)
-    assert [info.value for info in at.info] == [words.SIMILAR_EMPTY]
+    at = view(captions.SIMILAR)
+    assert [info.value for info in at.info] == [captions.SIMILAR_EMPTY]
     assert not world_map.shown["overlays"]
     world_map.click = SOUTH_OF_INDIA
     at.run()
@@ -137,7 +137,7 @@ def test_similar_places_wait_for_a_click_and_then_show_heat_and_places_far_away(
 
 
 def test_clusters_are_listed_with_names_and_the_chosen_one_is_marked(workspace: Workspace, world_map: Map) -> None:
-    at = view(words.CLUSTERS)
+    at = view(captions.CLUSTERS)
     rows = table(at)
     clusters = atlas_of(workspace).clusters(12).each
     assert [row["Named by"] for row in rows] == [cluster_name(each) for each in clusters]
@@ -161,7 +161,7 @@ def test_the_name_of_a_cluster_says_if_no_article_lies_in_it() -> None:
 
 
 def test_the_sheet_is_made_in_the_background_and_drawn_when_it_is_there(workspace: Workspace, world_map: Map) -> None:
-    at = view(words.SHEET)
+    at = view(captions.SHEET)
     atlas_of(workspace).layout("tsne").layout.result(60)
     at.run()
     assert not at.info
@@ -181,8 +181,8 @@ def test_what_a_sheet_draws_is_text_and_numbers() -> None:
 
 
 def test_neighbours_of_a_record_come_from_each_other_kind(workspace: Workspace, world_map: Map) -> None:
-    at = view(words.NEIGHBOURS)
-    assert [info.value for info in at.info] == [words.NEIGHBOURS_EMPTY]
+    at = view(captions.NEIGHBOURS)
+    assert [info.value for info in at.info] == [captions.NEIGHBOURS_EMPTY]
     at.text_input(key="atlas-title").set_value("SOUTH 7").run()
     assert at.selectbox(key="atlas-record").options == ["South 7"]
     kinds = [row["Kind"] for row in table(at)]
@@ -195,18 +195,18 @@ def test_neighbours_of_a_record_come_from_each_other_kind(workspace: Workspace, 
         row["km away"] for row in table(at)
     ]
     at.text_input(key="atlas-title").set_value("no such '; title").run()
-    assert [info.value for info in at.info] == [words.NEIGHBOURS_NONE]
+    assert [info.value for info in at.info] == [captions.NEIGHBOURS_NONE]
 
 
 def test_without_a_title_a_click_offers_the_records_nearest_to_it(workspace: Workspace, world_map: Map) -> None:
-    at = view(words.NEIGHBOURS)
+    at = view(captions.NEIGHBOURS)
     world_map.click = Place(lat=6.0, lon=-179.0)
     at.run()
     assert at.selectbox(key="atlas-record").options[:3] == ["South 0", "South 1", "South 23"]
 
 
 def test_mutual_neighbours_are_told_for_every_pair(workspace: Workspace, world_map: Map) -> None:
-    rows = table(view(words.NEIGHBOURS))
+    rows = table(view(captions.NEIGHBOURS))
     assert len({(row["From"], row["To"]) for row in rows}) == 6
     assert all(0 <= row["Mutual %"] <= 100 for row in rows)
 
@@ -216,7 +216,7 @@ def test_the_sentence_on_resolution_has_the_distance_and_the_wavelength_of_the_e
 ) -> None:
     measured = atlas_of(workspace).resolution()
     assert measured.half_wave_km == 5000  # harmonics up to degree 4
-    sentence = view(words.RESOLUTION).markdown[1].value
+    sentence = view(captions.RESOLUTION).markdown[1].value
     assert f"**{measured.curves[0].half_km:,.0f} km**" in sentence
     assert "5,000 km" in sentence
 
@@ -233,7 +233,7 @@ def test_charts_show_what_was_measured(workspace: Workspace) -> None:
 def test_without_indexed_locations_the_page_says_what_to_do(own_world, world_map: Map, monkeypatch) -> None:
     Catalogue.open(own_world.folder).db.drop_table("locations")
     monkeypatch.setattr("ui.server.workspace._served", Workspaces([opened(own_world.folder)]))
-    at = view(words.COLOURS)
+    at = view(captions.COLOURS)
     assert f"placebind index build --catalogue {own_world.folder}" in at.info[0].value
     assert not at.tabs
 
@@ -242,15 +242,15 @@ def test_with_locations_only_the_views_of_several_kinds_say_so(own_world, world_
     for name in ("articles", "tiles"):
         Catalogue.open(own_world.folder).db.drop_table(name)
     monkeypatch.setattr("ui.server.workspace._served", Workspaces([opened(own_world.folder)]))
-    assert view(words.GAP).info[0].value == words.GAP_EMPTY
-    assert table(view(words.CLUSTERS))[0]["Named by"] == words.CLUSTERS_NAMELESS
-    assert not view(words.NEIGHBOURS).exception
+    assert view(captions.GAP).info[0].value == captions.GAP_EMPTY
+    assert table(view(captions.CLUSTERS))[0]["Named by"] == captions.CLUSTERS_NAMELESS
+    assert not view(captions.NEIGHBOURS).exception
 
 
 def test_an_error_of_a_view_is_a_sentence_and_the_others_go_on(workspace: Workspace, world_map: Map, monkeypatch) -> None:
     monkeypatch.setattr("ui.page.atlas.views.CLUSTERS_FIRST", 48)
     monkeypatch.setattr("retrieval.atlas.clusters.MAX_CLUSTERS", 9)
-    at = view(words.CLUSTERS)
+    at = view(captions.CLUSTERS)
     assert at.error[0].value == "there can be 2 to 9 clusters, got 48"
     assert len(at.tabs) == 7
 

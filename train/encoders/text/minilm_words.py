@@ -2,7 +2,7 @@
 ``train.text.text_head``.
 
 What a text means comes from MiniLM, which place it names from its words. Shapes: texts -> features [N, 384 + words], MiniLM's
-vector and the ids of the words; parts [B, S, 384 + words], present [B, S] -> [B, dim].
+vector and the ids of the words; passages [B, S, 384 + words], present [B, S] -> [B, dim].
 """
 
 from collections.abc import Sequence
@@ -51,8 +51,8 @@ class MiniLMWords(MiniLM):
             return np.empty((0, self.feature_dim), np.float32)
         return np.concatenate([super().features(texts), hashed_words(texts, self.options.bits, self.options.words)], axis=1)
 
-    def forward(self, parts: Tensor, present: Tensor) -> Tensor:
-        parts = parts[:, : self.parts]
-        meaning, ids = parts[..., :FEATURE_DIM], parts[..., FEATURE_DIM:]
-        ids = ids.masked_fill(~present[:, : self.parts, None], -1)
-        return super().forward(torch.cat([meaning, self.bag(ids)], dim=-1), present[:, : self.parts])
+    def forward(self, passages: Tensor, present: Tensor) -> Tensor:
+        passages = passages[:, : self.passages]
+        meaning, ids = passages[..., :FEATURE_DIM], passages[..., FEATURE_DIM:]
+        ids = ids.masked_fill(~present[:, : self.passages, None], -1)
+        return super().forward(torch.cat([meaning, self.bag(ids)], dim=-1), present[:, : self.passages])

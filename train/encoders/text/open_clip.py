@@ -2,7 +2,7 @@
 
 For CLIPs that remote sensing has trained, whose words know what land looks like from above (RemoteCLIP, arXiv:2306.11029); the
 licence of the weights is their own. CLIP reads 77 tokens, some 50 words: give long articles ``pool="attention"``. Building reads no
-file. Shapes: texts -> features [N, F]; parts [B, S, F], present [B, S] -> [B, dim].
+file. Shapes: texts -> features [N, F]; passages [B, S, F], present [B, S] -> [B, dim].
 """
 
 import pickle

@@ -3,7 +3,7 @@
 
 The model is a local folder or a name on the Hugging Face hub; its licence is its own. Only safetensors are read and no code that
 comes with a model is run. Building reads the model, for its dimension F: it is then ready for ``features``. Texts are cut where
-the model cuts them. Shapes: texts -> features [N, F]; parts [B, S, F], present [B, S] -> [B, dim].
+the model cuts them. Shapes: texts -> features [N, F]; passages [B, S, F], present [B, S] -> [B, dim].
 """
 
 import hashlib

@@ -10,10 +10,10 @@ from index.geo import geodesic_km, great_circle_km
 from index.records import MODALITIES, Hit, Modality, Place
 from index.search.snapshot import Snapshot
 from index.search.sql import text_literal
-from ui.page.atlas import words
+from ui.page.atlas import captions
 from ui.page.atlas.views import PLACE, Shown
+from ui.page.captions import MODALITY
 from ui.page.map import Mark
-from ui.page.words import MODALITY
 from ui.server.atlas import atlas_of
 from ui.server.question import AskedPart, Question, Record
 from ui.server.workspace import Workspace
@@ -24,10 +24,10 @@ MAX_TITLE_CHARACTERS = 200
 
 
 def show_neighbours(workspace: Workspace) -> Shown:
-    st.write(words.NEIGHBOURS_SAY)
+    st.write(captions.NEIGHBOURS_SAY)
     snapshots = atlas_of(workspace).snapshots
     kind: Modality = st.radio(
-        words.NEIGHBOURS_KIND, [each for each in MODALITIES if each in snapshots], format_func=MODALITY.get, horizontal=True,
+        captions.NEIGHBOURS_KIND, [each for each in MODALITIES if each in snapshots], format_func=MODALITY.get, horizontal=True,
         key="atlas-kind",
     )  # fmt: skip
     record = _choose(snapshots[kind])
@@ -38,18 +38,20 @@ def show_neighbours(workspace: Workspace) -> Shown:
 
 def _choose(snapshot: Snapshot) -> dict[str, Any] | None:
     """The record that the user chose: its id, title, lat and lon."""
-    text = st.text_input(words.NEIGHBOURS_TITLE, key="atlas-title", max_chars=MAX_TITLE_CHARACTERS).strip()
+    text = st.text_input(captions.NEIGHBOURS_TITLE, key="atlas-title", max_chars=MAX_TITLE_CHARACTERS).strip()
     if not text and PLACE not in st.session_state:
-        st.info(words.NEIGHBOURS_EMPTY)
+        st.info(captions.NEIGHBOURS_EMPTY)
         return None
     rows = rows_titled(snapshot, text) if text else rows_near(snapshot, st.session_state[PLACE])
     records = {
         each["id"]: each for each in snapshot.take(rows[:MOST_CHOICES], ["id", "title", "country", "lat", "lon"]).to_pylist()
     }
     if not records:
-        st.info(words.NEIGHBOURS_NONE)
+        st.info(captions.NEIGHBOURS_NONE)
         return None
-    chosen = st.selectbox(words.NEIGHBOURS_CHOICE, list(records), format_func=lambda id_: _label(records[id_]), key="atlas-record")
+    chosen = st.selectbox(
+        captions.NEIGHBOURS_CHOICE, list(records), format_func=lambda id_: _label(records[id_]), key="atlas-record"
+    )
     return records.get(chosen)
 
 
@@ -88,16 +90,16 @@ def _row(hit: Hit, here: Place) -> dict[str, Any]:
         "distance": round(float(geodesic_km(here.lat, here.lon, hit.place.lat, hit.place.lon))),
         "country": hit.country,
     }
-    return {words.NEIGHBOURS_COLUMNS[key]: value for key, value in values.items()}
+    return {captions.NEIGHBOURS_COLUMNS[key]: value for key, value in values.items()}
 
 
 def _show_mutual(workspace: Workspace) -> None:
-    with st.spinner(words.MAKING_MUTUAL):
+    with st.spinner(captions.MAKING_MUTUAL):
         mutual = atlas_of(workspace).mutual()
     if not mutual:
         return
-    st.caption(words.MUTUAL_SAY.format(k=mutual[0].k, records=max(each.records for each in mutual)))
-    columns = words.MUTUAL_COLUMNS
+    st.caption(captions.MUTUAL_SAY.format(k=mutual[0].k, records=max(each.records for each in mutual)))
+    columns = captions.MUTUAL_COLUMNS
     rows = [
         {
             columns["from"]: MODALITY[each.one],

@@ -6,9 +6,9 @@ import streamlit as st
 
 from index.records import MODALITIES
 from retrieval.atlas.layout import Layout
-from ui.page.atlas import words
+from ui.page.atlas import captions
+from ui.page.captions import MODALITY
 from ui.page.map import COLOURS, front_file
-from ui.page.words import MODALITY
 
 DECIMALS_XY, DECIMALS_DEG = 4, 3  # finer than a pixel, and than a mark on the map
 
@@ -29,5 +29,5 @@ def sheet_data(layout: Layout, version: str) -> dict[str, Any]:
         "version": f"{version} {layout.method}",
         "kinds": [{"label": MODALITY[modality], "colour": COLOURS[modality]} for modality in MODALITIES],
         "items": [[*at, kind, *place, title] for at, kind, place, title in rows],
-        "words": words.SHEET_WORDS,
+        "words": captions.SHEET_WORDS,
     }

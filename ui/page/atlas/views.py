@@ -12,7 +12,7 @@ from index.records import Place
 from retrieval.atlas.clusters import Cluster
 from retrieval.atlas.layout import Method
 from retrieval.atlas.umap import is_installed as umap_is_installed
-from ui.page.atlas import words
+from ui.page.atlas import captions
 from ui.page.atlas.charts import gap_chart, resolution_chart
 from ui.page.atlas.sheet import show_sheet
 from ui.page.map import Mark
@@ -37,62 +37,63 @@ class Shown:
 
 
 def show_colours(workspace: Workspace) -> Shown:
-    st.write(words.COLOURS_SAY)
+    st.write(captions.COLOURS_SAY)
     if umap_is_installed() and _colours_by() == "umap":
-        with st.spinner(words.MAKING_UMAP):
+        with st.spinner(captions.MAKING_UMAP):
             atlas_of(workspace).umap()
-        st.caption(words.UMAP_CAUTION)
+        st.caption(captions.UMAP_CAUTION)
         return Shown([umap_address(workspace)])
-    with st.spinner(words.MAKING_COLOURS):
+    with st.spinner(captions.MAKING_COLOURS):
         explained = atlas_of(workspace).components().explained
     lines = [
-        f"- {words.COLOURS_EXPLAINED.format(axis=axis, number=number, share=share)}"
-        for number, (axis, share) in enumerate(zip(words.COLOURS_AXES, explained, strict=True), start=1)
+        f"- {captions.COLOURS_EXPLAINED.format(axis=axis, number=number, share=share)}"
+        for number, (axis, share) in enumerate(zip(captions.COLOURS_AXES, explained, strict=True), start=1)
     ]
     st.markdown("\n".join(lines))
-    st.caption(words.COLOURS_CAUTION.format(share=sum(explained)))
+    st.caption(captions.COLOURS_CAUTION.format(share=sum(explained)))
     return Shown([components_address(workspace)])
 
 
 def show_similar(workspace: Workspace) -> Shown:
-    st.write(words.SIMILAR_SAY)
+    st.write(captions.SIMILAR_SAY)
     chosen: Place | None = st.session_state.get(PLACE)
     if chosen is None:
-        st.info(words.SIMILAR_EMPTY)
+        st.info(captions.SIMILAR_EMPTY)
         return Shown()
-    with st.spinner(words.MAKING_SIMILAR):
+    with st.spinner(captions.MAKING_SIMILAR):
         name = workspace.heat_name(Question(parts=(AskedPart(place=Where(lat=chosen.lat, lon=chosen.lon)),)))
         rows, marks = _analogues(workspace, name, chosen)
-    st.markdown(words.SIMILAR_PLACE.format(place=chosen, km=ANALOGUES_APART_KM))
+    st.markdown(captions.SIMILAR_PLACE.format(place=chosen, km=ANALOGUES_APART_KM))
     if rows:
         st.dataframe(rows, hide_index=True)
     else:
-        st.caption(words.SIMILAR_NONE)
-    return Shown([tiles_address(workspace, name)], [Mark(chosen, "articles", words.SIMILAR_CHOSEN), *marks])
+        st.caption(captions.SIMILAR_NONE)
+    return Shown([tiles_address(workspace, name)], [Mark(chosen, "articles", captions.SIMILAR_CHOSEN), *marks])
 
 
 def show_clusters(workspace: Workspace) -> Shown:
-    st.write(words.CLUSTERS_SAY)
-    count = st.select_slider(words.CLUSTERS_COUNT, CLUSTER_COUNTS, CLUSTERS_FIRST, key="atlas-clusters")
-    with st.spinner(words.MAKING_CLUSTERS):
+    st.write(captions.CLUSTERS_SAY)
+    count = st.select_slider(captions.CLUSTERS_COUNT, CLUSTER_COUNTS, CLUSTERS_FIRST, key="atlas-clusters")
+    with st.spinner(captions.MAKING_CLUSTERS):
         clusters = atlas_of(workspace).clusters(count).each
-    st.caption(words.CLUSTERS_CHOOSE)
+    st.caption(captions.CLUSTERS_CHOOSE)
     chosen = st.dataframe(
         _cluster_table(clusters), hide_index=True, key=f"atlas-clusters-of-{count}", on_select="rerun", selection_mode="single-row",
         column_config={
-            words.CLUSTERS_COLUMNS[key]: st.column_config.Column(help=text) for key, text in words.CLUSTERS_HELP.items()
-        } | {words.CLUSTERS_COLUMNS["colour"]: st.column_config.ImageColumn(width=40)},
+            captions.CLUSTERS_COLUMNS[key]: st.column_config.Column(help=text) for key, text in captions.CLUSTERS_HELP.items()
+        } | {captions.CLUSTERS_COLUMNS["colour"]: st.column_config.ImageColumn(width=40)},
     )["selection"]["rows"]  # fmt: skip
     marks = [
-        Mark(clusters[row].medoid, "locations", words.CLUSTERS_TYPICAL.format(name=cluster_name(clusters[row]))) for row in chosen
+        Mark(clusters[row].medoid, "locations", captions.CLUSTERS_TYPICAL.format(name=cluster_name(clusters[row])))
+        for row in chosen
     ]
     return Shown([clusters_address(workspace, count)], marks)
 
 
 def show_sheet_view(workspace: Workspace) -> Shown:
-    st.write(words.SHEET_SAY)
+    st.write(captions.SHEET_SAY)
     method: Method = st.radio(
-        words.SHEET_METHOD, METHODS, format_func=lambda name: words.SHEET_METHODS[name], horizontal=True, key="atlas-method"
+        captions.SHEET_METHOD, METHODS, format_func=lambda name: captions.SHEET_METHODS[name], horizontal=True, key="atlas-method"
     )
     atlas = atlas_of(workspace)
     job = atlas.layout(method)
@@ -102,36 +103,38 @@ def show_sheet_view(workspace: Workspace) -> Shown:
     layout = job.layout.result()
     show_sheet(layout, workspace.version)
     total = sum(len(snapshot) for snapshot in atlas.snapshots.values())
-    st.caption(words.SHEET_DRAWN.format(count=len(layout.xy), total=total))
+    st.caption(captions.SHEET_DRAWN.format(count=len(layout.xy), total=total))
     return Shown()
 
 
 def show_gap(workspace: Workspace) -> Shown:
-    st.write(words.GAP_SAY)
+    st.write(captions.GAP_SAY)
     atlas = atlas_of(workspace)
     if len(atlas.snapshots) < 2:
-        st.info(words.GAP_EMPTY)
+        st.info(captions.GAP_EMPTY)
         return Shown()
-    with st.spinner(words.MAKING_GAP):
+    with st.spinner(captions.MAKING_GAP):
         st.altair_chart(gap_chart(atlas.clouds()))
-    st.caption(words.GAP_MEANING)
+    st.caption(captions.GAP_MEANING)
     return Shown()
 
 
 def show_resolution(workspace: Workspace) -> Shown:
-    st.write(words.RESOLUTION_SAY)
-    with st.spinner(words.MAKING_RESOLUTION):
+    st.write(captions.RESOLUTION_SAY)
+    with st.spinner(captions.MAKING_RESOLUTION):
         measured = atlas_of(workspace).resolution()
     everywhere = measured.curves[0]
     st.markdown(_resolution_sentence(everywhere.half_km, measured.half_wave_km, measured.distances_km[-1]))
     st.altair_chart(resolution_chart(measured))
-    st.caption(words.RESOLUTION_BAND.format(places=everywhere.places, floor=measured.floor))
+    st.caption(captions.RESOLUTION_BAND.format(places=everywhere.places, floor=measured.floor))
     return Shown()
 
 
 def _colours_by() -> str:
-    methods = words.COLOURS_METHODS
-    return st.radio(words.COLOURS_BY, list(methods), format_func=lambda name: methods[name], horizontal=True, key="atlas-colours")
+    methods = captions.COLOURS_METHODS
+    return st.radio(
+        captions.COLOURS_BY, list(methods), format_func=lambda name: methods[name], horizontal=True, key="atlas-colours"
+    )
 
 
 @st.fragment(run_every=1.0)
@@ -139,12 +142,12 @@ def _wait_for(job: Job) -> None:
     """Says how long it has taken so far, every second, until it is there."""
     if job.layout.done():
         st.rerun()
-    st.info(words.MAKING_SHEET.format(seconds=job.seconds))
+    st.info(captions.MAKING_SHEET.format(seconds=job.seconds))
 
 
 def _resolution_sentence(half_km: float | None, half_wave_km: float | None, most_km: float) -> str:
-    told = words.RESOLUTION_NEVER.format(most=most_km) if half_km is None else words.RESOLUTION_TOLD.format(half=half_km)
-    return told + (words.RESOLUTION_ELSE if half_wave_km is None else words.RESOLUTION_WAVE.format(half_wave=half_wave_km))
+    told = captions.RESOLUTION_NEVER.format(most=most_km) if half_km is None else captions.RESOLUTION_TOLD.format(half=half_km)
+    return told + (captions.RESOLUTION_ELSE if half_wave_km is None else captions.RESOLUTION_WAVE.format(half_wave=half_wave_km))
 
 
 def _analogues(workspace: Workspace, heat_name: str, chosen: Place) -> tuple[list[dict[str, Any]], list[Mark]]:
@@ -157,7 +160,7 @@ def _analogues(workspace: Workspace, heat_name: str, chosen: Place) -> tuple[lis
             continue
         near = space.named_places.nearest(peak.place, heat.cells.vectors[peak.row]) if space.named_places else None
         title = near.title if near else str(peak.place)
-        columns = words.SIMILAR_COLUMNS
+        columns = captions.SIMILAR_COLUMNS
         rows.append({columns["title"]: title, columns["score"]: round(peak.cosine, 3), columns["distance"]: round(km)})
         marks.append(Mark(peak.place, "locations", title))
     return rows[:ANALOGUES], marks[:ANALOGUES]
@@ -165,7 +168,7 @@ def _analogues(workspace: Workspace, heat_name: str, chosen: Place) -> tuple[lis
 
 def _cluster_table(clusters: Sequence[Cluster]) -> list[dict[str, Any]]:
     """A row for each, its first cell in the colour that it has on the map."""
-    columns = words.CLUSTERS_COLUMNS
+    columns = captions.CLUSTERS_COLUMNS
     return [
         {
             columns["colour"]: _swatch(each.colour),
@@ -191,5 +194,5 @@ def cluster_name(cluster: Cluster) -> str:
     """What a cluster is called, with a word of warning where the names are of elsewhere."""
     titles = " · ".join(cluster.named.titles)
     if not titles:
-        return words.CLUSTERS_NAMELESS
-    return words.CLUSTERS_BORROWED.format(titles=titles) if cluster.named.borrowed else titles
+        return captions.CLUSTERS_NAMELESS
+    return captions.CLUSTERS_BORROWED.format(titles=titles) if cluster.named.borrowed else titles

@@ -9,20 +9,20 @@ from collections.abc import Callable, Mapping
 import streamlit as st
 
 from index.errors import PlaceBindError
-from ui.page.atlas import words
+from ui.page.atlas import captions
 from ui.page.atlas.neighbours import show_neighbours
 from ui.page.atlas.views import PLACE, Shown, show_clusters, show_colours, show_gap, show_resolution, show_sheet_view, show_similar
 from ui.page.map import world_map
 from ui.server.workspace import Workspace
 
 VIEWS: Mapping[str, Callable[[Workspace], Shown]] = {
-    words.COLOURS: show_colours,
-    words.SIMILAR: show_similar,
-    words.CLUSTERS: show_clusters,
-    words.SHEET: show_sheet_view,
-    words.NEIGHBOURS: show_neighbours,
-    words.GAP: show_gap,
-    words.RESOLUTION: show_resolution,
+    captions.COLOURS: show_colours,
+    captions.SIMILAR: show_similar,
+    captions.CLUSTERS: show_clusters,
+    captions.SHEET: show_sheet_view,
+    captions.NEIGHBOURS: show_neighbours,
+    captions.GAP: show_gap,
+    captions.RESOLUTION: show_resolution,
 }
 MAP_PX = 560
 
@@ -30,14 +30,14 @@ MAP_PX = 560
 def render(workspace: Workspace) -> None:
     """The whole page. Raises what ``Space.open`` raises."""
     if "locations" not in workspace.space.manifests:
-        st.info(words.NO_LOCATIONS.format(command=f"placebind index build --catalogue {workspace.catalogue_folder}"))
+        st.info(captions.NO_LOCATIONS.format(command=f"placebind index build --catalogue {workspace.catalogue_folder}"))
         return
     _page(workspace)
 
 
 @st.fragment
 def _page(workspace: Workspace) -> None:
-    st.caption(words.INTRODUCTION)
+    st.caption(captions.INTRODUCTION)
     map_side, views_side = st.columns(2)
     with views_side:
         shown = _open_view(workspace)

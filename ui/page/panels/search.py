@@ -11,7 +11,7 @@ from index.errors import PlaceBindError
 from index.records import MODALITIES, Place
 from retrieval.answer import Answer
 from retrieval.heat.colours import palette
-from ui.page import asking, words
+from ui.page import asking, captions
 from ui.page.filters import as_probability, show_filters
 from ui.page.hits import ORDER, show_hits
 from ui.page.map import Mark, Touched, world_map
@@ -39,9 +39,9 @@ def render(workspace: Workspace) -> None:
     question = asking.current()
     asking.tell_address()
     if not workspace.space.manifests:
-        above.info(words.NOT_INDEXED.format(command=f"placebind index build --catalogue {workspace.catalogue_folder}"))
+        above.info(captions.NOT_INDEXED.format(command=f"placebind index build --catalogue {workspace.catalogue_folder}"))
     elif question is None:
-        above.info(words.TOUR)
+        above.info(captions.TOUR)
     sides = [workspace] if other is None else [workspace, other]
     for name, column, side in zip(("main", "other"), maps.columns(len(sides)), sides, strict=False):
         with column:
@@ -54,7 +54,7 @@ def _other(workspaces: Workspaces, workspace: Workspace) -> Workspace | None:
     names = [name for name in workspaces.names if name != workspace.name]
     if not names:
         return None
-    chosen = st.selectbox(words.COMPARE, names, index=None, placeholder=words.NO_COMPARE, key="compare")
+    chosen = st.selectbox(captions.COMPARE, names, index=None, placeholder=captions.NO_COMPARE, key="compare")
     return workspaces.get(chosen) if chosen else None
 
 
@@ -62,24 +62,24 @@ def _ask(workspace: Workspace) -> None:
     st.session_state["words"] = next((part.text for part in asking.parts() if part.text is not None), "")
     box, picture, place = st.columns([8, 1.4, 1.8], vertical_alignment="bottom")
     box.text_input(
-        words.ASK_LABEL, key="words", placeholder=words.ASK_PLACEHOLDER, max_chars=MAX_TEXT_CHARACTERS,
+        captions.ASK_LABEL, key="words", placeholder=captions.ASK_PLACEHOLDER, max_chars=MAX_TEXT_CHARACTERS,
         on_change=lambda: asking.set_text(st.session_state["words"]),
     )  # fmt: skip
-    with picture.popover(words.IMAGE_BUTTON, width="stretch"):
+    with picture.popover(captions.IMAGE_BUTTON, width="stretch"):
         st.file_uploader(
-            words.IMAGE_LABEL, type=["tif", "tiff", "png", "jpg", "jpeg", "webp"], key="picture", on_change=_take_picture,
+            captions.IMAGE_LABEL, type=["tif", "tiff", "png", "jpg", "jpeg", "webp"], key="picture", on_change=_take_picture,
             args=(workspace,),
         )  # fmt: skip
-    with place.popover(words.COORDINATES_BUTTON, width="stretch"), st.form("coordinates", border=False):
-        lat = st.number_input(words.LAT, -90.0, 90.0, 0.0, format="%.4f")
-        lon = st.number_input(words.LON, -180.0, 180.0, 0.0, format="%.4f")
-        if st.form_submit_button(words.COORDINATES_ASK):
+    with place.popover(captions.COORDINATES_BUTTON, width="stretch"), st.form("coordinates", border=False):
+        lat = st.number_input(captions.LAT, -90.0, 90.0, 0.0, format="%.4f")
+        lon = st.number_input(captions.LON, -180.0, 180.0, 0.0, format="%.4f")
+        if st.form_submit_button(captions.COORDINATES_ASK):
             asking.set_place(lat, lon)
             st.rerun()
     if complaint := asking.complaint():
         st.error(complaint)
     if not asking.parts():
-        st.pills(words.EXAMPLES_LABEL, words.EXAMPLES, key="example", on_change=_take_example)
+        st.pills(captions.EXAMPLES_LABEL, captions.EXAMPLES, key="example", on_change=_take_example)
     else:
         _show_parts()
 
@@ -109,11 +109,11 @@ def _show_parts() -> None:
                 key = f"weight-{row}"
                 st.session_state[key] = part.weight
                 st.number_input(
-                    words.WEIGHT, -asking.HEAVIEST, asking.HEAVIEST, step=0.5, format="%.1f", key=key, on_change=_on_weight,
+                    captions.WEIGHT, -asking.HEAVIEST, asking.HEAVIEST, step=0.5, format="%.1f", key=key, on_change=_on_weight,
                     args=(row, key), label_visibility="collapsed", width=120,
                 )  # fmt: skip
-                st.button("✕", key=f"remove-{row}", help=words.REMOVE, on_click=asking.weigh, args=(row, 0.0))
-        st.button(words.CLEAR, on_click=asking.ask)
+                st.button("✕", key=f"remove-{row}", help=captions.REMOVE, on_click=asking.weigh, args=(row, 0.0))
+        st.button(captions.CLEAR, on_click=asking.ask)
 
 
 def _on_weight(row: int, key: str) -> None:
@@ -121,7 +121,7 @@ def _on_weight(row: int, key: str) -> None:
 
 
 def _kind(part: AskedPart) -> str:
-    return next(label for kind, label in words.PART_KIND.items() if getattr(part, kind) is not None)
+    return next(label for kind, label in captions.PART_KIND.items() if getattr(part, kind) is not None)
 
 
 def _plain(text: str) -> str:
@@ -174,7 +174,7 @@ def _marks(answer: Answer | None) -> list[Mark]:
     """Hits and the places asked for, drawn in this order: the best hits over others, what was asked over all."""
     hits = [hit for modality in reversed(ORDER) for hit in reversed(answer.hits.get(modality, []))] if answer else []
     places = [Place(lat=part.place.lat, lon=part.place.lon) for part in asking.parts() if part.place]
-    asked = [Mark(place, "asked", f"{words.PART_KIND['place']} {place}") for place in places]
+    asked = [Mark(place, "asked", f"{captions.PART_KIND['place']} {place}") for place in places]
     return [*(Mark(hit.place, hit.modality, f"{hit.rank}. {hit.title or hit.place}") for hit in hits), *asked]
 
 
@@ -198,19 +198,19 @@ def _below_map(workspace: Workspace, question: Question, stages_ms: Mapping[str,
     with st.container(horizontal=True, vertical_alignment="center"):
         if share:
             st.html(_legend(share))
-        st.caption(words.STAGES.format(total=sum(stages_ms.values()), stages=stages))
-        with st.popover(words.EXPORT):
+        st.caption(captions.STAGES.format(total=sum(stages_ms.values()), stages=stages))
+        with st.popover(captions.EXPORT):
             for kind in EXPORTS:
                 st.link_button(kind, f"/api/export.{kind}?ask={quote(question.to_link())}&catalogue={quote(workspace.name)}")
 
 
 def _legend(share: int) -> str:
     """The colours of the heat, from the worst place of the share shown to the best."""
-    low = words.LEGEND_MASS if as_probability() else words.LEGEND_LOW
+    low = captions.LEGEND_MASS if as_probability() else captions.LEGEND_LOW
     colours = ", ".join("#" + bytes(palette()[step, :3]).hex() for step in range(1, 256, 42))
     return (
         f'<div class="placebind-legend"><span>{low.format(share=share)}</span>'
-        f'<i style="background: linear-gradient(to right, {colours})"></i><span>{words.LEGEND_HIGH}</span></div>'
+        f'<i style="background: linear-gradient(to right, {colours})"></i><span>{captions.LEGEND_HIGH}</span></div>'
     )
 
 

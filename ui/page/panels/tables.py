@@ -18,7 +18,7 @@ from train.card import CARD_FILE
 from train.checkpoint import Checkpoint
 from train.shipped import CARD_FILE as SHIPPED_CARD
 from train.shipped import name_of
-from ui.page import words
+from ui.page import captions
 from ui.server.workspace import Workspace
 
 SHOWN_VERSIONS = 20
@@ -27,13 +27,13 @@ SHOWN_VERSIONS = 20
 def render(workspace: Workspace) -> None:
     """The whole page; it works on a catalogue that was never indexed, too."""
     catalogue = Catalogue.open(workspace.catalogue_folder)
-    st.subheader(f"{words.CATALOGUE_OF} {workspace.name}", anchor=False)
+    st.subheader(f"{captions.CATALOGUE_OF} {workspace.name}", anchor=False)
     st.caption(str(workspace.catalogue_folder))
     found = [inventory_of(catalogue, modality) for modality in MODALITIES if catalogue.has(modality)]
     _show_tables(found)
     _offer_build(workspace, catalogue, found)
     _offer_check(catalogue, found)
-    _show_parts(found)
+    _show_files(found)
     _show_versions(catalogue, found)
     _show_measured(catalogue)
     _show_model(workspace, found)
@@ -43,25 +43,25 @@ def _show_tables(found: list[Inventory]) -> None:
     st.table([_row(each) for each in found])
     for each in found:
         if each.manifest and each.stale:
-            st.warning(words.STALE.format(count=each.stale, what=words.MODALITY[each.modality]))
+            st.warning(captions.STALE.format(count=each.stale, what=captions.MODALITY[each.modality]))
 
 
 def _row(each: Inventory) -> dict[str, str]:
     manifest = each.manifest
     return {
-        words.TABLE: words.MODALITY[each.modality],
-        words.ROWS: f"{each.rows:,}",
-        words.INDEXED: f"{manifest.rows if manifest else 0:,}",
-        words.DIMENSIONS: str(manifest.dim) if manifest else "",
-        words.MODEL: manifest.model_digest[:8] if manifest else "",
-        words.SOURCE_DATES: " – ".join(manifest.source_dates) if manifest else "",
-        words.SIZE: _megabytes(each.table_bytes),
+        captions.TABLE: captions.MODALITY[each.modality],
+        captions.ROWS: f"{each.rows:,}",
+        captions.INDEXED: f"{manifest.rows if manifest else 0:,}",
+        captions.DIMENSIONS: str(manifest.dim) if manifest else "",
+        captions.MODEL: manifest.model_digest[:8] if manifest else "",
+        captions.SOURCE_DATES: " – ".join(manifest.source_dates) if manifest else "",
+        captions.SIZE: _megabytes(each.table_bytes),
     }
 
 
 def _offer_build(workspace: Workspace, catalogue: Catalogue, found: list[Inventory]) -> None:
     complete = all(each.manifest and not each.stale for each in found)
-    if not st.button(words.BUILD, disabled=complete, help=words.BUILD_HELP):
+    if not st.button(captions.BUILD, disabled=complete, help=captions.BUILD_HELP):
         return
     bar = _Bar()
     try:
@@ -71,7 +71,9 @@ def _offer_build(workspace: Workspace, catalogue: Catalogue, found: list[Invento
         return
     finally:
         bar.close()
-    st.success(words.BUILT.format(what=", ".join(f"{count:,} {words.MODALITY[modality]}" for modality, count in added.items())))
+    st.success(
+        captions.BUILT.format(what=", ".join(f"{count:,} {captions.MODALITY[modality]}" for modality, count in added.items()))
+    )
 
 
 class _Bar(Progress):
@@ -95,29 +97,29 @@ class _Bar(Progress):
 
 
 def _offer_check(catalogue: Catalogue, found: list[Inventory]) -> None:
-    if not (any(each.manifest for each in found) and st.button(words.CHECK, help=words.CHECK_HELP)):
+    if not (any(each.manifest for each in found) and st.button(captions.CHECK, help=captions.CHECK_HELP)):
         return
-    with st.spinner(words.CHECKING):
+    with st.spinner(captions.CHECKING):
         recalls = verify(catalogue)
     columns = ("rows", "queries", "recall", "worst", "way")
     st.dataframe(
-        [{words.TABLE: words.MODALITY[each.modality], **{name: getattr(each, name) for name in columns}} for each in recalls],
+        [{captions.TABLE: captions.MODALITY[each.modality], **{name: getattr(each, name) for name in columns}} for each in recalls],
         hide_index=True,
     )
 
 
-def _show_parts(found: list[Inventory]) -> None:
-    with st.expander(words.PARTS_OF_INDEX):
-        parts = [(words.MODALITY[each.modality], part) for each in found for part in each.parts]
-        names = (words.TABLE, words.PART, words.KIND, words.SIZE)
-        rows = [(table, part.name, part.kind, _megabytes(part.size_bytes)) for table, part in parts]
+def _show_files(found: list[Inventory]) -> None:
+    with st.expander(captions.PARTS_OF_INDEX):
+        files = [(captions.MODALITY[each.modality], file) for each in found for file in each.files]
+        names = (captions.TABLE, captions.PART, captions.KIND, captions.SIZE)
+        rows = [(table, file.name, file.kind, _megabytes(file.size_bytes)) for table, file in files]
         st.dataframe([dict(zip(names, row, strict=True)) for row in rows], hide_index=True)
 
 
 def _show_versions(catalogue: Catalogue, found: list[Inventory]) -> None:
-    with st.expander(words.VERSIONS):
+    with st.expander(captions.VERSIONS):
         for each in found:
-            st.markdown(f"**{words.MODALITY[each.modality]}**")
+            st.markdown(f"**{captions.MODALITY[each.modality]}**")
             versions = versions_of(catalogue, each.modality, SHOWN_VERSIONS)
             st.dataframe([version.as_dict() for version in reversed(versions)], hide_index=True)
 
@@ -126,7 +128,7 @@ def _show_measured(catalogue: Catalogue) -> None:
     statistics = catalogue.band_statistics()
     if not statistics:
         return
-    with st.expander(words.MEASURED):
+    with st.expander(captions.MEASURED):
         columns = ("sensor", "level", "band", "tiles", "pixels", "mean", "std")
         st.dataframe([{name: getattr(each, name) for name in columns} for each in statistics], hide_index=True)
 
@@ -138,7 +140,7 @@ def _show_model(workspace: Workspace, found: list[Inventory]) -> None:
         st.info(str(error))
     else:
         _show_card(folder)
-    with st.expander(words.MANIFESTS):
+    with st.expander(captions.MANIFESTS):
         shown: dict[str, Any] = {each.modality: each.as_dict()["manifest"] for each in found if each.manifest}
         st.json(shown, expanded=2)
 
@@ -147,7 +149,7 @@ def _show_card(folder: Path) -> None:
     st.caption(name_of(folder))
     card = next((folder / name for name in (CARD_FILE, SHIPPED_CARD) if (folder / name).is_file()), None)
     if card:
-        with st.expander(words.MODEL_CARD, expanded=True):
+        with st.expander(captions.MODEL_CARD, expanded=True):
             st.markdown(re.sub(r"^#", "####", card.read_text(encoding="utf-8"), flags=re.MULTILINE))  # headings of a page in a page
 
 

@@ -81,7 +81,7 @@ def geotiff(name: Name, workspace: Served, width: Width = 2048) -> Response:
     heat, question = workspace.heat(name), workspace.question(name)
     with TemporaryDirectory(prefix="placebind-") as folder:
         file = FilePath(folder) / f"placebind-heat-{name}.tif"
-        write_heat_geotiff(heat, file, WorldGrid(width, width // 2), query=question.in_words())
+        write_heat_geotiff(heat, file, WorldGrid(width, width // 2), query=question.as_text())
         return attachment(file, "image/tiff; application=geotiff; profile=cloud-optimized")
 
 

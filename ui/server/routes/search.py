@@ -37,7 +37,7 @@ def asked(
     country: Annotated[list[str] | None, Query(description="only in this country; may be repeated")] = None,
     dates: Annotated[str | None, Query(description="only tiles of these days, as 2021-06-01/2021-08-31")] = None,
     words: Annotated[bool, Query(description="count the words of the text too, not only their meaning")] = False,
-    calibrated: Annotated[bool, Query(description="take the gap between modalities out of the scores")] = False,
+    centred: Annotated[bool, Query(description="take the gap between modalities out of the scores")] = False,
     direct: Annotated[
         bool, Query(description="compare texts with tiles, and pictures with articles, themselves instead of by position")
     ] = False,
@@ -58,7 +58,7 @@ def asked(
     filters = {"bbox": bbox, "near": near, "countries": country, "dates": dates}
     return Question.parse(
         {
-            "parts": parts, "into": into or (), "k": k, "words": words, "calibrated": calibrated, "direct": direct,
+            "parts": parts, "into": into or (), "k": k, "words": words, "centred": centred, "direct": direct,
             "apart_km": apart_km, "filter": {name: value for name, value in filters.items() if value},
         },
         where="question",

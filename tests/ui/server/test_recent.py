@@ -5,7 +5,7 @@ import pytest
 
 from index.errors import InputError
 from ui.server import uploads
-from ui.server.kept import NotHereError, Recent
+from ui.server.recent import NotHereError, Recent
 from ui.server.uploads import Uploads
 
 

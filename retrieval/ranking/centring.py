@@ -35,7 +35,7 @@ def centred(vectors: Floats, mean: npt.ArrayLike) -> Floats:
     moved = np.asarray(vectors, dtype=np.float64) - np.asarray(mean, dtype=np.float64)
     lengths = np.linalg.norm(moved, axis=-1, keepdims=True)
     if not (lengths > AT_THE_MEAN).all():
-        raise InputError("a vector lies on the mean of its modality and has no direction from there; search without calibration")
+        raise InputError("a vector lies on the mean of its modality and has no direction from there; search without centring")
     return (moved / lengths).astype(np.float32)
 
 
@@ -44,21 +44,21 @@ def centred_query(query: QueryVectors, means: Mapping[Modality, npt.ArrayLike]) 
     lacking = sorted(set(query.modalities) - set(means))
     if lacking:
         raise CatalogueError(
-            f"calibration needs the mean of the {' and '.join(lacking)}, not indexed here; run `placebind index build`"
+            f"centring needs the mean of the {' and '.join(lacking)}, not indexed here; run `placebind index build`"
         )
     parts = [centred(part, means[modality]) for part, modality in zip(query.parts, query.modalities, strict=True)]
     return replace(query, parts=np.stack(parts))
 
 
 @dataclass(frozen=True)
-class Calibration:
+class Centring:
     """What corrects cosines with the rows of one modality: its ``mean`` [D], and ``lengths`` [N], how far each row is from it."""
 
     mean: npt.NDArray[np.float64]
     lengths: npt.NDArray[np.float64]
 
     @classmethod
-    def of(cls, vectors: npt.NDArray[np.floating], mean: npt.ArrayLike) -> Calibration:
+    def of(cls, vectors: npt.NDArray[np.floating], mean: npt.ArrayLike) -> Centring:
         """For the matrix [N, D] of a snapshot and the mean of its manifest."""
         middle = np.asarray(mean, dtype=np.float64)
         starts = range(0, len(vectors), CHUNK)

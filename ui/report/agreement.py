@@ -74,7 +74,7 @@ def axis_of(targets: npt.NDArray[np.float64]) -> Axis:
     return Axis(low, high, tuple(ticks.tolist()))
 
 
-def calibration_plot(points: dict[str, Any], axis: Axis, unit: str, label: str) -> Html:
+def agreement_plot(points: dict[str, Any], axis: Axis, unit: str, label: str) -> Html:
     """Mean truth over mean prediction of each bin."""
     low, high = axis.low, axis.high
     marks = []

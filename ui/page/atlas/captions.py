@@ -88,7 +88,7 @@ GAP_SAY = (
 )
 GAP_DISTANCE = "distance of the centres (0 is none, 2 the most)"
 GAP_MIXING = "mixing"
-GAP_STATES = ("as they are", "calibrated")
+GAP_STATES = ("as they are", "centred")
 GAP_MEANING = (
     "Mixing is how many of the nearest neighbours of a record are of the other kind: 0 none of them, 1 as many as if there was one "
     "kind only."

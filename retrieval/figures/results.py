@@ -22,7 +22,7 @@ _WITH_INTERVAL = (
     "median_km", "mean_km", *(f"within_{km}_km" for km in WITHIN_KM), *(f"recall_at_{k}" for k in RECALL_K), "mrr", "reachable",
 )  # fmt: skip
 _FIGURES = [f"{name}{end}" for name in _WITH_INTERVAL for end in ("", "_low", "_high")]
-GAP = ("modality_gap", "modality_gap_calibrated", "recall_at_10_within_200_km", "recall_at_10_within_200_km_calibrated")
+GAP = ("modality_gap", "modality_gap_centred", "recall_at_10_within_200_km", "recall_at_10_within_200_km_centred")
 GEO_BIAS = ("geo_bias", "geo_bias_shuffled", "geo_bias_covered")
 SCHEMA = pa.schema(
     [
@@ -35,7 +35,7 @@ SCHEMA = pa.schema(
 Row = dict[str, Any]
 
 
-class KeptRows:
+class ResultRows:
     """Opened at a new or a used folder. Raises ``InputError`` for a damaged table."""
 
     def __init__(self, folder: Path) -> None:

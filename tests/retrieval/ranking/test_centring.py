@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from index.errors import CatalogueError, InputError
 from retrieval.asking.parts import Part
 from retrieval.asking.query import Query
-from retrieval.ranking.calibrate import Calibration, centred, centred_query
+from retrieval.ranking.centring import Centring, centred, centred_query
 from retrieval.space import Space
 from tests.conftest import World
 from tests.retrieval.hand_space import HandSpace
@@ -41,48 +41,48 @@ def exact(rows):
 
 
 def test_what_all_rows_share_says_nothing_any_more():
-    calibration = Calibration.of(PAIR, MEAN)
-    np.testing.assert_allclose(calibration.lengths, [0.6, 0.6], atol=1e-7)
+    centring = Centring.of(PAIR, MEAN)
+    np.testing.assert_allclose(centring.lengths, [0.6, 0.6], atol=1e-7)
     up = np.array([0.0, 1.0], dtype=np.float32)  # a centred query
-    np.testing.assert_allclose(calibration.correct(up, np.array([0, 1]), PAIR @ up), [1, -1], atol=1e-6)
+    np.testing.assert_allclose(centring.correct(up, np.array([0, 1]), PAIR @ up), [1, -1], atol=1e-6)
     along = np.array([1.0, 0.0], dtype=np.float32)
-    np.testing.assert_allclose(calibration.correct(along, np.array([0, 1]), PAIR @ along), [0, 0], atol=1e-6)
+    np.testing.assert_allclose(centring.correct(along, np.array([0, 1]), PAIR @ along), [0, 0], atol=1e-6)
 
 
 @given(seeds)
 def test_the_formula_equals_moving_and_renormalising_the_rows(seed):
     rows, mean, query = cone(seed, 20)
     chosen = np.array([3, 0, 17])
-    corrected = Calibration.of(rows, mean).correct(query, chosen, rows[chosen] @ query)
+    corrected = Centring.of(rows, mean).correct(query, chosen, rows[chosen] @ query)
     np.testing.assert_allclose(corrected, centred(rows, mean)[chosen] @ query, atol=2e-5)
 
 
 def test_rows_stored_in_half_precision_are_corrected_as_stored():
     rows, mean, query = cone(1, 20)
     half = rows.astype(np.float16)
-    corrected = Calibration.of(half, mean).correct(query, np.arange(20), half.astype(np.float32) @ query)
+    corrected = Centring.of(half, mean).correct(query, np.arange(20), half.astype(np.float32) @ query)
     np.testing.assert_allclose(corrected, centred(half, mean) @ query, atol=2e-5)
 
 
 def test_a_row_on_the_mean_has_no_direction_and_gets_zero():
     rows = one_hot(0, 0, 1)
-    calibration = Calibration.of(rows, rows[0])
-    np.testing.assert_allclose(calibration.correct(rows[2], np.arange(3), rows @ rows[2]), [0, 0, 0.5**0.5], atol=1e-6)
+    centring = Centring.of(rows, rows[0])
+    np.testing.assert_allclose(centring.correct(rows[2], np.arange(3), rows @ rows[2]), [0, 0, 0.5**0.5], atol=1e-6)
 
 
 def test_lengths_of_a_matrix_read_in_parts_are_the_same(monkeypatch):
     rows, mean, _ = cone(2, 50)
-    whole = Calibration.of(rows, mean).lengths
-    monkeypatch.setattr("retrieval.ranking.calibrate.CHUNK", 7)
-    np.testing.assert_array_equal(Calibration.of(rows, mean).lengths, whole)
-    assert len(Calibration.of(rows[:0], mean).lengths) == 0
+    whole = Centring.of(rows, mean).lengths
+    monkeypatch.setattr("retrieval.ranking.centring.CHUNK", 7)
+    np.testing.assert_array_equal(Centring.of(rows, mean).lengths, whole)
+    assert len(Centring.of(rows[:0], mean).lengths) == 0
 
 
 @given(seeds, st.integers(1, 12))
 def test_a_search_through_plain_products_finds_what_the_corrected_ones_would(seed, k):
     rows, mean, query = cone(seed, 300)
     search, _ = exact(rows)
-    found, cosines = Calibration.of(rows, mean).search(search, query, k, len(rows))
+    found, cosines = Centring.of(rows, mean).search(search, query, k, len(rows))
     every = centred(rows, mean).astype(np.float64) @ query
     np.testing.assert_allclose(cosines, np.sort(every)[::-1][:k], atol=2e-5)
     np.testing.assert_allclose(every[found], cosines, atol=2e-5)
@@ -92,18 +92,18 @@ def test_a_search_stops_once_no_row_beyond_can_come_in():
     rng = np.random.default_rng(0)
     rows = unit(rng.normal(size=(5000, 64)))
     search, asked = exact(rows)
-    Calibration.of(rows, rows.mean(axis=0)).search(search, rows[7], 1, len(rows))
+    Centring.of(rows, rows.mean(axis=0)).search(search, rows[7], 1, len(rows))
     assert max(asked) < 100
 
 
 def test_a_search_that_gives_no_rows_gives_no_hits():
-    calibration = Calibration.of(PAIR, MEAN)
+    centring = Centring.of(PAIR, MEAN)
 
     def nothing(queries, k):
         return np.full((1, k), -1), np.full((1, k), -np.inf, dtype=np.float32)
 
     for most in (0, 2):
-        rows, cosines = calibration.search(nothing, one_hot(1, dim=2)[0], 3, most)
+        rows, cosines = centring.search(nothing, one_hot(1, dim=2)[0], 3, most)
         assert len(rows) == len(cosines) == 0
 
 
@@ -116,7 +116,7 @@ def test_every_part_of_a_query_is_seen_from_the_mean_of_its_own_modality():
 
 
 def test_a_query_on_the_mean_is_refused():
-    with pytest.raises(InputError, match="without calibration"):
+    with pytest.raises(InputError, match="without centring"):
         centred(one_hot(0), one_hot(0)[0])
 
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from index.imagery.cog import Cogs
 from index.imagery.reflectance import BOA_OFFSET, OFFSET_BASELINE, OffsetRule, to_reflectance
 from index.imagery.sensors import UNNAMED_SENTINEL2
-from index.imagery.stac import Scene
+from index.imagery.stac import StacItem
 from index.imagery.utm_grid import Cell
 
 BANDS = UNNAMED_SENTINEL2[12]
@@ -26,16 +26,16 @@ class View:
 
     pixels: npt.NDArray[np.uint16]
     valid: float
-    scenes: tuple[Scene, ...]
+    scenes: tuple[StacItem, ...]
 
 
-def ranked(scenes: Iterable[Scene], cell: Cell) -> list[Scene]:
+def ranked(scenes: Iterable[StacItem], cell: Cell) -> list[StacItem]:
     """The scenes in the cell's own zone that reach it, best first: whole before cut off, few clouds, early, newly processed."""
     mine = [scene for scene in scenes if scene.epsg == cell.epsg and _reach(scene, cell) > 0]
     return sorted(mine, key=lambda each: (-_reach(each, cell), each.cloud_percent, each.date, -float(each.baseline or 0), each.id))
 
 
-def view(cogs: Cogs, scene: Scene, cell: Cell, *, least_valid: float, offset: OffsetRule) -> View | None:
+def view(cogs: Cogs, scene: StacItem, cell: Cell, *, least_valid: float, offset: OffsetRule) -> View | None:
     """The cell in one scene, None where less than ``least_valid`` of it is seen. Raises ``index.imagery.cog.Unreadable``.
 
     The scene classification is read first: a cloudy cell costs one window instead of thirteen.
@@ -53,7 +53,7 @@ def view(cogs: Cogs, scene: Scene, cell: Cell, *, least_valid: float, offset: Of
     return View(pixels, float(clear.mean()), (scene,))
 
 
-def offset_rule(scene: Scene, values: npt.NDArray[np.uint16], asked: OffsetRule) -> OffsetRule:
+def offset_rule(scene: StacItem, values: npt.NDArray[np.uint16], asked: OffsetRule) -> OffsetRule:
     """What ``to_reflectance`` is to do about the offset of ``values`` [12, N].
 
     Earth Search takes the offset out itself and says so, but some of its items deny it wrongly (Element84/earth-search issues 66
@@ -82,7 +82,7 @@ def median(views: Sequence[View]) -> View:
     return View(pixels, float((counts > 0).mean()), tuple(scene for each in views for scene in each.scenes))
 
 
-def _reach(scene: Scene, cell: Cell) -> int:
+def _reach(scene: StacItem, cell: Cell) -> int:
     """2: the scene's raster holds the whole cell, 1: a part of it or not known, 0: nothing."""
     if scene.bounds is None:
         return 1

@@ -25,7 +25,7 @@ Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Asked:
+class HeldOut:
     """Records with their ``places`` [N, 2], lat and lon. ``groups``: by name which of them belong [N], the first is all of them;
     ``texts`` of articles; ``lacking`` says why there are no continents among the groups."""
 
@@ -49,19 +49,19 @@ class Asked:
     def __len__(self) -> int:
         return len(self.places)
 
-    def as_places(self) -> "Asked":
+    def as_places(self) -> "HeldOut":
         """The places of the same records, as ``retrieval.ranking.bridge`` compares them."""
-        return Asked("locations", [], self.places)
+        return HeldOut("locations", [], self.places)
 
-    def take(self, rows: Mask) -> "Asked":
+    def take(self, rows: Mask) -> "HeldOut":
         """Those of a mask [N]; groups that none of them is in are gone."""
         chosen = np.flatnonzero(rows).tolist()
         groups = {name: mask[rows] for name, mask in self.groups.items() if mask[rows].any()}
         texts = [self.texts[row] for row in chosen] if self.texts else []
-        return Asked(self.modality, [self.ids[row] for row in chosen], self.places[rows], groups, texts, self.lacking)
+        return HeldOut(self.modality, [self.ids[row] for row in chosen], self.places[rows], groups, texts, self.lacking)
 
 
-def held_out(catalogue: Catalogue, modality: Modality, sensors: tuple[str, ...] = ()) -> Asked:
+def held_out(catalogue: Catalogue, modality: Modality, sensors: tuple[str, ...] = ()) -> HeldOut:
     """Records with split = 'val', of tiles those of these sensors; at most ``MOST``. Never others.
 
     Raises ``CatalogueError`` if there are none.
@@ -85,28 +85,28 @@ def held_out(catalogue: Catalogue, modality: Modality, sensors: tuple[str, ...] 
     groups |= _lengths(texts) if texts else {}
     groups |= _sources(rows["source"].to_pylist())
     whole = [whole_text(*each) for each in zip(rows["title"].to_pylist(), texts, strict=True)] if texts else []
-    return Asked(modality, rows["id"].to_pylist(), places, groups, whole, lacking)
+    return HeldOut(modality, rows["id"].to_pylist(), places, groups, whole, lacking)
 
 
-def known_articles(catalogue: Catalogue) -> Asked:
+def known_articles(catalogue: Catalogue) -> HeldOut:
     """The articles that a model may have learnt from, which floors answer with. Raises ``CatalogueError`` if there are none."""
     if not catalogue.count("articles", TRAINING):
         raise CatalogueError(f"{catalogue.uri} has no articles to learn from")
     rows = catalogue.column("articles", ["lat", "lon", "title", "text"], where=TRAINING)
     texts = [whole_text(*each) for each in zip(rows["title"].to_pylist(), rows["text"].to_pylist(), strict=True)]
-    return Asked("articles", rows["id"].to_pylist(), places_of(rows), texts=texts)
+    return HeldOut("articles", rows["id"].to_pylist(), places_of(rows), texts=texts)
 
 
-def gallery_of(catalogue: Catalogue) -> Asked:
+def gallery_of(catalogue: Catalogue) -> HeldOut:
     """The catalogue's locations. Raises ``CatalogueError`` if there are none."""
     if not catalogue.count("locations"):
         raise CatalogueError(
             f"{catalogue.uri} has no locations to answer with; add some with `placebind ingest grid`, or give --gallery FILE"
         )
-    return Asked("locations", [], places_of(catalogue.column("locations", ["lat", "lon"])))
+    return HeldOut("locations", [], places_of(catalogue.column("locations", ["lat", "lon"])))
 
 
-def gallery_in(file: Path) -> Asked:
+def gallery_in(file: Path) -> HeldOut:
     """The places of a Parquet file with columns lat and lon, but for rows where a column country_agrees says that position and
     country contradict each other. Raises ``InputError`` for a file without such columns or places."""
     try:
@@ -118,7 +118,7 @@ def gallery_in(file: Path) -> Asked:
     kept = places[np.isfinite(places).all(axis=1) & agrees]
     if not len(kept) or np.abs(kept[:, 0]).max() > 90:
         raise InputError(f"{file}: expected places in degrees, lat from -90 to 90; got none, or a latitude beyond a pole")
-    return Asked("locations", [], kept)
+    return HeldOut("locations", [], kept)
 
 
 def places_of(rows: pa.Table) -> Places:
