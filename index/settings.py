@@ -6,6 +6,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from index.errors import ConfigError
 
+SHOWN_CHARACTERS = 80  # of what was given: it comes from outside and may be long
+
 
 class Settings(BaseModel):
     """A frozen pydantic model. Use ``parse`` at the border: it turns pydantic's report into a one-line ``ConfigError``."""
@@ -28,4 +30,5 @@ def _explain(model: type[BaseModel], problem: Any) -> str:
         nested = len(problem["loc"]) > 1
         known = "" if nested else f" (known: {', '.join(model.model_fields)})"
         return f"unknown setting '{key}'{known}"
-    return f"{key}: {problem['msg']}, got {problem['input']!r}"
+    given = repr(problem["input"])
+    return f"{key}: {problem['msg']}, got {given if len(given) <= SHOWN_CHARACTERS else given[:SHOWN_CHARACTERS] + '…'}"

@@ -8,25 +8,24 @@ from typing import Any
 
 from index.records import Hit, Modality, Place
 from retrieval.asking.query import QueryVectors
+from retrieval.asking.question import Question
 from retrieval.ranking.explain import Explanation
-from retrieval.ranking.search import How
 from retrieval.sureness.confidence import Confidence
 
 
 @dataclass(frozen=True)
 class Answer:
     """``origin`` is the place that ``distance_km`` is measured from: the place asked for, that of the image, or where the query has
-    none the best location. ``ways`` tells how each modality was searched, ``vectors`` what with, and ``how``.
+    none the best location. ``ways`` tells how each modality was searched, ``vectors`` what with.
     ``confidence`` is how sure the answer to a text is; None for other queries, and without locations.
     ``stages_ms`` is what each stage took (``retrieval.space.STAGES``); ``why`` holds the explanations of ``Space.explain``, by the
     ids of the hits."""
 
-    query: str
+    question: Question
     origin: Place | None
     hits: dict[Modality, list[Hit]] = field(default_factory=dict)
     ways: dict[Modality, str] = field(default_factory=dict)
     vectors: QueryVectors | None = field(default=None, repr=False)
-    how: How = field(default_factory=How)
     stages_ms: Mapping[str, float] = field(default_factory=dict, compare=False)
     why: Mapping[str, Explanation] = field(default_factory=dict, repr=False)
     confidence: Confidence | None = None
@@ -34,11 +33,16 @@ class Answer:
     def __iter__(self) -> Iterator[Hit]:
         return (hit for hits in self.hits.values() for hit in hits)
 
+    @property
+    def query(self) -> str:
+        """What was asked, in one line."""
+        return self.question.label
+
     def as_dict(self) -> dict[str, Any]:
         origin = {"lat": self.origin.lat, "lon": self.origin.lon} if self.origin else None
         hits = {modality: [hit.as_dict() | self._why(hit) for hit in hits] for modality, hits in self.hits.items()}
         confidence = self.confidence.as_dict() if self.confidence else None
-        return {"query": self.query, "origin": origin, "confidence": confidence, "hits": hits}
+        return {"query": self.query, "origin": origin, "confidence": confidence, "ways": dict(self.ways), "hits": hits}
 
     def to_geodataframe(self) -> Any:
         """All hits as a ``geopandas.GeoDataFrame`` of points in EPSG:4326, one row a hit."""

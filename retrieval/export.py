@@ -45,14 +45,18 @@ def export_hits(hits: Iterable[Hit], path: Path, origin: Origin | None = None, v
     cannot be written; then what was there before stays.
     """
     hits, origin = list(hits), origin or Origin()
-    write = _WRITERS.get(path.suffix.lower())
-    if write is None:
-        raise InputError(f"hits are saved to a file ending in {', '.join(_WRITERS)}, got '{path.name}'")
+    check_ending(path)
     if vectors is not None:
         _check_vectors(vectors, len(hits), origin.dim, path)
     with whole(path) as partial:
-        write(hits, partial, origin, vectors)
+        _WRITERS[path.suffix.lower()](hits, partial, origin, vectors)
     return len(hits)
+
+
+def check_ending(path: Path) -> None:
+    """Raises ``InputError`` for a name that is of none of the formats."""
+    if path.suffix.lower() not in _WRITERS:
+        raise InputError(f"hits are saved to a file ending in {', '.join(_WRITERS)}, got '{path.name}'")
 
 
 def vectors_of(path: Path) -> tuple[dict[str, Any], Vectors | None]:

@@ -25,15 +25,17 @@ from index.store.catalogue import Catalogue
 from index.store.manifest import Manifest
 from index.store.vectors import check_model, manifests_of
 from retrieval.answer import Answer
-from retrieval.asking.parts import Part
+from retrieval.asking.how import How
+from retrieval.asking.parts import Pictures, no_pictures
 from retrieval.asking.photo import Photo
-from retrieval.asking.query import Query, QueryVectors
+from retrieval.asking.query import QueryVectors
+from retrieval.asking.question import Question
 from retrieval.heat.cells import Cells
 from retrieval.heat.heat import Heat, heat_of
 from retrieval.ranking.bridge import Bridge
 from retrieval.ranking.centring import centred, centred_query
 from retrieval.ranking.explain import Explanation, NamedPlaces, contributions
-from retrieval.ranking.search import How, Ranked, Searcher
+from retrieval.ranking.search import Ranked, Searcher
 from retrieval.sureness.confidence import Confidence, Confident
 from train.checkpoint import Checkpoint
 from train.image.tiles import TILE_COLUMNS, group_tiles, prepare_rows, tile_batch
@@ -165,47 +167,44 @@ class Space:
 
     def search(
         self,
-        text: str | None = None,
+        asked: Question | str | None = None,
         *,
         image: str | Path | bytes | None = None,
         place: Place | None = None,
-        query: Query | None = None,
-        into: Sequence[Modality] = (),
-        k: int = 10,
-        how: How | None = None,
+        pictures: Pictures = no_pictures,
+        skip: int = 0,
+        **settings: Any,
     ) -> Answer:
-        """Ask with exactly one of a text, an image (file or bytes of a GeoTIFF, PNG, JPEG or WebP), a place, or a ``Query`` of
-        several of these; answers come from the modalities ``into`` (all indexed ones that ``how`` can filter).
+        """Answer a ``Question``, or what ``Question.of`` makes of a text, an image, a place (or several of these) and ``settings``,
+        as in ``search("salt flat", kinds=("articles",), k=3, filter={"countries": "Bolivia"})``. Answers come from the ``kinds``
+        asked for, or all indexed ones that the filter fits. ``pictures`` reads images that are only named; ``skip`` leaves out the
+        first hits of each kind.
 
-        Raises ``InputError`` for anything else, ``CatalogueError`` for a modality that is not indexed.
+        Raises ``InputError`` or ``ConfigError`` for what cannot be asked, ``CatalogueError`` for a modality that is not indexed.
         """
-        asked = _query(text, image, place, query)
-        if k < 1:
-            raise InputError(f"k must be at least 1, got {k}")
-        how = how or How()
+        question = _question(asked, image, place, settings)
         times = [time.perf_counter()]
-        vectors = plain = asked.embed(self)
+        vectors = plain = question.embed(self, pictures)
         times.append(time.perf_counter())
-        if how.centred:
+        if question.centred:
             vectors = centred_query(vectors, {modality: manifest.mean for modality, manifest in self.manifests.items()})
-        wanted = tuple(into) or tuple(modality for modality in self.manifests if how.filter.fits(modality))
+        wanted = question.kinds or tuple(modality for modality in self.manifests if question.filter.fits(modality))
         if not wanted:
             raise CatalogueError(
                 f"nothing in {self.catalogue.uri} is indexed; run `placebind index build --catalogue {self.catalogue.uri}`"
             )
-        words = " ".join(part.what for part in asked.parts if isinstance(part.what, str) and part.weight > 0)
-        searchers = [self.searcher(modality) for modality in wanted]
+        searchers, how = [self.searcher(modality) for modality in wanted], question.how
         with ThreadPoolExecutor(len(wanted) + 1) as pool:  # each waits for its own table
-            ranked = list(pool.map(lambda searcher: searcher.search(vectors, k, how, words), searchers))
+            ranked = list(pool.map(lambda searcher: searcher.search(vectors, question.k + skip, how, question.text), searchers))
             found = dict(zip(wanted, ranked, strict=True))
             origin = vectors.origin or self._best_location(vectors, how, found)
             times.append(time.perf_counter())
-            confidence = pool.submit(self._confidence, asked, plain, origin)
-            hits = dict(zip(wanted, pool.map(partial(self._hits, origin=origin), wanted, ranked), strict=True))
+            confidence = pool.submit(self._confidence, question, plain, origin)
+            hits = dict(zip(wanted, pool.map(partial(self._hits, origin=origin, skip=skip), wanted, ranked), strict=True))
         ways = {modality: ranked.way for modality, ranked in found.items()}
         times.append(time.perf_counter())
         stages_ms = dict(zip(STAGES, (1000 * np.diff(times)).tolist(), strict=True))
-        return Answer(asked.label, origin, hits, ways, vectors, how, stages_ms, confidence=confidence.result())
+        return Answer(question, origin, hits, ways, vectors, stages_ms, confidence=confidence.result())
 
     def explain(self, answer: Answer) -> Answer:
         """The same answer, that also says of each hit what every part of the query adds to its score, and which place with a name
@@ -215,9 +214,10 @@ class Space:
             why |= self._why(answer, modality, hits) if hits else {}
         return replace(answer, why=why)
 
-    def heat(self, query: Query) -> Heat:
-        """How well every location fits a query. Raises ``CatalogueError`` if the locations are not indexed."""
-        return heat_of(self.cells, query.embed(self).vectors, self.checkpoint.temperature)
+    def heat(self, asked: Question | str, *, pictures: Pictures = no_pictures) -> Heat:
+        """How well every location fits what is asked for. Raises ``CatalogueError`` if the locations are not indexed."""
+        question = _question(asked, None, None, {})
+        return heat_of(self.cells, question.embed(self, pictures).vectors, self.checkpoint.temperature)
 
     @cached_property
     def cells(self) -> Cells:
@@ -255,21 +255,21 @@ class Space:
         lat, lon = searcher.snapshot.places[best.rows[0]]
         return Place(lat=float(lat), lon=float(lon))
 
-    def _confidence(self, query: Query, vectors: QueryVectors, best: Place | None) -> Confidence | None:
-        """Of a query that is one text: nothing else was centred."""
-        if len(query.parts) != 1 or not isinstance(query.parts[0].what, str) or best is None or self.confident is None:
+    def _confidence(self, question: Question, vectors: QueryVectors, best: Place | None) -> Confidence | None:
+        """Of one text, by its plain cosines: nothing else was calibrated."""
+        if not question.is_one_text or question.centred or best is None or self.confident is None:
             return None
         return self.confident(vectors.vectors[0], best)
 
     def _why(self, answer: Answer, modality: Modality, hits: Sequence[Hit]) -> dict[str, Explanation]:
         assert answer.vectors is not None
         searcher, query = self.searcher(modality), answer.vectors
-        snapshot, crossing = searcher.snapshot, searcher.crossing(query, answer.how)
+        snapshot, crossing = searcher.snapshot, searcher.crossing(query, answer.question)
         records = searcher.records(snapshot.row_of([hit.id for hit in hits]))
         if crossing:
             cosines, lengths = crossing.cosines(records), crossing.lengths
         else:
-            seen = centred(records.vectors, snapshot.manifest.mean) if answer.how.centred else records.vectors
+            seen = centred(records.vectors, snapshot.manifest.mean) if answer.question.centred else records.vectors
             cosines, lengths = query.parts @ seen.T, query.lengths
         why = {}
         for hit, vector, parts in zip(hits, records.vectors, cosines.T, strict=True):
@@ -278,11 +278,11 @@ class Space:
             why[hit.id] = Explanation(tuple(contributions(query, parts, lengths)), named)
         return why
 
-    def _hits(self, modality: Modality, ranked: Ranked, *, origin: Place | None) -> list[Hit]:
+    def _hits(self, modality: Modality, ranked: Ranked, *, origin: Place | None, skip: int) -> list[Hit]:
         columns = ["id", "lat", "lon", "title", "url", "country"] + (["text"] if modality == "articles" else [])
-        records = self.searcher(modality).snapshot.take(ranked.rows, columns).to_pylist()
-        hits = []
-        for rank, (record, score, percentile) in enumerate(zip(records, ranked.scores, ranked.percentiles, strict=True), start=1):
+        records = self.searcher(modality).snapshot.take(ranked.rows[skip:], columns).to_pylist()
+        found, hits = zip(records, ranked.scores[skip:], ranked.percentiles[skip:], strict=True), []
+        for rank, (record, score, percentile) in enumerate(found, start=skip + 1):
             place = Place(lat=record["lat"], lon=record["lon"])
             hits.append(
                 Hit(
@@ -303,12 +303,14 @@ class Space:
             return _unit(batch.to(self.device).encode(self.encoder(modality)))
 
 
-def _query(text: str | None, image: str | Path | bytes | None, place: Place | None, query: Query | None) -> Query:
-    picture = Path(image) if isinstance(image, str) else image
-    given = [each for each in (text, picture, place, query) if each is not None]
-    if len(given) != 1:
-        raise InputError("ask with exactly one of a text, an image, a place (lat and lon) or a query made of several")
-    return given[0] if isinstance(given[0], Query) else Query((Part(given[0]),))
+def _question(
+    asked: Question | str | None, image: str | Path | bytes | None, place: Place | None, settings: dict[str, Any]
+) -> Question:
+    if not isinstance(asked, Question):
+        return Question.of(asked, image=image, place=place, **settings)
+    if image is not None or place is not None:
+        raise InputError("a Question has images and places among its parts; put them there")
+    return asked.changed(**settings) if settings else asked
 
 
 def _unit(vectors: torch.Tensor) -> Vectors:

@@ -9,7 +9,7 @@ import numpy as np
 
 from index.errors import InputError
 from index.records import BBox, Place
-from index.search.geojson import read_region
+from index.search.geojson import geojson_of, read_region
 from index.search.region import Circle, Region
 
 MAX_VALUES, MAX_VALUE_CHARACTERS = 1000, 200
@@ -115,6 +115,23 @@ def days_as_text(dates: Days) -> str:
     if first == last:
         return str(first)
     return " ".join([f"from {first}"] * bool(first) + [f"until {last}"] * bool(last))
+
+
+def area_as_value(area: BBox | Circle | Region) -> str | dict[str, Any]:
+    """As ``read_box``, ``read_circle`` and ``read_polygon`` take it: numbers with commas between, or GeoJSON."""
+    if isinstance(area, Region):
+        return geojson_of(area)
+    numbers = (
+        (area.south, area.west, area.north, area.east)
+        if isinstance(area, BBox)
+        else (area.place.lat, area.place.lon, area.radius_km)
+    )
+    return ",".join(repr(float(number)).removesuffix(".0") for number in numbers)
+
+
+def days_as_value(dates: Days) -> str:
+    """As ``read_dates`` takes it."""
+    return "/".join(day.isoformat() if day else "" for day in dates)
 
 
 def _span(south: float, west: float, north: float, east: float) -> str:

@@ -16,7 +16,18 @@ from pydantic import Field, ValidationInfo, field_validator
 from index.errors import ConfigError, InputError
 from index.imagery.sensors import SENSORS
 from index.records import SPLITS, BBox, Modality
-from index.search.filter_text import Days, area_as_text, days_as_text, read_box, read_circle, read_dates, read_polygon, read_texts
+from index.search.filter_text import (
+    Days,
+    area_as_text,
+    area_as_value,
+    days_as_text,
+    days_as_value,
+    read_box,
+    read_circle,
+    read_dates,
+    read_polygon,
+    read_texts,
+)
 from index.search.region import Circle, Degrees, Region
 from index.search.snapshot import Rows, Snapshot
 from index.search.sql import all_of, checked_condition, one_of, text_literal
@@ -85,6 +96,16 @@ class Filter(Settings):
             else:
                 conditions.append(one_of(column, getattr(self, name)))
         return all_of([*conditions, self.where] if self.where else conditions)
+
+    def as_values(self) -> dict[str, Any]:
+        """What ``parse`` makes the same filter of, as JSON has it; what is not given is left out."""
+        values: dict[str, Any] = {name: list(getattr(self, name)) for name in _COLUMN_OF if getattr(self, name)}
+        for name in ("bbox", "near", "polygon"):
+            if area := getattr(self, name):
+                values[name] = area_as_value(area)
+        if any(self.dates):
+            values["dates"] = days_as_value(self.dates)
+        return values | ({"where": self.where} if self.where else {})
 
     def describe(self) -> str:
         """What is let through, for people: 'within 50 km of 48.21, 16.37, country Austria or Hungary'."""

@@ -27,6 +27,17 @@ def read_region(given: str | Path | Mapping[str, Any]) -> Region:
         raise InputError(f"{name}{error}") from None
 
 
+def geojson_of(region: Region) -> dict[str, Any]:
+    """The geometry that ``read_region`` makes the region of."""
+    polygons = [[[[lon, lat] for lat, lon in _closed(ring)] for ring in polygon] for polygon in region.polygons]
+    single = len(polygons) == 1
+    return {"type": "Polygon" if single else "MultiPolygon", "coordinates": polygons[0] if single else polygons}
+
+
+def _closed(ring: Ring) -> Ring:
+    return ring if ring[0] == ring[-1] else (*ring, ring[0])
+
+
 def _parsed(given: str | Path) -> Any:
     try:
         if isinstance(given, Path):

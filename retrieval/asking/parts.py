@@ -1,29 +1,34 @@
-"""What a query is made of: a text, an image, a place or a stored record, each with a weight. A ``Space`` makes a vector of each."""
+"""What a question is made of: texts, images, places and stored records, each with a weight. A ``Space`` makes a vector of each."""
 
-from __future__ import annotations
-
+import hashlib
 import math
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Annotated, Any, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema, field_validator, model_validator
 
 from index.errors import InputError
 from index.records import MODALITIES, Modality, Place, Tile
-from retrieval.asking.photo import Photo, read_image
+from index.settings import Settings
+from retrieval.asking.photo import Photo, content, read_image
 
 Vectors = npt.NDArray[np.float32]
+MAX_TEXT_CHARACTERS = 2**20  # a book; of it ``Space.embed_texts`` reads what a tower can see
+HEAVIEST = 10.0
 LABEL_CHARACTERS = 200
 _NO_CHARACTER = re.compile("[\ud800-\udfff]")  # what Python makes of bytes that are not UTF-8: encoders and files refuse it
 _ID = re.compile(r"[0-9a-f]{32}", re.ASCII)  # what ``index.records.content_id`` makes
+_SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
+Pictures = Callable[[str], bytes]  # the bytes of a picture by its name; raises a ``PlaceBindError`` where it is not kept
 
 
 class Encoders(Protocol):
-    """What a query needs of a ``Space``. All vectors are [N, dim] float32 of unit norm."""
+    """What a question needs of a ``Space``. All vectors are [N, dim] float32 of unit norm."""
 
     def embed_texts(self, texts: Sequence[str]) -> Vectors: ...
 
@@ -48,66 +53,154 @@ class Item:
             raise InputError(f"an id has 32 hexadecimal digits, got '{self.id[:40]}'; copy it from a hit")
 
 
-# A text, an image (its file, what is in it, or what was read from it), a place, a stored record.
-Subject = str | Path | bytes | Tile | Photo | Place | Item
-
-
 @dataclass(frozen=True, slots=True)
-class Part:
-    """One thing asked for (``weight`` > 0) or asked away from (< 0). Only ratios of weights matter."""
+class Picture:
+    """An image: its file, its bytes, what was read from them, or the ``name`` under which somebody keeps it (``Pictures``).
 
-    what: Subject
-    weight: float = 1.0
+    Raises ``InputError`` for a text that is no such name.
+    """
+
+    given: str | Path | bytes | Tile | Photo
 
     def __post_init__(self) -> None:
-        if not math.isfinite(self.weight) or self.weight == 0:
-            raise InputError(f"the weight of a part must be a number other than 0, got {self.weight}; leave the part out")
-        if isinstance(self.what, str) and _NO_CHARACTER.search(self.what):
-            raise InputError("the text holds what is no character (it was not UTF-8); type it again")
+        if isinstance(self.given, str) and not _SHA256.fullmatch(self.given):
+            raise InputError(f"an image is named by its SHA-256, 64 hexadecimal digits, got '{self.given[:70]}'; upload it first")
+
+    @property
+    def name(self) -> str:
+        """The SHA-256 of what is in it, in hexadecimal. Raises ``InputError`` for a file that cannot be read."""
+        if isinstance(self.given, str):
+            return self.given
+        read = self.given.pixels.tobytes() if isinstance(self.given, Tile | Photo) else content(self.given)
+        return hashlib.sha256(read).hexdigest()
+
+    @property
+    def label(self) -> str:
+        if isinstance(self.given, Path):
+            return _line(str(self.given))
+        return (self.given.title if isinstance(self.given, Tile | Photo) else "") or "image"
+
+    def read(self, pictures: Pictures) -> Tile | Photo:
+        """Raises ``InputError``, with the file's name if it has one, for what is no image or cannot be read."""
+        if isinstance(self.given, Tile | Photo):
+            return self.given
+        try:
+            return read_image(pictures(self.given) if isinstance(self.given, str) else self.given)
+        except InputError as error:
+            raise InputError(f"{self.given if isinstance(self.given, Path) else 'image'}: {error}") from None
+
+
+def no_pictures(name: str) -> bytes:
+    """Of who keeps none."""
+    raise InputError("the image is only named here; give its file, or ask the server that it was uploaded to")
+
+
+# A text, an image, a place, a stored record.
+Subject = str | Picture | Place | Item
+_IMAGE = {"type": "string", "pattern": "^[0-9a-f]{64}$", "description": "name of an upload: the SHA-256 of its bytes"}
+_ITEM = {
+    "type": "object",
+    "properties": {"modality": {"enum": list(MODALITIES)}, "id": {"type": "string", "pattern": "^[0-9a-f]{32}$"}},
+    "required": ["modality", "id"],
+    "additionalProperties": False,
+    "description": "a record of the catalogue",
+}
+_PLACE = {
+    "type": "object",
+    "properties": {
+        "lat": {"type": "number", "minimum": -90, "maximum": 90},
+        "lon": {"type": "number", "minimum": -180, "maximum": 180},
+    },
+    "required": ["lat", "lon"],
+    "additionalProperties": False,
+    "description": "a point in WGS84 degrees",
+}
+
+
+def _picture(given: Any) -> Any:
+    return Picture(given) if isinstance(given, str | Path | bytes | Tile | Photo) else given
+
+
+class Part(Settings):
+    """One thing asked for (``weight`` > 0) or asked away from (< 0): one of a text, a place, a record or an image. Only ratios of
+    weights matter. Raises ``InputError`` for text that is no text, and for a weight of 0 or beyond 10."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    text: str | None = Field(default=None, max_length=MAX_TEXT_CHARACTERS, description="words")
+    place: Annotated[Place, WithJsonSchema(_PLACE)] | None = None
+    record: Annotated[Item, WithJsonSchema(_ITEM)] | None = None
+    image: Annotated[
+        Picture, BeforeValidator(_picture), PlainSerializer(lambda picture: picture.name), WithJsonSchema(_IMAGE)
+    ] | None = None  # fmt: skip
+    weight: float = Field(default=1.0, ge=-HEAVIEST, le=HEAVIEST, description="below 0: away from it")
+
+    @classmethod
+    def of(cls, what: Subject | Path | bytes | Tile | Photo, weight: float = 1.0) -> Self:
+        """A part by the kind of what it is; a file, its bytes, a tile or a photo is an image."""
+        kind = "text" if isinstance(what, str) else "place" if isinstance(what, Place) else "record"
+        return cls.parse({kind if isinstance(what, str | Place | Item) else "image": what, "weight": weight}, where="part")
+
+    @property
+    def what(self) -> Subject:
+        given = (self.text, self.place, self.record, self.image)
+        return next(each for each in given if each is not None)
 
     @property
     def modality(self) -> Modality:
         """Whose encoder reads it."""
-        if isinstance(self.what, Item):
-            return self.what.modality
-        return "articles" if isinstance(self.what, str) else "locations" if isinstance(self.what, Place) else "tiles"
+        if self.record is not None:
+            return self.record.modality
+        return "articles" if self.text is not None else "locations" if self.place is not None else "tiles"
 
     @property
     def label(self) -> str:
         """The part in one short line, as an explanation shows it."""
-        if isinstance(self.what, Place):
-            return f"place {self.what.lat:.4f}, {self.what.lon:.4f}"
-        if isinstance(self.what, Item):
-            return f"{self.what.modality} {self.what.id}"
-        if isinstance(self.what, bytes):
-            return "image"
-        if isinstance(self.what, Tile | Photo):
-            return self.what.title or "image"
-        return " ".join(str(self.what)[:LABEL_CHARACTERS].split())
+        if self.place is not None:
+            return f"place {self.place.lat:.4f}, {self.place.lon:.4f}"
+        if self.record is not None:
+            return f"{self.record.modality} {self.record.id}"
+        return self.image.label if self.image is not None else _line(str(self.text))
 
-    @property
-    def place(self) -> Place | None:
-        """Where it is, if it says so by itself."""
-        return self.what.place if isinstance(self.what, Tile | Photo) else self.what if isinstance(self.what, Place) else None
+    def read(self, pictures: Pictures = no_pictures) -> tuple[str | Tile | Photo | Place | Item, Place | None]:
+        """What an encoder reads, and where that is if it says so itself. Raises ``InputError`` for an image that cannot be read."""
+        if self.image is None:
+            return self.what, self.place  # type: ignore[return-value]  # no Picture here
+        image = self.image.read(pictures)
+        return image, image.place
 
-    def read(self) -> Part:
-        """The same with its image read. Raises ``InputError`` if that cannot be done."""
-        if not isinstance(self.what, Path | bytes):
-            return self
-        try:
-            return replace(self, what=read_image(self.what))
-        except InputError as error:
-            name = self.what if isinstance(self.what, Path) else self.label
-            raise InputError(f"{name}: {error}") from None
+    @field_validator("text", mode="before")
+    @classmethod
+    def _is_text(cls, text: Any) -> Any:
+        if isinstance(text, str) and _NO_CHARACTER.search(text):
+            raise InputError("the text holds what is no character (it was not UTF-8); type it again")
+        return text
 
-    def embed(self, space: Encoders) -> Vectors:
-        """[D] of unit norm. One by one: queries have few parts."""
-        what = self.read().what
-        if isinstance(what, str):
-            return space.embed_texts([what])[0]
-        if isinstance(what, Tile | Photo):
-            return space.embed_images([what])[0]
-        if isinstance(what, Place):
-            return space.embed_places(what.lat, what.lon)[0]
-        assert isinstance(what, Item)
-        return space.embed_records(what.modality, [what.id])[0]
+    @field_validator("weight", mode="before")
+    @classmethod
+    def _weighs(cls, weight: Any) -> Any:
+        if isinstance(weight, int | float) and (not math.isfinite(weight) or weight == 0):
+            raise InputError(f"the weight of a part must be a number other than 0, got {weight}; leave the part out")
+        return weight
+
+    @model_validator(mode="after")
+    def _one_thing(self) -> Self:
+        given = [name for name in ("text", "place", "record", "image") if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(f"a part is one of text, place, record or image, got {', '.join(given) or 'none'}")
+        return self
+
+
+def embed(what: str | Tile | Photo | Place | Item, space: Encoders) -> Vectors:
+    """[D] of unit norm. One by one: questions have few parts."""
+    if isinstance(what, str):
+        return space.embed_texts([what])[0]
+    if isinstance(what, Tile | Photo):
+        return space.embed_images([what])[0]
+    if isinstance(what, Place):
+        return space.embed_places(what.lat, what.lon)[0]
+    return space.embed_records(what.modality, [what.id])[0]
+
+
+def _line(text: str) -> str:
+    return " ".join(text[:LABEL_CHARACTERS].split())

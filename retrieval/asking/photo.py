@@ -67,10 +67,10 @@ class Photo:
 
 def read_image(given: Path | bytes) -> Tile | Photo:
     """Raises ``InputError``, with the remedy, for what is none of the formats, damaged or too large."""
-    content = given if isinstance(given, bytes) else _content(given)
-    if len(content) > MAX_BYTES:
+    data = content(given)
+    if len(data) > MAX_BYTES:
         raise InputError(f"an image may have {MAX_BYTES >> 20} MiB, this one has more; save it smaller, or cut it")
-    image = _read_tiff(given, content) if content.startswith(_TIFF) else _read_photo(content)
+    image = _read_tiff(given, data) if data.startswith(_TIFF) else _read_photo(data)
     return replace(image, title=given.stem) if isinstance(given, Path) else image
 
 
@@ -122,12 +122,14 @@ def _shown(colours: npt.NDArray[np.uint8], alpha: npt.NDArray[np.uint8]) -> npt.
     return np.where(alpha >= OPAQUE, np.maximum(colours, 1), 0).astype(np.uint8)
 
 
-def _content(path: Path) -> bytes:
-    """As much of a file as tells whether it is too large."""
-    if not path.is_file():
+def content(given: Path | bytes) -> bytes:
+    """The bytes; of a file as many as tell whether it is too large. Raises ``InputError`` for one that cannot be read."""
+    if isinstance(given, bytes):
+        return given
+    if not given.is_file():
         raise InputError("no such file; give the path of a GeoTIFF, PNG, JPEG or WebP")
     try:
-        with path.open("rb") as file:
+        with given.open("rb") as file:
             return file.read(MAX_BYTES + 1)
     except OSError as error:
         raise InputError(f"cannot be read ({one_line(error)}); give a file that may be read") from None

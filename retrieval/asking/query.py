@@ -1,21 +1,20 @@
-"""What is asked: weighted parts of any kind (texts, images, places, stored records) that become one or several vectors.
+"""A question in the shared space: its parts as vectors, and the one or several vectors to search with that they sum up to.
 
-"mean" asks with the direction of the weighted sum of all parts; a negative weight pushes away. "max" asks with every positive part
-by itself (each with all negatives), and a row counts as much as for the part it fits best: "a glacier, or else a geyser".
+"mean" searches with the direction of the weighted sum of all parts; a negative weight pushes away. "max" searches with every
+positive part by itself (each with all negatives), and a row counts as much as for the part it fits best.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from index.errors import InputError
 from index.records import Modality, Place, check_unit_vectors
-from retrieval.asking.parts import Encoders, Part, Vectors
+from retrieval.asking.parts import Vectors
 
 CANCELLED = 1e-3  # a sum shorter than this share of its weights is noise: the parts have cancelled out
 
@@ -53,50 +52,6 @@ class QueryVectors:
     def vectors(self) -> Vectors:
         """[P, D] of unit norm. The score of a row is the greatest of its P cosines."""
         return (self.sums / self.lengths[:, None]).astype(np.float32)
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """Raises ``InputError`` without parts, and for a "max" whose positive parts are missing or of unlike weights: as each asks by
-    itself, their weights count only against the negatives."""
-
-    parts: tuple[Part, ...]
-    combine: Literal["mean", "max"] = "mean"
-
-    def __post_init__(self) -> None:
-        if not self.parts:
-            raise InputError("the query is empty; give a text, an image, a place or a stored item")
-        if self.combine not in ("mean", "max"):
-            raise InputError(f"parts are combined by 'mean' or 'max', got '{self.combine}'")
-        if self.combine == "max" and len({part.weight for part in self.parts if part.weight > 0}) != 1:
-            raise InputError("'max' needs positive parts, all of one weight; combine by 'mean' to weigh them")
-
-    @property
-    def label(self) -> str:
-        """All parts in one line, as 'snow + place 1.0000, 2.0000 − city'."""
-        signs = ["" if part.weight > 0 else "− " for part in self.parts[:1]]
-        signs += [" + " if part.weight > 0 else " − " for part in self.parts[1:]]
-        return "".join(sign + part.label for sign, part in zip(signs, self.parts, strict=True))
-
-    def embed(self, space: Encoders) -> QueryVectors:
-        """Raises ``InputError`` for what the encoders refuse and for parts that cancel each other out."""
-        read = [part.read() for part in self.parts]
-        return QueryVectors(
-            labels=tuple(part.label for part in self.parts),
-            modalities=tuple(part.modality for part in self.parts),
-            parts=np.stack([part.embed(space) for part in read]),
-            weights=self._weights(),
-            origin=next((part.place for part in read if part.place and part.weight > 0), None),
-        )
-
-    def _weights(self) -> npt.NDArray[np.float64]:
-        """[P, n], the largest being 1."""
-        weights = np.array([part.weight for part in self.parts], dtype=np.float64)
-        weights /= np.abs(weights).max()
-        if self.combine == "mean":
-            return weights[None]
-        positive = np.array([row for row, part in enumerate(self.parts) if part.weight > 0])
-        return np.where(np.arange(len(weights)) == positive[:, None], weights, np.minimum(weights, 0))
 
 
 def best_of(

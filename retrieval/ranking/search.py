@@ -11,16 +11,14 @@ from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
 
 from index.registry import load
-from index.search.filters import Filter
 from index.search.snapshot import Rows, Snapshot
-from index.settings import Settings
+from retrieval.asking.how import How
 from retrieval.asking.query import QueryVectors
+from retrieval.ranking.apart import apart
 from retrieval.ranking.bridge import Bridge, Crossing, Positions, Records
 from retrieval.ranking.centring import Centring
-from retrieval.ranking.diversify import Diversity
 from retrieval.ranking.fulltext import text_hits
 from retrieval.ranking.fuse import reciprocal_rank_fusion
 from retrieval.ranking.meaning import ByPosition, Centred, Direct, Meaning
@@ -31,18 +29,6 @@ from retrieval.ranking.widen import widen
 Floats = npt.NDArray[np.float32]
 EXACT_UP_TO_ROWS = 300_000  # one matrix product of these takes some 30 ms, to learn an index first some 20 s of the demo's minute
 WORD_CANDIDATES = 10  # ranks of each list for every hit that the fusion of meaning and words is to give
-
-
-class How(Settings):
-    """How an answer is made: ``filter`` says what may answer, ``diversity`` how hits must differ; ``words`` adds full text to a
-    query in words. ``centred`` takes the modality gap out of the scores; ``direct`` compares texts with tiles themselves, not by
-    way of position, as a centred search always does."""
-
-    filter: Filter = Field(default_factory=lambda: Filter.parse({}))
-    diversity: Diversity = Field(default_factory=Diversity)
-    words: bool = False
-    centred: bool = False
-    direct: bool = False
 
 
 @dataclass(frozen=True)
@@ -77,8 +63,9 @@ class Searcher:
 
         def find(wanted: int) -> tuple[Rows, Floats, str]:
             rows, scores, way = self._ranked(meaning, wanted, allowed, words if how.words else "")
-            kept = how.diversity.choose(scores, self.records(rows).vectors, self.snapshot.places[rows], k)
-            return rows[kept], scores[kept], way
+            lat, lon = self.snapshot.places[rows].T
+            chosen = np.arange(min(k, len(rows))) if how.apart_km is None else apart(lat, lon, how.apart_km, k)
+            return rows[chosen], scores[chosen], way
 
         rows, scores, way = widen(find, k, min(most, meaning.reach or most), lambda found: len(found[0]) == k)
         return Ranked(rows, scores, percentiles(scores, meaning.scores(self._sample)), way)

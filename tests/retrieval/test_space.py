@@ -9,7 +9,10 @@ from index.records import Place
 from index.search.filters import Filter
 from index.sources.geotiff_tiles import write_tile
 from retrieval import Space
-from retrieval.ranking.search import How, Searcher
+from retrieval.asking.how import How
+from retrieval.asking.parts import Part
+from retrieval.asking.question import Question
+from retrieval.ranking.search import Searcher
 from retrieval.space import ROW_COLUMNS
 from tests.conftest import TINY, World, coarse_tile, fill
 from train import precision
@@ -24,14 +27,14 @@ def space(_trained: World) -> Space:
 
 
 def test_a_text_finds_its_latitude(space):
-    cold = space.search("snow and ice in the far north", into=("locations",), k=5)
-    hot = space.search("hot sand and palm trees in the tropics", into=("locations",), k=5)
+    cold = space.search("snow and ice in the far north", kinds=("locations",), k=5)
+    hot = space.search("hot sand and palm trees in the tropics", kinds=("locations",), k=5)
     assert all(hit.place.lat == 70 for hit in cold)
     assert all(hit.place.lat == 5 for hit in hot)
 
 
 def test_an_image_finds_articles_of_its_kind_and_knows_where_it_was_taken(space, world):
-    answer = space.search(image=world.tile_file, into=("articles",), k=5)
+    answer = space.search(image=world.tile_file, kinds=("articles",), k=5)
     assert all(hit.title.startswith("North") for hit in answer)
     assert answer.origin is not None
     assert (round(answer.origin.lat, 3), round(answer.origin.lon, 3)) == (70, 10)
@@ -39,7 +42,7 @@ def test_an_image_finds_articles_of_its_kind_and_knows_where_it_was_taken(space,
 
 def test_a_place_finds_tiles_and_distances_are_geodesic_from_it(space):
     asked = Place(lat=70.0, lon=179.0)
-    answer = space.search(place=asked, into=("tiles",), k=3)
+    answer = space.search(place=asked, kinds=("tiles",), k=3)
     assert all(hit.place.lat == 70 for hit in answer)
     for hit in answer:
         assert hit.distance_km == pytest.approx(float(geodesic_km(70, 179, hit.place.lat, hit.place.lon)))
@@ -47,7 +50,7 @@ def test_a_place_finds_tiles_and_distances_are_geodesic_from_it(space):
 
 def test_hits_are_ranked_and_equal_the_slow_obvious_loop(space):
     vector = space.embed_texts(["snow"])[0]
-    answer = space.search("snow", into=("articles",), k=48)
+    answer = space.search("snow", kinds=("articles",), k=48)
     records = {hit.id: hit.score for hit in answer}
     slow = {id_: float(space.embed_records("articles", [id_])[0] @ vector) for id_ in records}
     assert [hit.rank for hit in answer] == list(range(1, 49))
@@ -78,10 +81,10 @@ def test_all_indexed_modalities_answer_by_default(space):
 def test_the_origin_of_a_text_is_the_best_location_and_not_searched_for_again(space, monkeypatch, into, how, searches):
     asked, search = [], Searcher.search
     monkeypatch.setattr(Searcher, "search", lambda self, *rest: asked.append(self.snapshot.modality) or search(self, *rest))
-    answer = space.search("snow and ice", into=into, k=3, how=how)
+    answer = space.search("snow and ice", kinds=into, k=3, **dict(how))
     assert asked == searches
     monkeypatch.undo()
-    assert answer.origin == space.search("snow and ice", into=("locations",), k=1, how=How(centred=how.centred)).origin
+    assert answer.origin == space.search("snow and ice", kinds=("locations",), k=1, centred=how.centred).origin
     assert answer.origin.lat == 70
 
 
@@ -95,25 +98,34 @@ def test_a_query_across_the_antimeridian_is_the_same_place(space):
 
 
 def test_more_hits_than_records_gives_all_records(space):
-    assert len(space.search("snow", into=("tiles",), k=1000).hits["tiles"]) == 24
+    assert len(space.search("snow", kinds=("tiles",), k=1000).hits["tiles"]) == 24
 
 
 def test_an_answer_becomes_a_geodataframe(space):
-    frame = space.search("snow", into=("articles",), k=3).to_geodataframe()
+    frame = space.search("snow", kinds=("articles",), k=3).to_geodataframe()
     assert frame.crs.to_epsg() == 4326
     assert frame.geometry.y.tolist() == frame["lat"].tolist()
     assert len(frame) == 3
 
 
 def test_a_link_leads_to_the_point_where_a_record_has_no_page(space):
-    hit = space.search("snow", into=("articles",), k=1).hits["articles"][0]
+    hit = space.search("snow", kinds=("articles",), k=1).hits["articles"][0]
     assert f"mlat={hit.place.lat:.4f}" in hit.link
 
 
-@pytest.mark.parametrize("question", [{}, {"text": "snow", "place": Place(lat=0, lon=0)}])
-def test_exactly_one_question_is_asked(space, question):
-    with pytest.raises(InputError, match="exactly one"):
-        space.search(**question)
+def test_what_is_given_together_is_one_question(space):
+    place = Place(lat=0, lon=0)
+    together = space.search("snow", place=place, k=3)
+    assert together.hits == space.search(Question(parts=(Part.of("snow"), Part.of(place)), k=3)).hits
+    assert together.hits == space.search(together.question).hits
+    assert len(space.search(together.question, kinds=("articles",), k=2).hits["articles"]) == 2
+
+
+def test_nothing_asked_and_a_question_with_more_beside_it_are_refused(space):
+    with pytest.raises(InputError, match="ask with a text"):
+        space.search()
+    with pytest.raises(InputError, match="among its parts"):
+        space.search(Question.of("snow"), place=Place(lat=0, lon=0))
 
 
 def test_an_empty_text_is_refused(space):
@@ -154,7 +166,7 @@ def test_a_modality_that_is_not_indexed_is_named(tmp_path, world):
     with pytest.raises(CatalogueError, match="placebind index build"):
         space.search("snow")
     with pytest.raises(CatalogueError, match=r"articles .* are not indexed"):
-        space.search(place=Place(lat=0, lon=0), into=("articles",))
+        space.search(place=Place(lat=0, lon=0), kinds=("articles",))
 
 
 @pytest.mark.parametrize("modality", ["articles", "tiles", "locations"])

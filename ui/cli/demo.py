@@ -50,8 +50,8 @@ def run_demo(folder: Path, places: Options = PLACES, records: Options = RECORDS)
     space = Space.open(model.path.parent, folder)
     _say_what_is_real(space)
     print_answer(space.search(QUESTION, k=3))
-    print_answer(space.search(image=folder / EXAMPLE_TILE, into=("articles",), k=3))
-    print_answer(space.search(place=Place(lat=48.2, lon=16.4), into=("tiles",), k=3))
+    print_answer(space.search(image=folder / EXAMPLE_TILE, kinds=("articles",), k=3))
+    print_answer(space.search(place=Place(lat=48.2, lon=16.4), kinds=("tiles",), k=3))
     out.print(f'\nAsk your own: [bold]placebind search "coral island in the Pacific" --catalogue {folder}[/]')
 
 
@@ -96,7 +96,7 @@ def _build(folder: Path, catalogue: Catalogue, model: Checkpoint, places: Option
     with ProgressBars() as bars:
         _fill(catalogue, places, bars)
         build_index(model, catalogue, rebuild=stale, progress=bars)
-    print_answer(Space.open(model.path.parent, folder).search(QUESTION, into=("locations",), k=3))
+    print_answer(Space.open(model.path.parent, folder).search(QUESTION, kinds=("locations",), k=3))
     out.print("Words are answered with places from now on. Articles and satellite tiles follow.")
     with ProgressBars() as bars:
         _fill(catalogue, records, bars)

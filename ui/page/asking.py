@@ -10,10 +10,11 @@ from typing import Any
 import streamlit as st
 
 from index.errors import PlaceBindError
-from ui.server.question import AskedPart, Question, Where
+from index.records import Place
+from retrieval.asking.parts import HEAVIEST, Part, Picture
+from retrieval.asking.question import Question
 
 LINK, PARTS, SETTINGS, COMPLAINT = "ask", "asked-parts", "asked-settings", "complaint"
-HEAVIEST = 10.0
 
 
 def current() -> Question | None:
@@ -28,9 +29,9 @@ def current() -> Question | None:
     return Question(parts=parts(), **settings()) if parts() else None
 
 
-def parts() -> tuple[AskedPart, ...]:
+def parts() -> tuple[Part, ...]:
     """What is asked with."""
-    found: tuple[AskedPart, ...] = st.session_state.get(PARTS, ())
+    found: tuple[Part, ...] = st.session_state.get(PARTS, ())
     return found
 
 
@@ -49,7 +50,7 @@ def tell_address() -> None:
         st.query_params[LINK] = question.to_link()
 
 
-def ask(*what: AskedPart) -> None:
+def ask(*what: Part) -> None:
     """Ask with these parts alone."""
     st.session_state[PARTS] = what
 
@@ -57,22 +58,22 @@ def ask(*what: AskedPart) -> None:
 def set_text(text: str) -> None:
     """Ask with these words in place of those before; without words, if there are none."""
     old = _first("text")
-    fresh = [AskedPart(text=text.strip(), weight=old.weight if old else 1.0)] if text.strip() else []
+    fresh = [Part(text=text.strip(), weight=old.weight if old else 1.0)] if text.strip() else []
     ask(*fresh, *(part for part in parts() if part is not old))
 
 
 def set_image(name: str) -> None:
     """Ask with an uploaded picture, in place of the one before."""
     old = _first("image")
-    ask(*(part for part in parts() if part is not old), AskedPart(image=name))
+    ask(*(part for part in parts() if part is not old), Part.of(Picture(name)))
 
 
 def set_place(lat: float, lon: float) -> None:
     """Ask with a place alone: it starts anew."""
-    ask(AskedPart(place=Where(lat=lat, lon=lon)))
+    ask(Part(place=Place(lat=lat, lon=lon)))
 
 
-def refine(part: AskedPart) -> None:
+def refine(part: Part) -> None:
     """Ask for more (or with a negative weight less) like a record; the same again weighs more, the opposite takes it back."""
     same = [row for row, each in enumerate(parts()) if each.record == part.record]
     if same:
@@ -90,7 +91,7 @@ def weigh(row: int, weight: float) -> None:
 def change(**values: Any) -> None:
     """Change settings; None makes one default again. Raises ``ConfigError`` or ``InputError`` for a value that cannot be."""
     fresh = {name: value for name, value in {**settings(), **values}.items() if value is not None}
-    Question.parse({"parts": [{"text": "any"}], **fresh}, where="settings").how()  # checked before it is kept
+    Question.parse({"parts": [{"text": "any"}], **fresh}, where="settings")  # checked before it is kept
     st.session_state[SETTINGS] = fresh
 
 
@@ -115,5 +116,5 @@ def complaint() -> str:
     return said
 
 
-def _first(kind: str) -> AskedPart | None:
+def _first(kind: str) -> Part | None:
     return next((part for part in parts() if getattr(part, kind) is not None), None)

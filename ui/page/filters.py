@@ -9,7 +9,7 @@ import streamlit as st
 from ui.page import asking, captions
 from ui.page.backgrounds import backgrounds
 from ui.page.hits import ORDER
-from ui.server.question import MAX_K
+from ui.server.routes.search import MAX_K
 from ui.server.workspace import Workspace
 
 _AS_PROBABILITY = "heat-mass"  # the toggle's key in the session
@@ -27,9 +27,9 @@ def show_filters(workspace: Workspace, heat_shares: Sequence[int]) -> int:
     st.subheader(captions.FILTERS, anchor=False)
     settings, chosen = asking.settings(), asking.settings().get("filter", {})
     indexed = [modality for modality in ORDER if modality in workspace.space.manifests]
-    kept = [modality for modality in settings.get("into", ()) if modality in indexed]
-    take = _keep("into", kept, lambda value: asking.change(into=tuple(value) or None))
-    st.pills(captions.INTO, indexed, selection_mode="multi", key="into", format_func=captions.MODALITY.__getitem__, on_change=take)
+    kept = [modality for modality in settings.get("kinds", ()) if modality in indexed]
+    take = _keep("kinds", kept, lambda value: asking.change(kinds=tuple(value) or None))
+    st.pills(captions.INTO, indexed, selection_mode="multi", key="kinds", format_func=captions.MODALITY.__getitem__, on_change=take)
     take = _keep("countries", list(chosen.get("countries", ())), lambda value: asking.change_filter(countries=list(value)))
     options = sorted({*workspace.countries(), *chosen.get("countries", ())})
     st.multiselect(captions.COUNTRIES, options, key="countries", help=captions.COUNTRIES_HELP, on_change=take)

@@ -7,15 +7,15 @@ import streamlit as st
 
 from index.records import Hit, Modality
 from retrieval.answer import Answer
+from retrieval.asking.parts import Part
 from retrieval.ranking.explain import Explanation
 from ui.page import captions
 from ui.page.map import COLOURS, front_file
-from ui.server.question import AskedPart
 
 ORDER: tuple[Modality, ...] = ("locations", "articles", "tiles")
 
 
-def show_hits(name: str, answer: Answer, catalogue: str) -> AskedPart | None:
+def show_hits(name: str, answer: Answer, catalogue: str) -> Part | None:
     """Show the hits; returns the record that the user asked for more (weight 1) or less (-1) of in this run, if any."""
     component = st.components.v2.component(
         "placebind_hits", html='<div class="hits"></div>', css=front_file("hits.css"), js=front_file("hits.js")
@@ -26,7 +26,7 @@ def show_hits(name: str, answer: Answer, catalogue: str) -> AskedPart | None:
     if not chosen:
         return None
     record = {"modality": chosen["modality"], "id": chosen["id"]}
-    return AskedPart.parse({"record": record, "weight": float(chosen["weight"])}, where="hit")
+    return Part.parse({"record": record, "weight": float(chosen["weight"])}, where="hit")
 
 
 def _column(modality: Modality, answer: Answer, catalogue: str) -> dict[str, Any]:

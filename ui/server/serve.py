@@ -144,14 +144,13 @@ def _open_workspaces(folders: dict[str, tuple[Path, Path | None]]) -> None:
 
 def _warm_up(workspaces: Sequence[Any]) -> None:
     """What a first question would wait for: models, vectors, the tree of cells. A missing index is said here and on the page."""
-    from retrieval.asking.parts import Part
-    from retrieval.asking.query import Query
+    from retrieval.asking.question import Question
 
     for workspace in workspaces:
         try:
-            space, query = workspace.space, Query((Part("warm up"),))
-            space.search(query=query, k=1)
-            space.heat(query).tile_png(0, 0, 0)
+            space, question = workspace.space, Question.of("warm up", k=1)
+            space.search(question)
+            space.heat(question).tile_png(0, 0, 0)
         except PlaceBindError as error:
             remark(f"{workspace.name}: {error}")
 

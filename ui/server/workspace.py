@@ -16,9 +16,9 @@ from index.records import MODALITIES
 from index.store.catalogue import Catalogue
 from retrieval import Space
 from retrieval.answer import Answer
+from retrieval.asking.question import Question
 from retrieval.heat.heat import Heat
 from train.shipped import checkpoint_for
-from ui.server.question import Question
 from ui.server.recent import NotHereError, Recent
 from ui.server.uploads import Uploads
 
@@ -96,7 +96,7 @@ class Workspace:
         """Raises ``NotHereError`` for a name that was never given or is forgotten."""
         question = self.question(name)
         space, version = self.current()
-        return self._heats.get((version, name), lambda: space.heat(question.query(self.uploads)))
+        return self._heats.get((version, name), lambda: space.heat(question, pictures=self.uploads.read))
 
     def question(self, name: str) -> Question:
         """What the heat of this name is of. Raises as ``heat``."""
@@ -106,7 +106,7 @@ class Workspace:
         return question
 
     def _ask(self, space: Space, question: Question) -> Answer:
-        answer = space.search(query=question.query(self.uploads), into=question.into, k=question.k, how=question.how())
+        answer = space.search(question, pictures=self.uploads.read)
         return space.explain(answer) if len(question.parts) > 1 else answer  # of a single part the score says all
 
 

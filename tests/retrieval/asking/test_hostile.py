@@ -15,10 +15,11 @@ from index.search.filters import Filter
 from index.search.snapshot import open_snapshot
 from index.store.catalogue import Catalogue
 from retrieval import Space
+from retrieval.asking.how import How
 from retrieval.asking.parts import Part
-from retrieval.asking.query import Query, QueryVectors
+from retrieval.asking.query import QueryVectors
+from retrieval.asking.question import Question
 from retrieval.heat.heat import heat_of
-from retrieval.ranking.search import How
 from tests.conftest import World
 from tests.disks import no_file_longer_than
 from tests.retrieval.hand_space import HandSpace
@@ -65,7 +66,7 @@ def test_of_a_megabyte_of_text_no_more_is_read_than_a_tower_can_see(space: Space
     tower, read = space.encoder("articles"), []
     features = tower.features
     monkeypatch.setattr(tower, "features", lambda texts: (read.extend(map(len, texts)), features(texts))[1])
-    answer = space.search("snow " * (LONG // 5), k=2, how=How(words=True))
+    answer = space.search("snow " * (LONG // 5), k=2, words=True)
     assert read == [65_536]
     assert len(answer.query) < 250, "it is said in one line"
     assert all(len(hits) == 2 for hits in answer.hits.values())
@@ -76,13 +77,13 @@ def test_of_a_megabyte_of_text_no_more_is_read_than_a_tower_can_see(space: Space
     ["\0" * 50, "\x1b[31m", "(((" * 500, "' OR 1=1 --", "ثلج وجليد", "\u202egnp.exe", "🏔️" * 100, "%s {0} $x `id`", '+-*/:^~"AND'],
 )
 def test_any_text_is_a_question_and_no_syntax(space: Space, text: str) -> None:
-    answer = space.search(text, k=3, how=How(words=True))
+    answer = space.search(text, k=3, words=True)
     assert all(len(hits) == 3 for hits in answer.hits.values())
 
 
 def test_a_text_that_is_no_unicode_is_refused() -> None:
     with pytest.raises(InputError, match="no character"):
-        Part("snow \udcff")
+        Part.of("snow \udcff")
 
 
 # Filters
@@ -106,7 +107,7 @@ def test_a_text_that_is_no_unicode_is_refused() -> None:
 def test_sql_that_would_do_more_than_ask_is_refused_in_one_line(space: Space, where: str) -> None:
     version = space.catalogue.table("articles").version
     with pytest.raises(PlaceBindError) as refused:
-        space.search("snow", into=("articles",), how=How(filter=Filter.parse({"where": where})))
+        space.search("snow", kinds=("articles",), filter=Filter.parse({"where": where}))
     assert "\n" not in str(refused.value)
     assert len(str(refused.value)) < 500
     assert (space.catalogue.table("articles").version, space.catalogue.count("articles")) == (version, 48)
@@ -121,7 +122,7 @@ def test_a_filter_by_an_invented_name_is_refused(name: str) -> None:
 def test_a_value_with_sql_in_it_is_a_value(space: Space) -> None:
     for value in ("x' OR '1'='1", "x') OR (1=1", "\\' OR 1=1 --", "%"):
         how = How(filter=Filter.parse({"countries": value}))
-        assert space.search("snow", into=("articles",), how=how).hits == {"articles": []}
+        assert space.search("snow", kinds=("articles",), **dict(how)).hits == {"articles": []}
 
 
 # Numbers
@@ -129,13 +130,13 @@ def test_a_value_with_sql_in_it_is_a_value(space: Space) -> None:
 
 @pytest.mark.parametrize("how", [How(), How(words=True), How(centred=True)], ids=["plain", "words", "centred"])
 def test_asking_for_more_hits_than_numbers_have_names_gives_all_records(space: Space, how: How) -> None:
-    answer = space.search("snow", k=10**18, how=how)
+    answer = space.search("snow", k=10_000, **dict(how))
     assert {modality: len(hits) for modality, hits in answer.hits.items()} == {"articles": 48, "tiles": 24, "locations": 200}
 
 
 def test_a_weight_that_drowns_the_others_leaves_a_number() -> None:
     hand = HandSpace({"x": (1, 0, 0), "y": (0, 1, 0)})
-    found = Query((Part("x", 1e308), Part("y", 1e-308))).embed(hand)
+    found = Question(parts=(Part.of("x", 10), Part.of("y", 1e-308))).embed(hand)
     np.testing.assert_allclose(found.vectors, [[1, 0, 0]])
 
 
@@ -152,7 +153,7 @@ def test_a_disk_that_is_full_when_a_search_needs_room_is_said_and_the_next_searc
         open_snapshot(catalogue, "locations")
     assert "\n" not in str(said.value)
     assert [path for path in derived.rglob("*") if path.is_file()] == []
-    answer = Space.open(own_world.checkpoint, own_world.folder).search("snow", into=("locations",), k=3)
+    answer = Space.open(own_world.checkpoint, own_world.folder).search("snow", kinds=("locations",), k=3)
     assert len(answer.hits["locations"]) == 3
 
 

@@ -19,7 +19,7 @@ from index.records import Place, Tile
 from retrieval.asking import photo
 from retrieval.asking.parts import Part
 from retrieval.asking.photo import Photo, read_image
-from retrieval.asking.query import Query
+from retrieval.asking.question import Question
 from retrieval.space import Space
 from tests.conftest import World, coarse_tile
 from tests.worlds import write_geotiff
@@ -261,7 +261,7 @@ def test_a_damaged_picture_is_read_or_refused_but_never_another_error(kind: str,
 def test_a_missing_file_and_one_that_is_a_folder_are_named(tmp_path: Path) -> None:
     for path in (tmp_path / "none.png", tmp_path):
         with pytest.raises(InputError, match=f"{path}: no such file"):
-            Part(path).read()
+            Part.of(path).read()
 
 
 # In a trained world
@@ -280,13 +280,13 @@ def snow_as(kind: str, brightness: int = 230) -> bytes:
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
 def test_a_photo_finds_what_a_tile_like_it_finds(space: Space, kind: str) -> None:
-    answer = space.search(image=snow_as(kind), into=("articles", "tiles"), k=5)
+    answer = space.search(image=snow_as(kind), kinds=("articles", "tiles"), k=5)
     assert all(hit.place.lat == 70 for hit in answer)
     assert answer.query == "image"
 
 
 def test_a_photo_has_no_place_so_distances_are_from_the_best_location(space: Space) -> None:
-    answer = space.search(image=snow_as("PNG"), into=("locations",), k=1)
+    answer = space.search(image=snow_as("PNG"), kinds=("locations",), k=1)
     assert answer.origin == answer.hits["locations"][0].place
 
 
@@ -311,8 +311,8 @@ def test_a_model_that_learnt_to_do_without_bands_is_given_the_colours_alone(worl
 
 
 def test_photos_words_and_tiles_ask_together(space: Space, world: World) -> None:
-    parts = (Part(snow_as("PNG")), Part("snow and ice"), Part(world.tile_file), Part(snow_as("WEBP", 90), -0.5))
-    answer = space.search(query=Query(parts), into=("locations",), k=3)
+    parts = (Part.of(snow_as("PNG")), Part.of("snow and ice"), Part.of(world.tile_file), Part.of(snow_as("WEBP", 90), -0.5))
+    answer = space.search(Question(parts=parts), kinds=("locations",), k=3)
     assert all(hit.place.lat == 70 for hit in answer)
     assert answer.origin is not None
     assert (round(answer.origin.lat, 3), round(answer.origin.lon, 3)) == (70, 10), "the tile's"

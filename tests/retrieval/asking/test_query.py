@@ -6,10 +6,11 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from index.errors import InputError
+from index.errors import ConfigError, InputError
 from index.records import Place
 from retrieval.asking.parts import Item, Part
-from retrieval.asking.query import Query, QueryVectors, best_of
+from retrieval.asking.query import QueryVectors, best_of
+from retrieval.asking.question import Question
 from retrieval.space import Space
 from tests.conftest import World
 from tests.retrieval.hand_space import HandSpace
@@ -20,55 +21,61 @@ SPACE = HandSpace({"x": (1, 0, 0), "y": (0, 1, 0), "z": (0, 0, 1), "-x": (-1, 0,
 
 
 def asked(*parts: Part, combine="mean"):
-    return Query(parts, combine).embed(SPACE)
+    return Question(parts=parts, combine=combine).embed(SPACE)
 
 
 def test_one_part_asks_with_its_own_vector_whatever_its_weight():
-    np.testing.assert_array_equal(asked(Part("x")).vectors, [[1, 0, 0]])
-    np.testing.assert_array_equal(asked(Part("x", 7.5)).vectors, [[1, 0, 0]])
+    np.testing.assert_array_equal(asked(Part.of("x")).vectors, [[1, 0, 0]])
+    np.testing.assert_array_equal(asked(Part.of("x", 7.5)).vectors, [[1, 0, 0]])
 
 
 def test_parts_of_different_kinds_are_summed_with_their_weights():
-    found = asked(Part("x", 3.0), Part(HERE, 4.0))
+    found = asked(Part.of("x", 3.0), Part.of(HERE, 4.0))
     np.testing.assert_allclose(found.vectors, [[0.6, 0.8, 0]], atol=1e-7)  # 3, 4, 5
     assert found.modalities == ("articles", "locations")
     assert found.labels == ("x", "place 10.0000, 20.0000")
 
 
 def test_a_negative_weight_pushes_away():
-    np.testing.assert_allclose(asked(Part("x", 4.0), Part("y", -3.0)).vectors, [[0.8, -0.6, 0]], atol=1e-7)
-    np.testing.assert_allclose(asked(Part("x", -1.0)).vectors, [[-1, 0, 0]], atol=1e-7)
+    np.testing.assert_allclose(asked(Part.of("x", 4.0), Part.of("y", -3.0)).vectors, [[0.8, -0.6, 0]], atol=1e-7)
+    np.testing.assert_allclose(asked(Part.of("x", -1.0)).vectors, [[-1, 0, 0]], atol=1e-7)
 
 
 def test_max_asks_with_every_positive_part_and_all_negatives():
-    found = asked(Part("x", 4.0), Part("y", 4.0), Part("z", -3.0), combine="max")
+    found = asked(Part.of("x", 4.0), Part.of("y", 4.0), Part.of("z", -3.0), combine="max")
     np.testing.assert_allclose(found.vectors, [[0.8, 0, -0.6], [0, 0.8, -0.6]], atol=1e-7)
 
 
 def test_weights_of_any_size_keep_their_ratios():
-    np.testing.assert_allclose(asked(Part("x", 3e307), Part("y", 4e307)).vectors, [[0.6, 0.8, 0]], atol=1e-7)
-    np.testing.assert_allclose(asked(Part("x", 3e-307), Part("y", 4e-307)).vectors, [[0.6, 0.8, 0]], atol=1e-7)
+    np.testing.assert_allclose(asked(Part.of("x", 3e-307), Part.of("y", 4e-307)).vectors, [[0.6, 0.8, 0]], atol=1e-7)
 
 
 @pytest.mark.parametrize("combine", ["mean", "max"])
 def test_an_empty_query_is_refused(combine):
-    with pytest.raises(InputError, match="empty; give a text"):
-        Query((), combine)
+    with pytest.raises(ConfigError, match=r"parts: .* at least 1 item"):
+        Question.parse({"parts": (), "combine": combine}, where="question")
+    with pytest.raises(InputError, match="ask with a text"):
+        Question.of(combine=combine)
 
 
-@pytest.mark.parametrize("parts", [(Part("x", -1.0),), (Part("x", 1.0), Part("y", 2.0))], ids=["no positive", "unlike weights"])
+@pytest.mark.parametrize("parts", [(Part.of("x", -1.0),), (Part.of("x"), Part.of("y", 2.0))], ids=["no positive", "unlike weights"])
 def test_max_refuses_weights_that_would_not_count(parts):
     with pytest.raises(InputError, match="combine by 'mean'"):
-        Query(parts, "max")
+        Question(parts=parts, combine="max")
 
 
 def test_an_unknown_way_to_combine_is_refused():
-    with pytest.raises(InputError, match="'mean' or 'max', got 'median'"):
-        Query((Part("x"),), "median")  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="'mean' or 'max', got 'median'"):
+        Question.of("x", combine="median")
 
 
 @pytest.mark.parametrize(
-    "parts", [(Part("x"), Part("x", -1.0)), (Part("x"), Part("-x")), (Part("x"), Part("y"), Part("x", -1), Part("y", -1))]
+    "parts",
+    [
+        (Part.of("x"), Part.of("x", -1.0)),
+        (Part.of("x"), Part.of("-x")),
+        (Part.of("x"), Part.of("y"), Part.of("x", -1), Part.of("y", -1)),
+    ],
 )
 def test_parts_that_cancel_each_other_out_are_refused_in_one_line(parts):
     with pytest.raises(InputError, match="cancel each other out") as refused:
@@ -78,19 +85,19 @@ def test_parts_that_cancel_each_other_out_are_refused_in_one_line(parts):
 
 def test_a_max_with_one_part_that_is_cancelled_out_is_refused():
     with pytest.raises(InputError, match="cancel each other out"):
-        asked(Part("x"), Part("y"), Part("y", -1.0), combine="max")
+        asked(Part.of("x"), Part.of("y"), Part.of("y", -1.0), combine="max")
 
 
 def test_a_query_says_in_one_line_what_it_asks_for_and_away_from():
-    assert Query((Part("snow"), Part(HERE), Part("city", -2.0))).label == "snow + place 10.0000, 20.0000 − city"
-    assert Query((Part("city", -2.0), Part("snow"))).label == "− city + snow"
+    assert Question(parts=(Part.of("snow"), Part.of(HERE), Part.of("city", -2.0))).label == "snow + place 10.0000, 20.0000 − city"
+    assert Question(parts=(Part.of("city", -2.0), Part.of("snow"))).label == "− city + snow"
 
 
 def test_the_origin_is_the_first_positive_part_that_lies_somewhere():
     elsewhere = tile(7, lat=-5.0, lon=6.0)
-    assert asked(Part("x"), Part(elsewhere), Part(HERE)).origin == elsewhere.place
-    assert asked(Part(HERE, -0.5), Part(elsewhere)).origin == elsewhere.place
-    assert asked(Part("x")).origin is None
+    assert asked(Part.of("x"), Part.of(elsewhere), Part.of(HERE)).origin == elsewhere.place
+    assert asked(Part.of(HERE, -0.5), Part.of(elsewhere)).origin == elsewhere.place
+    assert asked(Part.of("x")).origin is None
 
 
 vectors_3d = arrays(np.float64, (4, 3), elements=st.floats(-1, 1))
@@ -140,7 +147,9 @@ def test_in_a_trained_world_a_text_and_a_stored_record_ask_together(world: World
     space = Space.open(world.checkpoint, world.folder)
     titles = space.catalogue.column("articles", ["title"]).to_pylist()
     north = next(row["id"] for row in titles if row["title"] == "North 3")
-    query = Query((Part("snow and ice"), Part(Item("articles", north), 0.5), Part("hot sand and palm trees", -0.5)))
+    query = Question(
+        parts=(Part.of("snow and ice"), Part.of(Item("articles", north), 0.5), Part.of("hot sand and palm trees", -0.5))
+    )
     asked = query.embed(space)
     vectors = space.embed_records("articles", [row["id"] for row in titles])
     best = np.argsort(-(vectors @ asked.vectors[0]))[:10]

@@ -180,8 +180,8 @@ def test_a_build_makes_all_that_the_first_query_needs(world, tmp_path, small_wor
     for made_by_the_query in ("index.search.snapshot._write", "index.search.backends.faiss._train"):
         monkeypatch.setattr(made_by_the_query, None)
     space = Space.open(world.checkpoint, tmp_path)
-    assert all(space.search("snow", into=(modality,), k=3).hits[modality] for modality in ("articles", "tiles", "locations"))
-    assert space.search("snow", into=("locations",)).ways["locations"].startswith("faiss")
+    assert all(space.search("snow", kinds=(modality,), k=3).hits[modality] for modality in ("articles", "tiles", "locations"))
+    assert space.search("snow", kinds=("locations",)).ways["locations"].startswith("faiss")
 
 
 def test_an_append_extends_what_searches_and_optimizing_learns_anew_when_much_was_added(
@@ -197,7 +197,7 @@ def test_an_append_extends_what_searches_and_optimizing_learns_anew_when_much_wa
     add_locations(catalogue, 45, 80)
     append_to_index(model, catalogue)
     assert trainings == [200]
-    found = Space.open(own_world.checkpoint, own_world.folder).search(place=Place(lat=79, lon=79), into=("locations",), k=1)
+    found = Space.open(own_world.checkpoint, own_world.folder).search(place=Place(lat=79, lon=79), kinds=("locations",), k=1)
     assert next(iter(found)).title == "new 79"
     optimize_index(catalogue)
     assert trainings == [200, 280]

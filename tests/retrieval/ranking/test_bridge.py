@@ -13,12 +13,13 @@ from index.search.filters import Filter
 from index.search.snapshot import Snapshot
 from index.store.catalogue import Catalogue
 from retrieval import Space
+from retrieval.asking.how import How
 from retrieval.asking.parts import Item, Part
-from retrieval.asking.query import Query, QueryVectors
+from retrieval.asking.query import QueryVectors
+from retrieval.asking.question import Question
 from retrieval.ranking.bridge import GRID_POINTS, Bridge, Positions
-from retrieval.ranking.diversify import Diversity
 from retrieval.ranking.meaning import LONGEST_SHORTLIST
-from retrieval.ranking.search import How, Searcher
+from retrieval.ranking.search import Searcher
 from tests.conftest import World
 from tests.worlds import unit
 
@@ -130,7 +131,7 @@ def test_no_more_than_the_longest_shortlist_is_ranked_and_the_answer_says_so(man
 def test_positions_are_compared_once_though_more_is_asked_for(many, monkeypatch):
     counted = []
     monkeypatch.setattr(many.bridge, "locate", lambda lat, lon: counted.append(len(lat)) or locate(lat, lon))
-    apart = How(diversity=Diversity(apart_km=300))
+    apart = How(apart_km=300)
     ranked = many.search(asked("articles", parts=[(0, 0, 1)]), 10, apart)
     assert len(ranked.rows) == 10
     assert counted.count(500) <= 1
@@ -158,7 +159,7 @@ def space(_trained: World) -> Space:
 
 
 def test_the_score_of_a_tile_is_the_cosine_of_the_text_with_its_position(space):
-    answer = space.search("snow and ice", into=("tiles",), k=5)
+    answer = space.search("snow and ice", kinds=("tiles",), k=5)
     assert answer.ways["tiles"].startswith("by position")
     for hit in answer:
         position = space.embed_places(hit.place.lat, hit.place.lon)[0]
@@ -168,14 +169,14 @@ def test_the_score_of_a_tile_is_the_cosine_of_the_text_with_its_position(space):
 
 
 def test_a_picture_finds_articles_by_their_positions_and_texts_find_articles_by_what_they_say(space, world):
-    assert space.search(image=world.tile_file, into=("articles",)).ways["articles"].startswith("by position")
-    answer = space.search("snow", into=("articles", "locations"))
+    assert space.search(image=world.tile_file, kinds=("articles",)).ways["articles"].startswith("by position")
+    answer = space.search("snow", kinds=("articles", "locations"))
     assert not any(way.startswith("by position") for way in answer.ways.values())
 
 
 def test_filters_words_and_distances_hold_by_position_too(space):
-    how = How(filter=Filter.parse({"bbox": "0,-180,10,180"}), diversity=Diversity(apart_km=4000), words=True)
-    answer = space.search("snow", into=("tiles",), k=3, how=how)
+    how = How(filter=Filter.parse({"bbox": "0,-180,10,180"}), apart_km=4000, words=True)
+    answer = space.search("snow", kinds=("tiles",), k=3, **dict(how))
     assert answer.ways["tiles"] == "by position, 12 rows, and full text"
     places = [hit.place for hit in answer]
     assert len(places) == 3
@@ -185,20 +186,20 @@ def test_filters_words_and_distances_hold_by_position_too(space):
 
 @pytest.mark.parametrize("how", [How(direct=True), How(centred=True)], ids=["direct", "centred"])
 def test_who_wants_the_tiles_themselves_compared_gets_that(space, how):
-    assert not space.search("snow", into=("tiles",), how=how).ways["tiles"].startswith("by position")
+    assert not space.search("snow", kinds=("tiles",), **dict(how)).ways["tiles"].startswith("by position")
 
 
 def test_no_location_need_be_indexed(own_world: World):
     Catalogue.open(own_world.folder).db.drop_table("locations")
-    answer = Space.open(own_world.checkpoint, own_world.folder).search("snow", into=("tiles",))
+    answer = Space.open(own_world.checkpoint, own_world.folder).search("snow", kinds=("tiles",))
     assert answer.ways["tiles"].startswith("by position")
 
 
 @pytest.mark.parametrize("direct", [False, True])
 def test_shares_of_a_mixed_query_add_up_to_the_score(space, direct):
-    item = space.search("snow", into=("tiles",), k=1).hits["tiles"][0].id
-    query = Query((Part("snow and ice"), Part(Item("tiles", item), 0.5), Part("hot sand", -0.25)))
-    answer = space.explain(space.search(query=query, into=("tiles", "articles"), k=4, how=How(direct=direct)))
+    item = space.search("snow", kinds=("tiles",), k=1).hits["tiles"][0].id
+    query = Question(parts=(Part.of("snow and ice"), Part.of(Item("tiles", item), 0.5), Part.of("hot sand", -0.25)))
+    answer = space.explain(space.search(query, kinds=("tiles", "articles"), k=4, direct=direct))
     assert set(answer.why) == {hit.id for hit in answer}
     for hit in answer:
         assert sum(part.share for part in answer.why[hit.id].parts) == pytest.approx(hit.score, abs=1e-4)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from index.errors import CatalogueError, InputError
 from retrieval.asking.parts import Part
-from retrieval.asking.query import Query
+from retrieval.asking.question import Question
 from retrieval.ranking.centring import Centring, centred, centred_query
 from retrieval.space import Space
 from tests.conftest import World
@@ -109,7 +109,7 @@ def test_a_search_that_gives_no_rows_gives_no_hits():
 
 def test_every_part_of_a_query_is_seen_from_the_mean_of_its_own_modality():
     space = HandSpace({"a": (0.8, 0.6)})
-    query = Query((Part("a"),)).embed(space)
+    query = Question(parts=(Part.of("a"),)).embed(space)
     np.testing.assert_allclose(centred_query(query, {"articles": MEAN}).vectors, [[0, 1]], atol=1e-6)
     with pytest.raises(CatalogueError, match="mean of the articles"):
         centred_query(query, {"tiles": MEAN})

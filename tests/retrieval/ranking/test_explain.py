@@ -10,10 +10,10 @@ from index.geo import geodesic_km
 from index.records import Place
 from index.search.snapshot import open_snapshot
 from retrieval.asking.parts import Item, Part
-from retrieval.asking.query import Query, QueryVectors
-from retrieval.ranking.centring import centred_query
+from retrieval.asking.query import QueryVectors
+from retrieval.asking.question import Question
+from retrieval.ranking.centring import centred, centred_query
 from retrieval.ranking.explain import NamedPlaces, contributions
-from retrieval.ranking.search import How
 from retrieval.space import Space
 from tests.conftest import World
 from tests.retrieval.hand_space import HandSpace
@@ -24,7 +24,7 @@ MEANS = {"articles": (0.1, 0.2, 0.0)}
 
 
 def test_the_share_of_each_part_by_hand():
-    query = Query((Part("x", 3.0), Part("y", -4.0))).embed(SPACE)  # (3, -4, 0) / 5
+    query = Question(parts=(Part.of("x", 3.0), Part.of("y", -4.0))).embed(SPACE)  # (3, -4, 0) / 5
     shares = contributions(query, query.parts @ [0.6, 0.0, 0.8])
     assert [each.label for each in shares] == ["x", "y"]
     assert [each.cosine for each in shares] == pytest.approx([0.6, 0.0])
@@ -34,19 +34,19 @@ def test_the_share_of_each_part_by_hand():
 
 
 def test_of_a_max_only_the_part_that_fits_best_counts():
-    query = Query((Part("x"), Part("y")), "max").embed(SPACE)
+    query = Question(parts=(Part.of("x"), Part.of("y")), combine="max").embed(SPACE)
     shares = contributions(query, query.parts @ [0.6, 0.8, 0.0])
     assert [each.weight for each in shares] == [0, 1]
     assert [each.share for each in shares] == pytest.approx([0, 0.8])
 
 
 @given(st.integers(0, 2**32 - 1), st.booleans(), st.booleans())
-def test_shares_add_up_to_the_score(seed, best, centred):
+def test_shares_add_up_to_the_score(seed, best, is_centred):
     rng = np.random.default_rng(seed)
     parts, hit, weights = unit(rng.normal(size=(4, 3))), unit(rng.normal(size=(1, 3))), rng.uniform(-1, 1, (3 if best else 1, 4))
     try:
         query = QueryVectors(tuple("abcd"), ("articles",) * 4, parts, weights)
-        if centred:
+        if is_centred:
             query, hit = centred_query(query, MEANS), centred(hit, MEANS["articles"])
     except InputError:
         assume(False)
@@ -111,7 +111,7 @@ def test_in_a_trained_world_snow_speaks_for_a_northern_article_and_sand_does_not
     rows = space.catalogue.column("articles", ["title"]).to_pylist()
     north = next(row["id"] for row in rows if row["title"] == "North 5")
     hit = space.embed_records("articles", [north])[0]
-    query = Query((Part("snow and ice"), Part("hot sand and palm trees", -0.5))).embed(space)
+    query = Question(parts=(Part.of("snow and ice"), Part.of("hot sand and palm trees", -0.5))).embed(space)
     snow, sand = contributions(query, query.parts @ hit)
     assert snow.share > 0
     assert snow.cosine > sand.cosine
@@ -125,9 +125,9 @@ def space(_trained: World) -> Space:
 
 @pytest.mark.parametrize("centred", [False, True])
 def test_of_every_hit_the_shares_add_up_to_its_score(space: Space, centred: bool) -> None:
-    item = space.search("snow", into=("tiles",), k=1).hits["tiles"][0].id
-    query = Query((Part("snow and ice"), Part(Item("tiles", item), 0.5), Part(Place(lat=5.0, lon=0.0), -0.3)))
-    answer = space.explain(space.search(query=query, k=4, how=How(centred=centred)))
+    item = space.search("snow", kinds=("tiles",), k=1).hits["tiles"][0].id
+    query = Question(parts=(Part.of("snow and ice"), Part.of(Item("tiles", item), 0.5), Part.of(Place(lat=5.0, lon=0.0), -0.3)))
+    answer = space.explain(space.search(query, k=4, centred=centred))
     assert set(answer.why) == {hit.id for hit in answer}
     for hit in answer:
         assert sum(part.share for part in answer.why[hit.id].parts) == pytest.approx(hit.score, abs=1e-4)
@@ -135,7 +135,7 @@ def test_of_every_hit_the_shares_add_up_to_its_score(space: Space, centred: bool
 
 def test_a_hit_is_explained_by_another_place_than_itself(space: Space) -> None:
     """Every location has a name, and there is one at each place of the grid: articles lie near one, locations are one."""
-    answer = space.explain(space.search("snow", into=("articles", "locations"), k=2))
+    answer = space.explain(space.search("snow", kinds=("articles", "locations"), k=2))
     for hit in answer.hits["articles"]:
         near = answer.why[hit.id].near
         assert near is not None
@@ -147,7 +147,7 @@ def test_a_hit_is_explained_by_another_place_than_itself(space: Space) -> None:
 
 
 def test_an_explained_answer_says_why_in_its_json_and_another_does_not(space: Space) -> None:
-    answer = space.search("snow", into=("articles",), k=1)
+    answer = space.search("snow", kinds=("articles",), k=1)
     assert "why" not in answer.as_dict()["hits"]["articles"][0]
     why = space.explain(answer).as_dict()["hits"]["articles"][0]["why"]
     assert why["parts"][0]["label"] == "snow"

@@ -9,9 +9,8 @@ from index.geo import great_circle_km
 from index.records import Place
 from retrieval import Space
 from retrieval.asking.parts import Part
-from retrieval.asking.query import Query
+from retrieval.asking.question import Question
 from retrieval.heat.cells import Cells
-from retrieval.ranking.search import How
 from retrieval.sureness.confidence import EARTH_KM2, Confidence, Confident
 from tests.conftest import World
 from train.checkpoint import Checkpoint, TextConfidence
@@ -69,7 +68,7 @@ def test_an_answer_to_a_text_says_how_sure_it_is(world: World) -> None:
 
 def test_the_temperature_of_the_answer_and_of_the_heat_is_the_calibrated_one(world: World) -> None:
     space = calibrated(world, 2.0)
-    answer, heat = space.search("snow and ice", k=1), space.heat(Query((Part("snow and ice"),)))
+    answer, heat = space.search("snow and ice", k=1), space.heat(Question(parts=(Part.of("snow and ice"),)))
     assert answer.confidence is not None
     assert answer.confidence.nowhere is True  # no cosine reaches 2
     assert heat.temperature == 0.05
@@ -78,12 +77,12 @@ def test_the_temperature_of_the_answer_and_of_the_heat_is_the_calibrated_one(wor
     assert answer.confidence.within_750_km == pytest.approx(heat.mass(0.05)[near].sum(), rel=1e-4)
 
 
-def test_the_gap_taken_out_of_the_scores_leaves_the_probability_alone(world: World) -> None:
+def test_a_probability_is_given_for_what_it_was_calibrated_on_alone(world: World) -> None:
     space = calibrated(world, -1.0)
-    plain, moved = (space.search("snow and ice", k=1, how=How(calibrated=each)) for each in (False, True))
-    assert plain.confidence is not None
-    assert moved.confidence is not None
-    assert plain.confidence.area_km2 == moved.confidence.area_km2
+    assert space.search("snow and ice", k=1).confidence is not None
+    assert space.search("snow and ice", k=1, centred=True).confidence is None
+    away = Question(parts=(Part.of("hot sand", -1.0),))
+    assert space.search(away, k=1).confidence is None
 
 
 def test_an_uncalibrated_model_answers_at_its_learnt_temperature_and_says_so(world: World) -> None:
@@ -96,9 +95,11 @@ def test_an_uncalibrated_model_answers_at_its_learnt_temperature_and_says_so(wor
 
 
 @pytest.mark.parametrize(
-    "asked", [Query((Part(Place(lat=5.0, lon=0.0)),)), Query((Part("snow"), Part("sand", -0.5)))], ids=["a place", "two texts"]
+    "asked",
+    [Question(parts=(Part.of(Place(lat=5.0, lon=0.0)),)), Question(parts=(Part.of("snow"), Part.of("sand", -0.5)))],
+    ids=["a place", "two texts"],
 )
-def test_what_is_not_one_text_is_not_judged(world: World, asked: Query) -> None:
-    answer = Space.open(world.checkpoint, world.folder).search(query=asked, k=1)
+def test_what_is_not_one_text_is_not_judged(world: World, asked: Question) -> None:
+    answer = Space.open(world.checkpoint, world.folder).search(asked, k=1)
     assert answer.confidence is None
     assert answer.as_dict()["confidence"] is None

@@ -7,10 +7,10 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
+from retrieval.asking.question import Part, Question, Record, Where
 from tests.ui.browser.visit import question_of
 from ui.page import captions
 from ui.page.hits import ORDER
-from ui.server.question import AskedPart, Question, Record, Where
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def test_hits_refine_the_question_with_weights_that_can_be_changed_and_taken_out
     visit.asked(lambda question: question.parts[1].weight == 2.5)
     visit.page.get_by_role("button", name="✕").nth(2).click()
     question = visit.asked(lambda question: len(question.parts) == 2)
-    assert question.parts[1] == AskedPart(record=Record(modality="articles", id=loved), weight=2.5)
+    assert question.parts[1] == Part(record=Record(modality="articles", id=loved), weight=2.5)
     visit.page.get_by_role("button", name=captions.CLEAR).click()
     expect(visit.hits()).to_have_count(0)
     assert question_of(visit.page.url) is None

@@ -13,8 +13,8 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 from playwright.sync_api import Browser, ConsoleMessage, Error, Frame, Locator, Playwright, Request, Response, expect
 
+from retrieval.asking.question import Question
 from ui.page import captions
-from ui.server.question import Question
 
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 NO_OUTSIDE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost"

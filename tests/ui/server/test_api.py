@@ -14,10 +14,10 @@ from index.store.ingest import ingest
 from index.store.manifest import MANIFEST_KEY
 from index.store.vectors import manifest_of
 from retrieval import Space
+from retrieval.asking.how import How
 from retrieval.asking.parts import Part
-from retrieval.asking.query import Query
+from retrieval.asking.question import Question
 from retrieval.export import vectors_of
-from retrieval.ranking.search import How
 from tests.conftest import Records
 from tests.ui.conftest import open_to_visitors
 from ui.server import front
@@ -69,7 +69,7 @@ def test_tiles_are_compared_by_position_or_themselves_however_it_is_asked(visito
     by_link = visitor.get("/api/search", params={"ask": direct["ask"]}).json()
     assert direct["hits"] == by_link["hits"]
     for answer, how in ((by_position, How()), (direct, How(direct=True))):
-        expected = [hit.score for hit in space.search(SNOW, into=("tiles",), how=how)]
+        expected = [hit.score for hit in space.search(SNOW, kinds=("tiles",), **dict(how))]
         assert [hit["score"] for hit in answer["hits"]["tiles"]] == pytest.approx(expected, abs=1e-5)
     assert by_position["hits"] != direct["hits"]
 
@@ -174,7 +174,7 @@ def test_only_what_is_above_a_percentile_is_drawn(visitor, world) -> None:
     address = heat["tiles"].format(z=0, x=0, y=0)
     drawn = [pixels_of(visitor.get(f"{address}&above={above}"))[..., 3] > 0 for above in (0, 50, 99)]
     space = Space.open(world.checkpoint, world.folder)
-    percentiles = space.heat(Query((Part(SNOW),))).percentiles
+    percentiles = space.heat(Question(parts=(Part.of(SNOW),))).percentiles
     tropics = percentiles[space.cells.places[:, 0] == 5]
     expected = [bool((tropics >= above).any()) for above in (0, 50, 99)]
     assert [bool(each[100:].any()) for each in drawn] == expected, "5 N is at row 124 of 256, 70 N at row 57"

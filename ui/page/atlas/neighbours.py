@@ -10,12 +10,13 @@ from index.geo import geodesic_km, great_circle_km
 from index.records import MODALITIES, Hit, Modality, Place
 from index.search.snapshot import Snapshot
 from index.search.sql import text_literal
+from retrieval.asking.parts import Item, Part
+from retrieval.asking.question import Question
 from ui.page.atlas import captions
 from ui.page.atlas.views import PLACE, Shown
 from ui.page.captions import MODALITY
 from ui.page.map import Mark
 from ui.server.atlas import atlas_of
-from ui.server.question import AskedPart, Question, Record
 from ui.server.workspace import Workspace
 
 MOST_CHOICES = 30
@@ -72,11 +73,11 @@ def _label(record: dict[str, Any]) -> str:
 
 
 def _show_nearest(workspace: Workspace, kind: Modality, record: dict[str, Any], others: Sequence[Modality]) -> Shown:
-    asked = AskedPart(record=Record(modality=kind, id=record["id"]))
+    asked = Part(record=Item(modality=kind, id=record["id"]))
     here = Place(lat=record["lat"], lon=record["lon"])
     marks = [Mark(here, kind, _label(record))]
     if others:
-        hits = list(workspace.answer(Question(parts=(asked,), into=tuple(others), k=NEAREST)))
+        hits = list(workspace.answer(Question(parts=(asked,), kinds=tuple(others), k=NEAREST)))
         st.dataframe([_row(hit, here) for hit in hits], hide_index=True)
         marks += [Mark(hit.place, hit.modality, hit.title or str(hit.place)) for hit in hits]
     return Shown(marks=marks)

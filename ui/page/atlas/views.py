@@ -9,6 +9,8 @@ import streamlit as st
 
 from index.geo import geodesic_km
 from index.records import Place
+from retrieval.asking.parts import Part
+from retrieval.asking.question import Question
 from retrieval.atlas.clusters import Cluster
 from retrieval.atlas.layout import Method
 from retrieval.atlas.umap import is_installed as umap_is_installed
@@ -17,7 +19,6 @@ from ui.page.atlas.charts import gap_chart, resolution_chart
 from ui.page.atlas.sheet import show_sheet
 from ui.page.map import Mark
 from ui.server.atlas import Job, atlas_of
-from ui.server.question import AskedPart, Question, Where
 from ui.server.routes.atlas import clusters_address, components_address, umap_address
 from ui.server.routes.heat import tiles_address
 from ui.server.workspace import Workspace
@@ -61,7 +62,7 @@ def show_similar(workspace: Workspace) -> Shown:
         st.info(captions.SIMILAR_EMPTY)
         return Shown()
     with st.spinner(captions.MAKING_SIMILAR):
-        name = workspace.heat_name(Question(parts=(AskedPart(place=Where(lat=chosen.lat, lon=chosen.lon)),)))
+        name = workspace.heat_name(Question(parts=(Part(place=Place(lat=chosen.lat, lon=chosen.lon)),)))
         rows, marks = _analogues(workspace, name, chosen)
     st.markdown(captions.SIMILAR_PLACE.format(place=chosen, km=ANALOGUES_APART_KM))
     if rows:

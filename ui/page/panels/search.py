@@ -8,18 +8,20 @@ from urllib.parse import quote
 import streamlit as st
 
 from index.errors import PlaceBindError
-from index.records import MODALITIES, Place
+from index.records import MODALITIES
 from retrieval.answer import Answer
+from retrieval.asking.parts import HEAVIEST, Part
+from retrieval.asking.question import Question
 from retrieval.heat.colours import palette
 from ui.page import asking, captions
 from ui.page.filters import as_probability, show_filters
 from ui.page.hits import ORDER, show_hits
 from ui.page.map import Mark, Touched, world_map
-from ui.server.question import MAX_TEXT_CHARACTERS, AskedPart, Question
 from ui.server.routes.heat import tiles_address
 from ui.server.workspace import Workspace, Workspaces, served
 
 HEAT_SHARES = (1, 2, 5, 10, 20, 30, 50, 90, 100)  # best … % of the Earth that heat is shown for
+MAX_TYPED_CHARACTERS = 10_000
 EXPORTS = ("geojson", "csv", "parquet")
 
 
@@ -62,7 +64,7 @@ def _ask(workspace: Workspace) -> None:
     st.session_state["words"] = next((part.text for part in asking.parts() if part.text is not None), "")
     box, picture, place = st.columns([8, 1.4, 1.8], vertical_alignment="bottom")
     box.text_input(
-        captions.ASK_LABEL, key="words", placeholder=captions.ASK_PLACEHOLDER, max_chars=MAX_TEXT_CHARACTERS,
+        captions.ASK_LABEL, key="words", placeholder=captions.ASK_PLACEHOLDER, max_chars=MAX_TYPED_CHARACTERS,
         on_change=lambda: asking.set_text(st.session_state["words"]),
     )  # fmt: skip
     with picture.popover(captions.IMAGE_BUTTON, width="stretch"):
@@ -95,7 +97,7 @@ def _take_picture(workspace: Workspace) -> None:
         return
     with asking.complaining(f"{sent.name}: "):
         name = workspace.uploads.add(sent.getvalue())
-        Question(parts=(AskedPart(image=name),)).query(workspace.uploads).embed(workspace.space)  # refused before it is asked
+        Question.of(image=sent.getvalue()).embed(workspace.space)  # refused before it is asked
         asking.set_image(name)
         st.session_state.setdefault("titles", {})[name] = sent.name
 
@@ -109,7 +111,7 @@ def _show_parts() -> None:
                 key = f"weight-{row}"
                 st.session_state[key] = part.weight
                 st.number_input(
-                    captions.WEIGHT, -asking.HEAVIEST, asking.HEAVIEST, step=0.5, format="%.1f", key=key, on_change=_on_weight,
+                    captions.WEIGHT, -HEAVIEST, HEAVIEST, step=0.5, format="%.1f", key=key, on_change=_on_weight,
                     args=(row, key), label_visibility="collapsed", width=120,
                 )  # fmt: skip
                 st.button("✕", key=f"remove-{row}", help=captions.REMOVE, on_click=asking.weigh, args=(row, 0.0))
@@ -120,7 +122,7 @@ def _on_weight(row: int, key: str) -> None:
     asking.weigh(row, st.session_state[key])
 
 
-def _kind(part: AskedPart) -> str:
+def _kind(part: Part) -> str:
     return next(label for kind, label in captions.PART_KIND.items() if getattr(part, kind) is not None)
 
 
@@ -129,13 +131,13 @@ def _plain(text: str) -> str:
     return re.sub(r"([\\`*_{}\[\]()<>#+\-.!|~:$&])", r"\\\1", text)
 
 
-def _label(part: AskedPart) -> str:
+def _label(part: Part) -> str:
     if part.text is not None:
         return part.text[:80]
     if part.place:
-        return str(Place(lat=part.place.lat, lon=part.place.lon))
+        return str(part.place)
     # Titles are of hits seen, or of a file sent, in this visit; whoever comes by a link sees the name.
-    name = part.record.id if part.record else str(part.image)
+    name = part.record.id if part.record else part.image.name if part.image else ""
     title: str = st.session_state.get("titles", {}).get(name, "")
     return title or name[:8]
 
@@ -173,7 +175,7 @@ def _heat_address(workspace: Workspace, question: Question, share: int) -> str:
 def _marks(answer: Answer | None) -> list[Mark]:
     """Hits and the places asked for, drawn in this order: the best hits over others, what was asked over all."""
     hits = [hit for modality in reversed(ORDER) for hit in reversed(answer.hits.get(modality, []))] if answer else []
-    places = [Place(lat=part.place.lat, lon=part.place.lon) for part in asking.parts() if part.place]
+    places = [part.place for part in asking.parts() if part.place]
     asked = [Mark(place, "asked", f"{captions.PART_KIND['place']} {place}") for place in places]
     return [*(Mark(hit.place, hit.modality, f"{hit.rank}. {hit.title or hit.place}") for hit in hits), *asked]
 

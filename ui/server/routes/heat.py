@@ -8,10 +8,10 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
+from retrieval.asking.question import Question
 from retrieval.heat.colours import palette
 from retrieval.heat.grids import WorldGrid
 from retrieval.heat.heat_files import write_heat_geotiff
-from ui.server.question import Question
 from ui.server.routes.common import ASK_AGAIN, FOR_EVER, Served, cached
 from ui.server.routes.search import Asked, attachment
 from ui.server.workspace import Workspace
@@ -81,7 +81,7 @@ def geotiff(name: Name, workspace: Served, width: Width = 2048) -> Response:
     heat, question = workspace.heat(name), workspace.question(name)
     with TemporaryDirectory(prefix="placebind-") as folder:
         file = FilePath(folder) / f"placebind-heat-{name}.tif"
-        write_heat_geotiff(heat, file, WorldGrid(width, width // 2), query=question.as_text())
+        write_heat_geotiff(heat, file, WorldGrid(width, width // 2), query=question.label)
         return attachment(file, "image/tiff; application=geotiff; profile=cloud-optimized")
 
 

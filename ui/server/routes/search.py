@@ -10,12 +10,14 @@ from fastapi import APIRouter, Body, Depends, Query, Response
 from pydantic import Field
 
 from index.errors import InputError
-from index.records import Modality
+from index.records import Modality, Place
 from index.settings import Settings
+from retrieval.asking.parts import MAX_TEXT_CHARACTERS
+from retrieval.asking.question import Question
 from retrieval.export import Origin, export_hits
-from ui.server.question import MAX_K, MAX_TEXT_CHARACTERS, Question, Where
 from ui.server.routes.common import Served
 
+MAX_K = 200
 MAX_TEXTS, MAX_PLACES = 64, 1000
 MEDIA_TYPES = {
     "geojson": "application/geo+json",
@@ -30,7 +32,7 @@ def asked(
     lat: Annotated[float | None, Query(ge=-90, le=90, description="latitude to ask with, WGS84 degrees")] = None,
     lon: Annotated[float | None, Query(ge=-180, le=180, description="longitude to ask with, WGS84 degrees")] = None,
     image: Annotated[str | None, Query(description="name of an upload to ask with, from `POST /api/uploads`")] = None,
-    into: Annotated[list[Modality] | None, Query(alias="in", description="what to search; may be repeated; default: all")] = None,
+    kinds: Annotated[list[Modality] | None, Query(alias="in", description="what to search; may be repeated; default: all")] = None,
     k: Annotated[int, Query(ge=1, le=MAX_K, description="hits of each kind")] = 10,
     bbox: Annotated[str | None, Query(description="only within south,west,north,east; west > east crosses 180")] = None,
     near: Annotated[str | None, Query(description="only within lat,lon,km")] = None,
@@ -58,7 +60,7 @@ def asked(
     filters = {"bbox": bbox, "near": near, "countries": country, "dates": dates}
     return Question.parse(
         {
-            "parts": parts, "into": into or (), "k": k, "words": words, "centred": centred, "direct": direct,
+            "parts": parts, "kinds": kinds or (), "k": k, "words": words, "centred": centred, "direct": direct,
             "apart_km": apart_km, "filter": {name: value for name, value in filters.items() if value},
         },
         where="question",
@@ -97,7 +99,7 @@ class ToEmbed(Settings):
     """Texts and places to make vectors of."""
 
     texts: tuple[Annotated[str, Field(max_length=MAX_TEXT_CHARACTERS)], ...] = Field((), max_length=MAX_TEXTS)
-    places: tuple[Where, ...] = Field((), max_length=MAX_PLACES)
+    places: tuple[Place, ...] = Field((), max_length=MAX_PLACES)
 
 
 @router.post("/embed", summary="Vectors of texts and places in the shared space")

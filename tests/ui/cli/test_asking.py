@@ -11,25 +11,21 @@ from index.errors import InputError
 from index.records import Place
 from retrieval import Space
 from retrieval.asking.parts import Item
-from retrieval.ranking.search import How
-from ui.cli.searching import how_to_search, query_of
+from ui.cli.asking import asked
 
 ID = "0" * 31 + "a"
-NOTHING = {"image": None, "lat": None, "lon": None, "like": (), "unlike": (), "either": False}
 
 
 def test_everything_given_becomes_a_part_and_what_is_unlike_counts_against():
-    query = query_of(
-        "a fjord", **{**NOTHING, "lat": 60.0, "lon": 5.0, "like": [f"tiles:{ID}"], "unlike": ["a city", f"articles:{ID}"]}
-    )
-    assert [(part.what, part.weight) for part in query.parts] == [
+    question = asked("a fjord", lat=60.0, lon=5.0, like=[f"tiles:{ID}"], unlike=["a city", f"articles:{ID}"])
+    assert [(part.what, part.weight) for part in question.parts] == [
         ("a fjord", 1.0), (Place(lat=60.0, lon=5.0), 1.0), (Item("tiles", ID), 1.0), ("a city", -1.0), (Item("articles", ID), -1.0),
     ]  # fmt: skip
-    assert query.combine == "mean"
+    assert question.combine == "mean"
 
 
 def test_either_takes_the_best_of_the_parts():
-    assert query_of("a fjord", **{**NOTHING, "like": [f"tiles:{ID}"], "either": True}).combine == "max"
+    assert asked("a fjord", like=[f"tiles:{ID}"], either=True).combine == "max"
 
 
 @pytest.mark.parametrize(
@@ -43,14 +39,7 @@ def test_either_takes_the_best_of_the_parts():
 )
 def test_what_cannot_be_asked_is_refused_with_the_remedy(given, message):
     with pytest.raises(InputError, match=message):
-        query_of(None, **{**NOTHING, **given})
-
-
-def test_filters_that_were_not_given_restrict_nothing():
-    how = how_to_search({"bbox": None, "where": "", "countries": []}, words=True, centred=False, direct=False, apart_km=None)
-    assert how.filter.describe() == "everything"
-    assert how.words
-    assert not how.centred
+        asked(None, **given)
 
 
 def test_flags_reach_the_answer_and_hits_are_exported(run, world, tmp_path):
@@ -72,7 +61,7 @@ def test_tiles_are_compared_themselves_if_that_is_asked_for(run, world):
         code, out, err = run("search", "snow", "--in", "tiles", *flags, "--json", "--catalogue", world.folder)
         assert code == 0, err
         scores.append([hit["score"] for hit in json.loads(out)["hits"]["tiles"]])
-    direct = Space.open(world.checkpoint, world.folder).search("snow", into=("tiles",), k=5, how=How(direct=True))
+    direct = Space.open(world.checkpoint, world.folder).search("snow", kinds=("tiles",), k=5, direct=True)
     assert scores[1] == pytest.approx([hit.score for hit in direct], abs=1e-5)
     assert scores[0] != scores[1]
 

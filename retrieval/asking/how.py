@@ -1,0 +1,29 @@
+"""How an answer is made: what may answer, and what its hits are compared and ordered by."""
+
+from typing import Any
+
+from pydantic import Field, field_serializer, field_validator
+
+from index.search.filters import Filter
+from index.settings import Settings
+
+
+class How(Settings):
+    """Raises ``ConfigError`` or ``InputError`` for a filter that cannot be."""
+
+    filter: Filter = Field(default_factory=lambda: Filter.parse({}), description="what may answer")
+    words: bool = Field(default=False, description="count the words of a text too, not only their meaning")
+    centred: bool = Field(default=False, description="take the gap between modalities out of the scores")
+    direct: bool = Field(
+        default=False, description="compare texts with tiles, and pictures with articles, themselves instead of by position"
+    )
+    apart_km: float | None = Field(default=None, ge=0, allow_inf_nan=False, description="least geodesic distance between hits")
+
+    @field_validator("filter", mode="before")
+    @classmethod
+    def _read_filter(cls, given: Any) -> Any:
+        return Filter.parse(given, where="filter") if isinstance(given, dict) else given
+
+    @field_serializer("filter")
+    def _filter_values(self, given: Filter) -> dict[str, Any]:
+        return given.as_values()

@@ -1,0 +1,35 @@
+"""Hits that lie apart on the globe, chosen from candidates that come best first.
+
+It only drops: of more candidates it keeps the same first ones and more behind, so that a search that came short can be asked for
+more (``retrieval.ranking.widen``).
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from index.errors import InputError
+from index.geo import chord_of_km, geodesic_km, unit_xyz
+
+SPHERE_ERROR = 0.007  # great circles are at most 0.56 % off the geodesic
+
+
+def apart(lat: npt.ArrayLike, lon: npt.ArrayLike, min_km: float, k: int) -> npt.NDArray[np.int64]:
+    """The first ``k`` of which none lies nearer than ``min_km`` (geodesic, WGS84) to one chosen before it; ``lat``, ``lon`` [n].
+
+    Each that is chosen strikes out its neighbours: by the chord, and by the geodesic only where that is too close to tell.
+    """
+    if not min_km >= 0:
+        raise InputError(f"the least distance between hits is at least 0 km, got {min_km}")
+    lats, lons = np.asarray(lat, dtype=np.float64), np.asarray(lon, dtype=np.float64)
+    points, left, chosen = unit_xyz(lats, lons), np.ones(len(lats), dtype=bool), list[int]()
+    surely, hardly = (chord_of_km(min_km * factor) ** 2 for factor in (1 - SPHERE_ERROR, 1 + SPHERE_ERROR))
+    while len(chosen) < k and left.any():
+        one = int(np.argmax(left))
+        chosen.append(one)
+        left[one] = False
+        behind = one + 1 + np.flatnonzero(left[one + 1 :])
+        squares = ((points[behind] - points[one]) ** 2).sum(axis=1)
+        left[behind[squares < surely]] = False
+        unclear = behind[(squares >= surely) & (squares <= hardly)]
+        left[unclear[geodesic_km(lats[one], lons[one], lats[unclear], lons[unclear]) < min_km]] = False
+    return np.array(chosen, dtype=np.int64)

@@ -1,0 +1,70 @@
+"""``placebind search``: hits for a question."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ui.cli.asking import EitherFlag, ImageFlag, LatFlag, LikeFlag, LonFlag, TextArgument, UnlikeFlag, asked
+from ui.cli.flags import DEFAULT_CATALOGUE, CatalogueFlag, CheckpointFlag, JsonFlag
+from ui.console import err, print_json
+
+
+def search(
+    text: TextArgument = None,
+    image: ImageFlag = None,
+    lat: LatFlag = None,
+    lon: LonFlag = None,
+    like: LikeFlag = None,
+    unlike: UnlikeFlag = None,
+    either: EitherFlag = False,
+    kinds: Annotated[
+        list[str] | None, typer.Option("--in", help="articles, tiles or locations; may be repeated; default: all")
+    ] = None,
+    bbox: Annotated[str | None, typer.Option(help="only within south,west,north,east; west > east crosses 180")] = None,
+    polygon: Annotated[Path | None, typer.Option(help="only within the polygons of this GeoJSON file")] = None,
+    near: Annotated[str | None, typer.Option(help="only within lat,lon,km")] = None,
+    country: Annotated[list[str] | None, typer.Option(help="only in this country; may be repeated")] = None,
+    dates: Annotated[str | None, typer.Option(help="only tiles of these days, as 2021-06-01/2021-08-31")] = None,
+    where: Annotated[str | None, typer.Option(help="only records that fulfil this SQL condition, as \"kind = 'town'\"")] = None,
+    words: Annotated[bool, typer.Option(help="count the words of the query too, not only their meaning")] = False,
+    centred: Annotated[bool, typer.Option(help="take the gap between modalities out of the scores")] = False,
+    direct: Annotated[
+        bool, typer.Option("--direct", help="compare texts with tiles, pictures with articles themselves, not by position")
+    ] = False,
+    apart: Annotated[float | None, typer.Option("--apart-km", help="least distance between hits")] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="say of each hit what every part of the query adds, and which place it is near")
+    ] = False,
+    k: Annotated[int, typer.Option("-k", min=1, max=1000, help="hits of each kind")] = 5,
+    backend: Annotated[str, typer.Option(help="auto, exact, faiss or lancedb")] = "auto",
+    export: Annotated[Path | None, typer.Option(help="write the hits to this .geojson, .parquet or .csv file")] = None,
+    catalogue: CatalogueFlag = DEFAULT_CATALOGUE,
+    checkpoint: CheckpointFlag = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Ask with a text, an image, a place, records, or several of these; get places, articles and tiles, ranked by cosine."""
+    from retrieval import Space
+    from retrieval.export import Origin, check_ending, export_hits
+
+    if export:
+        check_ending(export)
+    filters = {"bbox": bbox, "polygon": polygon, "near": near, "countries": country, "dates": dates, "where": where}
+    question = asked(
+        text, image=image, lat=lat, lon=lon, like=like or (), unlike=unlike or (), either=either,
+        kinds=tuple(kinds or ()), k=k, filter={name: value for name, value in filters.items() if value},
+        words=words, centred=centred, direct=direct, apart_km=apart,
+    )  # fmt: skip
+    space = Space.open(checkpoint, catalogue, backend=backend)
+    answer = space.search(question)
+    if explain:
+        answer = space.explain(answer)
+    if export:
+        count = export_hits(answer, export, Origin(query=answer.query, model_digest=space.checkpoint.digest, dim=space.dim))
+        err.print(f"{count} hits in {export}")
+    if as_json:
+        print_json(answer.as_dict())
+    else:
+        from ui.cli.tables import print_answer
+
+        print_answer(answer)
