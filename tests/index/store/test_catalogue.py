@@ -264,7 +264,7 @@ def test_an_interrupted_ingest_that_is_run_again_gives_the_table_of_an_uninterru
 
 DYING = """
 import os, signal, sys
-from index.store.ingest import BATCH_ROWS
+from index.store.ingest import BATCH_ROWS, ingest
 from index.store.catalogue import Catalogue
 from tests.worlds import Listed, articles
 BATCH_ROWS["articles"] = 2

@@ -151,7 +151,7 @@ def test_only_a_server_for_everyone_answers_to_any_name() -> None:
 
 
 def test_no_module_of_ui_hides_a_library() -> None:
-    # Streamlit puts ui/ first on sys.path: a ui/json.py would be taken for the library by everything imported later.
+    # Streamlit puts ui/page/ first on sys.path: a ui/page/json.py would be taken for the library by everything imported later.
     names = sorted({path.stem for path in PAGE.parent.iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()})
     program = (
         "import sys, importlib.util, json\n"
@@ -161,5 +161,5 @@ def test_no_module_of_ui_hides_a_library() -> None:
     found = subprocess.run(
         [sys.executable, "-P", "-c", program, json.dumps(names)], capture_output=True, text=True, check=True, cwd="/"
     )
-    assert "serve" in names
+    assert "page" in names
     assert json.loads(found.stdout) == []
