@@ -19,8 +19,9 @@ import torch.nn.functional as F
 from index.errors import CatalogueError, InputError
 from index.geo import geodesic_km
 from index.imagery.sensors import SENSORS, Sensor
+from index.places.country_names import near_names
 from index.records import Hit, Modality, Place, Tile
-from index.search.snapshot import open_snapshot
+from index.search.snapshot import Snapshot, open_snapshot
 from index.store.catalogue import Catalogue
 from index.store.manifest import Manifest
 from index.store.vectors import check_model, manifests_of
@@ -194,6 +195,7 @@ class Space:
                 f"nothing in {self.catalogue.uri} is indexed; run `placebind index build --catalogue {self.catalogue.uri}`"
             )
         searchers, how = [self.searcher(modality) for modality in wanted], question.how
+        _check_countries(how.filter.countries, [searcher.snapshot for searcher in searchers])
         with ThreadPoolExecutor(len(wanted) + 1) as pool:  # each waits for its own table
             ranked = list(pool.map(lambda searcher: searcher.search(vectors, question.k + skip, how, question.text), searchers))
             found = dict(zip(wanted, ranked, strict=True))
@@ -311,6 +313,18 @@ def _question(
     if image is not None or place is not None:
         raise InputError("a Question has images and places among its parts; put them there")
     return asked.changed(**settings) if settings else asked
+
+
+def _check_countries(wanted: Sequence[str], snapshots: Sequence[Snapshot]) -> None:
+    """Raises ``InputError`` for a country that no record is in: it would filter everything away without a word."""
+    known = frozenset[str]().union(*(snapshot.values("country") for snapshot in snapshots)) if wanted else frozenset()
+    keys = {name.casefold() for name in known}
+    for country in wanted:
+        if country.casefold() not in keys:
+            near = near_names(country, known)
+            written = f"countries here are written as {', '.join(sorted(known)[:3])}" if known else "leave it out"
+            remedy = f"did you mean {' or '.join(near)}?" if near else written
+            raise InputError(f"no record that is searched is in a country '{country[:60]}'; {remedy}")
 
 
 def _unit(vectors: torch.Tensor) -> Vectors:

@@ -99,6 +99,13 @@ class Snapshot:
             raise InputError(f"cannot filter the {self.modality} by '{sql[:80]}': {one_line(error)}") from error
         return np.sort(self.rows_at(found))
 
+    def values(self, column: str) -> frozenset[str]:
+        """The different texts in a column, '' aside. None in a snapshot without a table."""
+        if column not in self._values:
+            found = self.table.to_lance().to_table(columns=[column])[column].unique().to_pylist() if self.table is not None else []
+            self._values[column] = frozenset(text for text in found if text)
+        return self._values[column]
+
     def take(self, rows: npt.ArrayLike, columns: Sequence[str]) -> pa.Table:
         """These columns of the rows, in their order; a row may be asked for twice. Raises ``InputError`` for an unknown column."""
         table, rows = self._opened(), np.asarray(rows, dtype=np.int64)
@@ -121,6 +128,10 @@ class Snapshot:
         at = np.searchsorted(self.row_ids, row_ids, sorter=order).clip(max=max(len(self) - 1, 0))
         rows: Rows = order[at] if len(self) else np.empty(0, np.int64)
         return rows[self.row_ids[rows] == row_ids] if len(self) else rows
+
+    @cached_property
+    def _values(self) -> dict[str, frozenset[str]]:
+        return {}
 
     @cached_property
     def _order(self) -> Rows:

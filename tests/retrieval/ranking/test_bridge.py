@@ -1,5 +1,6 @@
 """Texts find tiles, and pictures articles, by the positions of the records: by hand in three dimensions, then in a whole world."""
 
+import re
 from itertools import combinations
 
 import numpy as np
@@ -102,7 +103,7 @@ def test_among_many_the_best_are_those_that_comparing_all_positions_gives(many):
     fit = locate(*many.snapshot.places.T) @ text.vectors[0]
     ranked = many.search(text, 20, How())
     assert ranked.rows.tolist() == np.argsort(-fit)[:20].tolist()
-    assert ranked.way == "by position, the likeliest 500 of 20,000 rows"
+    assert re.fullmatch(r"by position, the likeliest 2,0\d\d of 20,000 rows", ranked.way), ranked.way
 
 
 def test_what_a_tile_looks_like_finds_it_among_many_for_a_mixed_query_too(many):
@@ -119,7 +120,40 @@ def test_a_filter_leaves_the_best_of_what_it_lets_through(many):
     ranked = many.search(text, 5, south)
     lats = many.snapshot.places[:, 0]
     assert lats[ranked.rows].tolist() == sorted(lats[lats <= -60], reverse=True)[:5]
-    assert ranked.way.startswith("by position, the likeliest 500 of 1,")
+    assert ranked.way.startswith("by position, 1,")
+
+
+@pytest.mark.parametrize("side_deg", [0.5, 0.001], ids=["in one cell of the grid", "at one spot"])
+def test_of_many_records_around_one_city_the_best_are_found_with_a_filter_and_without(side_deg):
+    """12,000 tiles within a side of so many degrees, more than are compared at once, and 8,000 anywhere."""
+    rng = np.random.default_rng(1)
+    city = np.array([48.2, 16.4]) + rng.uniform(-side_deg, side_deg, (12_000, 2))
+    anywhere = np.stack([np.degrees(np.arcsin(rng.uniform(-1, 1, 8_000))), rng.uniform(-180, 180, 8_000)], axis=1)
+    searcher = tiles_at(np.concatenate([city, anywhere]), rng.normal(size=(20_000, 3)))
+    positions = locate(*searcher.snapshot.places.T)
+    text = asked("articles", parts=locate(48.2 + side_deg / 2, 16.4).tolist())
+    inside = How(filter=Filter.parse({"bbox": "48.2,10,60,20"}))
+    for how, rows in ((How(), np.arange(20_000)), (inside, inside.filter.rows(searcher.snapshot))):
+        tenth = np.sort(positions[rows] @ text.vectors[0])[-10]
+        found = positions[searcher.search(text, 10, how).rows] @ text.vectors[0]
+        assert (found >= tenth - 1e-6).mean() >= 0.95
+
+
+def test_a_filter_that_leaves_few_is_answered_by_all_their_own_positions(many):
+    text = asked("articles", parts=[(0, 0, 1)])
+    ranked = many.search(text, 5, How(filter=Filter.parse({"bbox": "-90,-180,-60,180"})))
+    assert re.fullmatch(r"by position, 1,\d\d\d rows", ranked.way), ranked.way
+
+
+def test_a_position_is_encoded_once(many):
+    encoded = []
+    bridge = Bridge(lambda lat, lon: encoded.append(np.size(lat)) or locate(lat, lon))
+    positions = Positions(bridge, many.snapshot.places)
+    rows = np.array([5, 3, 5, 19_999])
+    first, again = positions.of(rows), positions.of(rows)
+    np.testing.assert_allclose(first, locate(*many.snapshot.places[rows].T), atol=1e-6)
+    np.testing.assert_array_equal(first, again)
+    assert encoded == [3]
 
 
 def test_no_more_than_the_longest_shortlist_is_ranked_and_the_answer_says_so(many):

