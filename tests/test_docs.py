@@ -3,6 +3,7 @@
 import re
 import shlex
 import sys
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from ui.cli.main import main
 ROOT = Path(__file__).parent.parent
 TRAINING = ROOT / "docs" / "training.md"
 EVALUATED = {"train.probing.features", "train.probing.tasks"}  # registries of docs/evaluation.md, not of training
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def commands(page: Path) -> list[str]:
@@ -168,3 +169,23 @@ def test_the_commands_of_the_page_on_indexing_run_in_their_order(own_world, tmp_
         run(monkeypatch, command)
         assert capsys.readouterr().out, command
     assert (tmp_path / "locations.parquet").stat().st_size > 200 * 32 * 4
+
+
+def test_the_page_on_architecture_shows_every_wing_in_the_order_of_the_contracts():
+    (tree,) = blocks(ROOT / "docs" / "architecture.md", "text")
+    packages = dict(re.findall(r"^(\w+)/ .*\n((?:  .*\n)+)", tree, flags=re.MULTILINE))
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
+    assert [*packages] == contracts[0]["layers"]
+    for contract in contracts:
+        for package in contract.get("containers", ()):
+            height = {wing: number for number, layer in enumerate(contract["layers"]) for wing in layer.split(" | ")}
+            lines = [re.split(" {3,}", line.strip())[0] for line in packages[package].splitlines()]  # what is said of them is right
+            shown = [height[wing.rstrip("/")] for line in lines for wing in line.split()]
+            assert shown == sorted(height.values())
+
+
+@pytest.mark.parametrize("folder", ["decisions", "sources"])
+def test_a_folder_of_pages_is_listed_by_its_own_page_without_a_gap(folder):
+    index = ROOT / "docs" / folder / "README.md"
+    listed = re.findall(r"\]\((\S+\.md)\)", index.read_text(encoding="utf-8"))
+    assert sorted(listed) == sorted(page.name for page in index.parent.glob("*.md") if page != index)
