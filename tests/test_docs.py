@@ -10,13 +10,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from index import http
 from index.records import Place
 from index.registry import REGISTRIES, load, names
+from index.search import sql
 from index.sources.geotiff_tiles import write_tile
+from retrieval.asking import photo
 from tests.conftest import coarse_tile
 from train.config import TrainConfig
 from train.sampling import SamplingOptions
 from ui.cli.main import main
+from ui.server import security, uploads
 
 ROOT = Path(__file__).parent.parent
 TRAINING = ROOT / "docs" / "training.md"
@@ -189,3 +193,16 @@ def test_a_folder_of_pages_is_listed_by_its_own_page_without_a_gap(folder):
     index = ROOT / "docs" / folder / "README.md"
     listed = re.findall(r"\]\((\S+\.md)\)", index.read_text(encoding="utf-8"))
     assert sorted(listed) == sorted(page.name for page in index.parent.glob("*.md") if page != index)
+
+
+def test_the_bounds_on_the_page_on_security_are_those_of_the_code():
+    said = " ".join((ROOT / "SECURITY.md").read_text(encoding="utf-8").split())
+    for bound in (
+        f"At most {photo.MAX_BYTES // 2**20} MiB and {photo.MAX_PIXELS // 10**6} million pixels",
+        f"at most {uploads.KEPT_BYTES // 2**20} MiB",
+        f"At most {security.MAX_BODY_BYTES // 2**20} MiB, an upload {security.MAX_UPLOAD_BYTES // 2**20} MiB",
+        f"at most {sql.MAX_CHARACTERS:,} characters, {sql.MAX_WORDS} names and operators, {sql.MAX_DEPTH} nested parentheses",
+        f"SameSite=Lax, {security.MONTH_S // 86_400} days",
+        f"at most {http.MAX_REDIRECTS} redirects",
+    ):
+        assert bound in said
