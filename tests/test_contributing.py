@@ -151,10 +151,11 @@ def test_the_space_is_asked_with_the_backend(world: World) -> None:
 
 def _page() -> None:
     """What Streamlit runs: on its own, so with its own imports."""
-    from ui.page.panels.countries import render  # type: ignore[import-not-found]
+    from importlib import import_module
+
     from ui.server.workspace import served
 
-    render(served().get())
+    import_module("ui.page.panels.countries").render(served().get())
 
 
 def test_the_panel_counts_the_records_of_each_country(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
