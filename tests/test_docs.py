@@ -19,7 +19,7 @@ from retrieval.asking import photo
 from tests.conftest import coarse_tile
 from train.config import TrainConfig
 from train.sampling import SamplingOptions
-from ui.cli.main import main
+from ui.cli.main import app, main
 from ui.server import security, uploads
 
 ROOT = Path(__file__).parent.parent
@@ -69,6 +69,30 @@ def test_the_commands_on_own_data_run_in_the_order_of_the_readme(tmp_path, monke
     assert [command.split()[1] for command in shown] == ["ingest", "ingest", "ingest", "train", "index", "search", "info", "check"]
     for command in shown:
         run(monkeypatch, command)
+    assert "score" in capsys.readouterr().out
+
+
+def test_the_five_lines_of_python_that_the_readme_begins_with_run(world, tmp_path, monkeypatch, capsys):
+    """On the tests' world, put where the demo's would be."""
+    first, *_ = blocks(ROOT / "README.md", "python")
+    assert len([line for line in first.splitlines() if line]) == 5
+    (tmp_path / ".placebind").mkdir()
+    (tmp_path / ".placebind" / "demo").symlink_to(world.folder)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    exec(compile(first, "README.md", "exec"), {})
+    printed = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in printed] == ["articles"] * 3 + ["tiles"] * 3 + ["locations"] * 3
+
+
+def test_the_five_lines_of_shell_that_the_readme_begins_with_install_build_and_ask(world, monkeypatch, capsys):
+    (first,) = blocks(ROOT / "README.md", "sh")
+    lines = [line.split("  #")[0].strip() for line in first.splitlines()]
+    extras = set(re.search(r"\[(\S+)\]", lines[1])[1].split(","))
+    assert extras <= set(tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"])
+    assert [line.split()[1] for line in lines[2:]] == ["demo", "search", "ui"]
+    assert {"demo", "ui"} <= {command.name or command.callback.__name__ for command in app.registered_commands}
+    monkeypatch.setenv("PLACEBIND_CATALOGUE", str(world.folder))
+    run(monkeypatch, lines[3].removeprefix(".venv/bin/"))
     assert "score" in capsys.readouterr().out
 
 
