@@ -1,6 +1,7 @@
 # make demo   installs everything, builds the embedded default and serves the map
 # make test   installs everything and runs the tests, those in a browser included
-# make check  lint and types;  make test-all  the slow and network tests too
+# make check  lint, types, layers and the documentation;  make test-all  the slow and network tests too
+# make docs   the documentation's site in build/site, offline
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -11,7 +12,7 @@ INSTALLED := $(VENV)/.installed
 TESTS := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --dist loadfile
 FRONT := ui/node_modules/.package-lock.json
 
-.PHONY: demo test test-all check wheel-smoke chromium clean
+.PHONY: demo test test-all check docs wheel-smoke chromium clean
 
 demo: $(INSTALLED) $(FRONT)
 	$(BIN)/placebind demo
@@ -23,11 +24,15 @@ test: $(INSTALLED) $(FRONT) chromium
 test-all: $(INSTALLED) $(FRONT) chromium
 	$(TESTS) -m ""
 
-check: $(INSTALLED)
+check: $(INSTALLED) docs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# A warning is an error: a page without a place in the navigation, a link or a cross-reference that leads nowhere.
+docs: $(INSTALLED)
+	$(BIN)/properdocs build --strict
 
 # The wheel as a user gets it: built, installed beside the repository's dependencies in a folder of its own; the model that it brings
 # indexes a few places and is asked for one.
@@ -43,7 +48,7 @@ wheel-smoke: $(INSTALLED)
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "PlaceBind needs Python 3.11 or newer, this is " + sys.version'
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) install -c constraints.txt -e '.[cpu,raster,demo,scale,dev]'
+	$(PIP) install -c constraints.txt -e '.[cpu,raster,demo,scale,docs,dev]'
 	touch $@
 
 # Leaflet and the like. Without npm the map takes them from a CDN.

@@ -3,24 +3,29 @@
 import re
 import shlex
 import sys
+import tomllib
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from index import http
 from index.records import Place
 from index.registry import REGISTRIES, load, names
+from index.search import sql
 from index.sources.geotiff_tiles import write_tile
+from retrieval.asking import photo
 from tests.conftest import coarse_tile
 from train.config import TrainConfig
 from train.sampling import SamplingOptions
-from ui.cli.main import main
+from ui.cli.main import app, main
+from ui.server import security, uploads
 
 ROOT = Path(__file__).parent.parent
 TRAINING = ROOT / "docs" / "training.md"
 EVALUATED = {"train.probing.features", "train.probing.tasks"}  # registries of docs/evaluation.md, not of training
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def commands(page: Path) -> list[str]:
@@ -64,6 +69,30 @@ def test_the_commands_on_own_data_run_in_the_order_of_the_readme(tmp_path, monke
     assert [command.split()[1] for command in shown] == ["ingest", "ingest", "ingest", "train", "index", "search", "info", "check"]
     for command in shown:
         run(monkeypatch, command)
+    assert "score" in capsys.readouterr().out
+
+
+def test_the_five_lines_of_python_that_the_readme_begins_with_run(world, tmp_path, monkeypatch, capsys):
+    """On the tests' world, put where the demo's would be."""
+    first, *_ = blocks(ROOT / "README.md", "python")
+    assert len([line for line in first.splitlines() if line]) == 5
+    (tmp_path / ".placebind").mkdir()
+    (tmp_path / ".placebind" / "demo").symlink_to(world.folder)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    exec(compile(first, "README.md", "exec"), {})
+    printed = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in printed] == ["articles"] * 3 + ["tiles"] * 3 + ["locations"] * 3
+
+
+def test_the_five_lines_of_shell_that_the_readme_begins_with_install_build_and_ask(world, monkeypatch, capsys):
+    (first,) = blocks(ROOT / "README.md", "sh")
+    lines = [line.split("  #")[0].strip() for line in first.splitlines()]
+    extras = set(re.search(r"\[(\S+)\]", lines[1])[1].split(","))
+    assert extras <= set(tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"])
+    assert [line.split()[1] for line in lines[2:]] == ["demo", "search", "ui"]
+    assert {"demo", "ui"} <= {command.name or command.callback.__name__ for command in app.registered_commands}
+    monkeypatch.setenv("PLACEBIND_CATALOGUE", str(world.folder))
+    run(monkeypatch, lines[3].removeprefix(".venv/bin/"))
     assert "score" in capsys.readouterr().out
 
 
@@ -168,3 +197,36 @@ def test_the_commands_of_the_page_on_indexing_run_in_their_order(own_world, tmp_
         run(monkeypatch, command)
         assert capsys.readouterr().out, command
     assert (tmp_path / "locations.parquet").stat().st_size > 200 * 32 * 4
+
+
+def test_the_page_on_architecture_shows_every_wing_in_the_order_of_the_contracts():
+    (tree,) = blocks(ROOT / "docs" / "architecture.md", "text")
+    packages = dict(re.findall(r"^(\w+)/ .*\n((?:  .*\n)+)", tree, flags=re.MULTILINE))
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
+    assert [*packages] == contracts[0]["layers"]
+    for contract in contracts:
+        for package in contract.get("containers", ()):
+            height = {wing: number for number, layer in enumerate(contract["layers"]) for wing in layer.split(" | ")}
+            lines = [re.split(" {3,}", line.strip())[0] for line in packages[package].splitlines()]  # what is said of them is right
+            shown = [height[wing.rstrip("/")] for line in lines for wing in line.split()]
+            assert shown == sorted(height.values())
+
+
+@pytest.mark.parametrize("folder", ["decisions", "sources"])
+def test_a_folder_of_pages_is_listed_by_its_own_page_without_a_gap(folder):
+    index = ROOT / "docs" / folder / "README.md"
+    listed = re.findall(r"\]\((\S+\.md)\)", index.read_text(encoding="utf-8"))
+    assert sorted(listed) == sorted(page.name for page in index.parent.glob("*.md") if page != index)
+
+
+def test_the_bounds_on_the_page_on_security_are_those_of_the_code():
+    said = " ".join((ROOT / "SECURITY.md").read_text(encoding="utf-8").split())
+    for bound in (
+        f"At most {photo.MAX_BYTES // 2**20} MiB and {photo.MAX_PIXELS // 10**6} million pixels",
+        f"at most {uploads.KEPT_BYTES // 2**20} MiB",
+        f"At most {security.MAX_BODY_BYTES // 2**20} MiB, an upload {security.MAX_UPLOAD_BYTES // 2**20} MiB",
+        f"at most {sql.MAX_CHARACTERS:,} characters, {sql.MAX_WORDS} names and operators, {sql.MAX_DEPTH} nested parentheses",
+        f"SameSite=Lax, {security.MONTH_S // 86_400} days",
+        f"at most {http.MAX_REDIRECTS} redirects",
+    ):
+        assert bound in said
