@@ -5,6 +5,9 @@ from typing import Annotated
 
 import typer
 
+from index.errors import InputError
+from index.records import MODALITIES, Modality
+
 DEFAULT_CATALOGUE = Path.home() / ".placebind" / "demo"
 
 CatalogueFlag = Annotated[Path, typer.Option("--catalogue", "-c", envvar="PLACEBIND_CATALOGUE", help="folder of the catalogue")]
@@ -16,3 +19,11 @@ CheckpointFlag = Annotated[
 ]
 DryRunFlag = Annotated[bool, typer.Option("--dry-run", help="only estimate requests, bytes and time")]
 JsonFlag = Annotated[bool, typer.Option("--json", help="print JSON to standard output")]
+
+
+def kind_named(name: str) -> Modality:
+    """What ``--in`` names. Raises ``InputError`` for what is none of the kinds."""
+    for modality in MODALITIES:
+        if name == modality:
+            return modality
+    raise InputError(f"--in takes {', '.join(MODALITIES)}; got '{name[:60]}'")

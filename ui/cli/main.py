@@ -2,6 +2,9 @@
 
 import os
 import sys
+from importlib.metadata import version
+from io import TextIOWrapper
+from typing import Annotated
 
 import typer
 
@@ -17,18 +20,34 @@ from ui.cli.commands.info import info
 from ui.cli.commands.open_map import open_map
 from ui.cli.commands.search import search
 from ui.cli.commands.train_model import train
-from ui.console import err, plain
+from ui.console import err, out, plain
 
 app = typer.Typer(
-    help="Search the Earth by what is written about a place, what it looks like from space, and where it is.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 
 
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        out.print(f"placebind {version('placebind')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="say which this is")
+    ] = False,
+) -> None:
+    """Search the Earth by what is written about a place, what it looks like from space, and where it is."""
+
+
 def main() -> None:
     """Run the command line. Expected errors are one line on standard error and exit code 2; Ctrl-C is 130."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a terminal or pipe of another code than UTF-8 shows '?' for what it does not have
+            stream.reconfigure(errors="replace")
     try:
         app()
     except PlaceBindError as error:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import uvicorn
 from starlette.middleware import Middleware
@@ -23,6 +24,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from index.errors import CatalogueError, InputError, PlaceBindError
 from index.files import cache_folder
 from index.store.catalogue import Catalogue
+from train.checkpoint import Checkpoint
 from ui.console import remark
 from ui.server import front
 from ui.server.front_files import FrontFiles
@@ -59,21 +61,24 @@ def serve(
 ) -> None:
     """Serve catalogues, each a folder or NAME=FOLDER, until Ctrl-C.
 
-    Raises ``CatalogueError`` where there is none, and ``InputError`` for a port in use and for what does not fit together.
+    Raises ``CatalogueError`` or ``CheckpointError`` where there is none, and ``InputError`` for a port in use and for what does not
+    fit together.
     """
     folders = named_folders(catalogues)
     if checkpoint and len(folders) > 1:
         raise InputError(
             "--checkpoint is for one catalogue; of several each has its model in its folder 'checkpoint', or the shipped one"
         )
+    for folder in folders.values():
+        Catalogue.open(folder)
+    if checkpoint:
+        Checkpoint.open(checkpoint)
     listener = listen(host, port)
     with listener:
-        for folder in folders.values():
-            Catalogue.open(folder)
         rules = Rules(_host_names(host), token, front.CDN if front.missing() else "")
         app = build_app(page, rules, listener.getsockname()[1])
         _open_workspaces({name: (folder, checkpoint) for name, folder in folders.items()})
-        address = _address(host, listener) + (f"/?token={token}" if token else "")
+        address = _address(host, listener) + (f"/?token={quote(token, safe='')}" if token else "")
         if not (rules.hosts or token):
             remark("everyone who reaches this machine can use the server; give it a --token to change that")
         _run(app, listener, lambda: _say_hello(address, open_browser))

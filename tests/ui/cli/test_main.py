@@ -1,15 +1,20 @@
 """The command line as a person and a script use it: true exit codes, one-line errors, JSON on standard output."""
 
 import json
+import os
+import shutil
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from index.records import Article, Place
 from index.store.catalogue import Catalogue
-from tests.conftest import World, fill
+from index.store.ingest import ingest
+from tests.conftest import Records, World, fill
 from tests.worlds import catalogue_with, tile
 from ui.server.uploads import Uploads
 from ui.server.workspace import Workspace
@@ -235,3 +240,44 @@ def test_doctor_finds_this_installation_sound(run):
     assert checks["torch"]
     assert checks["MiniLM weights"]
     assert checks["shipped model"]
+
+
+def test_the_version_is_said(run):
+    assert run("--version")[:2] == (0, f"placebind {version('placebind')}\n")
+
+
+def test_on_a_stream_that_has_not_all_letters_an_answer_is_shown_with_question_marks(world: World, tmp_path):
+    """A catalogue with a title in Greek, on a terminal of Windows' western code page."""
+    folder = tmp_path / "world"
+    shutil.copytree(world.folder, folder)
+    greek = Article(place=Place(lat=80, lon=0), title="Χιόνι", text="Snow, snow and ice.")
+    ingest(Catalogue.open(folder), Records("articles", [greek]))
+    base = [sys.executable, "-m", "ui"]
+    environment = os.environ | {"PYTHONIOENCODING": "cp1252"}
+    subprocess.run([*base, "index", "append", "-c", str(folder)], check=True, capture_output=True, env=environment)
+    done = subprocess.run(
+        [*base, "search", "snow", "-c", str(folder), "-k", "60"], capture_output=True, env=environment, check=True
+    )
+    assert b"?????" in done.stdout
+
+
+@pytest.mark.parametrize("command", ["ui", "search"])
+def test_a_checkpoint_that_is_not_there_ends_the_command(run, world, command):
+    words = ["snow"] if command == "search" else ["--port", 0, "--no-open"]
+    code, _, err = run(command, *words, "--checkpoint", "/nope", "--catalogue", world.folder)
+    assert code == 2
+    assert "no finished checkpoint in /nope" in err
+
+
+def test_an_export_that_no_format_has_is_refused_before_anything_is_searched(run, tmp_path):
+    code, _, err = run("search", "snow", "--export", tmp_path / "hits.txt", "--catalogue", "/nowhere")
+    assert code == 2
+    assert "ending in .geojson" in err
+
+
+def test_heat_can_be_asked_with_a_record(run, world, tmp_path):
+    answer = json.loads(run("search", "snow", "--in", "articles", "-k", 1, "--json", "--catalogue", world.folder)[1])
+    like = f"articles:{answer['hits']['articles'][0]['id']}"
+    code, out, _ = run("heat", "--like", like, "--out", tmp_path / "heat.png", "--json", "--catalogue", world.folder)
+    assert code == 0
+    assert json.loads(out)["peaks"][0]["lat"] > 0

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from rich.filesize import decimal
 
-from ui.cli.flags import DEFAULT_CATALOGUE, CatalogueFlag, CheckpointFlag, JsonFlag
+from ui.cli.flags import DEFAULT_CATALOGUE, CatalogueFlag, CheckpointFlag, JsonFlag, kind_named
 from ui.console import ProgressBars, out, print_json
 
 BackendFlag = Annotated[str, typer.Option(help="auto, exact, faiss or lancedb")]
@@ -207,12 +207,9 @@ def _each_table(work: Any, catalogue: Path, table: str | None) -> None:
 
 def _tables(catalogue: Any, table: str | None) -> list[Any]:
     """The table of this name, or all that the catalogue has."""
-    from index.errors import InputError
     from index.records import MODALITIES
 
-    if table is not None and table not in MODALITIES:
-        raise InputError(f"--in takes {', '.join(MODALITIES)}; got '{table}'")
-    return [table] if table else [modality for modality in MODALITIES if catalogue.has(modality)]
+    return [kind_named(table)] if table else [modality for modality in MODALITIES if catalogue.has(modality)]
 
 
 def _embed(work: Any, catalogue: Path, checkpoint: Path | None, engine: str, as_json: bool, **options: Any) -> None:

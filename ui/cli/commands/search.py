@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ui.cli.asking import EitherFlag, ImageFlag, LatFlag, LikeFlag, LonFlag, TextArgument, UnlikeFlag, asked
-from ui.cli.flags import DEFAULT_CATALOGUE, CatalogueFlag, CheckpointFlag, JsonFlag
+from ui.cli.flags import DEFAULT_CATALOGUE, CatalogueFlag, CheckpointFlag, JsonFlag, kind_named
 from ui.console import err, print_json
 
 
@@ -52,7 +52,8 @@ def search(
     filters = {"bbox": bbox, "polygon": polygon, "near": near, "countries": country, "dates": dates, "where": where}
     question = asked(
         text, image=image, lat=lat, lon=lon, like=like or (), unlike=unlike or (), either=either,
-        kinds=tuple(kinds or ()), k=k, filter={name: value for name, value in filters.items() if value},
+        kinds=tuple(kind_named(name) for name in kinds or ()), k=k,
+        filter={name: value for name, value in filters.items() if value},
         words=words, centred=centred, direct=direct, apart_km=apart,
     )  # fmt: skip
     space = Space.open(checkpoint, catalogue, backend=backend)
