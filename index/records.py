@@ -126,8 +126,8 @@ class Tile:
     """What a place looks like from space.
 
     ``pixels`` [C, H, W] uint8 or uint16 in the sensor's stored unit (``index.imagery.sensors``), one layer per name in ``bands``;
-    ``valid`` is the share of pixels with data, in [0, 1]; ``bounds`` are (left, bottom, right, top) in units of ``crs``. ``assumed``
-    is what the file did not say itself: statements of the user, layers left out.
+    ``valid`` is the share of pixels with data, in [0, 1]; ``bounds`` are (left, bottom, right, top) in units of ``crs``.
+    ``assumed`` is what the file did not say itself: statements of the user, layers left out.
     """
 
     place: Place

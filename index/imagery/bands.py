@@ -8,6 +8,7 @@ usual order. Pixel size and number type have to be those of the sensor.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from index.errors import InputError
@@ -50,8 +51,8 @@ def choose_bands(raster: Any, stated: Sequence[str], pixel_m: float) -> Choice:
         expected = " or ".join(f"{low:g} to {high:g}" for low, high in choice.sensor.pixel_m)
         remedy = "warp it with gdalwarp -tr 10 10" if choice.sensor is SENTINEL2 else "name its bands with --bands B04,B03,…"
         raise InputError(
-            f"pixels of {pixel_m:.3g} m are not {choice.sensor.title} (expected {expected} m); leave the file out if it is of another "
-            f"sensor, else {remedy}"
+            f"pixels of {pixel_m:.3g} m are not {choice.sensor.title} (expected {expected} m); leave the file out if it is of "
+            f"another sensor, else {remedy}"
         )
     return choice
 
@@ -96,12 +97,17 @@ def _names(said: Sequence[str], tags: Sequence[Mapping[str, str]]) -> list[str]:
     """Band of Sentinel-2, colour, or '' for each layer. Raises ``InputError`` for layers that are counted or unclear."""
     numbered = any(_NARROW.fullmatch(each.strip()) for each in said)
     unpadded = [_UNPADDED.fullmatch(each.strip()) for each in said]
-    counts = not numbered and all(match and match[1] == str(k) for k, match in enumerate(unpadded, start=1))
+    short = [(k, match[0]) for k, match in enumerate(unpadded, start=1) if match and "," not in match[0]]
+    counts = not numbered and all(text == f"B{k}" for k, text in short)  # B1, B2, B3: a count too, unlike B4, B3, B2
     names = []
     for each, match, more in zip(said, unpadded, tags, strict=True):
         text = each.strip()
-        name = _esa(text) or (canonical_band(match[0].partition(",")[0]) if match and not counts else "") or _word(text)
-        if numbered and not name and _COUNTED.fullmatch(text):
+        name = (
+            _esa(text)
+            or (canonical_band(match[0].partition(",")[0]) if match and not (counts and "," not in text) else "")
+            or _word(text)
+        )
+        if numbered and not name:
             name = canonical_band(text) or ""
         name = name or _esa(more.get("BANDNAME", "")) or _by_wavelength(more)
         if not name and (_COUNTED.fullmatch(text) or match):
@@ -125,18 +131,15 @@ def _word(text: str) -> str:
 def _unclear(text: str) -> bool:
     """Whether a name that is not known speaks of light nevertheless ('NIR (833 nm)', 'B08 nir'): it must not be left out."""
     words = re.findall(r"[a-z]+\d*a?", text.lower())
-    joined = ["".join(pair) for pair in zip(words, words[1:], strict=False)]
-    return any(
-        word in COMMON_NAMES or word in _UNCLEAR or re.fullmatch(r"b\d\d?|b8a", word) for word in (*words, *joined)
-    ) and not (re.search(r"mask|class|index|cloud", text, re.IGNORECASE))
+    joined = ["".join(pair) for pair in pairwise(words)]
+    speaks = any(word in COMMON_NAMES or word in _UNCLEAR or re.fullmatch(r"b\d\d?|b8a", word) for word in (*words, *joined))
+    return speaks and not re.search(r"mask|class|index|cloud", text, re.IGNORECASE)
 
 
 def _by_wavelength(tags: Mapping[str, str]) -> str:
     known = {key.lower(): value for key, value in tags.items()}
-    text = next(
-        (known[key] for key in ("central_wavelength_um", "wavelength", "central_wavelength", "center_wavelength") if key in known),
-        "",
-    )
+    keys = ("central_wavelength_um", "wavelength", "central_wavelength", "center_wavelength")
+    text = next((known[key] for key in keys if key in known), "")
     match = re.match(r"\s*(\d+(?:\.\d+)?)", text)
     if not match:
         return ""

@@ -9,12 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from index.imagery.georeference import Georeference
+
 FILL = (0, -9999, -32768)
 ENDLESS = 1e30  # the lowest 32-bit number, -3.4e38, and its kin
 
 
-def measured(raster: Any, layers: Sequence[int]) -> np.ma.MaskedArray[Any, Any]:
-    """[C, H, W] of these layers, from 0, of an opened raster."""
+def measured(raster: Any, layers: Sequence[int], where: Georeference) -> np.ma.MaskedArray[Any, Any]:
+    """[C, H, W] of these layers, from 0, of an opened raster, north up."""
     values = raster.read([layer + 1 for layer in layers], masked=True)
     mask = np.ma.getmaskarray(values)
     for row, layer in enumerate(layers):
@@ -23,4 +25,4 @@ def measured(raster: Any, layers: Sequence[int]) -> np.ma.MaskedArray[Any, Any]:
         if np.issubdtype(values.dtype, np.floating):
             with np.errstate(invalid="ignore"):
                 mask[row] |= ~(np.abs(values.data[row]) < ENDLESS)  # NaN is not
-    return np.ma.MaskedArray(values.data, mask=mask)
+    return np.ma.MaskedArray(where.north_up(values.data), mask=where.north_up(mask))

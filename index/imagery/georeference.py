@@ -62,7 +62,7 @@ def georeference(raster: Any, stated_crs: str = "", file: Path | None = None) ->
         raise InputError(f"the file's geotransform {(a, b, c, d, e, f)} has no extent; export it again")
     if abs(b) * height > SLACK_PX * abs(a) or abs(d) * width > SLACK_PX * abs(e):
         raise InputError(f"the file is rotated or sheared on its map; {_WARP}")
-    x, y = transform * (width / 2, height / 2)
+    x, y = a * width / 2 + b * height / 2 + c, d * width / 2 + e * height / 2 + f
     x -= _turns(x) * 360 if crs.is_geographic else 0
     half_width, half_height = abs(a) * width / 2, abs(e) * height / 2
     bounds = (x - half_width, y - half_height, x + half_width, y + half_height)

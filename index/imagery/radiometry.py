@@ -46,8 +46,8 @@ def stated_unit(raster: Any, layers: Sequence[int], scale: float | None, offset:
     tagged = set(scales) != {1.0} or set(offsets) != {0.0}
     if tagged and scale is not None and (set(scales) != {scale} or set(offsets) != {offset or 0.0}):
         raise InputError(
-            f"the file's tags say scale {scales[0]:g} and offset {offsets[0]:g}, the flags say {scale:g} and {offset or 0:g}; leave the "
-            "flags out, or correct the file with gdal_edit.py -scale … -offset …"
+            f"the file's tags say scale {scales[0]:g} and offset {offsets[0]:g}, the flags {scale:g} and {offset or 0:g}; leave "
+            "the flags out, or correct the file with gdal_edit.py -scale … -offset …"
         )
     if tagged:
         return Stated(scales, offsets, "the file's tags")
@@ -90,7 +90,7 @@ def _as_stated(
     values: np.ma.MaskedArray[Any, Any], unit: Stated, *, bands: Sequence[str], date: str, baseline: str, rule: OffsetRule
 ) -> npt.NDArray[np.uint16]:
     scale, offset = (np.array(each, dtype=np.float64)[:, None, None] for each in (unit.scale, unit.offset))
-    physical = values.astype(np.float64) * scale + offset
+    physical: np.ma.MaskedArray[Any, Any] = np.ma.MaskedArray(values.data * scale + offset, mask=np.ma.getmaskarray(values))
     numbers = physical.compressed()
     if unit.by != "--scale" and _share(numbers > FRACTION_LIMIT) > DARK_SHARE and _share(numbers > LARGEST_BYTE) > DARK_SHARE:
         physical = physical * 1e-4  # tags that lead to reflectance x 10,000
@@ -112,8 +112,8 @@ def _check_range(numbers: npt.NDArray[Any], scale: float, by: str = "") -> None:
     if high > DARK_SHARE or worst < 0:
         how = f" with the scale of {by}" if by else ""
         raise InputError(
-            f"{worst:g} is impossible as reflectance{how}; if it stands for no data, say so with gdal_edit.py -a_nodata {worst:g}, else "
-            f"{_STATE}"
+            f"{worst:g} is impossible as reflectance{how}; if it stands for no data, say so with gdal_edit.py -a_nodata {worst:g}, "
+            f"else {_STATE}"
         )
 
 
@@ -122,7 +122,7 @@ def _check_baseline(values: np.ma.MaskedArray[Any, Any], bands: Sequence[str], b
         numbers = layer.compressed()
         if numbers.size and FRACTION_LIMIT < np.median(numbers) < IMPOSSIBLY_DARK:
             raise InputError(
-                f"processing baseline {baseline} adds {BOA_OFFSET}, but half of {band} is below {IMPOSSIBLY_DARK}; if the offset is "
+                f"processing baseline {baseline} adds {BOA_OFFSET}, but half of {band} is below {IMPOSSIBLY_DARK}; if it is "
                 "taken off already, say so with --offset none"
             )
 

@@ -45,7 +45,7 @@ class Options(Settings):
     offset: str = Field(
         "auto",
         pattern=r"^(auto|none|remove|[-+]?(\d+\.?\d*|\.\d+))$",
-        description="the +1000 offset of processing baseline 04.00: auto, none (it is taken off), remove; a number belongs to --scale",
+        description="the +1000 offset of processing baseline 04.00 (auto, none, remove), or a number beside --scale",
     )
 
     @property
@@ -104,7 +104,7 @@ def read_tile(file: Path | bytes, options: Options | None = None, facts: dict[st
         ours = bool(tags.get(STORED_TAG))  # written by ``write_tile``: nothing is left to convert
         choice = own_bands(raster) if ours else choose_bands(raster, options.bands, where.pixel_m)
         unit = None if ours else stated_unit(raster, choice.layers, options.scale, options.added)
-        values = where.north_up(measured(raster, choice.layers))
+        values = measured(raster, choice.layers, where)
     empty = ~np.ma.filled(values, 0).any(axis=0)
     if empty.all():
         raise InputError("the file has no valid pixel in its bands; leave it out")
@@ -113,13 +113,13 @@ def read_tile(file: Path | bytes, options: Options | None = None, facts: dict[st
     if ours:
         pixels = np.ma.filled(values, 0)
     elif choice.sensor is SENTINEL2:
-        known = {"bands": choice.bands, "date": date, "baseline": _baseline(path, tags)}
-        pixels = reflectance(values, unit, rule=options.rule, **known)
+        baseline = _baseline(path, tags)
+        pixels = reflectance(values, unit, bands=choice.bands, date=date, baseline=baseline, rule=options.rule)
     elif values.dtype == np.uint8:
         pixels = np.ma.filled(values, 0)
     else:
         raise InputError(
-            f"bands {', '.join(choice.bands)} of {choice.sensor.title} are 8-bit, these are {values.dtype}; name others with --bands"
+            f"bands {', '.join(choice.bands)} of {choice.sensor.title} have 8 bits, these {values.dtype}; name others with --bands"
         )
     pixels[:, empty] = 0
     facts = {"source": path.parent.name, "title": path.stem, **{key: value for key, value in facts.items() if value}}

@@ -150,15 +150,16 @@ def test_bands_that_belong_to_no_sensor_are_refused_and_shown(tmp_path: Path) ->
 
 
 def test_a_nasa_picture_stays_in_bytes(tmp_path: Path) -> None:
-    found = read(write_geotiff(tmp_path / "a.tif", {"relief": 10, "Red": 255, "Green": 20, "Blue": 30}, dtype="uint8"))
+    layers = {"relief": 10, "Red": 255, "Green": 20, "Blue": 30}
+    found = read(write_geotiff(tmp_path / "a.tif", layers, dtype="uint8", pixel=7400))
     assert (found.sensor, found.level, found.pixels.dtype) == ("nasa_coarse", "", np.uint8)
     assert first_pixel(found) == {"red": 255, "green": 20, "blue": 30, "relief": 10}
 
 
-def test_reflectance_called_red_green_and_blue_is_not_squeezed_into_bytes(tmp_path: Path) -> None:
-    # A Sentinel-2 RGB export: read as a NASA picture every pixel would be white.
-    with pytest.raises(InputError, match="--bands"):
-        read(write_geotiff(tmp_path / "a.tif", {"Red": 400, "Green": 300, "Blue": 1200, "NIR": 2800}))
+def test_reflectance_called_red_green_blue_and_nir_at_10_m_is_sentinel_2_and_keeps_all_four(tmp_path: Path) -> None:
+    # Read as a NASA picture every pixel would be white, and the near infrared lost.
+    found = read(write_geotiff(tmp_path / "a.tif", {"Red": 400, "Green": 300, "Blue": 1200, "NIR": 2800}))
+    assert (found.sensor, first_pixel(found)) == ("sentinel2", {"B02": 1200, "B03": 300, "B04": 400, "B08": 2800})
 
 
 # Level, date and other facts
@@ -342,9 +343,13 @@ def test_a_pixel_darker_than_black_is_valid_and_keeps_at_least_1(tmp_path: Path,
     assert first_pixel(read(write_geotiff(tmp_path / "a.tif", fractions, dtype="float32")))["B04"] == 1
 
 
-def test_values_beyond_the_range_of_a_word_are_clipped(tmp_path: Path) -> None:
-    found = read(write_geotiff(tmp_path / "a.tif", DARK_LAND | {"B02": 70_000}, dtype="int32"))
-    assert first_pixel(found)["B02"] == 65_535
+def test_a_glint_beyond_the_range_of_a_word_is_clipped_and_a_band_of_them_refused(tmp_path: Path) -> None:
+    layers = {band: np.full((20, 20), value) for band, value in DARK_LAND.items()}
+    layers["B02"][0, 0] = 70_000
+    found = read(write_geotiff(tmp_path / "a.tif", layers, side=20, dtype="int32"))
+    assert (found.pixels[1, 0, 0], found.pixels[1, 0, 1]) == (65_535, 200)
+    with pytest.raises(InputError, match="70000 is impossible as reflectance; .*-a_nodata 70000"):
+        read(write_geotiff(tmp_path / "b.tif", DARK_LAND | {"B02": 70_000}, dtype="int32"))
 
 
 def test_a_scale_stated_in_the_file_is_applied(tmp_path: Path) -> None:
@@ -407,9 +412,9 @@ def test_the_origin_of_utm_zone_32_is_on_the_equator_at_9_degrees_east(tmp_path:
 
 
 def test_a_tile_in_degrees_is_where_it_says(tmp_path: Path) -> None:
-    found = read(write_geotiff(tmp_path / "a.tif", DARK_LAND, crs="EPSG:4326", centre=(16.5, 48.25), pixel=0.125))
+    found = read(write_geotiff(tmp_path / "a.tif", DARK_LAND, crs="EPSG:4326", centre=(16.5, 48.25), pixel=2**-13))
     assert (found.place.lat, found.place.lon, found.crs) == (48.25, 16.5, "EPSG:4326")
-    assert found.bounds == (16.25, 48.0, 16.75, 48.5)
+    assert found.bounds == (16.5 - 2**-12, 48.25 - 2**-12, 16.5 + 2**-12, 48.25 + 2**-12)
 
 
 def test_a_tile_at_the_pole_is_at_the_pole(tmp_path: Path) -> None:
@@ -446,8 +451,11 @@ def test_the_coordinate_system_can_be_stated_by_hand(tmp_path: Path) -> None:
     assert (found.place.lon, found.crs) == (pytest.approx(9, abs=1e-9), "EPSG:32632")
 
 
-def test_the_coordinate_system_of_the_file_wins_over_the_one_stated_for_files_without(tmp_path: Path) -> None:
-    assert read(write_geotiff(tmp_path / "a.tif", DARK_LAND), crs="EPSG:32633").crs == "EPSG:32632"
+def test_a_stated_coordinate_system_may_repeat_that_of_the_file_and_not_contradict_it(tmp_path: Path) -> None:
+    path = write_geotiff(tmp_path / "a.tif", DARK_LAND)
+    assert read(path, crs="EPSG:32632").crs == "EPSG:32632"
+    with pytest.raises(InputError, match="is EPSG:32632, --crs says EPSG:32633; leave --crs out"):
+        read(path, crs="EPSG:32633")
 
 
 @pytest.mark.parametrize("crs", ["EPSG:99999", "somewhere in Austria"])
