@@ -28,6 +28,7 @@ _CENTRES_NM = dict(
     zip(SENTINEL2.bands, (443, 492, 560, 665, 704, 740, 781, 836, 865, 944, 1375, 1612, 2194), strict=True)
 )  # between those of the satellites, which differ by some nanometres
 _NEAR_NM = 12  # B08 (836) and B8A (865) are 29 apart; beyond 1,000 nm three times as much
+LANDSAT_M = 30
 _ESA = re.compile(r"(?:S2\w*_|T\d\d[A-Z]{3}_\w*)?(B\d\d|B8A)(?:_(?:10|20|60)m)?(?:_\d)?", re.IGNORECASE)
 _UNPADDED = re.compile(r"B(\d{1,2}|8A)(?:, central wavelength .*)?")  # as Earth Engine, SNAP and GDAL's driver write them
 _COUNTED = re.compile(r"(?:b|band|bandname|channel|layer)?[ _.-]*0*(\d+)", re.IGNORECASE)
@@ -47,12 +48,17 @@ class Choice:
 def choose_bands(raster: Any, stated: Sequence[str], pixel_m: float) -> Choice:
     """Of an opened raster with pixels of ``pixel_m`` on the ground; ``stated`` names its layers. Raises ``InputError``."""
     choice = _named(raster, stated, pixel_m)
-    if not any(low <= pixel_m <= high for low, high in choice.sensor.pixel_m):
-        expected = " or ".join(f"{low:g} to {high:g}" for low, high in choice.sensor.pixel_m)
+    low, high = choice.sensor.pixel_m
+    if not low <= pixel_m <= high:
         remedy = "warp it with gdalwarp -tr 10 10" if choice.sensor is SENTINEL2 else "name its bands with --bands B04,B03,…"
         raise InputError(
-            f"pixels of {pixel_m:.3g} m are not {choice.sensor.title} (expected {expected} m); leave the file out if it is of "
-            f"another sensor, else {remedy}"
+            f"pixels of {pixel_m:.3g} m are not {choice.sensor.title} (expected {low:g} to {high:g} m); leave it out if of another "
+            f"sensor, else {remedy}"
+        )
+    if choice.sensor is SENTINEL2 and not stated and round(pixel_m) == LANDSAT_M:
+        raise InputError(
+            f"pixels of {LANDSAT_M} m are Landsat's, whose bands bear the same names; leave the file out if it is Landsat's, "
+            "else name its bands with --bands B02,B03,…"
         )
     return choice
 
@@ -158,7 +164,7 @@ def _stated(name: str) -> str:
 def _sensor(names: Sequence[str], pixel_m: float) -> tuple[Sensor | None, list[str]]:
     """The sensor of these names, and the names as that sensor has them."""
     known = {name for name in names if name}
-    low, high = NASA_COARSE.pixel_m[0]
+    low, high = NASA_COARSE.pixel_m
     if known and known <= set(NASA_COARSE.bands) and ("relief" in known or low <= pixel_m <= high):
         return NASA_COARSE, list(names)
     bands = [COMMON_NAMES.get(name, name) for name in names]

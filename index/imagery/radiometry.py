@@ -25,7 +25,7 @@ from index.imagery.reflectance import (
 LARGEST_BYTE = 255
 LOWEST = -0.2  # atmospheric correction overshoots to -0.1 (ESA's products can hold no less), resampling a little further
 IMPOSSIBLY_DARK = BOA_OFFSET - 200  # a reflectance of -0.02 for half of a band's pixels
-_STATE = "state the unit with --scale 0.0001 --offset 0 (reflectance = number x scale + offset)"
+_STATE = "state the unit with --scale and --offset (reflectance = number x scale + offset; ESA's is 0.0001 and 0)"
 
 
 @dataclass(frozen=True, slots=True)

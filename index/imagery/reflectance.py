@@ -19,6 +19,11 @@ DARK_SHARE = 0.01  # dead pixels and glints among those that tell of the offset
 OffsetRule = Literal["auto", "none", "remove"]
 
 
+def offset_statement(rule: OffsetRule) -> str:
+    """How a tile's row says that the user stated what to do about the offset."""
+    return "" if rule == "auto" else f"offset stated as {rule}"
+
+
 def to_reflectance(
     values: np.ma.MaskedArray[Any, Any],
     *,

@@ -348,7 +348,7 @@ def test_a_glint_beyond_the_range_of_a_word_is_clipped_and_a_band_of_them_refuse
     layers["B02"][0, 0] = 70_000
     found = read(write_geotiff(tmp_path / "a.tif", layers, side=20, dtype="int32"))
     assert (found.pixels[1, 0, 0], found.pixels[1, 0, 1]) == (65_535, 200)
-    with pytest.raises(InputError, match="70000 is impossible as reflectance; .*-a_nodata 70000"):
+    with pytest.raises(InputError, match=r"70000 is impossible as reflectance; .*-a_nodata 70000"):
         read(write_geotiff(tmp_path / "b.tif", DARK_LAND | {"B02": 70_000}, dtype="int32"))
 
 
