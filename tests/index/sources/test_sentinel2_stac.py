@@ -17,7 +17,7 @@ from index.store.ingest import ingest
 
 pytest.importorskip("rasterio", reason="needs the [raster] extra")
 
-from index.imagery import cog, scenes
+from index.imagery import cog, stac_views
 from index.imagery.utm_grid import blocks_in, cell_at, utm_epsg
 from index.sources import sentinel2_stac
 from index.sources.sentinel2_stac import PROVIDERS, build
@@ -277,11 +277,11 @@ def test_the_median_of_three_days_is_the_middle_one_and_of_two_the_mean_rounded_
 
 
 def test_a_median_passes_over_clouds_pixel_by_pixel() -> None:
-    dark, light, lightest = (scenes.View(np.full((12, 1, 4), value, np.uint16), 1.0, ()) for value in (10, 21, 60))
+    dark, light, lightest = (stac_views.View(np.full((12, 1, 4), value, np.uint16), 1.0, ()) for value in (10, 21, 60))
     light.pixels[:, 0, 1:] = 0  # seen in the first pixel only
     dark.pixels[:, 0, 2:] = 0
     lightest.pixels[:, 0, 3] = 0
-    middle = scenes.median([lightest, dark, light])
+    middle = stac_views.median([lightest, dark, light])
     assert middle.pixels[5, 0].tolist() == [21, 35, 60, 0]
     assert middle.valid == 0.75
 
@@ -292,7 +292,7 @@ def test_a_median_equals_that_of_numpy_on_any_holes() -> None:
         stack = rng.integers(1, 65536, (days, 12, 9, 9)).astype(np.uint16)
         stack *= (rng.random((days, 1, 9, 9)) < 0.6).astype(np.uint16)
         truth = np.ma.median(np.ma.masked_equal(stack, 0), axis=0).filled(0)
-        found = scenes.median([scenes.View(each, 1.0, ()) for each in stack])
+        found = stac_views.median([stac_views.View(each, 1.0, ()) for each in stack])
         np.testing.assert_array_equal(found.pixels, np.floor(truth + 0.5))
 
 
