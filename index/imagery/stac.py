@@ -120,8 +120,9 @@ def stac_item_of(item: dict[str, Any], names: Mapping[str, tuple[str, ...]]) -> 
 
 def cloud_percent(item: dict[str, Any]) -> float | None:
     """Clouds over the whole scene, None where the item does not say."""
+    value: Any = (item.get("properties") or {}).get("eo:cloud_cover")
     try:
-        said = float((item.get("properties") or {}).get("eo:cloud_cover"))
+        said = float(value)
     except (TypeError, ValueError):
         return None
     return said if math.isfinite(said) else None

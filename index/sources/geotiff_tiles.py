@@ -57,16 +57,6 @@ class Options(Settings):
     def rule(self) -> OffsetRule:
         return "none" if self.offset == "none" else "remove" if self.offset == "remove" else "auto"
 
-    @property
-    def statements(self) -> tuple[str, ...]:
-        """What the user states about every file and goes into each tile's row; bands are told by ``index.imagery.bands``."""
-        named = {
-            "crs": self.crs,
-            "scale": "" if self.scale is None else f"{self.scale:g}",
-            "offset": self.offset.replace("auto", ""),
-        }
-        return tuple(f"{name} stated as {value}" for name, value in named.items() if value)
-
 
 def build(**options: Any) -> "GeotiffTiles":
     return GeotiffTiles(Options.parse(options, where="geotiff_tiles"))
@@ -105,6 +95,7 @@ def read_tile(file: Path | bytes, options: Options | None = None, facts: dict[st
         choice = own_bands(raster) if ours else choose_bands(raster, options.bands, where.pixel_m)
         unit = None if ours else stated_unit(raster, choice.layers, options.scale, options.added)
         values = measured(raster, choice.layers, where)
+        stated = _statements(options, own_crs=bool(raster.crs or raster.gcps[1]), own_unit=bool(unit and unit.by != "--scale"))
     empty = ~np.ma.filled(values, 0).any(axis=0)
     if empty.all():
         raise InputError("the file has no valid pixel in its bands; leave it out")
@@ -123,11 +114,19 @@ def read_tile(file: Path | bytes, options: Options | None = None, facts: dict[st
         )
     pixels[:, empty] = 0
     facts = {"source": path.parent.name, "title": path.stem, **{key: value for key, value in facts.items() if value}}
-    facts |= {"level": level, "date": date, "assumed": "; ".join((*choice.assumed, *options.statements))}
+    facts |= {"level": level, "date": date, "assumed": "; ".join((*choice.assumed, *stated))}
     return Tile(
         place=where.centre, pixels=pixels, bands=choice.bands, sensor=choice.sensor.name, crs=where.crs.to_string(),
         bounds=where.bounds, valid=float(1 - empty.mean()), **facts,
     )  # fmt: skip
+
+
+def _statements(options: Options, *, own_crs: bool, own_unit: bool) -> list[str]:
+    """What the user says and the file does not; bands are told by ``index.imagery.bands``."""
+    scale = "" if options.scale is None else f"{options.scale:g}"
+    named = {"crs": "" if own_crs else options.crs}
+    named |= {} if own_unit else {"scale": scale, "offset": options.offset.replace("auto", "")}
+    return [f"{name} stated as {value}" for name, value in named.items() if value]
 
 
 def write_tile(tile: Tile, path: Path) -> None:
