@@ -127,6 +127,7 @@ class Tile:
 
     ``pixels`` [C, H, W] uint8 or uint16 in the sensor's stored unit (``index.imagery.sensors``), one layer per name in ``bands``;
     ``valid`` is the share of pixels with data, in [0, 1]; ``bounds`` are (left, bottom, right, top) in units of ``crs``.
+    ``assumed`` is what the file did not say itself: statements of the user, layers left out.
     """
 
     place: Place
@@ -144,6 +145,7 @@ class Tile:
     source: str = ""
     licence: str = ""
     split: str = ""
+    assumed: str = ""
 
     def __post_init__(self) -> None:
         if self.pixels.ndim != 3 or self.pixels.shape[0] != len(self.bands) or 0 in self.pixels.shape:

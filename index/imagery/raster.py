@@ -17,6 +17,7 @@ import numpy.typing as npt
 from pydantic import Field
 
 from index.errors import InputError, MissingExtraError, one_line
+from index.geo import wrap_lon
 from index.imagery.sensors import SENTINEL2
 from index.records import Place, Tile
 from index.settings import Settings
@@ -118,7 +119,7 @@ def centre_of(bounds: Sequence[float], crs: Any) -> Place:
     left, bottom, right, top = bounds
     with checked("position"):
         (lon,), (lat,) = import_rasterio().warp.transform(crs, "EPSG:4326", [(left + right) / 2], [(bottom + top) / 2])
-    return Place(lat=lat, lon=lon)
+    return Place(lat=lat, lon=float(wrap_lon(lon)) if abs(lon) > 180 else lon)
 
 
 class BandStack:

@@ -19,6 +19,11 @@ DARK_SHARE = 0.01  # dead pixels and glints among those that tell of the offset
 OffsetRule = Literal["auto", "none", "remove"]
 
 
+def offset_statement(rule: OffsetRule) -> str:
+    """How a tile's row says that the user stated what to do about the offset."""
+    return "" if rule == "auto" else f"offset stated as {rule}"
+
+
 def to_reflectance(
     values: np.ma.MaskedArray[Any, Any],
     *,
@@ -40,18 +45,18 @@ def to_reflectance(
     shifted = offset == "remove" or (offset == "auto" and has_offset(numbers, bands=bands, date=date, baseline=baseline))
     excess = BOA_OFFSET if shifted else 0
     if numbers.dtype in (np.uint8, np.uint16):  # nearly all files: the same in a fifth of the time, without fractions
-        stored: npt.NDArray[np.uint16] = numbers.astype(np.uint16)
-        return np.where(valid, np.maximum(stored, excess + 1) - excess, 0).astype(np.uint16) if excess else stored
-    return _stored(numbers.astype(np.float64) - excess, valid)
+        counts: npt.NDArray[np.uint16] = numbers.astype(np.uint16)
+        return np.where(valid, np.maximum(counts, excess + 1) - excess, 0).astype(np.uint16) if excess else counts
+    return stored(numbers.astype(np.float64) - excess, valid)
 
 
 def counts_to_reflectance(counts: npt.NDArray[np.uint16], added: npt.NDArray[Any], quantification: float) -> npt.NDArray[np.uint16]:
     """Numbers [C, H, W] of a product that states what is ``added`` [C] and its ``quantification`` -> uint16; 0 stays no data."""
     reflectance = (counts.astype(np.float32) + added[:, None, None].astype(np.float32)) * np.float32(10_000 / quantification)
-    return _stored(reflectance, counts != 0)
+    return stored(reflectance, counts != 0)
 
 
-def _stored(reflectance: npt.NDArray[Any], valid: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint16]:
+def stored(reflectance: npt.NDArray[Any], valid: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint16]:
     """Reflectance x 10,000 rounded to uint16; valid pixels keep at least 1, the others are 0."""
     return np.where(valid, np.clip(np.rint(reflectance), 1, 65535), 0).astype(np.uint16)
 

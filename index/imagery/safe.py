@@ -1,12 +1,13 @@
 """What a Sentinel-2 product (a .SAFE folder or a zip of one) says about itself: level, date, scale, offsets, images, checksums.
 
-Format: ESA, Sentinel-2 Products Specification Document 14.9. Products in the format of before December 2016 are not read.
+Format: ESA, Sentinel-2 Products Specification Document (PSD) from 14.2 on. L2A products of PSD 14.2 (until spring 2018, baselines
+02.04 to 02.06) put "L2A" into the names of elements; products of before December 2016 have other files and are not read.
 """
 
 import hashlib
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -17,6 +18,8 @@ from index.imagery.sensors import SENTINEL2
 
 _METADATA = re.compile(r"(?:^|/)MTD_MSIL(1C|2A)\.xml$")
 _IMAGE = re.compile(r"GRANULE/([^/]+)/IMG_DATA/(?:R(?:10|20|60)m/)?[^/]+_(B\d\d|B8A|SCL)(?:_(10|20|60)m)?\.jp2$")
+_QUANTIFICATION = {"1C": ("QUANTIFICATION_VALUE",), "2A": ("BOA_QUANTIFICATION_VALUE", "L2A_BOA_QUANTIFICATION_VALUE")}
+_PRODUCT_URI = {"1C": ("PRODUCT_URI",), "2A": ("PRODUCT_URI", "PRODUCT_URI_2A")}  # PSD 14.2 names the L1C product too
 _PRODUCT = re.compile(r"S2[A-Z]_MSIL(?:1C|2A)_\w{1,80}")
 
 
@@ -42,8 +45,8 @@ def read_metadata(archive: Archive) -> Metadata:
     texts = {element.tag.rpartition("}")[2]: (element.text or "").strip() for element in tree.iter()}
     date = texts.get("PRODUCT_START_TIME", "")[:10]
     baseline = texts.get("PROCESSING_BASELINE", "")
-    quantification = texts.get("QUANTIFICATION_VALUE" if level == "1C" else "BOA_QUANTIFICATION_VALUE", "")
-    product = texts.get("PRODUCT_URI", "").removesuffix(".SAFE")
+    quantification = _first(texts, _QUANTIFICATION[level])
+    product = _first(texts, _PRODUCT_URI[level]).removesuffix(".SAFE")
     known = re.fullmatch(r"\d{4}-\d\d-\d\d", date) and re.fullmatch(r"\d\d\.\d\d", baseline) and _PRODUCT.fullmatch(product)
     if not known or not _positive(quantification):
         got = f"'{product[:80]}', start '{date}', baseline '{baseline[:9]}', quantification '{quantification[:9]}'"
@@ -132,6 +135,10 @@ def granules(archive: Archive) -> dict[str, dict[str, str]]:
     if not found:
         raise InputError("no images in GRANULE/*/IMG_DATA; download the product again")
     return {granule: {band: name for band, (_, name) in sorted(images.items())} for granule, images in sorted(found.items())}
+
+
+def _first(texts: Mapping[str, str], names: Sequence[str]) -> str:
+    return next((texts[name] for name in names if texts.get(name)), "")
 
 
 def _positive(text: str) -> bool:

@@ -13,7 +13,7 @@ class Sensor:
     """``scale`` turns a stored value into the unit that ``mean`` and ``std`` (one per band) are in.
 
     As a picture it shows the bands ``rgb``, 0 .. ``white`` of that unit as dark to bright; what is brighter is white. ``often``:
-    which bands alone people have it in.
+    which bands alone people have it in. ``pixel_m``: from what to what a pixel's side on the ground may be.
     """
 
     name: str
@@ -25,6 +25,7 @@ class Sensor:
     rgb: tuple[str, str, str]
     white: float
     often: tuple[tuple[str, ...], ...]
+    pixel_m: tuple[float, float]
 
 
 SENTINEL2 = Sensor(
@@ -38,6 +39,7 @@ SENTINEL2 = Sensor(
     rgb=("B04", "B03", "B02"),
     white=0.3,  # land is seldom brighter, snow and cloud may be plain white; TorchGeo plots Sentinel-2 so too (image / 3000)
     often=(("B04", "B03", "B02"), ("B04", "B03", "B02", "B08")),  # colours; colours with near infrared
+    pixel_m=(5, 75),  # 10, 20 and 60 m, also drawn finer by a map's projection
 )
 
 NASA_COARSE = Sensor(
@@ -50,6 +52,7 @@ NASA_COARSE = Sensor(
     rgb=("red", "green", "blue"),
     white=1.0,
     often=(("red", "green", "blue"),),
+    pixel_m=(500, 15_000),  # Blue Marble in its sizes
 )
 
 SENSORS = {sensor.name: sensor for sensor in (SENTINEL2, NASA_COARSE)}

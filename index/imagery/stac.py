@@ -27,7 +27,11 @@ TOKEN_RESERVE = timedelta(seconds=60)  # a token that ends sooner is renewed, so
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StacItem:
-    """One item: ``hrefs`` by the names asked for; ``bounds`` in metres of ``epsg``, None where the item does not say."""
+    """One item: ``hrefs`` by the names asked for; ``bounds`` in metres of ``epsg``, None where the item does not say.
+
+    ``offset_applied``: whether the provider says that the offset of baseline 04.00 is off; ``offset_stated``: what its bands say is
+    to be added to reflectance, 0 or -0.1.
+    """
 
     id: str
     date: str
@@ -36,6 +40,7 @@ class StacItem:
     hrefs: Mapping[str, str]
     baseline: str = ""
     offset_applied: bool | None = None
+    offset_stated: float | None = None
     bounds: tuple[float, float, float, float] | None = None
     url: str = ""
 
@@ -53,7 +58,8 @@ class StacApi:
         self.search_url = check_http(str(links[0].get("href")))
 
     def items(self, collection: str, box: BBox, dates: str, max_cloud_percent: float) -> Iterator[dict[str, Any]]:
-        """All items, each once. ``dates`` is an RFC 3339 interval; clouds are filtered here too, as not every server does.
+        """All items, each once, also those that do not say how cloudy they are. ``dates`` is an RFC 3339 interval; clouds are
+        filtered here too, as not every server does.
 
         A box across the antimeridian is two searches: the standard allows one, but servers have got it wrong.
         """
@@ -64,7 +70,7 @@ class StacApi:
             if self.filters:
                 parameters["query"] = json.dumps({"eo:cloud_cover": {"lte": max_cloud_percent}})
             for item in self._pages(parameters):
-                if str(item.get("id")) not in seen and cloud_percent(item) <= max_cloud_percent:
+                if str(item.get("id")) not in seen and (cloud_percent(item) is None or overcast(item) <= max_cloud_percent):
                     seen.add(str(item.get("id")))
                     yield item
 
@@ -103,20 +109,29 @@ def stac_item_of(item: dict[str, Any], names: Mapping[str, tuple[str, ...]]) -> 
     try:
         facts, assets = _mapping(item, "properties"), _mapping(item, "assets")
         hrefs = {wanted: _href(assets, keys) for wanted, keys in names.items()}
-        applied = facts.get("earthsearch:boa_offset_applied")
         return StacItem(
-            id=str(item.get("id", "")), date=_date(facts), epsg=_epsg(facts), cloud_percent=cloud_percent(item), hrefs=hrefs,
-            baseline=_baseline(facts), offset_applied=applied if isinstance(applied, bool) else None,
+            id=str(item.get("id", "")), date=_date(facts), epsg=_epsg(facts), cloud_percent=overcast(item), hrefs=hrefs,
+            baseline=_baseline(facts), offset_applied=_applied(facts), offset_stated=_stated_offset(assets, names),
             bounds=_bounds(assets), url=_page_of(item),
         )  # fmt: skip
     except InputError as error:
         return Rejected(where=f"scene {item.get('id')}", why=f"{error}; it was left out, the others are read")
 
 
-def cloud_percent(item: dict[str, Any]) -> float:
-    """Clouds over the whole scene; what does not say counts as overcast."""
-    said = (item.get("properties") or {}).get("eo:cloud_cover")
-    return float(said) if isinstance(said, int | float) and math.isfinite(said) else 100.0
+def cloud_percent(item: dict[str, Any]) -> float | None:
+    """Clouds over the whole scene, None where the item does not say."""
+    value: Any = (item.get("properties") or {}).get("eo:cloud_cover")
+    try:
+        said = float(value)
+    except (TypeError, ValueError):
+        return None
+    return said if math.isfinite(said) else None
+
+
+def overcast(item: dict[str, Any]) -> float:
+    """``cloud_percent``; what does not say counts as overcast."""
+    said = cloud_percent(item)
+    return 100.0 if said is None else said
 
 
 class Tokens:
@@ -195,8 +210,42 @@ def _epsg(facts: dict[str, Any]) -> int:
 
 
 def _baseline(facts: dict[str, Any]) -> str:
-    said = str(facts.get("s2:processing_baseline") or facts.get("processing:version") or "")
+    keys = ("s2:processing_baseline", "sentinel:processing_baseline", "processing:version")
+    said = next((str(facts[key]) for key in keys if facts.get(key)), "")
     return said if re.fullmatch(r"\d\d\.\d\d", said) else ""
+
+
+def _applied(facts: dict[str, Any]) -> bool | None:
+    """Of Earth Search: version 1 calls it earthsearch:…, version 0 sentinel:…"""
+    said = [facts.get(f"{prefix}:boa_offset_applied") for prefix in ("earthsearch", "sentinel")]
+    return next((each for each in said if isinstance(each, bool)), None)
+
+
+def _stated_offset(assets: dict[str, Any], names: Mapping[str, tuple[str, ...]]) -> float | None:
+    """What all bands (not SCL) say in raster:bands, or as raster extension 2 in bands or the asset itself. Raises ``InputError``
+    where they say another unit than reflectance x 10,000 with or without the offset."""
+    chosen = [next(assets[key] for key in keys if key in assets) for band, keys in names.items() if band != "SCL"]
+    stated = {unit for asset in chosen if (unit := _unit(asset))}
+    if not stated:
+        return None
+    if len(stated) > 1 or next(iter(stated)) not in ((1e-4, 0.0), (1e-4, -0.1)):
+        shown = ", ".join(f"{scale:g} and {offset:g}" for scale, offset in sorted(stated))
+        raise InputError(f"its bands state scale and offset {shown}, expected 0.0001 and 0 or -0.1; use another collection")
+    return next(iter(stated))[1]
+
+
+def _unit(asset: dict[str, Any]) -> tuple[float, float] | None:
+    """(scale, offset), None where the asset states neither."""
+    bands = asset.get("raster:bands") or asset.get("bands") or [{}]
+    said = asset | bands[0] if isinstance(bands, list) and isinstance(bands[0], dict) else asset
+    pair = [said.get(name, said.get(f"raster:{name}")) for name in ("scale", "offset")]
+    if pair == [None, None]:
+        return None
+    try:
+        scale, offset = (default if each is None else float(each) for each, default in zip(pair, (1.0, 0.0), strict=True))
+    except (TypeError, ValueError):
+        raise InputError(f"a band states scale and offset as {pair}, expected numbers; use another collection") from None
+    return round(scale, 9), round(offset, 9)
 
 
 def _bounds(assets: dict[str, Any]) -> tuple[float, float, float, float] | None:

@@ -8,14 +8,10 @@ import numpy.typing as npt
 
 from index.imagery.cog import Cogs
 from index.imagery.reflectance import BOA_OFFSET, OFFSET_BASELINE, OffsetRule, to_reflectance
-from index.imagery.sensors import UNNAMED_SENTINEL2
 from index.imagery.stac import StacItem
+from index.imagery.stac_providers import BANDS
 from index.imagery.utm_grid import Cell
 
-BANDS = UNNAMED_SENTINEL2[12]
-# Planetary Computer names assets by band, Earth Search by colour.
-_COLOURS = ("coastal", "blue", "green", "red", "rededge1", "rededge2", "rededge3", "nir", "nir08", "nir09", "swir16", "swir22")
-ASSETS = {band: (band, colour) for band, colour in zip(BANDS, _COLOURS, strict=True)} | {"SCL": ("SCL", "scl")}
 MASKED_CLASSES = (0, 1, 3, 8, 9, 10)  # no data, defective, cloud shadow, cloud of medium and high probability, thin cirrus
 IMPOSSIBLY_DARK = BOA_OFFSET - 200  # with the offset in, this is a reflectance of -0.02
 
@@ -56,16 +52,21 @@ def view(cogs: Cogs, scene: StacItem, cell: Cell, *, least_valid: float, offset:
 def offset_rule(scene: StacItem, values: npt.NDArray[np.uint16], asked: OffsetRule) -> OffsetRule:
     """What ``to_reflectance`` is to do about the offset of ``values`` [12, N].
 
-    Earth Search takes the offset out itself and says so, but some of its items deny it wrongly (Element84/earth-search issues 66
-    and 71, cirrus-geo/cirrus-earth-search issue 33). A denial is not believed where half of the pixels of a band would be darker
-    than anything on Earth.
+    Earth Search takes the offset out itself and says so by a flag; its raster:bands say -0.1 all the same (Element84/earth-search
+    issue 9), so the flag counts. Some items deny it wrongly (issues 66 and 71, cirrus-geo/cirrus-earth-search issue 33): what says
+    that the offset is in is not believed where half of the pixels of a band would be darker than anything on Earth.
     """
     if asked != "auto":
         return asked
     if scene.offset_applied:
         return "none"
-    denied = scene.offset_applied is False and scene.baseline >= OFFSET_BASELINE
-    return "none" if denied and np.median(values, axis=1).min() < IMPOSSIBLY_DARK else "auto"
+    if scene.offset_applied is False and scene.baseline:
+        still_in = scene.baseline >= OFFSET_BASELINE
+    elif scene.offset_stated is not None:
+        still_in = scene.offset_stated < 0
+    else:
+        return "auto"
+    return "remove" if still_in and np.median(values, axis=1).min() >= IMPOSSIBLY_DARK else "none"
 
 
 def median(views: Sequence[View]) -> View:

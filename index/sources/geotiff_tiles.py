@@ -1,14 +1,13 @@
 """Tiles from GeoTIFF files: Sentinel-2 scenes cut small (L1C or L2A, 10, 12 or 13 bands, some missing) and coarse NASA imagery.
 
-Bands are taken by their description in the file, never by position alone, because some collections store B8A last. Pixels come in
-as any number type and are stored as the sensor's unit (``index.imagery.sensors``): for Sentinel-2 uint16 reflectance x 10,000 with
-the +1,000 offset of processing baseline 04.00 (25 January 2022) removed. Licence and citation are those of the files.
+Where a file lies, which band is which, what is no data and what a number means are decided by ``index.imagery``: georeference,
+bands, fill and radiometry. What the user states by a flag is written into the tile's row (``Tile.assumed``). Stored is uint16
+reflectance x 10,000 without the offset of processing baseline 04.00. Licence and citation are those of the files.
 """
 
 import re
 from collections.abc import Container, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +15,21 @@ import numpy as np
 from pydantic import Field
 
 from index.errors import InputError
-from index.imagery.raster import centre_of, check_size, checked, import_rasterio
-from index.imagery.reflectance import OffsetRule, to_reflectance
-from index.imagery.sensors import SENTINEL2, UNNAMED_SENTINEL2, Sensor, canonical_band, sensor_of
-from index.records import Modality, Place, Rejected, Tile
+from index.imagery.bands import choose_bands, own_bands
+from index.imagery.fill import measured
+from index.imagery.georeference import georeference
+from index.imagery.radiometry import reflectance, stated_unit
+from index.imagery.raster import check_size, checked, import_rasterio
+from index.imagery.reflectance import OffsetRule
+from index.imagery.sensors import SENTINEL2
+from index.records import Modality, Rejected, Tile
 from index.settings import Settings
 from index.threads import read_ahead
 
 MAX_SIDE_PX = 2048
-_STORED_TAG = "PLACEBIND_STORED_UNIT"
+STORED_TAG = "PLACEBIND_STORED_UNIT"
+_PRODUCT = re.compile(r"MSIL(?:1C|2A)_(20\d\d)(\d\d)(\d\d)T\d{6}(?:_N(\d\d)(\d\d)_)?")
+_SENSED = re.compile(r"(PRODUCT_START_TIME|SENSING|ACQUI|DATATAKE)", re.IGNORECASE)
 _DATE = re.compile(r"(20\d\d)-?(0[1-9]|1[0-2])-?(0[1-9]|[12]\d|3[01])(?!\d)")
 _TABLE_COLUMNS = ("level", "date", "split", "title", "url", "country", "source", "licence")
 
@@ -34,7 +39,23 @@ class Options(Settings):
     bands: tuple[str, ...] = Field((), description="band names in file order, for files without band descriptions")
     table: Path | None = Field(None, description="CSV with a column 'file' and any of: " + ", ".join(_TABLE_COLUMNS))
     crs: str = Field("", description="coordinate system of files that name none, for example EPSG:32632")
-    offset: OffsetRule = Field("auto", description="the +1000 offset of processing baseline 04.00")
+    scale: float | None = Field(
+        None, gt=0, description="of files that do not state their unit: reflectance = number x scale + offset"
+    )
+    offset: str = Field(
+        "auto",
+        pattern=r"^(auto|none|remove|[-+]?(\d+\.?\d*|\.\d+))$",
+        description="the +1000 offset of processing baseline 04.00 (auto, none, remove), or a number beside --scale",
+    )
+
+    @property
+    def added(self) -> float | None:
+        """The offset as a number, None where it is a rule."""
+        return None if self.offset in ("auto", "none", "remove") else float(self.offset)
+
+    @property
+    def rule(self) -> OffsetRule:
+        return "none" if self.offset == "none" else "remove" if self.offset == "remove" else "auto"
 
 
 def build(**options: Any) -> "GeotiffTiles":
@@ -66,34 +87,46 @@ def read_tile(file: Path | bytes, options: Options | None = None, facts: dict[st
     guessing."""
     path = file if isinstance(file, Path) else Path()  # whose name tells nothing
     options, facts = options or Options.parse({"paths": (path,)}, where="geotiff_tiles"), facts or {}
-    raster = _read(file, options)
-    sensor, bands, rows = _choose_bands(raster, options.bands)
-    in_order = rows == list(range(len(raster.values)))
-    chosen = raster.values if in_order else raster.values[rows]
-    if np.issubdtype(chosen.dtype, np.floating):
-        chosen = np.ma.masked_invalid(chosen)
-    empty = ~np.ma.filled(chosen, 0).any(axis=0)
+    with opened_geotiff(file) as raster:
+        check_size(raster, MAX_SIDE_PX)
+        tags = raster.tags()
+        where = georeference(raster, options.crs, file if isinstance(file, Path) else None)
+        ours = bool(tags.get(STORED_TAG))  # written by ``write_tile``: nothing is left to convert
+        choice = own_bands(raster) if ours else choose_bands(raster, options.bands, where.pixel_m)
+        unit = None if ours else stated_unit(raster, choice.layers, options.scale, options.added)
+        values = measured(raster, choice.layers, where)
+        stated = _statements(options, own_crs=bool(raster.crs or raster.gcps[1]), own_unit=bool(unit and unit.by != "--scale"))
+    empty = ~np.ma.filled(values, 0).any(axis=0)
     if empty.all():
         raise InputError("the file has no valid pixel in its bands; leave it out")
-    level = _level(path, bands, raster.tags, facts.get("level", "")) if sensor is SENTINEL2 else ""
-    date = facts.get("date", "") or _date(path, raster.tags)
-    if raster.tags.get(_STORED_TAG):  # written by ``write_tile``: nothing is left to convert
-        pixels = np.ma.filled(chosen, 0)
-    elif sensor is SENTINEL2:
-        pixels = to_reflectance(chosen, bands=bands, date=date, offset=options.offset)
-    elif chosen.dtype == np.uint8:
-        pixels = np.ma.filled(chosen, 0)
+    level = _level(path, choice.bands, tags, facts.get("level", "")) if choice.sensor is SENTINEL2 else ""
+    date = facts.get("date", "") or _date(path, tags)
+    if ours:
+        pixels = np.ma.filled(values, 0)
+    elif choice.sensor is SENTINEL2:
+        baseline = _baseline(path, tags)
+        pixels = reflectance(values, unit, bands=choice.bands, date=date, baseline=baseline, rule=options.rule)
+    elif values.dtype == np.uint8:
+        pixels = np.ma.filled(values, 0)
     else:
         raise InputError(
-            f"bands {', '.join(bands)} of {sensor.title} are 8-bit, these are {chosen.dtype}; name others with --bands"
+            f"bands {', '.join(choice.bands)} of {choice.sensor.title} have 8 bits, these {values.dtype}; name others with --bands"
         )
     pixels[:, empty] = 0
     facts = {"source": path.parent.name, "title": path.stem, **{key: value for key, value in facts.items() if value}}
-    facts |= {"level": level, "date": date}
+    facts |= {"level": level, "date": date, "assumed": "; ".join((*choice.assumed, *stated))}
     return Tile(
-        place=raster.centre, pixels=pixels, bands=bands, sensor=sensor.name, crs=raster.crs, bounds=raster.bounds,
-        valid=float(1 - empty.mean()), **facts,
+        place=where.centre, pixels=pixels, bands=choice.bands, sensor=choice.sensor.name, crs=where.crs.to_string(),
+        bounds=where.bounds, valid=float(1 - empty.mean()), **facts,
     )  # fmt: skip
+
+
+def _statements(options: Options, *, own_crs: bool, own_unit: bool) -> list[str]:
+    """What the user says and the file does not; bands are told by ``index.imagery.bands``."""
+    scale = "" if options.scale is None else f"{options.scale:g}"
+    named = {"crs": "" if own_crs else options.crs}
+    named |= {} if own_unit else {"scale": scale, "offset": options.offset.replace("auto", "")}
+    return [f"{name} stated as {value}" for name, value in named.items() if value]
 
 
 def write_tile(tile: Tile, path: Path) -> None:
@@ -120,18 +153,8 @@ def write_tile(tile: Tile, path: Path) -> None:
     ) as file:
         file.write(tile.pixels)
         file.descriptions = tile.bands
-        file.update_tags(**{_STORED_TAG: "1"})
+        file.update_tags(**{STORED_TAG: "1"})
     partial.replace(path)
-
-
-@dataclass(frozen=True, slots=True)
-class _Raster:
-    values: np.ma.MaskedArray[Any, Any]  # [C, H, W]
-    descriptions: tuple[str | None, ...]
-    tags: dict[str, str]
-    crs: str
-    bounds: tuple[float, float, float, float]
-    centre: Place
 
 
 @contextmanager
@@ -149,53 +172,6 @@ def opened_geotiff(file: Path | bytes) -> Iterator[Any]:
         yield raster
 
 
-def _read(file: Path | bytes, options: Options) -> _Raster:
-    with opened_geotiff(file) as raster:
-        check_size(raster, MAX_SIDE_PX)
-        crs = raster.crs or (_stated_crs(options.crs) if options.crs else None)
-        if crs is None:
-            raise InputError(
-                "the file names no coordinate system (CRS); state it with --crs EPSG:…, or in the file by gdal_edit.py -a_srs"
-            )
-        values = raster.read(masked=True)
-        scales, shifts = np.array(raster.scales)[:, None, None], np.array(raster.offsets)[:, None, None]
-        if (scales != 1).any() or (shifts != 0).any():
-            values = values * scales + shifts
-        bounds = tuple(raster.bounds)
-        return _Raster(values, raster.descriptions, raster.tags(), crs.to_string(), bounds, centre_of(bounds, crs))
-
-
-def _stated_crs(text: str) -> Any:
-    from rasterio.crs import CRS
-    from rasterio.errors import CRSError
-
-    try:
-        return CRS.from_user_input(text)
-    except CRSError:
-        raise InputError(f"--crs '{text}' is no coordinate system; give something like EPSG:32632") from None
-
-
-def _choose_bands(raster: _Raster, named: tuple[str, ...]) -> tuple[Sensor, tuple[str, ...], list[int]]:
-    """The sensor, its bands present in canonical order, and the layer of each; of a band that comes twice the first."""
-    count = len(raster.values)
-    if named and len(named) != count:
-        raise InputError(f"--bands names {len(named)} bands, the file has {count}")
-    descriptions = named or raster.descriptions
-    layers: dict[str, int] = {}
-    for layer, description in enumerate(descriptions):
-        band = canonical_band(description)
-        if band:
-            layers.setdefault(band, layer)
-    if not layers and not any(descriptions):
-        layers = {band: layer for layer, band in enumerate(UNNAMED_SENTINEL2.get(count, ()))}
-    sensor = sensor_of(tuple(layers))
-    if sensor is None:
-        said = ", ".join(description or "?" for description in descriptions)
-        raise InputError(f"cannot tell the bands of this {count}-band file (it says: {said}); name them with --bands B02,B03,…")
-    bands = tuple(band for band in sensor.bands if band in layers)
-    return sensor, bands, [layers[band] for band in bands]
-
-
 def _level(path: Path, bands: tuple[str, ...], tags: dict[str, str], stated: str) -> str:
     said = re.search(r"L(1C|2A)", " ".join([stated.upper(), path.name.upper(), *map(str, tags.values())]))
     if said:
@@ -204,11 +180,30 @@ def _level(path: Path, bands: tuple[str, ...], tags: dict[str, str], stated: str
 
 
 def _date(path: Path, tags: dict[str, str]) -> str:
-    for text in (tags.get("TIFFTAG_DATETIME", "").replace(":", "-", 2), path.stem):
+    """When it was sensed: by the product's name, else by tags that speak of sensing, else by the file's name. What is left is
+    TIFFTAG_DATETIME, when a tool wrote the file."""
+    product = _product(path, tags)
+    sensed = [value for key, value in sorted(tags.items()) if _SENSED.search(key)]
+    written = tags.get("TIFFTAG_DATETIME", "").replace(":", "-", 2)
+    for text in ("-".join(product.groups()[:3]) if product else "", *sensed, path.stem, written):
         match = _DATE.search(text)
         if match:
             return "-".join(match.groups())
     return ""
+
+
+def _baseline(path: Path, tags: dict[str, str]) -> str:
+    """Processing baseline like '05.09', '' where neither tags nor the product's name say it."""
+    for key, value in tags.items():
+        if key.upper().endswith("PROCESSING_BASELINE") and re.fullmatch(r"\d\d\.\d\d", value.strip()):
+            return value.strip()
+    product = _product(path, tags)
+    return ".".join(product.groups()[3:]) if product and product[4] else ""
+
+
+def _product(path: Path, tags: dict[str, str]) -> re.Match[str] | None:
+    """The name of the product, as ESA gives it, in the tags or the file's name."""
+    return next((match for text in (*tags.values(), path.stem) if (match := _PRODUCT.search(text))), None)
 
 
 def _tiffs(path: Path) -> list[Path]:

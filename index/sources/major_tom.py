@@ -21,7 +21,7 @@ from pydantic import Field
 
 from index.errors import InputError, one_line
 from index.imagery.raster import BandStack, Cutting, Scene, opened, rows_of_windows
-from index.imagery.reflectance import OffsetRule, to_reflectance
+from index.imagery.reflectance import OffsetRule, offset_statement, to_reflectance
 from index.imagery.sensors import SENTINEL2
 from index.records import Done, Modality, Rejected, Tile
 
@@ -88,6 +88,7 @@ class MajorTom:
                 stack = BandStack(layers, crs=str(row.get("crs") or ""))
                 bands = tuple(name for name in layers if name != MASK)
                 facts = {"level": level, "date": date, "source": f"Major TOM {product}", "licence": LICENCE}
+                facts["assumed"] = offset_statement(self.options.offset)
                 facts["title"] = f"Major TOM cell {cell} {date}"
                 convert = partial(_to_reflectance, baseline=baseline, offset=self.options.offset)
                 scene = Scene(

@@ -19,7 +19,7 @@ from pydantic import Field
 from index.errors import InputError
 from index.imagery.archive import Archive, open_archive
 from index.imagery.raster import MAX_SCENE_SIDE_PX, BandStack, Cutting, Scene, opened, rows_of_windows
-from index.imagery.reflectance import BOA_OFFSET, OffsetRule, counts_to_reflectance
+from index.imagery.reflectance import BOA_OFFSET, OffsetRule, counts_to_reflectance, offset_statement
 from index.imagery.safe import Metadata, granules, read_metadata, verify
 from index.imagery.sensors import SENTINEL2, canonical_band
 from index.records import Done, Modality, Rejected, Tile
@@ -110,6 +110,7 @@ class Sentinel2Safe:
         where = re.search(r"_T(\d\d[A-Z]{3})", granule)
         title = f"Sentinel-2 {where.group(1) if where else granule} {said.date}"
         facts = {"level": said.level, "date": said.date, "source": said.product, "licence": LICENCE, "title": title}
+        facts["assumed"] = offset_statement(self.options.offset)
         convert = partial(counts_to_reflectance, added=np.array(added), quantification=said.quantification)
         mask = MASK if MASK in stack.files else ""
         return Scene(stack=stack, bands=bands, to_reflectance=convert, mask=mask, hidden=SCL_HIDDEN, facts=facts)

@@ -16,7 +16,6 @@ import re
 import threading
 from collections.abc import Callable, Container, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import date as Date
 from functools import partial
 from itertools import chain
@@ -30,10 +29,11 @@ from index.errors import InputError, SourceError
 from index.geo import wrap_lon
 from index.http import Client
 from index.imagery.cog import PIXEL_M, Cogs, Unreadable
-from index.imagery.reflectance import OffsetRule
+from index.imagery.reflectance import OffsetRule, offset_statement
 from index.imagery.sensors import SENTINEL2
 from index.imagery.stac import StacApi, StacItem, Tokens, stac_item_of
-from index.imagery.stac_views import ASSETS, BANDS, View, median, ranked, view
+from index.imagery.stac_providers import BANDS, PROVIDERS, Provider
+from index.imagery.stac_views import View, median, ranked, view
 from index.imagery.utm_grid import Cell, blocks_in, blocks_of, cell_at
 from index.records import BBox, Done, Modality, Place, Rejected, Tile
 from index.settings import Settings
@@ -52,27 +52,6 @@ Outcome = list[Tile | Rejected | Done]
 Job = Callable[[threading.Event], Outcome]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Provider:
-    """``token_url`` gives tokens for files on hosts that end with ``signed_hosts``."""
-
-    title: str
-    endpoint: str
-    token_url: str = ""
-    signed_hosts: str = ""
-
-
-PROVIDERS = {
-    "earth-search": Provider(title="Earth Search", endpoint="https://earth-search.aws.element84.com/v1"),
-    "planetary-computer": Provider(
-        title="Planetary Computer",
-        endpoint="https://planetarycomputer.microsoft.com/api/stac/v1",
-        token_url="https://planetarycomputer.microsoft.com/api/sas/v1/token",
-        signed_hosts=".blob.core.windows.net",
-    ),
-}
-
-
 class Options(Settings):
     date: str = Field(description="first and last day, as 2023-06-01/2023-08-31")
     bbox: tuple[float, float, float, float] | None = Field(None, description="south,west,north,east in degrees")
@@ -85,7 +64,7 @@ class Options(Settings):
     min_valid: float = Field(0.9, gt=0, le=1, description="least share of a tile's pixels that are seen and free of clouds")
     provider: Literal["earth-search", "planetary-computer"] = Field("earth-search", description="who is asked")
     endpoint: str = Field("", description="another STAC API than the provider's")
-    collection: str = Field("sentinel-2-l2a", description="collection of that API")
+    collection: str = Field("", description="collection of that API; absent: the provider's")
     offset: OffsetRule = Field("auto", description="the +1000 offset of processing baseline 04.00")
     workers: int = Field(8, ge=1, le=64, description="places read at once")
 
@@ -103,8 +82,8 @@ class Sentinel2Stac:
         if options.composite == "median" and options.per_place != 1:
             raise InputError(f"a median is one tile of a place, got --per-place {options.per_place}; leave it out")
         self.options, self.interval = options, _interval(options.date)
-        preset = PROVIDERS[options.provider]
-        self.provider = Provider(title=options.endpoint, endpoint=options.endpoint) if options.endpoint else preset
+        self.provider = Provider.at(options.endpoint) if options.endpoint else PROVIDERS[options.provider]
+        self.collection = options.collection or self.provider.collection
         self.side_m = options.tile_px * PIXEL_M
         self.unusable: list[Rejected] = []  # rows of the file of points
         self.points = self._read_points(options.points) if options.points else []
@@ -117,7 +96,7 @@ class Sentinel2Stac:
     def key(self) -> str:
         """Who was asked for what; not the region, so that a place is kept when the region grows."""
         apart = {"bbox", "points", "workers", "provider", "endpoint", "date"}
-        asked = self.options.model_dump(mode="json", exclude=apart)
+        asked = self.options.model_dump(mode="json", exclude=apart) | {"collection": self.collection}
         said = " ".join(f"{name}={value}" for name, value in sorted(asked.items()))
         return f"sentinel2_stac {self.provider.endpoint} {self.interval} {said}"
 
@@ -156,8 +135,8 @@ class Sentinel2Stac:
     def _search(self, api: StacApi, cells: list[Cell]) -> list[Job]:
         """Finds the scenes of neighbouring cells and gives back the work for each cell."""
         try:
-            items = api.items(self.options.collection, _around(cells), self.interval, self.options.max_cloud)
-            found = [stac_item_of(item, ASSETS) for item in items]
+            items = api.items(self.collection, _around(cells), self.interval, self.options.max_cloud)
+            found = [self._scene(item) for item in items]
         except (SourceError, InputError) as error:
             where = f"{len(cells)} places around {cells[0].lat:.3f}, {cells[0].lon:.3f}"
             rejected: Outcome = [Rejected(where=where, why=f"no answer to the search: {error}")]
@@ -165,6 +144,13 @@ class Sentinel2Stac:
         scenes = [each for each in found if isinstance(each, StacItem)]
         unusable: Outcome = [each for each in found if isinstance(each, Rejected)]
         return [lambda stop: unusable, *(partial(self._place, cell, scenes) for cell in cells)]
+
+    def _scene(self, item: dict[str, Any]) -> StacItem | Rejected:
+        scene = stac_item_of(item, self.provider.assets)
+        if isinstance(scene, StacItem) and scene.cloud_percent > self.options.max_cloud:
+            why = "the item does not say how cloudy it is (eo:cloud_cover); it was left out, take such scenes with --max-cloud 100"
+            return Rejected(where=f"scene {scene.id}", why=why)
+        return scene
 
     def _place(self, cell: Cell, scenes: list[StacItem], stop: threading.Event) -> Outcome:
         """The tiles of a cell, what went wrong, and ``Done`` if no trouble that may pass stood between it and its tiles."""
@@ -217,7 +203,7 @@ class Sentinel2Stac:
             place=cell.place, pixels=shown.pixels, bands=BANDS, sensor=SENTINEL2.name, crs=f"EPSG:{cell.epsg}", bounds=cell.bounds,
             level="L2A", date=when, valid=shown.valid, title=f"Sentinel-2 at {cell.lat:.3f}, {cell.lon:.3f}, {what}",
             url=shown.scenes[0].url if single else "", source=f"Sentinel-2 L2A, {self.provider.title}",
-            licence="Copernicus Sentinel data terms",
+            licence="Copernicus Sentinel data terms", assumed=offset_statement(self.options.offset),
         )  # fmt: skip
 
     def _blocks(self) -> Iterator[list[Cell]]:

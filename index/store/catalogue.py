@@ -30,7 +30,7 @@ SCHEMAS: dict[Modality, pa.Schema] = {
     "tiles": pa.schema(
         [
             *_COMMON,
-            *[(name, pa.string()) for name in ("sensor", "level", "date", "crs", "dtype", "split")],
+            *[(name, pa.string()) for name in ("sensor", "level", "date", "crs", "dtype", "split", "assumed")],
             ("bands", pa.list_(pa.string())),
             ("bounds", pa.list_(pa.float64(), 4)),
             ("height", pa.int32()),

@@ -146,6 +146,8 @@ def _row(id_: str, record: Record) -> dict[str, Any]:
         return row | {name: getattr(record, name) for name in ("text", "split", "language", "wikidata", "image")}
     if isinstance(record, Location):
         return row | {"kind": record.kind}
-    row |= {name: getattr(record, name) for name in ("sensor", "level", "date", "crs", "split", "bands", "bounds", "valid")}
+    row |= {
+        name: getattr(record, name) for name in ("sensor", "level", "date", "crs", "split", "assumed", "bands", "bounds", "valid")
+    }
     _, row["height"], row["width"] = record.pixels.shape
     return row | band_sums(record.pixels) | {"dtype": record.pixels.dtype.name, "pixels": encode_pixels(record.pixels)}

@@ -18,15 +18,18 @@ import numpy as np
 import numpy.typing as npt
 
 from index.errors import InputError, one_line
-from index.imagery.raster import centre_of, import_rasterio
-from index.imagery.sensors import Sensor, canonical_band
+from index.imagery.bands import layer_names
+from index.imagery.georeference import place_of
+from index.imagery.raster import import_rasterio
+from index.imagery.sensors import Sensor
 from index.records import Place, Tile
-from index.sources.geotiff_tiles import opened_geotiff, read_tile
+from index.sources.geotiff_tiles import STORED_TAG, opened_geotiff, read_tile
 
 MAX_BYTES = 64 * 2**20
 MAX_PIXELS = 51_000_000  # 8192 x 6144 are taken by telephones; decoded 200 MB, for a moment twice (as WebP five times)
 KEPT_SIDE_PX = 1024  # more than any tower sees; what is larger is averaged down
 OPAQUE = 128  # of an alpha up to 255: a pixel less opaque is none
+COLOURS = ("red", "green", "blue")
 _FORMATS = ("PNG", "JPEG", "WEBP")
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _EIGHT_BIT = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "LAB"})
@@ -98,11 +101,12 @@ def _decoded(content: bytes) -> Any:
 
 
 def _read_tiff(given: Path | bytes, content: bytes) -> Tile | Photo:
-    """Up to four layers of 8 bits whose bands have no name are colours to look at, with or without a place."""
+    """Up to four layers of 8 bits without a name, or named as colours, are to look at, with or without a place."""
     average = import_rasterio().enums.Resampling.average
     with _quietly(), opened_geotiff(content) as raster:
         is_picture = raster.count <= 4 and set(raster.dtypes) == {"uint8"}
-        if not is_picture or any(map(canonical_band, raster.descriptions)):
+        names = layer_names(raster)
+        if not is_picture or raster.tags().get(STORED_TAG) or not set(names) <= {"", *COLOURS}:
             return read_tile(given)
         _check_size(raster.width, raster.height)
         if raster.colorinterp[0].name == "palette":
@@ -111,8 +115,9 @@ def _read_tiff(given: Path | bytes, content: bytes) -> Tile | Photo:
         shape = tuple(max(1, round(side / smaller)) for side in raster.shape)
         values = raster.read(out_shape=(raster.count, *shape), resampling=average)
         colours = values[:3] if raster.count > 2 else values[:1].repeat(3, axis=0)
-        place = centre_of(raster.bounds, raster.crs) if raster.crs else None
-        return Photo(pixels=_shown(colours, raster.dataset_mask(out_shape=shape)), place=place)
+        if set(COLOURS) <= set(names):
+            colours = values[[names.index(colour) for colour in COLOURS]]
+        return Photo(pixels=_shown(colours, raster.dataset_mask(out_shape=shape)), place=place_of(raster))
 
 
 def _shown(colours: npt.NDArray[np.uint8], alpha: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

@@ -150,15 +150,99 @@ def test_bands_that_belong_to_no_sensor_are_refused_and_shown(tmp_path: Path) ->
 
 
 def test_a_nasa_picture_stays_in_bytes(tmp_path: Path) -> None:
-    found = read(write_geotiff(tmp_path / "a.tif", {"relief": 10, "Red": 255, "Green": 20, "Blue": 30}, dtype="uint8"))
+    layers = {"relief": 10, "Red": 255, "Green": 20, "Blue": 30}
+    found = read(write_geotiff(tmp_path / "a.tif", layers, dtype="uint8", pixel=7400))
     assert (found.sensor, found.level, found.pixels.dtype) == ("nasa_coarse", "", np.uint8)
     assert first_pixel(found) == {"red": 255, "green": 20, "blue": 30, "relief": 10}
 
 
-def test_reflectance_called_red_green_and_blue_is_not_squeezed_into_bytes(tmp_path: Path) -> None:
-    # A Sentinel-2 RGB export: read as a NASA picture every pixel would be white.
-    with pytest.raises(InputError, match="--bands"):
-        read(write_geotiff(tmp_path / "a.tif", {"Red": 400, "Green": 300, "Blue": 1200, "NIR": 2800}))
+def test_reflectance_called_red_green_blue_and_nir_at_10_m_is_sentinel_2_and_keeps_all_four(tmp_path: Path) -> None:
+    # Read as a NASA picture every pixel would be white, and the near infrared lost.
+    found = read(write_geotiff(tmp_path / "a.tif", {"Red": 400, "Green": 300, "Blue": 1200, "NIR": 2800}))
+    assert (found.sensor, first_pixel(found)) == ("sentinel2", {"B02": 1200, "B03": 300, "B04": 400, "B08": 2800})
+
+
+@pytest.mark.parametrize("spelling", ["Band {n}", "Band_{n}", "band{n}", "b{n}", "B{n}", "{n}", "Band {n:02d}", "layer {n}"])
+@pytest.mark.parametrize("count", [1, 3, 4, 11, 12])
+def test_layers_that_are_merely_counted_are_refused_with_the_remedy(tmp_path: Path, spelling: str, count: int) -> None:
+    layers = {spelling.format(n=number): 100 * number + 300 for number in range(1, count + 1)}
+    with pytest.raises(InputError, match=r"these count layers and do not name bands; name them with --bands"):
+        read(write_geotiff(tmp_path / "a.tif", layers))
+
+
+@pytest.mark.parametrize("names", [("Band_3", "Band_2", "Band_1"), ("B04", "2", "3"), ("3", "B03", "1")])
+def test_a_count_is_no_name_in_any_order_nor_beside_names(tmp_path: Path, names: tuple[str, ...]) -> None:
+    with pytest.raises(InputError, match="these count layers"):
+        read(write_geotiff(tmp_path / "a.tif", dict.fromkeys(names, 400)))
+
+
+@pytest.mark.parametrize(
+    ("names", "bands"),
+    [
+        (("B4", "B3", "B2", "B8"), ("B02", "B03", "B04", "B08")),  # as Earth Engine writes them
+        (("B4, central wavelength 665 nm", "B3, central wavelength 560 nm"), ("B03", "B04")),  # GDAL's driver
+        (("B02_10m", "T33UXP_20230604T100031_B8A_20m"), ("B02", "B8A")),
+        (("blue", "green", "red", "nir"), ("B02", "B03", "B04", "B08")),
+        (("Blue", "Red Edge 1", "rededge3", "nir08", "swir16", "swir22"), ("B02", "B05", "B07", "B8A", "B11", "B12")),
+        (("coastal", "nir09", "cirrus"), ("B01", "B09", "B10")),
+    ],
+)
+def test_names_that_tools_and_stac_give_are_known(tmp_path: Path, names: tuple[str, ...], bands: tuple[str, ...]) -> None:
+    assert read(write_geotiff(tmp_path / "a.tif", dict.fromkeys(names, 400))).bands == bands
+
+
+@pytest.mark.parametrize("name", ["Red Edge", "SWIR", "B08 NIR-like", "NIR 2", "pan"])
+def test_light_of_which_the_band_is_not_clear_is_refused_and_never_left_out(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError, match="may be one of several bands or of none; name them with --bands"):
+        read(write_geotiff(tmp_path / "a.tif", {"B04": 400, name: 800}))
+
+
+def test_counted_layers_with_wavelengths_are_named_by_these(tmp_path: Path) -> None:
+    path = write_geotiff(tmp_path / "a.tif", {"Band 1": 200, "Band 2": 800, "Band 3": 900})
+    with rasterio.open(path, "r+") as file:
+        for layer, tags in enumerate(({"wavelength": "492.4"}, {"WAVELENGTH": "0.833"}, {"CENTRAL_WAVELENGTH_UM": "0.865"}), 1):
+            file.update_tags(layer, **tags)
+    assert first_pixel(read(path)) == {"B02": 200, "B08": 800, "B8A": 900}
+
+
+def test_an_alpha_is_no_band_and_what_it_hides_is_no_data(tmp_path: Path) -> None:
+    path = write_geotiff(tmp_path / "a.tif", {"B04": 400, "B03": 300, "B02": 200, "": np.where(np.arange(4) < 2, 0, 65535)})
+    with rasterio.open(path, "r+") as file:
+        file.colorinterp = [*file.colorinterp[:3], rasterio.enums.ColorInterp.alpha]
+    found = read(path, bands=("B04", "B03", "B02"))
+    assert found.bands == ("B02", "B03", "B04")
+    assert found.valid == 0.5
+
+
+@pytest.mark.parametrize(("pixel", "of"), [(0.2, "0.2 m are not Sentinel-2"), (3, "3 m"), (30, "Landsat"), (250, "250 m")])
+def test_pixels_of_another_size_are_of_another_sensor(tmp_path: Path, pixel: float, of: str) -> None:
+    with pytest.raises(InputError, match=of):
+        read(write_geotiff(tmp_path / "a.tif", {"B04": 400, "B03": 300, "B02": 200}, pixel=pixel))
+
+
+def test_colours_of_10_m_are_no_coarse_picture_and_an_aerial_photo_is_no_satellite_image(tmp_path: Path) -> None:
+    colours = {"Blue": 40, "Green": 60, "Red": 80}
+    with pytest.raises(InputError, match="8-bit numbers are no reflectance"):
+        read(write_geotiff(tmp_path / "a.tif", colours, dtype="uint8"))
+    with pytest.raises(InputError, match=r"pixels of 0\.2 m are not Sentinel-2"):
+        read(write_geotiff(tmp_path / "b.tif", colours, dtype="uint8", pixel=0.2))
+
+
+def test_13_unnamed_layers_in_the_order_of_eurosat_are_refused(tmp_path: Path) -> None:
+    values = [300, 200, 300, 400, 500, 600, 700, 800, 700, 12, 1100, 1200, 900]  # the tenth sees nothing of the ground
+    with pytest.raises(InputError, match="use the source eurosat, or name the layers with --bands"):
+        read(write_geotiff(tmp_path / "a.tif", values))
+
+
+def test_what_was_stated_or_left_out_stands_in_the_row_of_the_tile(tmp_path: Path) -> None:
+    layers = {"B04": 400, "B08": 800, "NDVI": 3}
+    write_geotiff(tmp_path / "a.tif", layers, crs=None)
+    catalogue = Catalogue.open(tmp_path / "catalogue", create=True)
+    ingest(catalogue, build(paths=(tmp_path / "a.tif",), crs="EPSG:32632", scale=0.0001, offset="0"))
+    ingest(catalogue, build(paths=(write_geotiff(tmp_path / "b.tif", {"B04": 401}),)))
+    said = {row["title"]: row["assumed"] for row in contents(catalogue, "tiles")}
+    assert said == {"a": "layers left out: NDVI; crs stated as EPSG:32632; scale stated as 0.0001; offset stated as 0", "b": ""}
+    assert read(write_geotiff(tmp_path / "c.tif", [400, 800]), bands=("B04", "B08")).assumed == "bands stated as B04,B08"
 
 
 # Level, date and other facts
@@ -342,9 +426,13 @@ def test_a_pixel_darker_than_black_is_valid_and_keeps_at_least_1(tmp_path: Path,
     assert first_pixel(read(write_geotiff(tmp_path / "a.tif", fractions, dtype="float32")))["B04"] == 1
 
 
-def test_values_beyond_the_range_of_a_word_are_clipped(tmp_path: Path) -> None:
-    found = read(write_geotiff(tmp_path / "a.tif", DARK_LAND | {"B02": 70_000}, dtype="int32"))
-    assert first_pixel(found)["B02"] == 65_535
+def test_a_glint_beyond_the_range_of_a_word_is_clipped_and_a_band_of_them_refused(tmp_path: Path) -> None:
+    layers = {band: np.full((20, 20), value) for band, value in DARK_LAND.items()}
+    layers["B02"][0, 0] = 70_000
+    found = read(write_geotiff(tmp_path / "a.tif", layers, side=20, dtype="int32"))
+    assert (found.pixels[1, 0, 0], found.pixels[1, 0, 1]) == (65_535, 200)
+    with pytest.raises(InputError, match=r"70000 is impossible as reflectance; .*-a_nodata 70000"):
+        read(write_geotiff(tmp_path / "b.tif", DARK_LAND | {"B02": 70_000}, dtype="int32"))
 
 
 def test_a_scale_stated_in_the_file_is_applied(tmp_path: Path) -> None:
@@ -360,6 +448,75 @@ def test_a_scale_and_an_offset_stated_in_the_file_are_applied_together(tmp_path:
 def test_an_offset_alone_stated_in_the_file_is_applied_without_wrapping_around(tmp_path: Path) -> None:
     path = write_geotiff(tmp_path / "a.tif", WITH_OFFSET | {"B04": 900}, offsets=(-1000,) * 13)
     assert first_pixel(read(path)) == DARK_LAND | {"B04": 1}
+
+
+def test_an_offset_in_the_tags_is_taken_off_bright_ground_once(tmp_path: Path) -> None:
+    snow = {band: value + 6000 for band, value in L2A_LAND.items()}
+    path = write_geotiff(tmp_path / "s_20230214_L2A.tif", snow, scales=(0.0001,) * 12, offsets=(-0.1,) * 12)
+    assert first_pixel(read(path)) == {band: value - 1000 for band, value in snow.items()}
+    with pytest.raises(InputError, match=r"takes -0\.1 off already"):
+        read(path, offset="remove")
+
+
+def test_a_scale_in_the_tags_without_an_offset_states_that_there_is_none(tmp_path: Path) -> None:
+    path = write_geotiff(tmp_path / "s_20230214_L2A.tif", dict.fromkeys(L2A_LAND, 6000), scales=(0.0001,) * 12)
+    assert set(first_pixel(read(path)).values()) == {6000}
+
+
+def test_tags_and_flags_may_not_contradict_each_other(tmp_path: Path) -> None:
+    path = write_geotiff(tmp_path / "a.tif", WITH_OFFSET, scales=(0.0001,) * 13, offsets=(-0.1,) * 13)
+    assert first_pixel(read(path, scale=0.0001, offset="-0.1")) == DARK_LAND
+    with pytest.raises(InputError, match=r"tags say scale 0\.0001 and offset -0\.1, the flags 0.001 and 0; leave the flags out"):
+        read(path, scale=0.001)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "number", "said"),
+    [("uint8", 102, "8-bit"), ("uint16", 102, "nearly all"), ("float32", 40.0, "nearly all"), ("int16", 40, "nearly all")],
+)
+def test_bytes_and_percents_are_refused_until_their_unit_is_stated(tmp_path: Path, dtype: str, number: float, said: str) -> None:
+    path = write_geotiff(tmp_path / "a.tif", {"B04": number, "B08": number}, dtype=dtype)
+    with pytest.raises(InputError, match=rf"{said}.*--scale and --offset"):
+        read(path)
+    percent = 1 / 255 if number == 102 else 0.01
+    assert set(first_pixel(read(path, scale=percent, offset="0")).values()) == {4000}
+
+
+def test_an_offset_without_a_scale_says_nothing(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="needs the scale beside it"):
+        read(write_geotiff(tmp_path / "a.tif", DARK_LAND), offset="-0.1")
+    with pytest.raises(ConfigError, match="offset"):
+        read(write_geotiff(tmp_path / "a.tif", DARK_LAND), offset="some")
+
+
+@pytest.mark.parametrize(
+    ("dtype", "odd"), [("int16", -5000), ("float32", -0.5), ("float32", -12.5), ("int32", 90_000), ("float32", -999)]
+)
+def test_numbers_that_no_reflectance_can_be_are_refused_and_named(tmp_path: Path, dtype: str, odd: float) -> None:
+    unit = 1 if dtype.startswith("int") else 0.0001
+    layers = {band: np.where(np.arange(4) == 0, odd, value * unit) for band, value in DARK_LAND.items()}
+    with pytest.raises(InputError, match=rf"{odd:g} is impossible as reflectance; .*gdal_edit.py -a_nodata {odd:g}"):
+        read(write_geotiff(tmp_path / "a.tif", layers, dtype=dtype))
+
+
+def test_the_baseline_of_the_product_is_believed_before_dates_and_dark_pixels(tmp_path: Path) -> None:
+    bright = {band: value + 3000 for band, value in L2A_LAND.items()}
+    dated = {"TIFFTAG_DATETIME": "2024:05:01 10:00:00"}  # when it was exported
+    old = write_geotiff(tmp_path / "S2A_MSIL2A_20200301T100031_N0214_R122_T32UPU_20200301T120000.tif", bright, tags=dated)
+    assert (read(old).date, first_pixel(read(old))) == ("2020-03-01", bright)
+    again = write_geotiff(tmp_path / "S2A_MSIL2A_20200301T100031_N0500_R122_T32UPU_20230301T120000.tif", bright, tags=dated)
+    assert first_pixel(read(again)) == {band: value - 1000 for band, value in bright.items()}
+    tagged = write_geotiff(
+        tmp_path / "a.tif", bright, tags={"PROCESSING_BASELINE": "05.09", "PRODUCT_START_TIME": "2020-03-01T10:00:31"}
+    )
+    assert (read(tagged).date, first_pixel(read(tagged))["B01"]) == ("2020-03-01", bright["B01"] - 1000)
+
+
+def test_a_baseline_that_the_pixels_contradict_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    path = write_geotiff(tmp_path / "S2A_MSIL2A_20230301T100031_N0509_R122_T32UPU_20230301T120000.tif", L2A_LAND)
+    with pytest.raises(InputError, match=r"baseline 05.09 adds 1000, but half of B01 is below 800.*--offset none"):
+        read(path)
+    assert first_pixel(read(path, offset="none")) == L2A_LAND
 
 
 # No data
@@ -397,6 +554,31 @@ def test_a_file_without_a_valid_pixel_is_refused(tmp_path: Path, value: float, d
         read(write_geotiff(tmp_path / "a.tif", dict.fromkeys(DARK_LAND, value), dtype=dtype))
 
 
+@pytest.mark.parametrize(
+    ("dtype", "fill"),
+    [("uint16", 0), ("int16", -9999), ("int16", -32768), ("float32", -9999), ("float32", -3.4028235e38), ("float32", np.inf)],
+)
+@pytest.mark.parametrize("tagged", [False, True])
+def test_fill_is_no_data_without_being_declared_also_where_numbers_are_scaled(
+    tmp_path: Path, dtype: str, fill: float, tagged: bool
+) -> None:
+    layers = {band: np.where(np.arange(4) < 2, fill, value) for band, value in WITH_OFFSET.items()}
+    more = {"scales": (0.0001,) * 13, "offsets": (-0.1,) * 13} if tagged else {}
+    found = read(write_geotiff(tmp_path / "a.tif", layers, dtype=dtype, **more))
+    assert found.valid == 0.5
+    assert (found.pixels[:, :, :2] == 0).all()
+    assert found.pixels[:, 0, 3].tolist() == list(DARK_LAND.values())
+
+
+def test_what_an_internal_mask_hides_is_no_data(tmp_path: Path) -> None:
+    path = write_geotiff(tmp_path / "a.tif", DARK_LAND)
+    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), rasterio.open(path, "r+") as file:
+        file.write_mask(np.arange(16).reshape(4, 4) % 4 > 1)
+    assert not path.with_suffix(".tif.msk").exists()
+    found = read(path)
+    assert (found.valid, found.pixels[0, 0].tolist()) == (0.5, [0, 0, 100, 100])
+
+
 # Where it lies
 
 
@@ -407,9 +589,9 @@ def test_the_origin_of_utm_zone_32_is_on_the_equator_at_9_degrees_east(tmp_path:
 
 
 def test_a_tile_in_degrees_is_where_it_says(tmp_path: Path) -> None:
-    found = read(write_geotiff(tmp_path / "a.tif", DARK_LAND, crs="EPSG:4326", centre=(16.5, 48.25), pixel=0.125))
+    found = read(write_geotiff(tmp_path / "a.tif", DARK_LAND, crs="EPSG:4326", centre=(16.5, 48.25), pixel=2**-13))
     assert (found.place.lat, found.place.lon, found.crs) == (48.25, 16.5, "EPSG:4326")
-    assert found.bounds == (16.25, 48.0, 16.75, 48.5)
+    assert found.bounds == (16.5 - 2**-12, 48.25 - 2**-12, 16.5 + 2**-12, 48.25 + 2**-12)
 
 
 def test_a_tile_at_the_pole_is_at_the_pole(tmp_path: Path) -> None:
@@ -446,8 +628,11 @@ def test_the_coordinate_system_can_be_stated_by_hand(tmp_path: Path) -> None:
     assert (found.place.lon, found.crs) == (pytest.approx(9, abs=1e-9), "EPSG:32632")
 
 
-def test_the_coordinate_system_of_the_file_wins_over_the_one_stated_for_files_without(tmp_path: Path) -> None:
-    assert read(write_geotiff(tmp_path / "a.tif", DARK_LAND), crs="EPSG:32633").crs == "EPSG:32632"
+def test_a_stated_coordinate_system_may_repeat_that_of_the_file_and_not_contradict_it(tmp_path: Path) -> None:
+    path = write_geotiff(tmp_path / "a.tif", DARK_LAND)
+    assert read(path, crs="EPSG:32632").crs == "EPSG:32632"
+    with pytest.raises(InputError, match="is EPSG:32632, --crs says EPSG:32633; leave --crs out"):
+        read(path, crs="EPSG:32633")
 
 
 @pytest.mark.parametrize("crs", ["EPSG:99999", "somewhere in Austria"])
@@ -461,6 +646,24 @@ def test_a_coordinate_system_that_does_not_exist_is_refused_in_one_line(tmp_path
 def test_metres_taken_for_degrees_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="lat must lie"):
         read(write_geotiff(tmp_path / "a.tif", DARK_LAND, crs="EPSG:4326", centre=(500_000, 5_400_000)))
+
+
+def test_rows_from_south_to_north_are_turned(tmp_path: Path) -> None:
+    layers = {band: np.arange(4)[:, None] + value for band, value in DARK_LAND.items()}
+    up, down = write_geotiff(tmp_path / "a.tif", layers), tmp_path / "b.tif"
+    with rasterio.open(up) as file:
+        values, profile = file.read()[:, ::-1], file.profile | {"transform": rasterio.Affine(10, 0, 499_980, 0, 10, -20)}
+    with rasterio.open(down, "w", **profile) as file:
+        file.write(values)
+        file.descriptions = tuple(layers)
+    assert read(down).id == read(up).id
+
+
+@pytest.mark.parametrize(("lon", "expected"), [(180.2, -179.8), (281.5, -78.5), (359.5, -0.5), (-180.5, 179.5)])
+def test_longitudes_up_to_360_degrees_are_brought_back(tmp_path: Path, lon: float, expected: float) -> None:
+    found = read(write_geotiff(tmp_path / "a.tif", DARK_LAND, crs="EPSG:4326", centre=(lon, -17), pixel=0.0001))
+    assert found.place.lon == pytest.approx(expected)
+    assert sum(found.bounds[::2]) / 2 == pytest.approx(expected)
 
 
 # What is refused

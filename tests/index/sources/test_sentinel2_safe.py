@@ -48,6 +48,7 @@ class World:
     scl: Any = 4
     manifest: str = "MD5"
     side_px: int = SIDE_PX
+    psd: str = "14.9"
 
     def __post_init__(self) -> None:
         day = self.date.replace("-", "")
@@ -91,13 +92,29 @@ class World:
         offsets = "".join(
             f'<{kind} band_id="{number}">{self.offsets(band)}</{kind}>' for number, band in enumerate(SENTINEL2.bands)
         ) if self.offsets else ""  # fmt: skip
-        psd = f"https://psd-14.sentinel2.eo.esa.int/PSD/User_Product_Level-{self.level[1:]}.xsd"
+        if self.psd == "14.2" and self.level == "L2A":
+            return self.metadata_of_2017()
+        number = self.psd.partition(".")[0]
+        psd = f"https://psd-{number}.sentinel2.eo.esa.int/PSD/User_Product_Level-{self.level[1:]}.xsd"
         return f"""<?xml version="1.0" encoding="UTF-8" standalone="no"?>
 <n1:Level-{self.level[1:]}_User_Product xmlns:n1="{psd}"><n1:General_Info>
 <Product_Info><PRODUCT_START_TIME>{self.date}T10:16:01.024Z</PRODUCT_START_TIME>
 <PRODUCT_URI>{self.name}.SAFE</PRODUCT_URI><PROCESSING_BASELINE>{self.baseline}</PROCESSING_BASELINE></Product_Info>
 <Product_Image_Characteristics><{value} unit="none">{self.quantification}</{value}><LIST>{offsets}</LIST>
 </Product_Image_Characteristics></n1:General_Info></n1:Level-{self.level[1:]}_User_Product>"""
+
+    def metadata_of_2017(self) -> str:
+        """L2A of PSD 14.2: the elements have other names, and the L1C product that it was made of is named before its own."""
+        return f"""<?xml version="1.0" encoding="UTF-8"?>
+<n1:Level-2A_User_Product xmlns:n1="https://psd-14.sentinel2.eo.esa.int/PSD/User_Product_Level-2A.xsd"><n1:General_Info>
+<L2A_Product_Info><PRODUCT_START_TIME>{self.date}T10:16:01.024Z</PRODUCT_START_TIME>
+<PRODUCT_URI_1C>{self.name.replace("MSIL2A", "MSIL1C")}.SAFE</PRODUCT_URI_1C><PRODUCT_URI_2A>{self.name}.SAFE</PRODUCT_URI_2A>
+<PROCESSING_LEVEL>Level-2Ap</PROCESSING_LEVEL><PRODUCT_TYPE>S2MSI2Ap</PRODUCT_TYPE>
+<PROCESSING_BASELINE>{self.baseline}</PROCESSING_BASELINE></L2A_Product_Info><L2A_Product_Image_Characteristics>
+<L1C_L2A_Quantification_Values_List><L1C_TOA_QUANTIFICATION_VALUE unit="none">10000</L1C_TOA_QUANTIFICATION_VALUE>
+<L2A_BOA_QUANTIFICATION_VALUE unit="none">{self.quantification}</L2A_BOA_QUANTIFICATION_VALUE>
+<L2A_AOT_QUANTIFICATION_VALUE unit="none">1000.0</L2A_AOT_QUANTIFICATION_VALUE></L1C_L2A_Quantification_Values_List>
+</L2A_Product_Image_Characteristics></n1:General_Info></n1:Level-2A_User_Product>"""
 
     def checksums(self, members: dict[str, Path]) -> str:
         algorithm = self.manifest.lower().replace("-", "_")
@@ -588,3 +605,25 @@ def test_an_image_that_claims_to_be_huge_is_refused_before_it_is_read(tmp_path: 
         raw[place : place + 8] = (100_000).to_bytes(4, "big") * 2
     image.write_bytes(raw)
     assert "100000 x 100000 px is more than can be there (limit 10980 px a side)" in rejected(product)[0]
+
+
+@pytest.mark.parametrize("level", ["L1C", "L2A"])
+@pytest.mark.parametrize(
+    ("psd", "baseline", "date", "offset"),
+    [
+        ("14.2", "02.05", "2017-08-25", None),
+        ("14.5", "02.07", "2018-05-20", None),
+        ("14.6", "02.14", "2020-07-30", None),
+        ("14.9", "04.00", "2022-02-10", -1000),
+        ("15.0", "05.00", "2018-06-10", -1000),  # Collection 1: an old date, processed again
+        ("15.1", "05.11", "2025-03-01", -1000),
+    ],
+)
+def test_products_are_read_in_every_format_since_2017(
+    tmp_path: Path, level: str, psd: str, baseline: str, date: str, offset: int | None
+) -> None:
+    made = World(level=level, psd=psd, baseline=baseline, date=date, offsets=(lambda band: offset) if offset else None)
+    made.write(tmp_path)
+    found = tiles(tmp_path, tile_px=SIDE_PX)
+    assert [(each.level, each.date, each.source) for each in found] == [(level, date, made.name)]
+    assert found[0].pixels[found[0].bands.index("B02"), 0, 0] == COUNT_OF["B02"] + (offset or 0)

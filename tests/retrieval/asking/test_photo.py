@@ -117,6 +117,22 @@ def test_a_coloured_geotiff_is_a_photo_that_knows_its_place(tmp_path: Path) -> N
     assert read.pixels[:, 0, 0].tolist() == list(RED)
 
 
+def test_a_geotiff_whose_layers_are_named_as_colours_is_seen_in_these_whatever_their_order(tmp_path: Path) -> None:
+    path = write_geotiff(tmp_path / "aerial.tif", {"Blue": BLUE[2], "Green": 10, "Red": 20}, dtype="uint8", pixel=0.2)
+    read = read_image(path)
+    assert isinstance(read, Photo)
+    assert read.pixels[:, 0, 0].tolist() == [20, 10, 200]
+
+
+def test_a_geotiff_without_a_geotransform_is_a_photo_of_nowhere(tmp_path: Path) -> None:
+    import rasterio
+
+    path = write_geotiff(tmp_path / "a.tif", RED, dtype="uint8", crs="EPSG:4326", transform=rasterio.Affine.identity())
+    read = read_image(path)
+    assert isinstance(read, Photo)
+    assert read.place is None
+
+
 def test_measurements_without_a_place_are_no_photo(tmp_path: Path) -> None:
     path = write_geotiff(tmp_path / "nowhere.tif", {"B04": 500, "B08": 900}, crs=None)
     with pytest.raises(InputError, match="names no coordinate system"):

@@ -1,0 +1,131 @@
+"""The numbers of a foreign Sentinel-2 raster as reflectance x 10,000: what is stated ends the guessing.
+
+First what the file's tags or the user state (scale and offset, applied once), then the processing baseline, then the darkest pixels
+(``index.imagery.reflectance``). Numbers that cannot be reflectance are refused and named: 8 bits, percents, decibels.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from index.errors import InputError
+from index.imagery.reflectance import (
+    BOA_OFFSET,
+    DARK_SHARE,
+    FRACTION_LIMIT,
+    OFFSET_BASELINE,
+    OffsetRule,
+    stored,
+    to_reflectance,
+)
+
+LARGEST_BYTE = 255
+LOWEST = -0.2  # atmospheric correction overshoots to -0.1 (ESA's products can hold no less), resampling a little further
+IMPOSSIBLY_DARK = BOA_OFFSET - 200  # a reflectance of -0.02 for half of a band's pixels
+_STATE = "state the unit with --scale and --offset (reflectance = number x scale + offset; ESA's is 0.0001 and 0)"
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """reflectance = number x ``scale`` + ``offset``, one of each for every layer, as ``by`` says. ``whole``: of the offset too."""
+
+    scale: tuple[float, ...]
+    offset: tuple[float, ...]
+    by: str
+    whole: bool = True
+
+
+def stated_unit(raster: Any, layers: Sequence[int], scale: float | None, offset: float | None) -> Stated | None:
+    """What the tags of an opened raster say of these layers, else what the user does. Raises ``InputError`` where both do."""
+    scales, offsets = (tuple(each[layer] for layer in layers) for each in (raster.scales, raster.offsets))
+    if offset is not None and scale is None:
+        raise InputError(f"--offset {offset:g} needs the scale beside it; {_STATE}")
+    tagged = set(scales) != {1.0} or set(offsets) != {0.0}
+    if tagged and scale is not None and (set(scales) != {scale} or set(offsets) != {offset or 0.0}):
+        raise InputError(
+            f"the file's tags say scale {scales[0]:g} and offset {offsets[0]:g}, the flags {scale:g} and {offset or 0:g}; leave "
+            "the flags out, or correct the file with gdal_edit.py -scale … -offset …"
+        )
+    if tagged:
+        return Stated(scales, offsets, "the file's tags")
+    if scale is None:
+        return None
+    count = len(layers)
+    return Stated((scale,) * count, (offset or 0.0,) * count, "--scale", whole=offset is not None)
+
+
+def reflectance(
+    values: np.ma.MaskedArray[Any, Any],
+    unit: Stated | None,
+    *,
+    bands: Sequence[str],
+    date: str = "",
+    baseline: str = "",
+    rule: OffsetRule = "auto",
+) -> npt.NDArray[np.uint16]:
+    """[C, H, W], masked where nothing was measured -> uint16, 0 for no data. Raises ``InputError`` for impossible numbers."""
+    if unit:
+        return _as_stated(values, unit, bands=bands, date=date, baseline=baseline, rule=rule)
+    if values.dtype == np.uint8:
+        raise InputError(f"8-bit numbers are no reflectance x 10,000; export the file with 16 bits or as float, or {_STATE}")
+    if values.dtype == bool or np.issubdtype(values.dtype, np.complexfloating):
+        raise InputError(f"{values.dtype} numbers are no reflectance; export the file with 16 bits or as float")
+    numbers = values.compressed()
+    if np.issubdtype(values.dtype, np.floating) and _share(numbers > FRACTION_LIMIT) <= DARK_SHARE:
+        _check_range(numbers, 1.0)
+    elif _share(numbers > LARGEST_BYTE) <= DARK_SHARE and numbers.max(initial=0) > 0:
+        top = f"{np.quantile(numbers, 1 - DARK_SHARE):g}"
+        raise InputError(f"nearly all numbers lie below {top}, too dark for reflectance x 10,000 (8 bits? percent?); {_STATE}")
+    else:
+        _check_range(numbers, 1e-4)
+    if rule == "auto" and baseline >= OFFSET_BASELINE:
+        _check_baseline(values, bands, baseline)
+    return to_reflectance(values, bands=bands, date=date, baseline=baseline, offset=rule)
+
+
+def _as_stated(
+    values: np.ma.MaskedArray[Any, Any], unit: Stated, *, bands: Sequence[str], date: str, baseline: str, rule: OffsetRule
+) -> npt.NDArray[np.uint16]:
+    scale, offset = (np.array(each, dtype=np.float64)[:, None, None] for each in (unit.scale, unit.offset))
+    physical: np.ma.MaskedArray[Any, Any] = np.ma.MaskedArray(values.data * scale + offset, mask=np.ma.getmaskarray(values))
+    numbers = physical.compressed()
+    if unit.by != "--scale" and _share(numbers > FRACTION_LIMIT) > DARK_SHARE and _share(numbers > LARGEST_BYTE) > DARK_SHARE:
+        physical = physical * 1e-4  # tags that lead to reflectance x 10,000
+    _check_range(physical.compressed(), 1.0, unit.by)
+    if rule == "remove" and offset.any():
+        raise InputError(f"{unit.by} takes {offset.min():g} off already, --offset remove would do so twice; leave it out")
+    # Tags without an offset state that there is none to take off; a --scale alone speaks of the unit only.
+    if unit.whole:
+        excess = BOA_OFFSET if rule == "remove" else 0
+        return stored(np.ma.filled(physical, 0) * 10_000 - excess, ~np.ma.getmaskarray(physical))
+    counts = stored(np.ma.filled(physical, 0) * 10_000, ~np.ma.getmaskarray(physical))
+    return to_reflectance(np.ma.masked_equal(counts, 0), bands=bands, date=date, baseline=baseline, offset=rule)
+
+
+def _check_range(numbers: npt.NDArray[Any], scale: float, by: str = "") -> None:
+    """Refuse what no surface reflects, naming the worst number."""
+    high = _share(numbers > FRACTION_LIMIT / scale)
+    worst = float(numbers.min(initial=0) if numbers.min(initial=0) < LOWEST / scale else numbers.max(initial=0))
+    if high > DARK_SHARE or worst < 0:
+        how = f" with the scale of {by}" if by else ""
+        raise InputError(
+            f"{worst:g} is impossible as reflectance{how}; if it stands for no data, say so with gdal_edit.py -a_nodata {worst:g}, "
+            f"else {_STATE}"
+        )
+
+
+def _check_baseline(values: np.ma.MaskedArray[Any, Any], bands: Sequence[str], baseline: str) -> None:
+    for band, layer in zip(bands, values, strict=True):
+        numbers = layer.compressed()
+        if numbers.size and FRACTION_LIMIT < np.median(numbers) < IMPOSSIBLY_DARK:
+            raise InputError(
+                f"processing baseline {baseline} adds {BOA_OFFSET}, but half of {band} is below {IMPOSSIBLY_DARK}; if it is "
+                "taken off already, say so with --offset none"
+            )
+
+
+def _share(which: npt.NDArray[np.bool_]) -> float:
+    return float(np.count_nonzero(which)) / max(1, which.size)
