@@ -92,7 +92,8 @@ class PretrainedImageTower(nn.Module):
 
     @torch.no_grad()
     def features(self, pixels: Tensor, present: Tensor, sensor: str) -> Tensor:
-        """[B, F] as the published network gives them; a frozen one's can be cached under ``feature_key``."""
+        """[B, F] as the published network gives them, to the digits of ``train.precision``; a frozen one's can be cached under
+        ``feature_key``."""
         return self._features(pixels, present, sensor)
 
     @property
@@ -122,7 +123,7 @@ class PretrainedImageTower(nn.Module):
     def _features(self, pixels: Tensor, present: Tensor, sensor: str) -> Tensor:
         self._input(sensor)
         network = self._frozen_network().to(pixels.device) if self.frozen else self.network
-        with fast_autocast(pixels.device):
+        with fast_autocast(pixels.device, len(pixels)):
             return network(pixels * present[:, :, None, None]).float()
 
     def _input(self, sensor: str) -> BandInput:

