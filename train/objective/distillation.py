@@ -19,8 +19,8 @@ from index.places.packaged import LAND_SHARE, is_land
 from index.progress import Progress
 from index.registry import load
 from index.settings import Settings
+from train.streams import Stream, generator
 
-STREAM = 11  # keeps this generator apart from those of batches, augmentation and negatives
 CHUNK = 4096
 
 
@@ -57,7 +57,7 @@ class Distillation(nn.Module):
         self.head = nn.Linear(hidden, vectors.shape[1])
 
     def forward(self, student: Any, step: int) -> Tensor:
-        chosen = np.random.default_rng([self.seed, step, STREAM]).integers(len(self.lat), size=self.options.batch)
+        chosen = generator(self.seed, step, Stream.DISTILLATION).integers(len(self.lat), size=self.options.batch)
         rows = torch.from_numpy(chosen).to(self.lat.device)
         said = self.head(student.hidden(self.lat[rows], self.lon[rows]))
         return F.mse_loss(said, self.taught[rows].float())
