@@ -11,6 +11,7 @@ from train.checkpoint import Card, Checkpoint, Origin, TextConfidence
 from train.config import TrainConfig
 from train.data import TRAINING
 from train.objective.architecture import Architecture
+from train.protocols import encoder_of
 
 CARD_FILE = "MODEL_CARD.md"
 
@@ -25,7 +26,7 @@ def describe(
 ) -> Card:
     trained_on = {each.modality: len(each) for each in records}
     seen = set(catalogue.column("tiles", ["sensor"], where=TRAINING)["sensor"].to_pylist()) if "tiles" in trained_on else set()
-    tower: Any = model.encoders["tiles"]
+    tower = encoder_of(model.encoders, "tiles")
     return Card(
         config=config,
         trained_on=trained_on,

@@ -30,6 +30,7 @@ from train.objective.architecture import Architecture
 from train.objective.distillation import Distillation
 from train.objective.gradcache import backward_in_chunks
 from train.precision import choose_device
+from train.protocols import encoder_of
 from train.sampling import sampler_of
 from train.streams import Stream, generator, torch_seed
 from train.validate import score, validate
@@ -71,7 +72,7 @@ def train(
     if config.patience and not held_out:
         raise ConfigError("patience needs records with split 'val' to judge by, and the catalogue has none; leave patience at 0")
     if config.teacher:
-        model.distillation = Distillation(config.teacher, model.encoders["locations"], config.seed, progress)
+        model.distillation = Distillation(config.teacher, encoder_of(model.encoders, "locations"), config.seed, progress)
     run = _Run(config, model, records, held_out, fabric, out)
     if state and not run.resume(state, overwrite=overwrite):
         load_pretrained(model)
@@ -202,7 +203,7 @@ class _Run:
         """The teacher's loss; its gradients are added to those that are there."""
         assert self.config.teacher is not None
         assert self.model.distillation is not None
-        loss = self.model.distillation(self.model.encoders["locations"], step)
+        loss = self.model.distillation(encoder_of(self.model.encoders, "locations"), step)
         self.fabric.backward(self.config.teacher.weight * loss)
         return {"distillation": loss}
 

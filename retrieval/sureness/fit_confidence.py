@@ -33,6 +33,7 @@ from retrieval.sureness.confidence import CELLS
 from train.checkpoint import Checkpoint, TextConfidence
 from train.data import VALIDATION
 from train.geolocation import encode_locations
+from train.protocols import TextEncoder
 from train.text.articles import query_passages, whole_text
 from train.text.masking import mask_names
 from train.text.sentences import sentences
@@ -206,7 +207,7 @@ def _cosines(cells: Cells, asked: HeldOutTexts) -> Iterator[tuple[Vectors, Rows]
 
 
 @torch.inference_mode()
-def _embed(tower: Any, texts: Sequence[str], advance: Callable[[int], None]) -> Vectors:
+def _embed(tower: TextEncoder, texts: Sequence[str], advance: Callable[[int], None]) -> Vectors:
     parts = []
     for start in range(0, len(texts), CHUNK):
         some = texts[start : start + CHUNK]

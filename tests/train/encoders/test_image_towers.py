@@ -13,6 +13,7 @@ from index.imagery.sensors import SENSORS
 from index.registry import load, names
 from tests.train.encoders.tiny_towers import MODES, clip_with_weights, stored_tile, timm_with_weights
 from train.precision import FEW
+from train.protocols import FrozenImageEncoder, is_frozen
 
 PACKAGE = "train.encoders.image"
 PRETRAINED = ("open_clip", "ssl4eo")
@@ -63,6 +64,16 @@ def test_every_sensor_of_a_tower_is_read_into_the_shared_space(tiny: dict[str, d
         assert vectors.dtype == torch.float32
         assert torch.isfinite(vectors).all()
         assert (vectors[0] - vectors[1]).abs().max() > 1e-4
+
+
+@pytest.mark.parametrize("name", PRETRAINED)
+def test_a_frozen_tower_gives_features_for_its_head(tiny: dict[str, dict[str, Any]], name: str) -> None:
+    tower = build(tiny, name, tune="frozen").eval()
+    assert isinstance(tower, FrozenImageEncoder)
+    assert is_frozen(tower)
+    pixels, present = batch(tower, "sentinel2")
+    torch.testing.assert_close(tower.head(tower.features(pixels, present, "sentinel2")), tower(pixels, present, "sentinel2"))
+    assert not is_frozen(build(tiny, name, tune="full"))
 
 
 @pytest.mark.parametrize("name", NETWORK)
