@@ -5,6 +5,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from index.errors import CheckpointError
+from index.files import made_whole
 from index.store.catalogue import Catalogue
 from train.batches import Records
 from train.checkpoint import Card, Checkpoint, Origin, TextConfidence
@@ -40,9 +42,8 @@ def describe(
 
 def write_card(folder: Path, checkpoint: Checkpoint) -> None:
     """``MODEL_CARD.md`` in the folder of the checkpoint."""
-    partial = folder / f"{CARD_FILE}.partial"
-    partial.write_text(card_text(checkpoint), encoding="utf-8")
-    partial.replace(folder / CARD_FILE)
+    with made_whole(folder / CARD_FILE, CheckpointError) as partial:
+        partial.write_text(card_text(checkpoint), encoding="utf-8")
 
 
 def card_text(checkpoint: Checkpoint) -> str:

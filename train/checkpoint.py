@@ -4,7 +4,6 @@ A folder holds ``model.safetensors`` once training has ended, ``training.safeten
 state to resume from). Both are written under a temporary name and renamed. Nothing is ever unpickled.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from index.errors import CheckpointError, one_line
+from index.files import file_sha256, made_whole
 from index.records import Modality
 from index.registry import load
 from index.settings import Settings
@@ -91,9 +91,7 @@ class Checkpoint:
             raise CheckpointError(
                 f"{path} is not a PlaceBind checkpoint of this version ({one_line(error)}); train it again"
             ) from None
-        with path.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        return cls(path, card, digest)
+        return cls(path, card, file_sha256(path))
 
     @cached_property
     def temperature(self) -> float | None:
@@ -220,7 +218,5 @@ def load_training(folder: Path, config: TrainConfig, *, overwrite: bool = False)
 
 
 def _write(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, partial, metadata=metadata)
-    partial.replace(path)
+    with made_whole(path, CheckpointError) as partial:
+        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, partial, metadata=metadata)

@@ -16,6 +16,7 @@ import numpy as np
 from pydantic import Field
 
 from index.errors import InputError
+from index.files import made_whole
 from index.imagery.raster import centre_of, check_size, checked, import_rasterio
 from index.imagery.reflectance import OffsetRule, to_reflectance
 from index.imagery.sensors import SENTINEL2, UNNAMED_SENTINEL2, Sensor, canonical_band, sensor_of
@@ -108,20 +109,14 @@ def write_tile(tile: Tile, path: Path) -> None:
         "dtype": tile.pixels.dtype.name,
         "crs": tile.crs,
     }
-    partial = path.with_suffix(".partial")
-    with rasterio.open(
-        partial,
-        "w",
-        transform=rasterio.transform.from_bounds(*tile.bounds, width, height),
-        compress="deflate",
-        nodata=0,
-        photometric="MINISBLACK",
-        **profile,
-    ) as file:
+    transform = rasterio.transform.from_bounds(*tile.bounds, width, height)
+    with (
+        made_whole(path) as partial,
+        rasterio.open(partial, "w", transform=transform, compress="deflate", nodata=0, photometric="MINISBLACK", **profile) as file,
+    ):
         file.write(tile.pixels)
         file.descriptions = tile.bands
         file.update_tags(**{_STORED_TAG: "1"})
-    partial.replace(path)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,11 @@
 
 import hashlib
 import json
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +19,7 @@ from train.image.image_input import BandInput, known_sensor, prepare_tile
 from train.image.tuning import Groups, TuneOptions, apply_tuning, keep_fixed_parts_in_eval, plain_state
 from train.nets.mlp import Mlp
 from train.precision import fast_autocast
-from train.weights.pretrained import copy_weights, file_sha256, note_sha256, read_weights, sha256_in, unknown_sha256
+from train.weights.pretrained import copy_weights, note_sha256, read_weights, sha256_in, unknown_sha256, weights_sha256
 
 
 class TowerOptions(TuneOptions):
@@ -152,13 +151,8 @@ class PretrainedImageTower(nn.Module):
         assert self.options.weights is not None  # TuneOptions sees to that
         path, network = self.published.file(self.options.weights), self.published.make()
         _load(self.published, network, path)
-        return path, file_sha256(path), network.eval().requires_grad_(False)
+        return path, weights_sha256(path), network.eval().requires_grad_(False)
 
 
 def _load(published: Published, network: nn.Module, path: Path) -> None:
     copy_weights(plain_state(network), published.adapt(read_weights(path)), path, optional=published.optional)
-
-
-def table_name(*parts: Any) -> str:
-    """The parts as one name that a table of the catalogue can have."""
-    return re.sub(r"[^A-Za-z0-9_.-]", "-", "_".join(str(part) for part in parts))

@@ -16,7 +16,7 @@ from tests.worlds import write_csv, write_parquet
 from train.probing.tasks import _koeppen, town_population
 from train.probing.tasks._files import NOT_PINNED, Remote, fetch
 from train.probing.tasks._task import REGISTRY, Labelled, TaskUnavailableError
-from train.weights.pretrained import file_sha256
+from train.weights.pretrained import weights_sha256
 
 PACKAGED = {"elevation", "country", "continent", "koeppen", "koeppen_main", "land_sea", "town_population"}
 HERE = {"lat": 10.0, "lon": 20.0}
@@ -266,7 +266,7 @@ def test_a_pinned_file_that_is_another_is_refused_and_not_kept(server, cache):
         fetch(Remote(server.url, "labels.csv", sha256="1234"))
     assert not (cache / "labels.csv").exists()
     (cache / "same.csv").write_bytes(b"changed")
-    digest = file_sha256(cache / "same.csv")
+    digest = weights_sha256(cache / "same.csv")
     assert fetch(Remote(server.url, "same.csv", sha256=digest)).read_bytes() == b"changed"
 
 

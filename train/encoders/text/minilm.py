@@ -8,7 +8,6 @@ time in bfloat16 where that is quicker (cosine 0.99998 to float32; train/precisi
 Shapes: texts -> features [N, 384]; passages [B, S, 384], present [B, S] -> [B, dim].
 """
 
-import hashlib
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ import torch
 from torch import Tensor
 
 from index.errors import CheckpointError
+from index.files import file_sha256
 from train.precision import choose_device
 from train.text.text_head import HeadOptions
 from train.text.text_tower import TextTower
@@ -91,8 +91,7 @@ def weights_file() -> Path:
 
 def check_weights(path: Path) -> None:
     """Raises ``CheckpointError`` unless the file is the one that the caches and checkpoints were made with."""
-    with path.open("rb") as stream:
-        found = hashlib.file_digest(stream, "sha256").hexdigest()
+    found = file_sha256(path)
     if found != WEIGHTS_SHA256:
         raise CheckpointError(
             f"{path} has SHA-256 {found[:8]}…, expected {WEIGHTS_SHA256[:8]}…; "
