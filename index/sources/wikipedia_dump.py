@@ -36,7 +36,7 @@ from index.wikimedia.mediawiki_dump import (
     unpacked,
 )
 
-RULES = 2  # raise it when pages are read differently: units read by older rules are then read again
+RULES = 3  # raise it when pages are read differently: units read by older rules are then read again
 PAGES_PER_UNIT = 100
 MAX_UNIT_BYTES = 8 * 2**20  # of unpacked pages on their way to a worker; 100 pages are 1 to 5 MB
 BYTES_PER_WORKER = 4 * 10**6  # packed, 1.5 s of reading; a process needs 0.4 s to start

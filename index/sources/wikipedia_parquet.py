@@ -23,7 +23,7 @@ from index.errors import InputError
 from index.records import Article, Modality, Place, Rejected
 from index.references import language_code, web_address, wikidata_id
 from index.settings import Settings
-from index.wikimedia.angles import check_globe, globe_in, place_from_fields, place_from_text
+from index.wikimedia.angles import check_globe, globe_in, place_at_end, place_from_fields
 
 MAX_LINE_BYTES = 64 * 2**20
 BATCH_ROWS = 64  # whole articles with all their sections: some hundred kB each
@@ -168,7 +168,7 @@ def _place_of_part(part: dict[str, Any]) -> Place | None:
             return place_from_fields(fields)
     value = str(part.get("value") or "")
     is_place = _PLACE_FIELD.search(name) and re.search(r"\d\s*[°;]|^\s*[-−]?\d+\.\d+\s*,", value)
-    return place_from_text(re.sub(r"^[^\d−-]+", "", value)) if is_place else None
+    return place_at_end(value) if is_place else None
 
 
 def _text(values: dict[str, Any], *, full: bool) -> str:
