@@ -201,7 +201,7 @@ def test_language_item_and_image_are_taken_where_they_are_such_and_cost_no_artic
         (row("X", field("Coordinates", "95.5°N 0.25°W")), "lat must lie in"),
         (row("X", field("Coordinates", "1°N", GEOHACK + "0.67_N_23.47_E_globe:moon")), "another globe (moon)"),
         (ACCRA | {"coordinates": {"latitude": 5, "longitude": 500}}, "lon must lie in"),
-        (ACCRA | {"coordinates": {"latitude": "five", "longitude": 5}}, "expected latitude and longitude"),
+        (ACCRA | {"coordinates": {"latitude": "five", "longitude": 5}}, "latitude must be a number in degrees, got 'five'"),
         (ACCRA | {"coordinates": {"latitude": 5, "longitude": 5, "globe": "mars"}}, "another globe"),
         (ACCRA | {"abstract": "", "sections": []}, "the text is empty"),
     ],
