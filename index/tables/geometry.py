@@ -99,7 +99,7 @@ def points_of_column(values: Sequence[Any]) -> tuple[Axis, Axis, dict[int, str]]
 
 
 def _shape(value: Any) -> Any:
-    import shapely
+    import shapely  # type: ignore[import-untyped]
 
     if isinstance(value, dict) and value.keys() >= _POINT_FIELDS:
         x, y = value["x"], value["y"]

@@ -21,7 +21,8 @@ def number(value: Any, name: str, *, comma: bool = False, unit: str = " in degre
             said = said.replace(",", ".")
         read = float(said) if _POINT.fullmatch(said) else None
     elif isinstance(value, int | float | Decimal) and not isinstance(value, bool):
-        read = float(value) if abs(value) < 1e300 else None  # NaN and what no float holds are not smaller
+        size: Any = abs(value)
+        read = float(value) if size < 1e300 else None  # NaN and what no float holds are not smaller
     else:
         read = None
     if read is None:

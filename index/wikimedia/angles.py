@@ -117,7 +117,7 @@ def place_from_text(text: str) -> Place | None:
     angles = _angles(first)
     if len(angles) != 2:
         raise InputError(f"malformed coordinate '{first.strip()[:80]}'; expected two decimal numbers, or one of N/S and one of E/W")
-    return _place_of(*angles, first.strip()[:80])
+    return _place_of(angles[0], angles[1], first.strip()[:80])
 
 
 def place_at_end(text: str) -> Place | None:
