@@ -42,7 +42,8 @@ class IngestReport:
 
     def as_dict(self) -> dict[str, Any]:
         rejected = [{"where": each.where, "why": each.why} for each in self.rejected]
-        return {"read": self.read, "added": self.added, "already_known": self.known, "remarks": self.remarks, "skipped": rejected}
+        counts = {"read": self.read, "added": self.added, "already_known": self.known}
+        return counts | ({"remarks": self.remarks} if self.remarks else {}) | {"skipped": rejected}
 
 
 def ingest(catalogue: Catalogue, source: Source, advance: Callable[[int], None] = lambda n: None) -> IngestReport:

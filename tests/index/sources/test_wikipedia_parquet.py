@@ -246,7 +246,21 @@ def test_a_row_of_parquet_that_is_not_utf_8_costs_that_row_only(tmp_path: Path) 
     assert fault.where == f"{path}, row 2"
 
 
-INNER = "identifier latitude longitude lat lon has_parts value links url name type globe coordinates content_url".split()
+INNER = [
+    "identifier",
+    "latitude",
+    "longitude",
+    "lat",
+    "lon",
+    "globe",
+    "has_parts",
+    "value",
+    "links",
+    "url",
+    "name",
+    "type",
+    "content_url",
+]
 OUTER = sorted(ACCRA.keys() | {"coordinates", "latitude", "longitude", "lat", "lon", "namespace"})
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.just(10**400) | st.floats() | st.text(max_size=5)

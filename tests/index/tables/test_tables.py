@@ -21,6 +21,8 @@ from hypothesis import strategies as st
 from index.errors import InputError
 from index.records import Article, Location, Rejected
 from index.sources import parquet_articles, points
+from index.store.catalogue import Catalogue
+from index.store.ingest import ingest
 from index.tables.csv_table import CsvTable
 from tests.worlds import write_parquet
 
@@ -69,6 +71,15 @@ def test_a_table_is_read_as_it_was_written_and_what_was_guessed_is_said(
     assert (found, faults) == ([("Wörgl", *WIEN)], [])
     assert said in " / ".join(remarks)
     assert bool(said) == bool(remarks)
+
+
+def test_what_was_guessed_stands_in_the_report_of_the_ingest(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.csv", "name;lat;lon\nA;48,2;16,3\n")
+    report = ingest(Catalogue.open(tmp_path / "catalogue", create=True), points.build(paths=(path,))).as_dict()
+    assert (report["added"], report["skipped"]) == (1, [])
+    assert report["remarks"] == [
+        f"{path}: read as a table separated by semicolons", f"{path}: numbers in lat and lon are read with a decimal comma"
+    ]  # fmt: skip
 
 
 def test_a_number_with_a_comma_among_numbers_with_points_is_refused(tmp_path: Path) -> None:
