@@ -8,6 +8,7 @@ Vectors of files with the same ``model_digest`` may be compared. ``vectors_of`` 
 import csv
 import json
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -48,7 +49,7 @@ def export_hits(hits: Iterable[Hit], path: Path, origin: Origin | None = None, v
         raise InputError(f"hits are saved to a file ending in {', '.join(_WRITERS)}, got '{path.name}'")
     if vectors is not None:
         _check_vectors(vectors, len(hits), origin.dim, path)
-    with made_whole(path, InputError, CHOOSE_ANOTHER) as partial:
+    with whole(path) as partial:
         write(hits, partial, origin, vectors)
     return len(hits)
 
@@ -139,3 +140,10 @@ _WRITERS: dict[str, Callable[[Sequence[Hit], Path, Origin, Vectors | None], None
     ".csv": _write_csv,
     **dict.fromkeys(GEOPARQUET, _write_geoparquet),
 }
+
+
+def whole(path: Path) -> AbstractContextManager[Path]:
+    """``made_whole`` for a file that the user named. Its folder must be there: a misspelt one would be made otherwise."""
+    if not path.parent.is_dir():
+        raise InputError(f"cannot write {path}: there is no folder {path.parent}; {CHOOSE_ANOTHER}")
+    return made_whole(path, InputError, CHOOSE_ANOTHER)
