@@ -8,6 +8,7 @@ Vectors of files with the same ``model_digest`` may be compared. ``vectors_of`` 
 import csv
 import json
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -46,8 +47,13 @@ def export_hits(hits: Iterable[Hit], path: Path, origin: Origin | None = None, v
     check_ending(path)
     if vectors is not None:
         _check_vectors(vectors, len(hits), origin.dim, path)
+<<<<<<< HEAD
     with made_whole(path, InputError, CHOOSE_ANOTHER) as partial:
         _WRITERS[path.suffix.lower()](hits, partial, origin, vectors)
+=======
+    with whole(path) as partial:
+        write(hits, partial, origin, vectors)
+>>>>>>> refs/heads/train
     return len(hits)
 
 
@@ -143,3 +149,10 @@ _WRITERS: dict[str, Callable[[Sequence[Hit], Path, Origin, Vectors | None], None
     ".csv": _write_csv,
     **dict.fromkeys(GEOPARQUET, _write_geoparquet),
 }
+
+
+def whole(path: Path) -> AbstractContextManager[Path]:
+    """``made_whole`` for a file that the user named. Its folder must be there: a misspelt one would be made otherwise."""
+    if not path.parent.is_dir():
+        raise InputError(f"cannot write {path}: there is no folder {path.parent}; {CHOOSE_ANOTHER}")
+    return made_whole(path, InputError, CHOOSE_ANOTHER)

@@ -219,4 +219,7 @@ def load_training(folder: Path, config: TrainConfig, *, overwrite: bool = False)
 
 def _write(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
     with made_whole(path, CheckpointError) as partial:
-        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, partial, metadata=metadata)
+        try:
+            save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, partial, metadata=metadata)
+        except SafetensorError as error:  # what safetensors makes of a full disk
+            raise OSError(one_line(error)) from error

@@ -122,8 +122,11 @@ def stac_item_of(item: dict[str, Any], names: Mapping[str, tuple[str, ...]]) -> 
 def cloud_percent(item: dict[str, Any]) -> float | None:
     """Clouds over the whole scene, None where the item does not say."""
     facts = item.get("properties")
-    said = facts.get("eo:cloud_cover") if isinstance(facts, dict) else None
-    return float(said) if isinstance(said, int | float) and 0 <= said <= 100 else None
+    try:
+        said = float(facts.get("eo:cloud_cover")) if isinstance(facts, dict) else math.nan  # some write it as text
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return said if 0 <= said <= 100 else None
 
 
 def overcast(item: dict[str, Any]) -> float:

@@ -13,10 +13,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from index.errors import InputError
-from index.files import CHOOSE_ANOTHER, made_whole
 from index.search.snapshot import Snapshot
 from index.store.vector_column import WRITE_ROWS, column_of
-from retrieval.export import GEOPARQUET, METADATA_KEY, VECTOR_COLUMN
+from retrieval.export import GEOPARQUET, METADATA_KEY, VECTOR_COLUMN, whole
 
 _POINT = np.dtype([("order", "u1"), ("kind", "<u4"), ("lon", "<f8"), ("lat", "<f8")])  # well-known binary, 21 bytes
 
@@ -28,7 +27,7 @@ def export_index(snapshot: Snapshot, path: Path) -> int:
     if path.suffix.lower() not in GEOPARQUET:
         raise InputError(f"vectors are saved to a file ending in {' or '.join(GEOPARQUET)}, got '{path.name}'")
     schema = _schema(snapshot)
-    with made_whole(path, InputError, CHOOSE_ANOTHER) as partial, pq.ParquetWriter(partial, schema, use_dictionary=False) as writer:
+    with whole(path) as partial, pq.ParquetWriter(partial, schema, use_dictionary=False) as writer:
         for start in range(0, len(snapshot), WRITE_ROWS):
             writer.write_batch(_batch(snapshot, slice(start, start + WRITE_ROWS), schema))
     return len(snapshot)
