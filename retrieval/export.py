@@ -47,13 +47,8 @@ def export_hits(hits: Iterable[Hit], path: Path, origin: Origin | None = None, v
     check_ending(path)
     if vectors is not None:
         _check_vectors(vectors, len(hits), origin.dim, path)
-<<<<<<< HEAD
-    with made_whole(path, InputError, CHOOSE_ANOTHER) as partial:
-        _WRITERS[path.suffix.lower()](hits, partial, origin, vectors)
-=======
     with whole(path) as partial:
-        write(hits, partial, origin, vectors)
->>>>>>> refs/heads/train
+        _WRITERS[path.suffix.lower()](hits, partial, origin, vectors)
     return len(hits)
 
 

@@ -5,6 +5,7 @@ server says is checked here; what a ``StacItem`` holds can be trusted.
 """
 
 import json
+import math
 import re
 import threading
 from collections.abc import Iterator, Mapping
