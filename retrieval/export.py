@@ -7,9 +7,8 @@ Vectors of files with the same ``model_digest`` may be compared. ``vectors_of`` 
 
 import csv
 import json
-import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -19,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from index.errors import InputError, one_line
-from index.files import remove
+from index.files import CHOOSE_ANOTHER, made_whole
 from index.records import Hit, Place
 
 Vectors = npt.NDArray[np.float32]
@@ -48,8 +47,13 @@ def export_hits(hits: Iterable[Hit], path: Path, origin: Origin | None = None, v
     check_ending(path)
     if vectors is not None:
         _check_vectors(vectors, len(hits), origin.dim, path)
-    with whole(path) as partial:
+<<<<<<< HEAD
+    with made_whole(path, InputError, CHOOSE_ANOTHER) as partial:
         _WRITERS[path.suffix.lower()](hits, partial, origin, vectors)
+=======
+    with whole(path) as partial:
+        write(hits, partial, origin, vectors)
+>>>>>>> refs/heads/train
     return len(hits)
 
 
@@ -147,16 +151,8 @@ _WRITERS: dict[str, Callable[[Sequence[Hit], Path, Origin, Vectors | None], None
 }
 
 
-@contextmanager
-def whole(path: Path) -> Iterator[Path]:
-    """A temporary path beside ``path``, renamed to it when the block ends well."""
-    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.partial")
-    try:
-        yield partial
-        partial.replace(path)
-    except OSError as error:
-        raise InputError(
-            f"cannot write {path}: {error.strerror or one_line(error)}; give a file in a folder that can be written"
-        ) from None
-    finally:
-        remove(partial)  # also where the folder is a file, and there can be none
+def whole(path: Path) -> AbstractContextManager[Path]:
+    """``made_whole`` for a file that the user named. Its folder must be there: a misspelt one would be made otherwise."""
+    if not path.parent.is_dir():
+        raise InputError(f"cannot write {path}: there is no folder {path.parent}; {CHOOSE_ANOTHER}")
+    return made_whole(path, InputError, CHOOSE_ANOTHER)

@@ -32,16 +32,18 @@ BATCH_ROWS: dict[Modality, int] = {"articles": 2048, "tiles": 64, "locations": 1
 
 @dataclass
 class IngestReport:
-    """What became of a source's records."""
+    """What became of a source's records; ``remarks`` says how the source took what its files do not state."""
 
     read: int = 0
     added: int = 0
     known: int = 0
     rejected: list[Rejected] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
         rejected = [{"where": each.where, "why": each.why} for each in self.rejected]
-        return {"read": self.read, "added": self.added, "already_known": self.known, "skipped": rejected}
+        counts = {"read": self.read, "added": self.added, "already_known": self.known}
+        return counts | ({"remarks": self.remarks} if self.remarks else {}) | {"skipped": rejected}
 
 
 def ingest(catalogue: Catalogue, source: Source, advance: Callable[[int], None] = lambda n: None) -> IngestReport:
@@ -66,6 +68,7 @@ def ingest(catalogue: Catalogue, source: Source, advance: Callable[[int], None] 
                 commit()
     finally:
         commit()  # also what a source had delivered before it failed or was interrupted
+    report.remarks = list(getattr(source, "remarks", ()))
     if report.added:
         settle(table, source.modality)
     return report

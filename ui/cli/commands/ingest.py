@@ -8,7 +8,7 @@ import typer
 from index.errors import InputError
 from ui.cli.flags import DEFAULT_CATALOGUE, CatalogueFlag, DryRunFlag, JsonFlag
 from ui.cli.options import sources_group
-from ui.console import ProgressBars, err, out, plain, print_json
+from ui.console import ProgressBars, err, out, plain, print_json, remark
 
 SHOWN_REJECTIONS = 10
 
@@ -33,6 +33,8 @@ def _ingest(name: str, values: dict[str, Any]) -> None:
         print_json({"source": name, "modality": source.modality, **report.as_dict()})
     else:
         out.print(f"{source.modality}: {report.added} added, {report.known} already there, {len(report.rejected)} skipped")
+    for said in report.remarks:
+        remark(said)
     for rejected in report.rejected[:SHOWN_REJECTIONS]:
         err.print(f"[yellow]skipped[/] {plain(rejected.where)}: {plain(rejected.why)}", soft_wrap=True)
     if report.rejected:
