@@ -124,8 +124,8 @@ def cloud_percent(item: dict[str, Any]) -> float | None:
     """Clouds over the whole scene, None where the item does not say."""
     facts = item.get("properties")
     try:
-        said = float(facts.get("eo:cloud_cover")) if isinstance(facts, dict) else math.nan  # some write it as text
-    except (TypeError, ValueError, OverflowError):
+        said = float(facts["eo:cloud_cover"]) if isinstance(facts, dict) else math.nan  # some write it as text
+    except (KeyError, TypeError, ValueError, OverflowError):
         return None
     return said if 0 <= said <= 100 else None
 
