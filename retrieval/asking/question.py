@@ -82,7 +82,7 @@ class Question(How):
         if self.kinds:
             yield "kinds", f"only {' and '.join(self.kinds)}"
         if self.k != type(self).model_fields["k"].default:
-            yield "k", f"{self.k:,} hits of each kind"
+            yield "k", f"{self.k:,} hit{'s' * (self.k > 1)} of each kind"
         if self.combine == "max":
             yield "combine", "the part that fits best counts"
 

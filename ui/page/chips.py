@@ -18,12 +18,12 @@ def show_chips() -> None:
     if not parts and not settings:
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="chips"):
+        st.button(captions.CLEAR, key="start-over", on_click=asking.start_over, type="tertiary")  # first: the rest may scroll
         if len(parts) > 1 or (parts and parts[0].text is None):  # words alone are in the box already
             for row, part in enumerate(parts):
                 _show_part(row, part)
         for field, text in settings:
             _chip(text, key=f"setting-{field}", on_click=partial(asking.take_out, field))
-        st.button(captions.CLEAR, key="start-over", on_click=asking.start_over, type="tertiary")
 
 
 def remember_title(name: str, title: str) -> None:

@@ -102,11 +102,11 @@ def test_a_hit_is_marked_on_the_map_when_pointed_at_and_flown_to_when_chosen(vis
     frame.wait_for_function(f"Math.abs(map.getCenter().lng - {MARKED}[0].getLatLng().lng) < 0.5")
 
 
-def test_a_box_drawn_on_the_map_restricts_the_hits_is_in_the_link_and_can_be_forgotten(visit, visitor):
+def test_a_box_drawn_on_the_map_restricts_the_hits_is_in_the_link_and_its_chip_takes_it_away(visit, visitor):
     visit.open(Question.of("snow and ice", k=3))
     draw_box(visit, south=-10, west=-60, north=20, east=60)
-    question = visit.asked(lambda question: question.filter.get("polygon"))
-    ring = np.array(question.filter["polygon"]["coordinates"][0])
+    question = visit.asked(lambda question: question.filter.polygon)
+    ring = np.array(question.filter.as_values()["polygon"]["coordinates"][0])
     assert ring.min(axis=0) == pytest.approx([-60, -10], abs=1)
     assert ring.max(axis=0) == pytest.approx([60, 20], abs=1)
     expect(visit.hits("articles").first).to_contain_text("South")
@@ -118,21 +118,33 @@ def test_a_box_drawn_on_the_map_restricts_the_hits_is_in_the_link_and_can_be_for
     expect(again.hits("articles").first).to_contain_text("South")
     again.map().wait_for_function(f"{AREAS}.length === 1")
 
-    visit.page.get_by_role("button", name=captions.AREA_REMOVE).click()
-    visit.asked(lambda question: not question.filter)
+    visit.page.get_by_role("button", name="in a polygon").click()
+    visit.asked(lambda question: not question.filter.polygon)
     expect(visit.hits("articles").first).to_contain_text("North")
     visit.map().wait_for_function(f"{AREAS}.length === 0")
 
 
-def test_a_box_across_the_antimeridian_holds_both_sides_of_it(visit):
-    visit.open(Question.of("snow and ice", k=20), view="#map=3/20.0000/179.0000")
-    draw_box(visit, south=-10, west=160, north=30, east=200)
-    visit.asked(lambda question: question.filter.get("polygon"))
+@pytest.mark.parametrize("turns", [0, 2])
+def test_a_box_across_the_antimeridian_holds_both_sides_of_it_on_any_copy_of_the_world(visit, turns):
+    visit.open(Question.of("snow and ice", k=20))
+    visit.map().evaluate(f"void map.setView([20, {179 + 360 * turns}], 3, {{animate: false}})")
+    draw_box(visit, south=-10, west=160 + 360 * turns, north=30, east=200 + 360 * turns)
+    visit.asked(lambda question: question.filter.polygon)
     # Articles stand at every 15 degrees of the parallel of 5 N: 165 E, 180 and 165 W are inside.
     expect(visit.hits("articles")).to_have_count(3)
     shown = " ".join(visit.hits("articles").locator(".facts").all_text_contents())
     assert all(lon in shown for lon in ("165.00°E", "180.00°", "165.00°W"))
     visit.map().wait_for_function(f"{AREAS}.length >= 1")
+
+
+def test_the_same_point_can_be_clicked_again_after_starting_over(visit):
+    visit.open()
+    for _ in range(2):
+        visit.page.mouse.click(*visit.at(5, 30))
+        visit.asked(lambda question: question.parts[0].place)
+        visit.page.get_by_role("button", name=captions.CLEAR).click()
+        expect(visit.hits()).to_have_count(0)
+        visit.quiet()
 
 
 def test_two_catalogues_are_compared_side_by_side_and_their_maps_move_together(visit):

@@ -3,6 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
+from index.records import Place
 from retrieval.asking.question import Question
 from tests.ui.browser.conftest import HOSTILE, SHOT
 from ui.page import captions
@@ -111,10 +112,21 @@ def test_everything_on_the_page_is_reached_by_tab(visit):
         reached.append(visit.page.evaluate(FOCUSED))
     wanted = [
         captions.ASK_LABEL, captions.IMAGE_BUTTON, captions.COORDINATES_BUTTON, captions.CLEAR, captions.EXPORT, captions.COUNTRIES,
-        captions.DATES, captions.HITS_EACH, captions.HIT_WORDS["more"], captions.HIT_WORDS["less"], captions.HIT_WORDS["score"],
+        captions.DATES, captions.HITS_EACH, captions.HIT_WORDS["more"], captions.HIT_WORDS["less"],
+        captions.HIT_WORDS["score"], "1 hit of each kind",
     ]  # fmt: skip
     assert [name for name in wanted if not any(name in each for each in reached)] == [], reached
     assert "IFRAME" in reached
+
+
+@pytest.mark.parametrize(("width", "height"), [(1400, 1000), (390, 844)])
+def test_however_much_is_asked_the_map_is_in_sight(visitor, width, height):
+    visit = visitor(viewport={"width": width, "height": height})
+    places = [Place(lat=number, lon=number) for number in range(31)]
+    filters = {"bbox": "-80,-170,80,170", "near": "0,0,15000", "where": "lat > -90"}
+    visit.open(Question.of("snow", like=places, k=3, words=True, centred=True, apart_km=10, filter=filters))
+    assert visit.page.locator("iframe").first.bounding_box()["y"] < height / 2
+    expect(visit.page.get_by_role("button", name=captions.CLEAR)).to_have_count(1)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -1,6 +1,9 @@
 """What a visitor asks, and what the page then shows and links to."""
 
 import csv
+import json
+import re
+from urllib.parse import urlencode
 
 import numpy as np
 import pytest
@@ -160,5 +163,36 @@ def test_back_leads_to_the_question_before(visit):
 def test_a_damaged_link_is_told_in_a_sentence(visit):
     visit.page.goto(f"{visit.address}/?ask=%7Bbroken")
     expect(visit.page.get_by_role("alert")).to_contain_text("the link is damaged")
+    visit.ask("snow")
+    assert visit.titles("articles")
+
+
+def test_settings_that_a_link_brought_are_chips_and_start_over_leaves_none(visit):
+    visit.open(Question.of("snow", k=3, direct=True, combine="max", filter={"bbox": "-80,-170,80,170", "where": "lat > -90"}))
+    chips = visit.page.locator(".st-key-chips").get_by_role("button")
+    expect(chips).to_have_count(6)
+    chips.filter(has_text="in the box").press("Enter")
+    question = visit.asked(lambda question: not question.filter.bbox)
+    assert question == Question.of("snow", k=3, direct=True, combine="max", filter={"where": "lat > -90"})
+    chips.filter(has_text=captions.CLEAR).click()
+    expect(chips).to_have_count(0)
+    visit.ask("snow")
+    assert question_of(visit.page.url) == Question.of("snow")
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        '{"parts": [{"text": "snow"}], "[live](http://evil.example) ![](http://evil.example/p.png) www.evil.example a@evil.a": 1}',
+        '{"parts": [{"text": "snow"}], "filter": {"splits": "<http://evil.example> http://evil.example ![](//evil.a/p.png)"}}',
+        '{"parts": [{"text": "a"}, {"text": "[live](http://evil.example) http://evil.example ![](http://evil.example/p.png)"}]}',
+        json.dumps({"parts": [{"text": "snow"}] * 33}),
+    ],
+)
+def test_what_a_link_brought_in_is_text_and_leads_nowhere(visit, link):
+    visit.page.goto(f"{visit.address}/?{urlencode({'ask': link})}")
+    expect(visit.page.get_by_role("alert").or_(visit.page.locator(".st-key-chips"))).to_contain_text(re.compile("evil|at most 32"))
+    visit.quiet()
+    assert visit.page.locator(".stMain :is(a[href*=evil], a[href^=mailto], img[src*=evil])").count() == 0
     visit.ask("snow")
     assert visit.titles("articles")
