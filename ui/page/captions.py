@@ -39,14 +39,13 @@ or a polygon on the map to search only there, and copy the address of the page t
 
 PARTS_HEADING = "What is asked"
 PART_KIND = {"text": "Words", "place": "Place", "record": "Record", "image": "Picture"}
-WEIGHT, REMOVE, CLEAR = "Weight", "Remove", "Start over"
+WEIGHT, REMOVE, CLEAR = "Weight", "Take this out", "Start over"
 FILTERS, SHOW = "Filters", "Show"
 INTO, HITS_EACH, COUNTRIES = "Search in", "Hits of each kind", "Countries"
 COUNTRIES_HELP = "As the catalogue writes them"
 DATES, DATES_HELP = "Days of tiles", "As 2021-06-01/2021-08-31; either may be left out"
 APART, WORDS = "Least distance between hits (km; 0: any)", "Count the words themselves too"
 WORDS_HELP = "Full text beside meaning: for names and rare words"
-AREA, AREA_REMOVE = "Only within the area drawn", "Forget the area"
 CATALOGUE, COMPARE, NO_COMPARE = "Catalogue and model", "Compare with", "nothing"
 BACKGROUND = "Base map"
 HEAT_FROM = "Show the best … of the Earth"
@@ -58,7 +57,7 @@ LEGEND_LOW, LEGEND_HIGH = "best {share} %", "best of all"
 STAGES = "Found in {total:.0f} ms ({stages})"
 EXPORT = "Export hits"
 EMPTY_COLUMN = "Nothing fulfils the filters. Widen the area, or remove a filter."
-NOT_INDEXED = "Nothing is indexed here yet. Run `{command}` and reload this page."
+NOT_INDEXED = "Nothing is indexed here yet. Run {command} and reload this page."
 STALE = "{count:,} {what} are not indexed yet and cannot be found; run `placebind index append`."
 HIT_WORDS = {
     "score": "cosine",

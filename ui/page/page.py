@@ -8,6 +8,7 @@ import streamlit as st
 from index.errors import PlaceBindError
 from ui.page import captions
 from ui.page.map import front_file
+from ui.page.plain import plain
 from ui.server.workspace import served
 
 PANELS = {"search": captions.SEARCH, "atlas": captions.ATLAS, "tables": captions.INDEX}
@@ -22,7 +23,7 @@ def _page(panel: str) -> Any:
         try:
             import_module(f"ui.page.panels.{panel}").render(workspaces.get(chosen))
         except PlaceBindError as error:
-            st.error(str(error))
+            st.error(plain(str(error)))
 
     return st.Page(show, title=PANELS[panel], url_path=panel, default=panel == "search")
 
