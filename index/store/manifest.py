@@ -16,6 +16,8 @@ BUILDING_KEY = "placebind.building"
 COMPLETE_KEY = "placebind.complete"
 COLUMN_KEY = "placebind.column"
 SCHEMA_KEY = "placebind.schema_version"
+MIGRATIONS_KEY = "placebind.migrations"
+UNITS_KEY = "placebind.units"  # with a digest of the source's key behind it
 
 
 class Manifest(Settings):

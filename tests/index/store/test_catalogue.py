@@ -264,7 +264,7 @@ def test_an_interrupted_ingest_that_is_run_again_gives_the_table_of_an_uninterru
 
 DYING = """
 import os, signal, sys
-from index.store.ingest import BATCH_ROWS
+from index.store.ingest import BATCH_ROWS, ingest
 from index.store.catalogue import Catalogue
 from tests.worlds import Listed, articles
 BATCH_ROWS["articles"] = 2
@@ -294,11 +294,13 @@ def test_progress_is_told_batch_by_batch(tmp_path: Path) -> None:
     assert told == [2, 2, 1]
 
 
-def test_a_batch_of_tiles_stays_small_enough_for_memory(tmp_path: Path) -> None:
+def test_a_batch_of_large_tiles_is_cut_by_their_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 2 bands x 8 x 8 px x 2 bytes each, and one that alone is larger than a batch."""
+    monkeypatch.setattr("index.store.ingest.BATCH_BYTES", 1024)
     told: list[int] = []
-    ingest(Catalogue.open(tmp_path, create=True), Listed("tiles", [tile(n, side=1) for n in range(1, 151)]), told.append)
-    assert max(told) <= 64
-    assert sum(told) == 150
+    tiles = [*(tile(n, side=8) for n in range(1, 12)), tile(side=64)]
+    ingest(Catalogue.open(tmp_path, create=True), Listed("tiles", tiles), told.append)
+    assert told == [4, 4, 4]
 
 
 # By units
@@ -393,6 +395,7 @@ def test_the_report_is_saved_as_json_and_leaves_no_half_written_file(tmp_path: P
     path = tmp_path / "reports" / "ingest.json"
     write_report(report, path)
     assert json.loads(path.read_text(encoding="utf-8")) == {
-        "read": 3, "added": 2, "already_known": 0, "skipped": [{"where": "ä.csv, row 2", "why": "the text is empty"}],
+        "read": 3, "added": 2, "already_known": 0, "skipped_count": 1,
+        "skipped": [{"where": "ä.csv, row 2", "why": "the text is empty"}],
     }  # fmt: skip
     assert list(path.parent.iterdir()) == [path]
