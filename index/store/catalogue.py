@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 
 from index.errors import CatalogueError
 from index.records import MODALITIES, Modality
+from index.store.contention import persistently
 from index.store.manifest import SCHEMA_KEY, SCHEMA_VERSION
 from index.store.statistics import SUM_COLUMNS, BandStatistics, band_statistics
 from index.store.unique import ID
@@ -91,6 +92,10 @@ class Catalogue:
         with suppress(FileNotFoundError), os.scandir(Path(self.uri) / f"{name}.lance" / "_versions") as files:
             return any(file.name.endswith(".manifest") for file in files)
         return False
+
+    def opened(self, name: str, schema: pa.Schema) -> Any:
+        """The table of this name; it is created if it is not there, which another process may be doing too."""
+        return persistently(lambda: self.db.open_table(name) if name in self.names() else self.db.create_table(name, schema=schema))
 
     def has(self, modality: Modality) -> bool:
         return modality in self.names()

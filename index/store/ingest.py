@@ -95,8 +95,7 @@ def _ready(catalogue: Catalogue, modality: Modality) -> Any:
 
 
 def _created(catalogue: Catalogue, modality: Modality) -> None:
-    exists = catalogue.has(modality)
-    table = catalogue.db.open_table(modality) if exists else catalogue.db.create_table(modality, schema=SCHEMAS[modality])
+    table = catalogue.opened(modality, SCHEMAS[modality])
     if SCHEMA_KEY not in (table.to_lance().metadata or {}) and not table.count_rows():
         table.create_index("id", config=BTree(), replace=True)
         done = {MIGRATIONS_KEY: names_of(MIGRATIONS)} if ids_are_unique(table.schema) else {}

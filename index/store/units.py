@@ -35,7 +35,9 @@ class FinishedUnits:
             return
         self._rows = table
         self._name = f"{UNITS_KEY}.{blake2b(key.encode(), digest_size=8).hexdigest()}"
-        self._table = persistently(lambda: _opened(catalogue))
+        if _OLDER_TABLE in catalogue.names():
+            catalogue.db.drop_table(_OLDER_TABLE, ignore_missing=True)
+        self._table = catalogue.opened(TABLE, _SCHEMA)
         noted: dict[str, list[dict[str, str]]] = {}
         for row in self._table.to_lance().to_table(filter="key = '" + key.replace("'", "''") + "'").to_pylist():
             noted.setdefault(row["token"], []).append(row)
@@ -60,10 +62,3 @@ class FinishedUnits:
     def _newest(self) -> str:
         newest: str = (self._rows.to_lance().metadata or {}).get(self._name, "")
         return newest
-
-
-def _opened(catalogue: Catalogue) -> Any:
-    names = catalogue.names()
-    if _OLDER_TABLE in names:
-        catalogue.db.drop_table(_OLDER_TABLE, ignore_missing=True)
-    return catalogue.db.open_table(TABLE) if TABLE in names else catalogue.db.create_table(TABLE, schema=_SCHEMA)

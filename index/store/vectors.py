@@ -20,7 +20,6 @@ import pyarrow.compute as pc
 from index.errors import CatalogueError, InputError, ModelMismatchError, writing
 from index.records import MODALITIES, Embeddings, Modality
 from index.store.catalogue import Catalogue, places_of
-from index.store.contention import persistently
 from index.store.filling import Total, fill, total_of
 from index.store.manifest import BUILDING_KEY, COLUMN_KEY, COMPLETE_KEY, MANIFEST_KEY, Manifest
 from index.store.migrations import UNIQUE_IDS, migrate
@@ -129,8 +128,13 @@ def is_finished(catalogue: Catalogue, modality: Modality) -> bool:
     return manifest.rows == rows_with_vector(catalogue.table(modality).to_lance())
 
 
-def finish_vectors(catalogue: Catalogue, modality: Modality, model_digest: str, preprocessing: dict[str, Any]) -> Manifest:
-    """Put what was written into the table, in one commit, and write the manifest: from now on this is an index."""
+def finish_vectors(
+    catalogue: Catalogue, modality: Modality, model_digest: str, preprocessing: dict[str, Any], sensors: Sequence[str] = ()
+) -> Manifest:
+    """Put what was written into the table, in one commit, and write the manifest: from now on this is an index.
+
+    ``sensors`` are those whose tiles the model can embed: other tiles stay without a vector.
+    """
     table, before = catalogue.table(modality), manifest_of(catalogue, modality)
     dim = table.schema.field(VECTOR).type.list_size
     added = fill(table.to_lance(), modality, Staging.open(catalogue, modality, model_digest, dim))
@@ -146,6 +150,7 @@ def finish_vectors(catalogue: Catalogue, modality: Modality, model_digest: str, 
         rows=total.count,
         mean=tuple((total.sum / max(1, total.count)).tolist()),
         source_dates=tuple(dict.fromkeys(dates[:1] + dates[-1:])),
+        sensors=tuple(sensors),
     )
     complete = complete_files(dataset)
     with writing(f"the manifest of the {modality} could not be written"):
@@ -215,7 +220,7 @@ class FeatureCache:
     def __init__(self, catalogue: Catalogue, key: str, dim: int) -> None:
         name, schema = f"features_{key}", pa.schema([ID, (VECTOR, pa.list_(pa.float32(), dim))])
         self._schema = schema
-        self._table = persistently(lambda: catalogue.db.create_table(name, schema=schema, exist_ok=True))
+        self._table = catalogue.opened(name, schema)
         migrate(self._table, schema, [UNIQUE_IDS])
 
     def missing(self, ids: Sequence[str]) -> list[str]:

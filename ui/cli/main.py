@@ -45,7 +45,7 @@ def main() -> None:
 def _ingest(name: str, values: dict[str, Any]) -> None:
     from index.registry import load
     from index.store.catalogue import Catalogue
-    from index.store.ingest import write_report
+    from index.store.reports import report_file
 
     folder, as_json, dry_run = values.pop("catalogue"), values.pop("as_json"), values.pop("dry_run")
     source = load("index.sources", name).build(**values)
@@ -53,21 +53,20 @@ def _ingest(name: str, values: dict[str, Any]) -> None:
         _print_estimate(source, as_json)
         return
     catalogue = Catalogue.open(folder, create=True)
-    with ProgressBars() as bars:
-        bars.start(f"ingest {source.modality}", source.total)
-        report = ingest(catalogue, source, bars.advance)
     where = folder / "reports" / f"ingest-{name.replace('_', '-')}.json"
-    write_report(report, where)
+    with report_file(where) as file:
+        with ProgressBars() as bars:
+            bars.start(f"ingest {source.modality}", source.total)
+            report = ingest(catalogue, source, bars.advance, file.reject)
+        file.end(report)
     if as_json:
         print_json({"source": name, "modality": source.modality, **report.as_dict()})
     else:
-        out.print(f"{source.modality}: {report.added} added, {report.known} already there, {len(report.rejected)} skipped")
+        out.print(f"{source.modality}: {report.added} added, {report.known} already there, {report.skipped} skipped")
     for rejected in report.rejected[:SHOWN_REJECTIONS]:
         err.print(f"[yellow]skipped[/] {plain(rejected.where)}: {plain(rejected.why)}", soft_wrap=True)
-    if report.rejected:
-        raise InputError(
-            f"{len(report.rejected)} of {report.read} records were skipped, the others are in; the full list is in {where}"
-        )
+    if report.skipped:
+        raise InputError(f"{report.skipped} of {report.read} records were skipped, the others are in; the full list is in {where}")
 
 
 _SHARED = [
@@ -273,6 +272,7 @@ def evaluate(
 def info(catalogue: CatalogueFlag = DEFAULT_CATALOGUE, as_json: JsonFlag = False) -> None:
     """What the catalogue holds, what its tiles measured, and what is indexed by which model."""
     from index.store.catalogue import Catalogue
+    from index.store.inventory import waiting
     from index.store.vectors import manifest_of
 
     opened = Catalogue.open(catalogue)
@@ -285,6 +285,7 @@ def info(catalogue: CatalogueFlag = DEFAULT_CATALOGUE, as_json: JsonFlag = False
         tables[modality] = {
             "rows": rows,
             "indexed": manifest.rows if manifest else 0,
+            "stale": waiting(opened, modality)[0],
             "model": manifest.model_digest if manifest else None,
         }
     statistics = opened.band_statistics()

@@ -182,6 +182,19 @@ def test_a_row_that_is_not_there_is_named(tmp_path: Path) -> None:
         catalogue.rows("articles", [articles(1)[0].id, article().id], ["title"])
 
 
+def test_many_rows_are_found_without_a_condition_that_names_them_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    records = articles(9)
+    catalogue = catalogue_with(tmp_path, articles=records[:5])
+    ingest(catalogue, Listed("articles", records))
+    wanted = [records[number].id for number in (8, 0, 3, 3, 6)]
+    few = catalogue.rows("articles", wanted, ["title", "lat"])
+    monkeypatch.setattr("index.store.catalogue.IDS_IN_A_CONDITION", 2)
+    assert catalogue.rows("articles", wanted, ["title", "lat"]).equals(few)
+    assert few["title"].to_pylist() == ["place 8", "place 0", "place 3", "place 3", "place 6"]
+    with pytest.raises(CatalogueError, match=f"1 records are not in the table.*{article().id}"):
+        catalogue.rows("articles", [*wanted, article().id], ["title"])
+
+
 def test_columns_are_ordered_by_id_and_can_be_narrowed(tmp_path: Path) -> None:
     records = articles(8)
     catalogue = catalogue_with(tmp_path, articles=records)
