@@ -1,4 +1,4 @@
-"""What an ingest costs as a table grows: disk beside one copy of the records, and the time of a batch beside that of the first ones.
+"""What an ingest costs as a table grows: disk beside one copy of the records, the time of a batch beside that of the first ones.
 
     OMP_NUM_THREADS=2 python benchmarks/ingest.py [--tiles 3000] [--articles 60000] [--small 20] [--folder DIR]
 
@@ -54,13 +54,9 @@ def main() -> None:
         large = options.tiles - options.small * TILES_EACH
         times = batch_times(catalogue, Noise("tiles", 0, large))
         print(f"{large:,} tiles at once: disk {disk_ratio(catalogue, 'tiles'):.2f} of one copy, {growth(times)}")
-        small = [
-            sum(batch_times(catalogue, Noise("tiles", start, start + TILES_EACH)))
-            for start in range(large, options.tiles, TILES_EACH)
-        ]
-        print(
-            f"and {options.small} ingests of {TILES_EACH}: disk {disk_ratio(catalogue, 'tiles'):.2f} of one copy, {growth(small)}"
-        )
+        starts = range(large, options.tiles, TILES_EACH)
+        times = [sum(batch_times(catalogue, Noise("tiles", start, start + TILES_EACH))) for start in starts]
+        print(f"{len(starts)} ingests of {TILES_EACH} more: disk {disk_ratio(catalogue, 'tiles'):.2f} of one copy, {growth(times)}")
         times = batch_times(catalogue, Noise("articles", 0, options.articles))
         print(f"{options.articles:,} articles at once: disk {disk_ratio(catalogue, 'articles'):.2f} of one copy, {growth(times)}")
 
