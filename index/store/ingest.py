@@ -74,7 +74,7 @@ def ingest(
         if batch:
             commit()  # also what a source had delivered before it failed or was interrupted
     if report.added:
-        settle(table, source.modality)
+        settle(table, source.modality, BATCH_ROWS[source.modality])
     return report
 
 

@@ -59,16 +59,16 @@ def extend_indexes(catalogue: Catalogue, modality: Modality) -> None:
         persistently(lambda: catalogue.table(modality).to_lance().optimize.optimize_indices(num_indices_to_merge=0))
 
 
-def settle(table: Any, modality: Modality) -> None:
+def settle(table: Any, modality: Modality, full_rows: int) -> None:
     """After an ingest: make few files of many small ones, and take rows into the indexes once they are many.
 
-    What an ingest costs follows from what it adds, in time and on disk, where what is replaced stays for ``KEPT``: large files are
-    never written again, and small ones about as often as their number can be halved. Where another process is at work on the table,
-    all this is left to the next ingest.
+    What an ingest costs follows from what it adds, in time and on disk, where what is replaced stays for ``KEPT``: large files and
+    those of ``full_rows``, a whole batch, are never written again, and small ones about as often as their number can be halved.
+    Where another process is at work on the table, all this is left to the next ingest.
     """
     with writing(f"the {modality} could not be put in order"):
         try:
-            _merge_small_files(table.to_lance())
+            _merge_small_files(table.to_lance(), full_rows)
             _index_if_many(table.to_lance())
             _remove_versions(table.to_lance(), KEPT)
         except (OSError, RuntimeError, ValueError) as error:
@@ -76,14 +76,14 @@ def settle(table: Any, modality: Modality) -> None:
                 raise
 
 
-def _merge_small_files(dataset: Any) -> None:
+def _merge_small_files(dataset: Any, full_rows: int) -> None:
     """Merge the last small fragments that wait for vectors and are in no index, once there are ``FEWEST`` of like size: none is
     more than twice as large as all behind it, so a row is written again a logarithmic number of times."""
     together: list[int] = []
     size = 0
     for fragment in reversed(_unindexed(dataset)):
         more = _bytes_of(fragment)
-        if more >= SMALL_BYTES or (together and more > 2 * size):
+        if more >= SMALL_BYTES or fragment.count_rows() >= full_rows or (together and more > 2 * size):
             break
         together.append(fragment.fragment_id)
         size += more

@@ -125,7 +125,7 @@ def test_putting_in_order_is_left_to_the_next_ingest_where_another_process_was_f
     table = catalogue.table("articles")
     table.add(table.to_arrow().slice(0, 1).set_column(0, table.schema.field("id"), [["f" * 32]]))
     behind = table.to_lance()
-    settle(table, "articles")
+    settle(table, "articles", BATCH)
     assert len(table.to_lance().get_fragments()) == 1
 
     class Behind:
@@ -136,5 +136,5 @@ def test_putting_in_order_is_left_to_the_next_ingest_where_another_process_was_f
 
     with pytest.raises((OSError, RuntimeError), match="conflict"):
         behind.optimize.compact_files()
-    settle(Behind(), "articles")
+    settle(Behind(), "articles", BATCH)
     assert catalogue.count("articles") == 4

@@ -13,7 +13,7 @@ from index.search.backends import lancedb
 from index.search.snapshot import open_snapshot
 from index.store import upkeep
 from index.store.catalogue import Catalogue
-from index.store.ingest import ingest
+from index.store.ingest import BATCH_ROWS, ingest
 from index.store.upkeep import extend_indexes, optimize_table
 from index.store.vector_column import complete_fragments
 from index.store.vectors import begin_vectors, manifest_of, read_embeddings
@@ -146,6 +146,12 @@ def test_small_ingests_into_a_large_table_add_to_the_disk_what_they_hold(tmp_pat
     assert len(dataset.get_fragments()) < 10
     one_copy = sum(each.pixels.nbytes for each in noise)
     assert bytes_in(tmp_path / "tiles.lance" / "data") < 2 * one_copy, "a new tile is written twice, on average"
+
+
+def test_the_batches_of_one_ingest_are_not_written_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(BATCH_ROWS, "articles", 4)
+    catalogue = catalogue_with(tmp_path, articles=articles(27))
+    assert [each.count_rows() for each in catalogue.table("articles").to_lance().get_fragments()] == [4] * 6 + [3]
 
 
 def test_rows_are_taken_into_the_indexes_once_they_are_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
