@@ -44,9 +44,8 @@ class Staging:
     @classmethod
     def open(cls, catalogue: Catalogue, modality: Modality, model_digest: str, dim: int) -> Staging:
         """The staging table; it is created if it is not there. Raises ``ModelMismatchError`` if it holds another dimension."""
-        name, db = staging_name(modality, model_digest), catalogue.db
         with writing(f"the vectors of the {modality} could not be written"):
-            table = db.open_table(name) if name in catalogue.names() else db.create_table(name, schema=staging_schema(dim))
+            table = catalogue.opened(staging_name(modality, model_digest), staging_schema(dim))
         staged = table.schema.field(VECTOR).type.list_size
         if staged != dim:
             raise ModelMismatchError(

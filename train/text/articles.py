@@ -95,7 +95,8 @@ class Passages:
         names = [content_id("sentence", sentence) for each in split for sentence in each]
         features = cached_features(catalogue, tower, list(said), lambda wanted: [said[name] for name in wanted], advance)
         row = {name: number for number, name in enumerate(said)}
-        self.sentences = torch.from_numpy(features)[torch.tensor([row[name] for name in names], dtype=torch.int64)]
+        self.sentences = torch.from_numpy(features)  # each once, whichever articles say it
+        self.rows = np.array([row[name] for name in names], dtype=np.int64)
 
     def of(self, chosen: npt.NDArray[np.int64], width: int) -> tuple[Tensor, Tensor]:
         """(passages [B, width, F], present [B, width]) of these articles; what an article does not have is zero."""
@@ -104,7 +105,7 @@ class Passages:
         features[:, 0] = whole
         number = np.arange(width - 1)[None, :]
         there = number < self.counts[chosen, None]
-        features[:, 1:][torch.from_numpy(there)] = self.sentences[torch.from_numpy((self.start[chosen, None] + number)[there])]
+        features[:, 1:][torch.from_numpy(there)] = self._features_of((self.start[chosen, None] + number)[there])
         return features, torch.cat([torch.ones(len(chosen), 1, dtype=torch.bool), torch.from_numpy(there)], dim=1)
 
     def stand_in(self, features: Tensor, present: Tensor, chosen: npt.NDArray[np.int64], share: float, chances: Chances) -> None:
@@ -112,7 +113,11 @@ class Passages:
         count = np.minimum(self.counts[chosen], ALONE)
         rows = np.flatnonzero((chances[:, 0] < share) & (count > 0))
         sentence = self.start[chosen[rows]] + np.floor(chances[rows, 1] * count[rows]).astype(np.int64)
-        _replace(features, present, rows, self.sentences[torch.from_numpy(sentence)])
+        _replace(features, present, rows, self._features_of(sentence))
+
+    def _features_of(self, numbers: npt.NDArray[np.int64]) -> Tensor:
+        """Of sentences by their number among those of all articles, counted as often as they are said."""
+        return self.sentences[torch.from_numpy(self.rows[numbers])]
 
 
 class Masked:

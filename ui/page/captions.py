@@ -59,6 +59,7 @@ EXPORT = "Export hits"
 EMPTY_COLUMN = "Nothing fulfils the filters. Widen the area, or remove a filter."
 NOT_INDEXED = "Nothing is indexed here yet. Run {command} and reload this page."
 STALE = "{count:,} {what} are not indexed yet and cannot be found; run `placebind index append`."
+UNLEARNT = "{count:,} tiles of {sensor} cannot be found: the model has never seen such images. Train one with them."
 HIT_WORDS = {
     "score": "cosine",
     "scoreHelp": "Cosine with the question: comparable within a column",

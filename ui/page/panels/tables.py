@@ -45,6 +45,8 @@ def _show_tables(found: list[Inventory]) -> None:
     for each in found:
         if each.manifest and each.stale:
             st.warning(captions.STALE.format(count=each.stale, what=captions.MODALITY[each.modality]))
+        for sensor, count in each.unlearnt.items():
+            st.warning(captions.UNLEARNT.format(count=count, sensor=sensor))
 
 
 def _row(each: Inventory) -> dict[str, str]:
