@@ -7,7 +7,7 @@ import streamlit as st
 
 from ui.page import asking, captions
 from ui.page.backgrounds import backgrounds
-from ui.page.hits import ORDER
+from ui.page.hits import COLUMNS
 from ui.server.routes.search import MAX_K
 from ui.server.workspace import Workspace
 
@@ -25,7 +25,7 @@ def show_filters(workspace: Workspace, heat_shares: Sequence[int]) -> int:
     st.session_state["background"] = backgrounds()[background]
     st.subheader(captions.FILTERS, anchor=False)
     question = asking.draft()
-    indexed = [modality for modality in ORDER if modality in workspace.space.manifests]
+    indexed = [modality for modality in COLUMNS if modality in workspace.space.manifests]
     take = _shows("kinds", [each for each in question.kinds if each in indexed], lambda value: asking.change(kinds=tuple(value)))
     st.pills(captions.INTO, indexed, selection_mode="multi", key="kinds", format_func=captions.MODALITY.__getitem__, on_change=take)
     countries = list(dict.fromkeys(question.filter.countries))

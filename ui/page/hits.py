@@ -12,7 +12,7 @@ from retrieval.ranking.explain import Explanation
 from ui.page import captions
 from ui.page.map import COLOURS, front_file
 
-ORDER: tuple[Modality, ...] = ("locations", "articles", "tiles")
+COLUMNS: tuple[Modality, ...] = ("locations", "articles", "tiles")
 
 
 def show_hits(name: str, answer: Answer, catalogue: str) -> tuple[Item, bool] | None:
@@ -20,7 +20,7 @@ def show_hits(name: str, answer: Answer, catalogue: str) -> tuple[Item, bool] | 
     component = st.components.v2.component(
         "placebind_hits", html='<div class="hits"></div>', css=front_file("hits.css"), js=front_file("hits.js")
     )
-    columns = [_column(modality, answer, catalogue) for modality in ORDER if modality in answer.hits]
+    columns = [_column(modality, answer, catalogue) for modality in COLUMNS if modality in answer.hits]
     result = component(data={"columns": columns, "words": captions.HIT_WORDS}, key=f"hits-{name}", on_refine_change=lambda: None)
     chosen: Any = result.refine
     if not chosen:

@@ -16,7 +16,7 @@ from retrieval.asking.question import Question
 from tests.ui.browser.visit import question_of
 from ui.page import captions
 from ui.page.asking import LESS, MORE
-from ui.page.hits import ORDER
+from ui.page.hits import COLUMNS
 
 
 @pytest.fixture
@@ -145,7 +145,7 @@ def test_the_export_holds_the_hits_that_are_shown(visit):
     with visit.page.expect_download() as download:
         visit.page.get_by_role("link", name="csv").click()
     rows = list(csv.DictReader(download.value.path().open(newline="", encoding="utf-8")))
-    shown = [title for modality in ORDER for title in visit.titles(modality)]
+    shown = [title for modality in COLUMNS for title in visit.titles(modality)]
     assert sorted(row["title"] for row in rows) == sorted(shown)
     assert len(rows) == 15
 

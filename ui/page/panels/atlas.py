@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 import streamlit as st
 
 from index.errors import PlaceBindError
+from ui.page import captions as page_captions
 from ui.page.atlas import captions
 from ui.page.atlas.neighbours import show_neighbours
 from ui.page.atlas.views import PLACE, Shown, show_clusters, show_colours, show_gap, show_resolution, show_sheet_view, show_similar
@@ -16,6 +17,7 @@ from ui.page.map import world_map
 from ui.page.plain import code, plain
 from ui.server.workspace import Workspace
 
+TITLE, ORDER = page_captions.ATLAS, 10
 VIEWS: Mapping[str, Callable[[Workspace], Shown]] = {
     captions.COLOURS: show_colours,
     captions.SIMILAR: show_similar,

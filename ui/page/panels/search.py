@@ -14,12 +14,13 @@ from retrieval.heat.colours import palette
 from ui.page import asking, captions
 from ui.page.chips import remember_title, show_chips
 from ui.page.filters import as_probability, show_filters
-from ui.page.hits import ORDER, show_hits
+from ui.page.hits import COLUMNS, show_hits
 from ui.page.map import Mark, Touched, world_map
 from ui.page.plain import code, plain
 from ui.server.routes.heat import tiles_address
 from ui.server.workspace import Workspace, Workspaces, served
 
+TITLE, ORDER = captions.SEARCH, 0
 HEAT_SHARES = (1, 2, 5, 10, 20, 30, 50, 90, 100)  # best … % of the Earth that heat is shown for
 MAX_TYPED_CHARACTERS = 10_000
 EXPORTS = ("geojson", "csv", "parquet")
@@ -130,7 +131,7 @@ def _heat_address(workspace: Workspace, question: Question, share: int) -> str:
 
 def _marks(answer: Answer | None) -> list[Mark]:
     """Hits and the places asked for, drawn in this order: the best hits over others, what was asked over all."""
-    hits = [hit for modality in reversed(ORDER) for hit in reversed(answer.hits.get(modality, []))] if answer else []
+    hits = [hit for modality in reversed(COLUMNS) for hit in reversed(answer.hits.get(modality, []))] if answer else []
     places = [part.place for part in asking.draft().parts if part.place]
     asked = [Mark(place, "asked", f"{captions.PART_KIND['place']} {place}") for place in places]
     return [*(Mark(hit.place, hit.modality, f"{hit.rank}. {hit.title or hit.place}") for hit in hits), *asked]

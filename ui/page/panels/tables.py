@@ -22,6 +22,7 @@ from ui.page import captions
 from ui.page.plain import plain
 from ui.server.workspace import Workspace
 
+TITLE, ORDER = captions.INDEX, 20
 SHOWN_VERSIONS = 20
 
 
