@@ -32,7 +32,7 @@ from retrieval.figures.placing import errors_km
 from train.checkpoint import Checkpoint
 from train.encoders.text import minilm
 from train.geolocation import ACCURACY_KM, encode_locations, nearest, tfidf_nearest
-from train.probing.evaluation import INTERVAL_BLOCK_DEG
+from train.probing.splits import INTERVAL_SIZES_DEG
 from train.text.articles import row_passages, whole_text
 from train.text.masking import mask_names
 
@@ -153,7 +153,7 @@ def report(model: str, answers: Sequence[Answers], questions: Texts, known: int)
     yield "# Text to place on held-out articles, with and without place names"
     yield ""
     yield f"Model {model}: {len(questions.rows)} validation articles, {known:,} training articles ({', '.join(TRAINED_ON)})."
-    yield f"In brackets 95 % intervals, bootstrap over {INTERVAL_BLOCK_DEG:.0f} degree blocks."
+    yield f"In brackets 95 % intervals, bootstrap over {INTERVAL_SIZES_DEG[0]:.0f} degree blocks."
     yield "Made by `benchmarks/text_to_place.py`."
     yield ""
     yield "| way | text | median km | " + " | ".join(f"within {km:,} km" for km in ACCURACY_KM) + " |"

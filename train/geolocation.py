@@ -20,11 +20,13 @@ ACCURACY_KM = (
 Degrees = npt.NDArray[np.float64]
 
 
-def geolocation_figures(lat: Degrees, lon: Degrees, true_lat: Degrees, true_lon: Degrees) -> dict[str, float]:
+def geolocation_figures(
+    lat: Degrees, lon: Degrees, true_lat: Degrees, true_lon: Degrees, within_km: Sequence[int] = ACCURACY_KM
+) -> dict[str, float]:
     """Median error in km and accuracy (share within the threshold) of predicted points, all [N]."""
     errors_km = geodesic_km(lat, lon, true_lat, true_lon)
     figures = {"median_km": float(np.median(errors_km))}
-    return figures | {f"within_{km}_km": float((errors_km <= km).mean()) for km in ACCURACY_KM}
+    return figures | {f"within_{km}_km": float((errors_km <= km).mean()) for km in within_km}
 
 
 def nearest(queries: Tensor, gallery: Tensor, chunk: int = 256) -> npt.NDArray[np.int64]:

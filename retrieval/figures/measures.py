@@ -4,9 +4,8 @@ import numpy as np
 import numpy.typing as npt
 
 from train.geolocation import ACCURACY_KM
-from train.probing.evaluation import INTERVAL_BLOCK_DEG
 from train.probing.probes import block_draws
-from train.probing.splits import blocks_of
+from train.probing.splits import INTERVAL_SIZES_DEG, blocks_of
 
 WITHIN_KM = (1, *ACCURACY_KM)  # the first is the street of image geolocation's usual five
 RECALL_K = (1, 10, 100)
@@ -20,7 +19,7 @@ def figures_of(errors_km: Floats, ranks: Floats | None, places: Floats) -> dict[
     Queries [N] at ``places`` [N, 2]. The interval is a bootstrap over blocks of 10 degrees, as neighbours are no independent
     witnesses; it is None where all queries lie in one block.
     """
-    numbers = np.unique(blocks_of(places[:, 0], places[:, 1], INTERVAL_BLOCK_DEG), return_inverse=True)[1]
+    numbers = np.unique(blocks_of(places[:, 0], places[:, 1], INTERVAL_SIZES_DEG[0]), return_inverse=True)[1]
     draws = block_draws(int(numbers.max()) + 1)  # how often each block is drawn, [R, B]
     counts = draws @ np.bincount(numbers)  # of queries in each resample, [R]
     figures: dict[str, float | None] = {}

@@ -14,7 +14,7 @@ from train.batches import Records
 from train.geolocation import geolocation_figures
 from train.objective.architecture import Architecture
 from train.objective.contrast import ContrastOptions
-from train.validate import GALLERY, encode_records, score, validate
+from train.validate import GALLERY, RESOLVED_KM, encode_records, score, validate
 
 SPACING_KM = 160  # between points of the gallery
 
@@ -79,7 +79,7 @@ def test_each_modality_has_figures_of_its_own() -> None:
     assert figures["val_articles_median_km"] < SPACING_KM
     assert figures["val_tiles_median_km"] == pytest.approx(20_000, abs=SPACING_KM)
     assert figures["val_tiles_within_2500_km"] == 0
-    names = {"recall_at_10", *geolocation_figures(*[np.zeros(1)] * 4)}
+    names = {"recall_at_10", *geolocation_figures(*[np.zeros(1)] * 4, RESOLVED_KM)}
     assert set(figures) == {f"val_{modality}_{name}" for modality in ("articles", "tiles") for name in names}
 
 
@@ -90,7 +90,7 @@ def test_the_place_given_is_the_point_of_the_gallery_with_the_highest_cosine() -
     gallery_lat, gallery_lon = fibonacci_sphere(GALLERY)
     gallery = xyz(torch.from_numpy(gallery_lat), torch.from_numpy(gallery_lon)).float()
     best = [int((gallery * row).sum(dim=1).argmax()) for row in xyz(*torch.from_numpy(says).T).float()]
-    slow = geolocation_figures(gallery_lat[best], gallery_lon[best], np.zeros(7), np.zeros(7))
+    slow = geolocation_figures(gallery_lat[best], gallery_lon[best], np.zeros(7), np.zeros(7), RESOLVED_KM)
     found = validate(model(), [records("tiles", lat, lon, *says.T.tolist())])
     assert {name: found[f"val_tiles_{name}"] for name in slow} == pytest.approx(slow)
 

@@ -21,13 +21,12 @@ from train.probing.features._features import REGISTRY as FEATURES
 from train.probing.features._features import Features, FeaturesUnavailableError
 from train.probing.probes import Score, Values, predict, score_folds
 from train.probing.results import PROTOCOL, Key, NotRun, ResultsFolder, Row, load_features
-from train.probing.splits import Fold, Split, blocks_of
+from train.probing.splits import Fold, Split, interval_blocks
 from train.probing.tasks._task import REGISTRY as TASKS
 from train.probing.tasks._task import Kind, Labelled, Task, TaskUnavailableError
 
 FLOORS = ("lonlat", "sh:degrees=10", "sh:degrees=40", "xyz")  # in every table
 MAX_POINTS = 10_000  # of a task; the larger tables of the field have 20,000 and more, and scores hardly move
-INTERVAL_BLOCK_DEG = 10.0  # neighbours within such a block count as one for the interval
 KNOWN_CLASSES = 0.5  # of the test points must be of classes that can be known, else a score says nothing
 
 
@@ -220,7 +219,7 @@ def _finish(cell: Cell, predicted: list[Values], seconds: float, results: Result
     labelled, kept = cell.labelled, len(cell.folds) if cell.split.once else 1
     name = f"{cell.key.short}.parquet"
     results.keep_predictions(name, labelled, cell.folds[:kept], predicted[:kept])
-    blocks = blocks_of(labelled.lat, labelled.lon, INTERVAL_BLOCK_DEG)
+    blocks = interval_blocks(labelled, cell.split)
     score = score_folds(cell.task.kind, labelled.target, cell.folds, predicted, blocks, pooled=cell.split.pooled)
     return _row(cell, score, seconds, name)
 

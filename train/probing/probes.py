@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from index.errors import ConfigError
-from train.probing.splits import Fold
+from train.probing.splits import LEAST_BLOCKS, Fold
 from train.probing.tasks._task import Kind
 
 Probe = Literal["ridge", "knn", "mlp"]
@@ -25,6 +25,7 @@ RIDGE_PARTS: dict[Kind, int] = {"regression": 3, "classification": 10}
 NEIGHBOURS = 5
 MLP_LAYERS, MLP_STEPS, MLP_RATE = (64, 64, 64), 3_000, 1e-3
 RESAMPLES = 1_000
+LEAST_SPREAD = 1e-12  # of labels, as a share of their squares: less is what rounding leaves of labels that are all the same
 Values = npt.NDArray[Any]
 
 
@@ -71,7 +72,8 @@ def score_folds(
     """The score of each fold's predictions, their mean (``pooled``: the score of all of them together) and its interval.
 
     The interval is a bootstrap over ``blocks`` [N] of the globe: neighbours are not independent, and drawing points one by one
-    would make it too narrow. It says how much the score depends on where was asked, not on what was trained.
+    would make it too narrow. It says how much the score depends on where was asked, not on what was trained. With fewer than
+    ``LEAST_BLOCKS`` of them it is not a number. A fold whose labels are all the same has no R2 and does not count.
     """
     centre = float(target.mean()) if kind == "regression" else None  # sums of squares lose digits far from zero
     sums = [_sums(target[fold.test], each, blocks[fold.test], centre) for fold, each in zip(folds, predicted, strict=True)]
@@ -80,9 +82,10 @@ def score_folds(
     weights = block_draws(len(known))
     drawn = np.stack([each.totals(weights[:, np.searchsorted(known, each.blocks)]) for each in sums])
     whole = np.stack([each.totals(np.ones((1, len(each.blocks))))[0] for each in sums])
-    score = _score(kind, whole.sum(axis=0)) if pooled else np.mean(by_fold)
-    resampled = _score(kind, drawn.sum(axis=0)) if pooled else _score(kind, drawn).mean(axis=0)
-    low, high = np.nanquantile(resampled, (0.025, 0.975)) if np.isfinite(resampled).any() else (np.nan, np.nan)
+    score = _score(kind, whole.sum(axis=0)) if pooled else _mean(np.array(by_fold))
+    resampled = _score(kind, drawn.sum(axis=0)) if pooled else _mean(_score(kind, drawn))
+    enough = len(known) >= LEAST_BLOCKS and np.isfinite(resampled).any()
+    low, high = np.nanquantile(resampled, (0.025, 0.975)) if enough else (np.nan, np.nan)
     balanced = _balanced(target, folds, predicted, pooled=pooled) if kind == "classification" else None
     return Score(float(score), float(low), float(high), balanced, by_fold)
 
@@ -149,7 +152,13 @@ def _score(kind: Kind, totals: npt.NDArray[np.float64]) -> npt.NDArray[np.float6
         if kind == "classification":
             return np.asarray(first / points)
         spread = squares - labels**2 / points
-        return np.asarray(np.where(spread > 0, 1 - first / spread, np.nan))
+        return np.asarray(np.where(spread > LEAST_SPREAD * squares, 1 - first / spread, np.nan))
+
+
+def _mean(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Over the folds [F, ...] that have a score; not a number where none has."""
+    known = np.isfinite(scores)
+    return np.asarray(np.where(known, scores, 0).sum(axis=0) / np.where(known.any(axis=0), known.sum(axis=0), np.nan))
 
 
 def _balanced(target: Values, folds: list[Fold], predicted: list[Values], *, pooled: bool) -> float:

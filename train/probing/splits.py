@@ -19,6 +19,8 @@ SPLITS = ("random", "block", "continent")
 FOLDS = 5
 TEST_SHARE = 0.2
 MIN_TEST = 10  # points of a continent; fewer say nothing about it
+INTERVAL_SIZES_DEG = (10.0, 5.0, 2.0, 1.0, 0.5, 0.2, 0.1)  # neighbours within a block count as one witness
+LEAST_BLOCKS = 20  # fewer are too few to say how much a score depends on where was asked
 _ELLIPSOID = 1.006  # a great circle on the mean sphere is at most so much longer than the geodesic, or shorter
 Rows = npt.NDArray[np.int64]
 
@@ -146,6 +148,15 @@ def blocks_of(lat: Any, lon: Any, size_deg: float = 10.0, size_km: float | None 
     at_pole = np.abs(np.asarray(lat)) == 90
     lon = np.where(at_pole, 0.0, lon)
     return block_of(lat, lon, size_deg) if size_km is None else cell_of(lat, lon, size_km)
+
+
+def interval_blocks(points: Points, split: Split) -> Rows:
+    """Blocks [N] to draw an interval from: of 10 degrees, or smaller where the task is of a region or was split by smaller ones, so
+    that there are at least ``LEAST_BLOCKS`` if any size gives so many."""
+    largest = split.size_deg if isinstance(split, Block) and split.size_km is None else INTERVAL_SIZES_DEG[0]
+    sizes = sorted({min(largest, size) for size in INTERVAL_SIZES_DEG}, reverse=True)
+    blocks = (blocks_of(points.lat, points.lon, size) for size in sizes)
+    return next((found for found in blocks if len(np.unique(found)) >= LEAST_BLOCKS), blocks_of(points.lat, points.lon, sizes[-1]))
 
 
 def outside_buffer(points: Points, test: Rows, buffer_km: float) -> npt.NDArray[np.bool_]:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from datetime import datetime
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -145,7 +146,7 @@ def _title(features: str, probe: str) -> str:
 def _cell(row: Row | None, best: float) -> str:
     if row is None:
         return "—"
-    text = f"{row.score:.3f} ±{(row.high - row.low) / 2:.3f}"
+    text = f"{row.score:.3f} ±{(row.high - row.low) / 2:.3f}" if isfinite(row.low) else f"{row.score:.3f} (too few blocks for ±)"
     return f"[bold]{text}[/]" if row.score == best else text
 
 

@@ -51,7 +51,11 @@ def split_says(split: str) -> str:
 
 def as_text(row: Row) -> str:
     """'0.912 ±0.010', as the terminal has it."""
-    return f"{row.score:.3f} ±{(row.high - row.low) / 2:.3f}" if math.isfinite(row.score) else "no number"
+    if not math.isfinite(row.score):
+        return "no number"
+    return (
+        f"{row.score:.3f} ±{(row.high - row.low) / 2:.3f}" if math.isfinite(row.low) else f"{row.score:.3f} (too few blocks for ±)"
+    )
 
 
 def score_table(found: Found, split: str) -> Html:

@@ -9,7 +9,7 @@ from sklearn.model_selection import KFold
 from index.errors import ConfigError
 from index.geo import uniform_on_sphere
 from train.probing.probes import ALPHAS, RIDGE_PARTS, predict, probe_of, score_folds
-from train.probing.splits import Block, Fold, Random, blocks_of
+from train.probing.splits import LEAST_BLOCKS, Block, Fold, Random, blocks_of, interval_blocks
 from train.probing.tasks._task import Labelled
 
 
@@ -120,12 +120,12 @@ def test_a_score_is_the_mean_of_the_folds_or_that_of_all_their_points():
 
 def test_the_interval_is_that_of_drawing_blocks_one_by_one():
     rng = np.random.default_rng(2)
-    target, blocks = rng.normal(size=60), rng.integers(0, 12, 60) * 5
-    said = target + 0.5 * rng.normal(size=60)
-    found = score_folds("regression", target, [fold([], range(60))], [said], blocks, pooled=False)
+    target, blocks = rng.normal(size=90), rng.integers(0, 24, 90) * 5
+    said = target + 0.5 * rng.normal(size=90)
+    found = score_folds("regression", target, [fold([], range(90))], [said], blocks, pooled=False)
     slow = []
     for _ in range(2000):
-        drawn = np.concatenate([np.flatnonzero(blocks == block) for block in rng.choice(np.unique(blocks), 12)])
+        drawn = np.concatenate([np.flatnonzero(blocks == block) for block in rng.choice(np.unique(blocks), len(np.unique(blocks)))])
         slow.append(r2_score(target[drawn], said[drawn]))
     assert (found.low, found.high) == pytest.approx(tuple(np.quantile(slow, (0.025, 0.975))), abs=0.03)
     assert found.low < found.score < found.high
@@ -142,10 +142,55 @@ def test_saying_every_point_ten_times_does_not_narrow_the_interval():
     assert (often.low, often.high) == pytest.approx((once.low, once.high))
 
 
-def test_a_fold_without_any_spread_has_no_score_and_spoils_no_interval():
-    target = np.array([3.0, 3, 1, 2])
-    found = score_folds("regression", target, [fold([], [0, 1])], [np.array([3.0, 3])], np.arange(4), pooled=False)
-    assert np.isnan(found.score)
+@pytest.mark.parametrize("constant", [3.0, 0.1, 1e9 + 0.1])
+def test_a_fold_whose_labels_are_all_the_same_has_no_score_and_spoils_neither_mean_nor_interval(constant):
+    rng = np.random.default_rng(0)
+    target = np.concatenate([np.full(30, constant), constant + rng.normal(size=40)])
+    said = target + 0.5 * rng.normal(size=70)
+    flat, whole = fold([], range(30)), fold([], range(30, 70))
+    alone = score_folds("regression", target, [whole], [said[30:]], np.arange(70), pooled=False)
+    both = score_folds("regression", target, [flat, whole], [said[:30], said[30:]], np.arange(70), pooled=False)
+    assert np.isnan(both.folds[0])
+    assert both.score == pytest.approx(alone.score)
+    assert alone.low - 0.1 < both.low < both.score < both.high < alone.high + 0.1
+    assert np.isnan(score_folds("regression", target, [flat], [said[:30]], np.arange(70), pooled=False).score)
+
+
+def test_too_few_blocks_give_no_interval():
+    rng = np.random.default_rng(0)
+    target = rng.normal(size=400)
+    said = target + 0.5 * rng.normal(size=400)
+    for count, told in ((LEAST_BLOCKS - 1, False), (LEAST_BLOCKS, True)):
+        found = score_folds("regression", target, [fold([], range(400))], [said], np.arange(400) % count, pooled=False)
+        assert np.isfinite(found.score)
+        assert np.isfinite([found.low, found.high]).all() == told
+
+
+@pytest.mark.parametrize(
+    ("split", "side_deg", "size_deg"),
+    [(Random(), 120, 10.0), (Block(size_deg=2.0), 120, 2.0), (Random(), 8, 1.0), (Block(size_km=50.0), 8, 1.0)],
+    ids=["of the world", "split by smaller blocks", "of a region", "of a region, split by km"],
+)
+def test_the_interval_is_drawn_from_blocks_of_the_size_of_the_task(split, side_deg, size_deg):
+    rng = np.random.default_rng(0)
+    points = Labelled(rng.uniform(0, side_deg / 2, 3000), rng.uniform(0, side_deg, 3000), np.zeros(3000), "invented")
+    found = interval_blocks(points, split)
+    assert len(np.unique(found)) >= LEAST_BLOCKS
+    np.testing.assert_array_equal(found, blocks_of(points.lat, points.lon, size_deg))
+
+
+@pytest.mark.parametrize("neighbours", [1, 8])
+def test_of_a_hundred_worlds_the_interval_of_95_percent_holds_the_truth_about_as_often(neighbours):
+    """Neighbours are right or wrong together; the truth is the share that is right of all the blocks there could be."""
+    rng, held = np.random.default_rng(0), 0
+    for _ in range(200):
+        right = np.repeat(rng.random(60) < 0.7, neighbours)
+        found = score_folds(
+            "classification", np.ones(len(right)), [fold([], range(len(right)))], [right.astype(float)],
+            np.repeat(np.arange(60), neighbours), pooled=True,
+        )  # fmt: skip
+        held += found.low <= 0.7 <= found.high
+    assert 0.91 <= held / 200 <= 0.985
 
 
 # What guards an evaluation
