@@ -17,7 +17,7 @@ from typing import Any
 import lancedb
 import pyarrow as pa
 
-from index.errors import CatalogueError
+from index.errors import CatalogueError, NotHereError
 from index.records import MODALITIES, Modality
 from index.store.manifest import SCHEMA_KEY, SCHEMA_VERSION
 from index.store.statistics import SUM_COLUMNS, BandStatistics, band_statistics
@@ -55,7 +55,7 @@ class Catalogue:
     def open(cls, uri: str | Path, *, create: bool = False) -> Catalogue:
         """Open the catalogue in a folder (or any URI LanceDB takes). Raises ``CatalogueError`` where there is none."""
         uri = _address(uri)
-        local = "://" not in uri
+        local = not is_object_store(uri)
         if local and not create and not Path(uri).is_dir():
             raise CatalogueError(
                 f"no catalogue at {uri}; fill one with `placebind ingest … --catalogue {uri}` or run `placebind demo`"
@@ -82,7 +82,7 @@ class Catalogue:
     def _has_version(self, name: str) -> bool:
         """A folder that a full disk or a killed process has left without a version is no table: Lance lists it and cannot open it,
         but makes a new table there. In an object store there are no folders."""
-        if "://" in self.uri:
+        if is_object_store(self.uri):
             return True
         with suppress(FileNotFoundError), os.scandir(Path(self.uri) / f"{name}.lance" / "_versions") as files:
             return any(file.name.endswith(".manifest") for file in files)
@@ -108,7 +108,7 @@ class Catalogue:
         return int(self.table(modality).count_rows(where)) if self.has(modality) else 0
 
     def rows(self, modality: Modality, ids: Sequence[str], columns: Sequence[str]) -> pa.Table:
-        """The rows of these ids, in the order of ``ids``. Raises ``CatalogueError`` if one is not there."""
+        """The rows of these ids, in the order of ``ids``. Raises ``NotHereError`` if one is not there."""
         return rows_by_id(self.table(modality), ids, columns)
 
     def column(self, modality: Modality, columns: Sequence[str], where: str | None = None) -> pa.Table:
@@ -118,6 +118,11 @@ class Catalogue:
     def band_statistics(self) -> list[BandStatistics]:
         """What the tiles measured, by sensor, level and band."""
         return band_statistics(self.table("tiles")) if self.has("tiles") else []
+
+
+def is_object_store(uri: str | Path) -> bool:
+    """Whether the catalogue of this address is no folder of this machine."""
+    return "://" in _address(uri)
 
 
 def _address(uri: str | Path) -> str:
@@ -138,7 +143,8 @@ def rows_by_id(table: Any, ids: Sequence[str], columns: Sequence[str]) -> pa.Tab
     position = {id_: row for row, id_ in enumerate(found["id"].to_pylist())}
     missing = [id_ for id_ in ids if id_ not in position]
     if missing:
-        raise CatalogueError(
-            f"{len(missing)} records are not in the table any more (first: {missing[0]}); run `placebind index build`"
+        raise NotHereError(
+            f"{len(missing)} of {len(ids)} records are not among the {table.name} (first: {missing[0]}); "
+            "copy an id from a hit of this catalogue, or open it again if records were taken out meanwhile"
         )
     return found.take(pa.array([position[id_] for id_ in ids], pa.int64()))

@@ -21,6 +21,7 @@ import numpy.typing as npt
 from index.geo import fibonacci_sphere, unit_xyz
 from index.records import Modality
 from index.search.snapshot import Rows, Snapshot
+from index.threads import once
 from retrieval.asking.query import QueryVectors
 
 Floats = npt.NDArray[np.float32]
@@ -36,7 +37,7 @@ class Bridge:
     def __init__(self, locate: Locate) -> None:
         self.locate = locate
 
-    @cached_property
+    @once
     def grid(self) -> Floats:
         """Unit vectors [G, D] of points spread evenly over the Earth."""
         return self.locate(*fibonacci_sphere(GRID_POINTS))
@@ -60,7 +61,7 @@ class Positions:
         best = np.argpartition(-fit, count)[:count] if count < len(fit) else np.arange(len(fit))
         return best if allowed is None else allowed[best]
 
-    @cached_property
+    @once
     def cells(self) -> npt.NDArray[np.int32]:
         """The nearest point of the bridge's grid to each row: [N]."""
         from scipy.spatial import cKDTree
@@ -72,7 +73,7 @@ class Positions:
     def _few(self) -> bool:
         return len(self.places) <= FEW_ROWS
 
-    @cached_property
+    @once
     def _all(self) -> Floats:
         return self.bridge.locate(*self.places.T)
 

@@ -59,5 +59,6 @@ def open_to_visitors(folders: dict[str, Path], tmp_path: Path, monkeypatch: pyte
     uploads = Uploads(tmp_path / "uploads")
     each = [Workspace(name, folder, folder / "checkpoint", uploads) for name, folder in folders.items()]
     monkeypatch.setattr("ui.server.workspace._served", Workspaces(each))
-    app = Starlette(routes=own_routes(), middleware=[Middleware(Guard, rules=Rules())])
+    rules = Rules()
+    app = Starlette(routes=own_routes(rules), middleware=[Middleware(Guard, rules=rules)])
     return TestClient(app, base_url="http://localhost", raise_server_exceptions=False)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from PIL import Image
 from playwright.sync_api import expect, sync_playwright
+from ui.server.question import Question
 
 from index.store.catalogue import Catalogue
 from retrieval.building.build import build_index
@@ -25,7 +26,6 @@ from train.loop import train
 from ui.cli.demo import TRAINING
 from ui.page import captions
 from ui.page.atlas import captions as words_atlas
-from ui.server.question import Question
 
 WIDTH_PX = 1400
 MOST_BYTES = 500_000
@@ -66,7 +66,7 @@ def second_world(demo: Path, folder: Path) -> Path:
 
 def show_text(visit: Visit, catalogue: Path) -> None:
     visit.open(Question.of_text("salt flat in the Andes"))
-    visit.painted(heat="/api/heat/")
+    visit.painted(heat="/api/v1/heat/")
 
 
 def show_image(visit: Visit, catalogue: Path) -> None:
@@ -88,7 +88,7 @@ def show_compare(visit: Visit, catalogue: Path) -> None:
     visit.page.get_by_label(captions.COMPARE).click()
     visit.page.get_by_role("option", name="coarse").click()
     expect(visit.page.locator(".columns")).to_have_count(2)
-    visit.painted(1, heat="/api/heat/")
+    visit.painted(1, heat="/api/v1/heat/")
 
 
 def show_atlas(visit: Visit, catalogue: Path) -> None:
