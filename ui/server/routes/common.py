@@ -22,13 +22,12 @@ _MEANINGS = {
     500: "a fault of the server, which its log tells more of",
 }
 PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {"model": Problem, "description": meaning} for status, meaning in _MEANINGS.items()
-} | {
+    **{status: {"model": Problem, "description": meaning} for status, meaning in _MEANINGS.items()},
     503: {
         "model": Problem,
         "description": "as much of this sort is being done as can be",
         "headers": {"Retry-After": {"description": "seconds to wait", "schema": {"type": "integer"}}},
-    }
+    },
 }
 
 

@@ -62,7 +62,9 @@ class OnlyParts(Settings):
     @classmethod
     def of(cls, question: Question) -> Self:
         """Raises ``InputError`` if it has more than these parts."""
-        return cls.parse({name: getattr(question, name) for name in question.model_dump(exclude_defaults=True)}, where="question")
+        plain = Question(parts=question.parts)
+        given = {name: value for name, value in question if value != getattr(plain, name)}
+        return cls.parse({"parts": question.parts, **given}, where="question")
 
     @model_validator(mode="before")
     @classmethod
