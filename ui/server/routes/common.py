@@ -11,7 +11,6 @@ from ui.server.routes.answers import Problem
 FOR_EVER = "private, max-age=31536000, immutable"
 ASK_AGAIN = "private, no-cache"
 A_DAY = "private, max-age=86400"
-_BINARY = {"schema": {"type": "string", "format": "binary"}}
 _MEANINGS = {
     401: "the token is missing or wrong",
     403: "asked by a foreign page, or under a name that is not this server's",
@@ -33,8 +32,14 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
 
 def files(*media_types: str, kept: bool = False) -> dict[int | str, dict[str, Any]]:
     """The ``responses`` of a route that answers by a file; ``kept`` by browsers, it may be told that it has not changed."""
-    found: dict[int | str, dict[str, Any]] = {200: {"description": "the file", "content": dict.fromkeys(media_types, _BINARY)}}
+    found: dict[int | str, dict[str, Any]] = {
+        200: {"description": "the file", "content": {each: {"schema": _schema(each)} for each in media_types}}
+    }
     return found | ({304: {"description": "the file that is known by If-None-Match has not changed"}} if kept else {})
+
+
+def _schema(media_type: str) -> dict[str, str]:
+    return {"type": "object"} if media_type.endswith("json") else {"type": "string", "format": "binary"}
 
 
 def cached(request: Request, make: Callable[[], bytes], media_type: str, tag: str, keep: str) -> Response:
