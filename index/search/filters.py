@@ -76,7 +76,9 @@ class Filter(Settings):
     )
     sensors: Annotated[tuple[str, ...], _TEXTS] = Field((), description="sensors of tiles")
     dates: Annotated[Days, WithJsonSchema({"type": "string"})] = Field(
-        (None, None), description="first/last day of tiles, as 2021-06-01/2021-08-31; one may be left out"
+        (None, None),
+        description="first/last day of tiles, as 2021-06-01/2021-08-31; one may be left out",
+        json_schema_extra={"default": ""},
     )
     where: str = Field("", description="SQL condition over the columns of the table, as valid > 0.9 AND title LIKE 'A%'")
 

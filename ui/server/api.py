@@ -83,7 +83,12 @@ def _document(app: FastAPI, rules: Rules) -> dict[str, Any]:
     """FastAPI's document with the ways to show the token, where one is needed."""
     if app.openapi_schema is None:
         found = get_openapi(
-            title=app.title, version=app.version, description=app.description, routes=app.routes, servers=[{"url": here(API)}]
+            title=app.title,
+            version=app.version,
+            description=app.description,
+            routes=app.routes,
+            servers=[{"url": here(API)}],
+            separate_input_output_schemas=False,
         )
         if rules.token:
             found["components"]["securitySchemes"] = {

@@ -1,9 +1,14 @@
+import base64
 import csv
 import io
 import json
 import math
+import shutil
+from pathlib import Path
 
+import lance
 import numpy as np
+import pyarrow as pa
 import pytest
 from PIL import Image
 from starlette.testclient import TestClient
@@ -21,7 +26,7 @@ from retrieval.export import vectors_of
 from tests.conftest import Records
 from tests.ui.conftest import open_to_visitors
 from ui.server import front
-from ui.server.workspace import Workspace
+from ui.server.workspace import Workspace, served
 
 SNOW = "ice and snow in the far north"
 
@@ -117,6 +122,167 @@ def test_more_and_less_of_a_record_are_parts_of_a_question(visitor) -> None:
     record = {"modality": "articles", "id": first["id"]}
     away = visitor.post("/api/v1/search", json={"parts": [{"record": record, "weight": -1}], "kinds": ["articles"], "k": 5}).json()
     assert places_of(away) == [5] * 5
+
+
+def test_pages_go_on_where_the_one_before_ended(visitor) -> None:
+    asked = {"text": SNOW, "kinds": "locations"}
+    whole = visitor.get("/api/v1/search", params=asked | {"k": 200}).json()
+    assert whole["next"], "there may be more"
+    pages, cursor = [], {}
+    while len(pages) < 4:
+        page = visitor.get("/api/v1/search", params=asked | {"k": 70} | cursor).json()
+        pages.append(page["hits"]["locations"])
+        if page["next"] is None:
+            break
+        cursor = {"cursor": page["next"]}
+    assert [len(page) for page in pages] == [70, 70, 60]
+    assert [hit for page in pages for hit in page] == whole["hits"]["locations"]
+    as_json = {"parts": [{"text": SNOW}], "kinds": ["locations"], "k": 70}
+    by_json = visitor.post("/api/v1/search", json=as_json, params=cursor).json()
+    assert by_json["hits"]["locations"] == pages[-1]
+
+
+def test_a_cursor_is_of_one_question_and_one_index(visitor) -> None:
+    asked = {"text": SNOW, "kinds": "articles", "k": 5}
+    cursor = visitor.get("/api/v1/search", params=asked).json()["next"]
+    other = visitor.get("/api/v1/search", params=asked | {"text": "sand", "cursor": cursor})
+    assert (other.status_code, "of another question" in other.json()["error"]) == (422, True)
+    skip, _, question = json.loads(base64.urlsafe_b64decode(cursor))
+    earlier = base64.urlsafe_b64encode(json.dumps([skip, "0" * 12, question]).encode()).decode()
+    changed = visitor.get("/api/v1/search", params=asked | {"cursor": earlier})
+    assert (changed.status_code, "the index has changed" in changed.json()["error"]) == (422, True)
+    for damaged in ("x", "bnVsbA==", base64.b64encode(b"[1]").decode(), cursor[:-6]):
+        assert "damaged" in visitor.get("/api/v1/search", params=asked | {"cursor": damaged}).json()["error"]
+
+
+def test_everything_of_a_question_fits_an_address(visitor) -> None:
+    first, second = visitor.get("/api/v1/search", params={"text": SNOW, "kinds": "articles", "k": 2}).json()["hits"]["articles"]
+    north = {"type": "Polygon", "coordinates": [[[-150, 60], [0, 60], [150, 60], [150, 80], [0, 80], [-150, 80], [-150, 60]]]}
+    asked = {
+        "text": SNOW, "lat": 70, "lon": 10, "like": f"articles:{first['id']}", "unlike": [f"articles:{second['id']}", "hot sand"],
+        "combine": "mean", "kinds": ["articles", "locations"], "k": 3, "words": True, "apart_km": 1, "where": "lat > 0",
+        "bbox": "0,-180,90,180", "near": "70,10,20000", "polygon": json.dumps(north), "explain": False,
+    }  # fmt: skip
+    answer = visitor.get("/api/v1/search", params=asked).json()
+    question = answer["question"]
+    assert [next(iter(part)) for part in question["parts"]] == ["text", "place", "record", "record", "text"]
+    assert [part.get("weight", 1) for part in question["parts"]] == [1, 1, 1, -1, -1]
+    assert {*question["filter"]} == {"bbox", "near", "polygon", "where"}
+    assert (question["k"], question["words"], question["apart_km"], question["kinds"]) == (3, True, 1, ["articles", "locations"])
+    assert set(answer["ways"]) == set(answer["hits"]) == {"articles", "locations"}
+    assert not [hit for hits in answer["hits"].values() for hit in hits if "why" in hit]
+    assert "why" in visitor.get("/api/v1/search", params=asked | {"explain": True}).json()["hits"]["articles"][0]
+
+
+@pytest.mark.parametrize(
+    "path", ["/search", "/export.csv", "/heat", "/status", "/outline.geojson", "/basemap/blue-marble/0/0/0.jpg"]
+)
+def test_a_name_that_no_parameter_has_is_refused_and_not_dropped(visitor, path) -> None:
+    answer = visitor.get(f"/api/v1{path}", params={"limit": 5})
+    assert (answer.status_code, "there is no parameter 'limit' here" in answer.json()["error"]) == (422, True)
+
+
+def test_a_whole_question_stands_alone(visitor) -> None:
+    ask = json.dumps({"parts": [{"text": SNOW}], "kinds": ["articles"]})
+    for beside in ({"k": 3}, {"kinds": "tiles"}, {"text": SNOW}):
+        answer = visitor.get("/api/v1/search", params={"ask": ask} | beside)
+        assert (answer.status_code, "cannot stand beside it" in answer.json()["error"]) == (422, True)
+    assert visitor.get("/api/v1/search", params={"ask": ask, "explain": True}).status_code == 200
+
+
+def test_a_heat_map_takes_only_what_it_knows_and_says_why(visitor) -> None:
+    filtered = {"parts": [{"text": SNOW}], "filter": {"bbox": "0,0,1,1"}}
+    answers = [
+        visitor.get("/api/v1/heat", params={"text": SNOW, "bbox": "0,0,1,1"}),
+        visitor.get("/api/v1/heat", params={"ask": json.dumps(filtered)}),
+        visitor.post("/api/v1/heat", json=filtered),
+    ]
+    for answer in answers:
+        assert (answer.status_code, "a heat map is of all locations on Earth" in answer.json()["error"]) == (422, True)
+    plain, away = ({"text": SNOW}, {"text": SNOW, "unlike": "hot sand", "combine": "mean"})
+    names = [visitor.get("/api/v1/heat", params=given).json()["name"] for given in (plain, away)]
+    assert len(set(names)) == 2
+
+
+def test_a_record_that_is_not_there_is_not_found_whoever_asks(visitor) -> None:
+    nobody = "0" * 32
+    answers = [
+        visitor.get("/api/v1/search", params={"like": f"articles:{nobody}"}),
+        visitor.get("/api/v1/heat", params={"like": f"tiles:{nobody}"}),
+        visitor.get("/api/v1/export.csv", params={"like": f"locations:{nobody}"}),
+        visitor.get(f"/api/v1/thumbnails/{nobody}.png"),
+    ]
+    for answer in answers:
+        assert (answer.status_code, "copy an id from a hit" in answer.json()["error"]) == (404, True)
+
+
+@pytest.mark.parametrize(
+    ("by_address", "by_json"),
+    [
+        ({"text": SNOW, "k": 0}, {"parts": [{"text": SNOW}], "k": 0}),
+        ({"text": SNOW, "k": 201}, {"parts": [{"text": SNOW}], "k": 201}),
+        ({"text": SNOW, "bbox": "1,2"}, {"parts": [{"text": SNOW}], "filter": {"bbox": "1,2"}}),
+        ({"text": SNOW, "sensors": "moon"}, {"parts": [{"text": SNOW}], "filter": {"sensors": "moon"}}),
+        ({"text": SNOW, "moon": 1}, {"parts": [{"text": SNOW}], "moon": 1}),
+        ({"text": " "}, {"parts": [{"text": " "}]}),
+    ],
+)
+def test_one_mistake_has_one_status(visitor, by_address, by_json) -> None:
+    answers = [
+        visitor.get("/api/v1/search", params=by_address),
+        visitor.post("/api/v1/search", json=by_json),
+        visitor.get("/api/v1/search", params={"ask": json.dumps(by_json)}),
+    ]
+    assert [answer.status_code for answer in answers] == [422] * 3
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/search?text=x", "/api/openapi.json", "/api/heat/0123456789abcdef/0/0/0.png", "/api/v2/search"]
+)
+def test_an_old_address_says_where_the_api_is_now(visitor, path) -> None:
+    answer = visitor.get(path)
+    assert (answer.status_code, answer.json()["error"]) == (404, "the API is at /api/v1 now, and described at /api/docs")
+
+
+def test_a_picture_that_the_browser_has_is_not_drawn_again(visitor, monkeypatch) -> None:
+    address = visitor.get("/api/v1/heat", params={"text": SNOW}).json()["tiles"].format(z=1, x=0, y=0)
+    known = {"if-none-match": visitor.get(address).headers["etag"]}
+
+    def fail(self, name):
+        raise AssertionError("drawn")
+
+    monkeypatch.setattr(Workspace, "heat", fail)
+    assert visitor.get(address, headers=known).status_code == 304
+    assert visitor.get(f"{address}&above=1", headers=known).status_code == 500
+
+
+def test_another_catalogue_in_the_same_place_is_seen(own_world, tmp_path, monkeypatch) -> None:
+    """With the same tables at the same version numbers: what was found in the first is not found in the second."""
+    visitor = open_to_visitors({"own": own_world.folder}, tmp_path, monkeypatch)
+    asked = {"text": "a village", "kinds": "articles", "k": 1}
+    before, version = visitor.get("/api/v1/search", params=asked).json(), served().get().version
+    other = shutil.copytree(own_world.folder, tmp_path / "other")
+    rewrite_alike(other / "articles.lance")
+    shutil.rmtree(own_world.folder)
+    other.rename(own_world.folder)
+    after = visitor.get("/api/v1/search", params=asked).json()
+    assert after["hits"]["articles"][0]["title"] == "Elsewhere"
+    assert before["hits"]["articles"][0]["title"] != "Elsewhere"
+    assert served().get().version != version
+
+
+def rewrite_alike(folder: Path) -> None:
+    """The same Lance table from new files, with other titles, at the same version number."""
+    table = lance.dataset(folder)
+    rows, metadata, version = table.to_table(), table.metadata, table.version
+    at = rows.schema.get_field_index("title")
+    rows = rows.set_column(at, rows.schema.field(at), pa.array(["Elsewhere"] * len(rows)))
+    shutil.rmtree(folder)
+    made = lance.write_dataset(rows, folder)
+    while made.version < version:
+        made.update_metadata(metadata)
+        made = lance.dataset(folder)
+    assert made.version == version
 
 
 @pytest.mark.parametrize(
