@@ -56,6 +56,29 @@ def test_pages_from_elsewhere_are_refused_and_no_header_lets_them_read(method: s
     assert not [name for name in answer.headers if name.startswith("access-control")]
 
 
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+@pytest.mark.parametrize("how", [("no-cors", "image"), ("cors", "empty"), ("navigate", "iframe"), ("no-cors", "script")])
+def test_what_a_foreign_page_loads_without_saying_who_it_is_is_refused(site: str, how: tuple[str, str]) -> None:
+    mode, destination = how
+    headers = {"sec-fetch-site": site, "sec-fetch-mode": mode, "sec-fetch-dest": destination}
+    answer = client().get("/api/v1/heat?text=snow", headers=headers)
+    assert (answer.status_code, "its own pages only" in answer.json()["error"]) == (403, True)
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site", "same-origin", "none"])
+def test_a_link_from_elsewhere_may_be_followed(site: str) -> None:
+    headers = {"sec-fetch-site": site, "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
+    assert client().get("/?ask=1", headers=headers).status_code == 200
+    if site in ("cross-site", "same-site"):
+        assert client().post("/", headers=headers).status_code == 403
+
+
+@pytest.mark.parametrize("site", ["same-origin", "none"])
+def test_its_own_page_may_load_pictures(site: str) -> None:
+    headers = {"sec-fetch-site": site, "sec-fetch-mode": "no-cors", "sec-fetch-dest": "image"}
+    assert client().get("/api/v1/heat/x/0/0/0.png", headers=headers).status_code == 200
+
+
 def test_its_own_page_may_send_and_still_no_header_opens_it_to_others() -> None:
     answer = client().post("/api/v1/search", headers={"origin": "http://localhost:8501"}, content=b"abc")
     assert (answer.status_code, answer.text) == (200, "POST /api/v1/search? 3 bytes")
