@@ -52,7 +52,7 @@ def nginx(config: str, folder: Path) -> Iterator[str]:
     file = folder / "nginx.conf"
     file.write_text(
         f"daemon off; pid {folder}/pid; error_log {folder}/error.log; events {{}}\n"
-        f"http {{ access_log off; {paths} server {{ listen 127.0.0.1:{port}; {config} }} }}"
+        f"http {{ access_log off; client_body_buffer_size 8m; {paths} server {{ listen 127.0.0.1:{port}; {config} }} }}"
     )
     with subprocess.Popen([str(NGINX), "-c", str(file), "-p", str(folder), "-e", f"{folder}/error.log"]) as process:
         try:
@@ -104,4 +104,5 @@ def test_all_that_a_visitor_needs_goes_through_the_documented_nginx(world, tmp_p
             stream = f"ws{address.removeprefix('http')}/maps/_stcore/stream"
             with connect(stream, additional_headers={"Cookie": cookie, "Origin": address}, subprotocols=["streamlit"]) as opened:
                 assert opened.subprotocol == "streamlit"
-            assert visitor.get(f"{address}/api/v1/status").status_code == 404, "the rest of the address is somebody else's"
+        beside = httpx.get(f"http://localhost:{own.port}/api/v1/status", headers={"Authorization": "Bearer geheim"})
+        assert beside.status_code == 404, "the rest of the address is somebody else's"

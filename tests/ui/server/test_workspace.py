@@ -1,6 +1,7 @@
 """A workspace notices that its index has changed, wherever its catalogue lies."""
 
 import time
+from pathlib import Path
 
 import pytest
 
@@ -20,7 +21,7 @@ def test_what_is_appended_is_seen_within_a_second_or_so(world, tmp_path, monkeyp
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     model, catalogue = Checkpoint.open(world.checkpoint), fill(f"{scheme}{tmp_path / 'store'}")
     build_index(model, catalogue)
-    workspace = Workspace("far", catalogue.uri, world.checkpoint, Uploads(tmp_path / "uploads"))
+    workspace = Workspace("far", Path(catalogue.uri), world.checkpoint, Uploads(tmp_path / "uploads"))
     before, encoder = workspace.version, workspace.space.encoder("locations")
     assert workspace.version == before
     ingest(catalogue, Records("locations", [location("late", lat=70, lon=1)]))
@@ -47,7 +48,7 @@ def test_what_has_changed_is_warmed_up_before_anybody_asks(own_world, tmp_path, 
 def test_a_missing_index_is_said_once(tmp_path, world, monkeypatch) -> None:
     said: list[str] = []
     monkeypatch.setattr(serve, "remark", said.append)
-    workspace = Workspace("bare", fill(tmp_path / "bare").uri, world.checkpoint, Uploads(tmp_path / "uploads"))
+    workspace = Workspace("bare", Path(fill(tmp_path / "bare").uri), world.checkpoint, Uploads(tmp_path / "uploads"))
     with pytest.raises(PlaceBindError, match="index build"):
         workspace.space.search("snow")
     warmed = serve._warm_up(workspace, "")
