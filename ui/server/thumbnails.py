@@ -1,6 +1,6 @@
 """Tiles of the catalogue as small pictures in true colour.
 
-Lance row -> its red, green and blue, stretched and shrunk -> PNG for ``/api/thumbnails/``, transparent where there is no data.
+Lance row -> its red, green and blue, stretched and shrunk -> PNG for ``/api/v1/thumbnails/``, transparent where there is no data.
 """
 
 from typing import Any

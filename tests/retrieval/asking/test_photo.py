@@ -184,7 +184,7 @@ def test_a_webp_takes_more_memory_and_may_have_fewer_pixels(monkeypatch: pytest.
 
 
 def test_eight_pictures_at_once_take_the_memory_of_one() -> None:
-    """Of 20 million pixels, which are 2 kB of WebP, it would be 330 MB. Measured from the kernel's mark, in a process of its own."""
+    """Of 20 million pixels, which are 2 kB of WebP, it would be 330 MB. The kernel measures, in a process of its own."""
     program = (
         "import pathlib, re, sys, threading\n"
         "from PIL import Image\n"
