@@ -12,16 +12,16 @@ INSTALLED := $(VENV)/.installed
 TESTS := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --dist loadfile
 FRONT := ui/node_modules/.package-lock.json
 
-.PHONY: demo test test-all check docs wheel-smoke chromium clean
+.PHONY: demo test test-all check docs wheel-smoke chromium nginx clean
 
 demo: $(INSTALLED) $(FRONT)
 	$(BIN)/placebind demo
 	$(BIN)/placebind ui
 
-test: $(INSTALLED) $(FRONT) chromium
+test: $(INSTALLED) $(FRONT) chromium nginx
 	$(TESTS)
 
-test-all: $(INSTALLED) $(FRONT) chromium
+test-all: $(INSTALLED) $(FRONT) chromium nginx
 	$(TESTS) -m ""
 
 check: $(INSTALLED) docs
@@ -54,6 +54,11 @@ $(INSTALLED): pyproject.toml constraints.txt
 # Leaflet and the like. Without npm the map takes them from a CDN.
 $(FRONT): ui/package-lock.json
 	if command -v npm > /dev/null; then npm ci --prefix ui --silent && touch $@; else echo "npm is missing: the map will need the internet"; fi
+
+# The proxy of the tests, where it can be installed; without it that test is skipped.
+nginx:
+	@command -v nginx > /dev/null || [ -x /usr/sbin/nginx ] || { [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null && \
+	apt-get update -qq && apt-get install -y -qq nginx-light > /dev/null; } || echo "nginx is missing: the test behind a proxy is skipped"
 
 # The browser of the tests: the system's, else Debian's, else the one that Playwright brings.
 chromium: $(INSTALLED)

@@ -44,7 +44,7 @@ MIB = 2**20
 # Runs in the page before a key is pressed. Hits are new elements in every answer; heat has another name in its address.
 WATCH = """() => {
   const hit = () => [...document.querySelectorAll('*')].map(host => host.shadowRoot?.querySelector('.hit')).find(Boolean);
-  const tiles = () => [...document.querySelector('iframe').contentDocument.querySelectorAll("img[src*='/api/heat/']")];
+  const tiles = () => [...document.querySelector('iframe').contentDocument.querySelectorAll("img[src*='/api/v1/heat/']")];
   const name = tile => tile?.src.split('/')[5];
   const [oldHit, oldHeat] = [hit(), name(tiles()[0])];
   window.painted = new Promise(done => document.addEventListener('keydown', () => {
@@ -111,7 +111,7 @@ def measured(catalogue: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as home, serving(f"world={catalogue}", home=Path(home)) as (address, process):
         until_warm(address)
         figures: dict[str, Any] = {
-            "locations": requests.get(f"{address}/api/status", timeout=60).json()["tables"]["locations"]["rows"]
+            "locations": requests.get(f"{address}/api/v1/status", timeout=60).json()["tables"]["locations"]["rows"]
         }
         with sync_playwright() as playwright:
             browser = launch(playwright)
@@ -163,8 +163,8 @@ def texts() -> Iterator[str]:
 
 def until_warm(address: str) -> None:
     """The first question waits for models and vectors, as a first visitor's would; not what is measured here."""
-    requests.get(f"{address}/api/search", {"text": "warm"}, timeout=600).raise_for_status()
-    heat = requests.get(f"{address}/api/heat", {"text": "warm"}, timeout=600)
+    requests.get(f"{address}/api/v1/search", {"text": "warm"}, timeout=600).raise_for_status()
+    heat = requests.get(f"{address}/api/v1/heat", {"text": "warm"}, timeout=600)
     heat.raise_for_status()
     requests.get(address + heat.json()["tiles"].format(z=2, x=1, y=1), timeout=600).raise_for_status()
 
@@ -225,8 +225,8 @@ def many_users(address: str, users: int, seconds: float, questions: Iterator[str
             while time.monotonic() < begun_s + seconds:
                 with lock:
                     text = next(questions)
-                get(session, "search", f"{address}/api/search", text=text)
-                heat = get(session, "heat", f"{address}/api/heat", text=text)
+                get(session, "search", f"{address}/api/v1/search", text=text)
+                heat = get(session, "heat", f"{address}/api/v1/heat", text=text)
                 for z, x, y in TILES if heat else ():
                     get(session, "tile", address + heat.json()["tiles"].format(z=z, x=x, y=y))
 
@@ -242,8 +242,8 @@ def memory(address: str, process: int, questions_asked: int, questions: Iterator
     resident = [rss_mib(process)]
     with requests.Session() as session:
         for number, text in enumerate(itertools.islice(questions, questions_asked), start=1):
-            session.get(f"{address}/api/search", params={"text": text}, timeout=60).raise_for_status()
-            tiles = session.get(f"{address}/api/heat", params={"text": text}, timeout=60).json()["tiles"]
+            session.get(f"{address}/api/v1/search", params={"text": text}, timeout=60).raise_for_status()
+            tiles = session.get(f"{address}/api/v1/heat", params={"text": text}, timeout=60).json()["tiles"]
             session.get(address + tiles.format(z=1, x=0, y=0), timeout=60).raise_for_status()
             if number in (questions_asked // 2, questions_asked):
                 resident.append(rss_mib(process))

@@ -12,6 +12,10 @@ class InputError(PlaceBindError):
     """Data or an argument from outside is unusable: a missing column, a latitude of 91, a corrupt file."""
 
 
+class NotHereError(InputError):
+    """What was asked for by its name or id is not here, or not any more."""
+
+
 class SourceError(PlaceBindError):
     """A server, or what it sent, cannot be used: it refuses, keeps failing, or sends something else than its format.
 

@@ -1,13 +1,33 @@
-"""Work in threads, its results in order: for what lets other threads run meanwhile, as reading, packing and hashing pixels do."""
+"""Work in threads: results in order, for what lets other threads run meanwhile; and what is made once for all threads."""
 
 import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from functools import cached_property
+from typing import Any, TypeVar
 
 In = TypeVar("In")
 Out = TypeVar("Out")
+
+
+class once(cached_property[Out]):
+    """A ``cached_property`` that many threads may ask for at once: one of them makes it, with ``lock_of`` the object held, and the
+    others wait. (Python's own has no lock from 3.12 on.)"""
+
+    def __get__(self, instance: Any, owner: type[Any] | None = None) -> Any:
+        if instance is None:
+            return self
+        with lock_of(instance):
+            if self.attrname not in instance.__dict__:
+                instance.__dict__[self.attrname] = self.func(instance)
+            return instance.__dict__[self.attrname]
+
+
+def lock_of(instance: Any) -> threading.RLock:
+    """The one lock of an object under which its parts are loaded; a thread that holds it may take it again."""
+    return instance.__dict__.setdefault("_lock_of_parts", threading.RLock())  # atomic, as a dict of texts is
 
 
 def thread_count() -> int:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from index.search.snapshot import Snapshot, open_snapshot
 from index.store.catalogue import Catalogue
 from index.store.manifest import Manifest
 from index.store.vectors import check_model, manifests_of
+from index.threads import lock_of, once
 from retrieval.answer import Answer
 from retrieval.asking.how import How
 from retrieval.asking.parts import Pictures, no_pictures
@@ -87,7 +88,12 @@ class Space:
             check_model(modality, manifest, space.checkpoint.digest, space.dim, space.preprocessing(modality))
         return space
 
-    @cached_property
+    def take_encoders(self, earlier: Space) -> None:
+        """Use those that another space of the same model has loaded, instead of loading them again."""
+        if earlier.checkpoint.digest == self.checkpoint.digest and earlier.device == self.device:
+            self._encoders |= earlier._encoders
+
+    @once
     def manifests(self) -> dict[Modality, Manifest]:
         """The manifests of the tables that are indexed."""
         return manifests_of(self.catalogue)
@@ -101,9 +107,10 @@ class Space:
         return self.checkpoint.card.config.encoder(modality).model_dump(mode="json")
 
     def encoder(self, modality: Modality) -> Any:
-        if modality not in self._encoders:
-            self._encoders[modality] = self.checkpoint.encoder(modality, self.device)
-        return self._encoders[modality]
+        with lock_of(self):
+            if modality not in self._encoders:
+                self._encoders[modality] = self.checkpoint.encoder(modality, self.device)
+            return self._encoders[modality]
 
     def embed_texts(self, texts: Sequence[str]) -> Vectors:
         """Unit vectors [N, dim] float32. Raises ``InputError`` for an empty text."""
@@ -133,7 +140,7 @@ class Space:
         nowhere = np.zeros(len(images))
         return self._embed_batch("tiles", group_tiles(prepared, nowhere, nowhere))
 
-    @cached_property
+    @once
     def _camera(self) -> tuple[Sensor, tuple[str, ...]]:
         """The sensor that photos are taken to be from, and the bands that they are given. A model that has learnt to do without
         bands gets the colours alone, another one all bands that tiles here have, as far as there are any."""
@@ -221,32 +228,33 @@ class Space:
         question = _question(asked, None, None, {})
         return heat_of(self.cells, question.embed(self, pictures).vectors, self.checkpoint.temperature)
 
-    @cached_property
+    @once
     def cells(self) -> Cells:
         """The locations as cells of a heat map."""
         snapshot = self.searcher("locations").snapshot
         return Cells(snapshot.vectors, snapshot.places, model_digest=self.checkpoint.digest)
 
-    @cached_property
+    @once
     def bridge(self) -> Bridge:
         """What leads from texts to tiles and from pictures to articles by way of position."""
         return Bridge(self.embed_places)
 
-    @cached_property
+    @once
     def confident(self) -> Confident | None:
         """What says how sure an answer to a text is; None where locations are not indexed."""
         return Confident.of(self.searcher("locations").snapshot, self.checkpoint) if "locations" in self.manifests else None
 
-    @cached_property
+    @once
     def named_places(self) -> NamedPlaces | None:
         """The locations that have a name; None where locations are not indexed."""
         return NamedPlaces(self.searcher("locations").snapshot) if "locations" in self.manifests else None
 
     def searcher(self, modality: Modality) -> Searcher:
         """What searches one modality. Raises ``CatalogueError`` if that is not indexed."""
-        if modality not in self._searchers:
-            self._searchers[modality] = Searcher(open_snapshot(self.catalogue, modality), self.backend, self.bridge)
-        return self._searchers[modality]
+        with lock_of(self):
+            if modality not in self._searchers:
+                self._searchers[modality] = Searcher(open_snapshot(self.catalogue, modality), self.backend, self.bridge)
+            return self._searchers[modality]
 
     def _best_location(self, vectors: QueryVectors, how: How, found: dict[Modality, Ranked]) -> Place | None:
         """Where on Earth the query fits best, whatever may answer: found already if all locations were asked by meaning alone."""

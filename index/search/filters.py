@@ -7,16 +7,18 @@ SQL are asked of Lance at the snapshot's version.
 
 from collections.abc import Iterator
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, WithJsonSchema, field_validator
 
 from index.errors import ConfigError, InputError
 from index.imagery.sensors import SENSORS
 from index.records import SPLITS, BBox, Modality
 from index.search.filter_text import (
+    MAX_VALUE_CHARACTERS,
+    MAX_VALUES,
     Days,
     area_as_text,
     area_as_value,
@@ -39,6 +41,16 @@ _COLUMN_OF = {"countries": "country", "sources": "source", "licences": "licence"
 _CHOICES = {"splits": SPLITS, "sensors": tuple(SENSORS)}
 
 
+# How JSON has the fields, where that is not how they are here.
+_TEXT = {"type": "string", "maxLength": MAX_VALUE_CHARACTERS}
+_TEXTS = WithJsonSchema({"anyOf": [{"type": "array", "items": _TEXT, "maxItems": MAX_VALUES}, _TEXT]})
+
+
+def _numbers_as_text(count: int) -> WithJsonSchema:
+    number = r"\s*-?[0-9]+(\.[0-9]+)?(e-?[0-9]+)?\s*"
+    return WithJsonSchema({"type": "string", "pattern": f"^{','.join([number] * count)}$"})
+
+
 class Filter(Settings):
     """An empty filter lets everything through. Values of one field are alternatives, the fields must all be fulfilled.
 
@@ -47,15 +59,27 @@ class Filter(Settings):
     may be left out; single texts for lists. Raises ``InputError`` or ``ConfigError``, in one line.
     """
 
-    bbox: BBox | None = Field(None, description="south,west,north,east in degrees; west > east crosses the antimeridian")
-    polygon: Region | None = Field(None, description="GeoJSON with polygons")
-    near: Circle | None = Field(None, description="lat,lon,km: no farther than km from that place")
-    countries: tuple[str, ...] = Field((), description="countries as the catalogue writes them, in capitals or not")
-    sources: tuple[str, ...] = Field((), description="sources of the records")
-    licences: tuple[str, ...] = Field((), description="licences of the records")
-    splits: tuple[str, ...] = Field((), description="train, val, test, or empty for those of none (articles and tiles)")
-    sensors: tuple[str, ...] = Field((), description="sensors of tiles")
-    dates: Days = Field((None, None), description="first/last day of tiles, as 2021-06-01/2021-08-31; one may be left out")
+    bbox: Annotated[BBox, _numbers_as_text(4)] | None = Field(
+        None, description="south,west,north,east in degrees; west > east crosses the antimeridian"
+    )
+    polygon: Annotated[Region, WithJsonSchema({"type": ["object", "string"]})] | None = Field(
+        None, description="GeoJSON with polygons"
+    )
+    near: Annotated[Circle, _numbers_as_text(3)] | None = Field(None, description="lat,lon,km: no farther than km from that place")
+    countries: Annotated[tuple[str, ...], _TEXTS] = Field(
+        (), description="countries as the catalogue writes them, in capitals or not"
+    )
+    sources: Annotated[tuple[str, ...], _TEXTS] = Field((), description="sources of the records")
+    licences: Annotated[tuple[str, ...], _TEXTS] = Field((), description="licences of the records")
+    splits: Annotated[tuple[str, ...], _TEXTS] = Field(
+        (), description="train, val, test, or empty for those of none (articles and tiles)"
+    )
+    sensors: Annotated[tuple[str, ...], _TEXTS] = Field((), description="sensors of tiles")
+    dates: Annotated[Days, WithJsonSchema({"type": "string"})] = Field(
+        (None, None),
+        description="first/last day of tiles, as 2021-06-01/2021-08-31; one may be left out",
+        json_schema_extra={"default": ""},
+    )
     where: str = Field("", description="SQL condition over the columns of the table, as valid > 0.9 AND title LIKE 'A%'")
 
     @classmethod

@@ -11,7 +11,6 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
@@ -30,6 +29,7 @@ from index.store.derived import derived_folders, newest_first, sweep, writable_f
 from index.store.manifest import MANIFEST_KEY, Manifest
 from index.store.vector_column import HAS_VECTOR, VECTOR, WRITE_ROWS
 from index.store.vectors import not_indexed
+from index.threads import once
 
 Rows = npt.NDArray[np.int64]
 Dtype = Literal["float32", "float16"]
@@ -134,11 +134,11 @@ class Snapshot:
         rows: Rows = order[at] if len(self) else np.empty(0, np.int64)
         return rows[self.row_ids[rows] == row_ids] if len(self) else rows
 
-    @cached_property
+    @once
     def _values(self) -> dict[str, frozenset[str]]:
         return {}
 
-    @cached_property
+    @once
     def _order(self) -> Rows:
         return np.argsort(self.row_ids, kind="stable")
 

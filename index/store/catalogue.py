@@ -18,7 +18,7 @@ import lancedb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from index.errors import CatalogueError
+from index.errors import CatalogueError, NotHereError
 from index.records import MODALITIES, Modality
 from index.store.contention import persistently
 from index.store.manifest import SCHEMA_KEY, SCHEMA_VERSION
@@ -60,7 +60,7 @@ class Catalogue:
     def open(cls, uri: str | Path, *, create: bool = False) -> Catalogue:
         """Open the catalogue in a folder (or any URI LanceDB takes). Raises ``CatalogueError`` where there is none."""
         uri = _address(uri)
-        local = "://" not in uri
+        local = not is_object_store(uri)
         if local and not create and not Path(uri).is_dir():
             raise CatalogueError(
                 f"no catalogue at {uri}; fill one with `placebind ingest … --catalogue {uri}` or run `placebind demo`"
@@ -87,7 +87,7 @@ class Catalogue:
     def _has_version(self, name: str) -> bool:
         """A folder that a full disk or a killed process has left without a version is no table: Lance lists it and cannot open it,
         but makes a new table there. In an object store there are no folders."""
-        if "://" in self.uri:
+        if is_object_store(self.uri):
             return True
         with suppress(FileNotFoundError), os.scandir(Path(self.uri) / f"{name}.lance" / "_versions") as files:
             return any(file.name.endswith(".manifest") for file in files)
@@ -117,7 +117,7 @@ class Catalogue:
         return int(self.table(modality).count_rows(where)) if self.has(modality) else 0
 
     def rows(self, modality: Modality, ids: Sequence[str], columns: Sequence[str]) -> pa.Table:
-        """The rows of these ids, in the order of ``ids``. Raises ``CatalogueError`` if one is not there."""
+        """The rows of these ids, in the order of ``ids``. Raises ``NotHereError`` if one is not there."""
         return rows_by_id(self.table(modality), ids, columns)
 
     def column(self, modality: Modality, columns: Sequence[str], where: str | None = None) -> pa.Table:
@@ -127,6 +127,11 @@ class Catalogue:
     def band_statistics(self) -> list[BandStatistics]:
         """What the tiles measured, by sensor, level and band."""
         return band_statistics(self.table("tiles")) if self.has("tiles") else []
+
+
+def is_object_store(uri: str | Path) -> bool:
+    """Whether the catalogue of this address is no folder of this machine."""
+    return "://" in _address(uri)
 
 
 def _address(uri: str | Path) -> str:
@@ -155,11 +160,12 @@ def rows_by_id(table: Any, ids: Sequence[str], columns: Sequence[str]) -> pa.Tab
 
 
 def places_of(ids: Sequence[str], among: pa.ChunkedArray) -> pa.Array:
-    """Where each of ``ids`` stands. Raises ``CatalogueError`` if one does not."""
+    """Where each of ``ids`` stands. Raises ``NotHereError`` if one does not."""
     places = pc.index_in(pa.array(ids, pa.string()), value_set=among)
     if places.null_count:
         first = next(id_ for id_, found in zip(ids, places.is_valid().to_pylist(), strict=True) if not found)
-        raise CatalogueError(
-            f"{places.null_count} records are not in the table any more (first: {first}); run `placebind index build`"
+        raise NotHereError(
+            f"{places.null_count} of {len(ids)} records are not in the table (first: {first}); "
+            "copy an id from a hit of this catalogue, or open it again if records were taken out meanwhile"
         )
     return places

@@ -51,6 +51,19 @@ class Item:
         if not _ID.fullmatch(self.id):
             raise InputError(f"an id has 32 hexadecimal digits, got '{self.id[:40]}'; copy it from a hit")
 
+    @classmethod
+    def named(cls, text: str) -> Self:
+        """The record that users write as 'articles:ID'."""
+        if not cls.is_name(text):
+            raise InputError(f"a record is named as {':ID, '.join(MODALITIES)}:ID, got '{text[:60]}'; copy the ID from a hit")
+        modality, _, id_ = text.partition(":")
+        return cls(modality, id_)  # type: ignore[arg-type]  # checked again above
+
+    @staticmethod
+    def is_name(text: str) -> bool:
+        """Whether it starts as a name does; else it is words."""
+        return text.partition(":")[0] in MODALITIES and ":" in text
+
 
 @dataclass(frozen=True, slots=True)
 class Picture:

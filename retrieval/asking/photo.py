@@ -5,6 +5,7 @@ trusted: the kind is told by content, not by name, the size is known before a pi
 """
 
 import struct
+import threading
 import warnings
 import zlib
 from collections.abc import Iterator
@@ -26,10 +27,13 @@ from index.records import Place, Tile
 from index.sources.geotiff_tiles import STORED_TAG, opened_geotiff, read_tile
 
 MAX_BYTES = 64 * 2**20
-MAX_PIXELS = 51_000_000  # 8192 x 6144 are taken by telephones; decoded 200 MB, for a moment twice (as WebP five times)
+MAX_PIXELS = 51_000_000  # 8192 x 6144 are taken by telephones
+MAX_DECODED_BYTES = 8 * MAX_PIXELS  # of one picture, and one is decoded at a time
+_BYTES_PER_PIXEL = {"PNG": 8, "JPEG": 6, "WEBP": 20}  # at the most: with transparency; progressive; of an animation
 KEPT_SIDE_PX = 1024  # more than any tower sees; what is larger is averaged down
 OPAQUE = 128  # of an alpha up to 255: a pixel less opaque is none
 COLOURS = ("red", "green", "blue")
+_DECODING = threading.Lock()
 _FORMATS = ("PNG", "JPEG", "WEBP")
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _EIGHT_BIT = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "LAB"})
@@ -73,31 +77,34 @@ def read_image(given: Path | bytes) -> Tile | Photo:
     data = content(given)
     if len(data) > MAX_BYTES:
         raise InputError(f"an image may have {MAX_BYTES >> 20} MiB, this one has more; save it smaller, or cut it")
-    image = _read_tiff(given, data) if data.startswith(_TIFF) else _read_photo(data)
+    with _DECODING:
+        image = _read_tiff(given, data) if data.startswith(_TIFF) else _read_photo(data)
     return replace(image, title=given.stem) if isinstance(given, Path) else image
 
 
 def _read_photo(content: bytes) -> Photo:
-    """A PNG, JPEG or WebP, upright, at most ``KEPT_SIDE_PX`` a side; of an animation the first picture."""
+    """A PNG, JPEG or WebP; of an animation the first picture."""
     with _checked():
         image = _decoded(content)
-        image.thumbnail((KEPT_SIDE_PX, KEPT_SIDE_PX))
     values = np.asarray(image).transpose(2, 0, 1)
     return Photo(pixels=_shown(values[:3], values[3] if len(values) == 4 else np.full(values.shape[1:], 255, np.uint8)))
 
 
 def _decoded(content: bytes) -> Any:
-    """A Pillow image in RGB or RGBA."""
+    """A Pillow image in RGB or RGBA, upright, at most ``KEPT_SIDE_PX`` a side."""
     from PIL import Image, ImageOps
 
-    with Image.open(BytesIO(content), formats=_FORMATS) as image:
-        _check_size(image.width, image.height)
-        if image.mode not in _EIGHT_BIT:
-            raise InputError(f"a picture needs 8 bits a colour, this one has other numbers ({image.mode}); save it as an 8-bit PNG")
-        image.draft("RGB", (KEPT_SIDE_PX, KEPT_SIDE_PX))  # a JPEG can be decoded small
-        ImageOps.exif_transpose(image, in_place=True)
-        mode = "RGBA" if image.has_transparency_data else "RGB"
-        return image if image.mode == mode else image.convert(mode)
+    image: Image.Image = Image.open(BytesIO(content), formats=_FORMATS)
+    _check_size(image.width, image.height, _BYTES_PER_PIXEL[str(image.format)])
+    if image.mode not in _EIGHT_BIT:
+        raise InputError(f"a picture needs 8 bits a colour, this one has other numbers ({image.mode}); save it as an 8-bit PNG")
+    image.draft("RGB", (KEPT_SIDE_PX, KEPT_SIDE_PX))  # a JPEG can be decoded small
+    mode = "RGBA" if image.has_transparency_data else "RGB"
+    if image.mode != mode:
+        image = image.convert(mode)  # what it was of is forgotten
+    image.thumbnail((KEPT_SIDE_PX, KEPT_SIDE_PX))  # before it is turned, which copies it
+    ImageOps.exif_transpose(image, in_place=True)
+    return image
 
 
 def _read_tiff(given: Path | bytes, content: bytes) -> Tile | Photo:
@@ -163,10 +170,11 @@ def _quietly() -> Iterator[None]:
         yield
 
 
-def _check_size(width: int, height: int) -> None:
-    if width * height > MAX_PIXELS:
-        raise _too_large()
+def _check_size(width: int, height: int, bytes_per_pixel: int = 8) -> None:
+    most = min(MAX_PIXELS, MAX_DECODED_BYTES // bytes_per_pixel)
+    if width * height > most:
+        raise _too_large(most)
 
 
-def _too_large() -> InputError:
-    return InputError(f"the picture has more than {MAX_PIXELS // 10**6} million pixels; save it smaller")
+def _too_large(pixels: int = MAX_PIXELS) -> InputError:
+    return InputError(f"the picture has more than {pixels // 10**6} million pixels; save it smaller")

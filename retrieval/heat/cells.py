@@ -6,7 +6,7 @@ Nearest means on the sphere, so neither the antimeridian nor a pole is an edge.
 """
 
 import math
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from index.errors import InputError
 from index.geo import chord_km, chord_of_km, fibonacci_sphere, unit_xyz
+from index.threads import once
 from retrieval.heat.grids import Grid, MercatorTile
 
 NO_DATA = -1  # the row of a pixel with no cell within reach
@@ -46,17 +47,17 @@ class Cells:
     def __len__(self) -> int:
         return len(self.vectors)
 
-    @cached_property
+    @once
     def xyz(self) -> npt.NDArray[np.float64]:
         return unit_xyz(self.places[:, 0], self.places[:, 1])
 
-    @cached_property
+    @once
     def tree(self) -> Any:
         from scipy.spatial import cKDTree
 
         return cKDTree(self.xyz)
 
-    @cached_property
+    @once
     def reach_km(self) -> float:
         """As given, else half as far again as 19 of 20 cells have their next neighbour; a single cell reaches everywhere."""
         if self._reach_km is not None:
@@ -85,7 +86,7 @@ class Cells:
         chord, rows = self.tree.query(unit_xyz(lat, lon), distance_upper_bound=bound * (1 + 1e-9), workers=-1)
         return np.where(chord_km(chord) <= reach_km * (1 + 1e-9), rows, NO_DATA).astype(np.int32)
 
-    @cached_property
+    @once
     def area_shares(self) -> npt.NDArray[np.float64]:
         """[N]: the share of the sphere that is nearest to each cell and within its reach; at sea nothing counts.
 

@@ -9,7 +9,6 @@ Files are written by ``retrieval.heat.heat_files``.
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -18,7 +17,7 @@ import numpy.typing as npt
 from index.errors import InputError
 from index.geo import chord_of_km
 from index.records import Place
-from index.threads import thread_count
+from index.threads import once, thread_count
 from retrieval.heat.cells import Cells
 from retrieval.heat.colours import png, shade
 from retrieval.heat.grids import Grid, MercatorTile
@@ -49,12 +48,12 @@ class Heat:
     cosines: Scores
     temperature: float | None = None
 
-    @cached_property
+    @once
     def percentiles(self) -> Scores:
         """[N], in [0, 100]: the percentage of the other cells that a cell beats."""
         return percentiles_among(self.cosines)
 
-    @cached_property
+    @once
     def outside(self) -> Scores:
         """[N], in [0, 100]: the percentage of the probability that lies at no denser places than a cell, itself included. Cells of
         at least 10 are the smallest region that holds 90 % of it. Raises ``InputError`` without a temperature."""

@@ -16,20 +16,25 @@ SPHERE_ERROR = 0.007  # great circles are at most 0.56 % off the geodesic
 def apart(lat: npt.ArrayLike, lon: npt.ArrayLike, min_km: float, k: int) -> npt.NDArray[np.int64]:
     """The first ``k`` of which none lies nearer than ``min_km`` (geodesic, WGS84) to one chosen before it; ``lat``, ``lon`` [n].
 
-    Each that is chosen strikes out its neighbours: by the chord, and by the geodesic only where that is too close to tell.
+    Each that is chosen strikes out its neighbours: by the chord, and by the geodesic only where that is too close to tell. As those
+    chosen lie apart, no point is a neighbour of more than a few.
     """
+    from scipy.spatial import cKDTree
+
     if not min_km >= 0:
         raise InputError(f"the least distance between hits is at least 0 km, got {min_km}")
     lats, lons = np.asarray(lat, dtype=np.float64), np.asarray(lon, dtype=np.float64)
     points, left, chosen = unit_xyz(lats, lons), np.ones(len(lats), dtype=bool), list[int]()
-    surely, hardly = (chord_of_km(min_km * factor) ** 2 for factor in (1 - SPHERE_ERROR, 1 + SPHERE_ERROR))
+    tree = cKDTree(points, balanced_tree=False, compact_nodes=False)  # made in a third of the time
+    surely, hardly = (chord_of_km(min_km * factor) for factor in (1 - SPHERE_ERROR, 1 + SPHERE_ERROR))
     while len(chosen) < k and left.any():
         one = int(np.argmax(left))
         chosen.append(one)
         left[one] = False
-        behind = one + 1 + np.flatnonzero(left[one + 1 :])
-        squares = ((points[behind] - points[one]) ** 2).sum(axis=1)
-        left[behind[squares < surely]] = False
-        unclear = behind[(squares >= surely) & (squares <= hardly)]
+        near = np.array(tree.query_ball_point(points[one], hardly), dtype=np.int64)
+        near = near[left[near]]
+        is_unclear = ((points[near] - points[one]) ** 2).sum(axis=1) >= surely**2
+        left[near[~is_unclear]] = False
+        unclear = near[is_unclear]
         left[unclear[geodesic_km(lats[one], lons[one], lats[unclear], lons[unclear]) < min_km]] = False
     return np.array(chosen, dtype=np.int64)

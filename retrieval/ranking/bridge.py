@@ -22,6 +22,7 @@ import numpy.typing as npt
 from index.geo import fibonacci_sphere, unit_xyz
 from index.records import Modality
 from index.search.snapshot import Rows, Snapshot
+from index.threads import once
 from retrieval.asking.query import QueryVectors
 
 Floats = npt.NDArray[np.float32]
@@ -39,7 +40,7 @@ class Bridge:
     def __init__(self, locate: Locate) -> None:
         self.locate = locate
 
-    @cached_property
+    @once
     def grid(self) -> Floats:
         """Unit vectors [G, D] of points spread evenly over the Earth."""
         return self.locate(*fibonacci_sphere(GRID_POINTS))
@@ -85,7 +86,7 @@ class Positions:
             spot_deg *= 2
         return chosen
 
-    @cached_property
+    @once
     def cells(self) -> npt.NDArray[np.int32]:
         """The nearest point of the bridge's grid to each row: [N]."""
         from scipy.spatial import cKDTree

@@ -7,7 +7,6 @@ filter leaves out just that, they return what little it left there, or less, wit
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,6 +14,7 @@ import numpy.typing as npt
 
 from index.search.filters import Filter
 from index.search.snapshot import Rows, Snapshot
+from index.threads import once
 from retrieval.ranking.percentile import sample_rows
 
 Vectors = npt.NDArray[np.float32]
@@ -119,7 +119,7 @@ class Planner:
         missed = [bool(set(sample[row & allowed[sample]]) - set(hits)) for row, hits in zip(nearer, found, strict=True)]
         return np.array(missed, dtype=bool)
 
-    @cached_property
+    @once
     def sample(self) -> tuple[Rows, Vectors]:
         """Rows that answers are compared with, always the same, and their vectors: of a million rows one in 244, enough to tell an
         answer whose last hit is among the nearest thousand of all rows from one that is not."""

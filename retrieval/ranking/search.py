@@ -7,13 +7,13 @@ is asked for more until enough are left, so no answer is short while records are
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from index.registry import load
 from index.search.snapshot import Rows, Snapshot
+from index.threads import once
 from retrieval.asking.how import How
 from retrieval.asking.query import QueryVectors
 from retrieval.ranking.apart import apart
@@ -78,7 +78,7 @@ class Searcher:
         """These rows as a query is compared with them."""
         return Records(rows, self.snapshot, self._where)
 
-    @cached_property
+    @once
     def centring(self) -> Centring:
         return Centring.of(self.snapshot.vectors, self.snapshot.manifest.mean)
 
@@ -98,7 +98,7 @@ class Searcher:
         rows = np.array([each.key for each in fused[:k]], dtype=np.int64)
         return rows, meaning.scores(self.records(rows)), f"{way}, and full text"
 
-    @cached_property
+    @once
     def _sample(self) -> Records:
         """What a score is compared with to find its percentile."""
         rows, vectors = self.planner.sample

@@ -10,7 +10,6 @@ the time. ``retrieval.sureness.fit_confidence`` fits the temperature, and the co
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ import numpy.typing as npt
 from index.geo import MEAN_RADIUS_KM, fibonacci_sphere, unit_xyz
 from index.records import Place
 from index.search.snapshot import Snapshot
+from index.threads import once
 from retrieval.heat.cells import Cells
 from retrieval.heat.heat import best_cosines
 from retrieval.heat.mass import probability_mass, smallest_area
@@ -55,7 +55,7 @@ class Members:
         _, first, cell = np.unique(nearest, return_index=True, return_inverse=True)
         return cls(snapshot.vectors, snapshot.places, cell), first
 
-    @cached_property
+    @once
     def size(self) -> npt.NDArray[np.int64]:
         """[C]: for how many locations each cell stands."""
         return np.bincount(self.cell)
@@ -127,7 +127,7 @@ class Confident:
         nowhere = None if self.least_cosine is None else bool(cosines.max() < self.least_cosine)
         return Confidence(near[0], near[1], smallest_area(mass, SHARE, areas) * EARTH_KM2, nowhere)
 
-    @cached_property
+    @once
     def _xyz(self) -> npt.NDArray[np.float32]:
         return self.cells.xyz.astype(np.float32)
 

@@ -1,12 +1,13 @@
-"""Reading ahead: the order of the items, not too far ahead, and an end in the middle."""
+"""Reading ahead: the order of the items, not too far ahead, and an end in the middle. What is made once for all threads."""
 
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from index.threads import in_order, read_ahead
+from index.threads import in_order, once, read_ahead
 
 
 def test_results_come_in_the_order_of_the_items_whichever_is_ready_first() -> None:
@@ -53,3 +54,47 @@ def test_a_reader_that_stops_in_the_middle_leaves_no_thread_behind() -> None:
     assert threading.active_count() > before
     results.close()  # type: ignore[attr-defined]
     assert threading.active_count() == before
+
+
+class Slow:
+    """What it holds takes a while to make."""
+
+    def __init__(self) -> None:
+        self.made: list[str] = []
+
+    @once
+    def first(self) -> str:
+        time.sleep(0.02)
+        self.made.append("first")
+        return "first"
+
+    @once
+    def second(self) -> str:
+        """Made of the first: the same thread takes the lock again."""
+        self.made.append("second")
+        return f"{self.first} and second"
+
+
+def test_what_many_threads_want_at_once_is_made_once() -> None:
+    slow = Slow()
+    with ThreadPoolExecutor(8) as pool:
+        got = list(pool.map(lambda name: getattr(slow, name), ["second", "first"] * 8))
+    assert got == ["first and second", "first"] * 8
+    assert sorted(slow.made) == ["first", "second"]
+
+
+def test_what_failed_once_is_made_at_the_next_try() -> None:
+    class Failing:
+        tries = 0
+
+        @once
+        def value(self) -> int:
+            self.tries += 1
+            if self.tries == 1:
+                raise OSError("not yet")
+            return self.tries
+
+    failing = Failing()
+    with pytest.raises(OSError, match="not yet"):
+        _ = failing.value
+    assert (failing.value, failing.value) == (2, 2)

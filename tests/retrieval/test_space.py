@@ -1,5 +1,8 @@
 """The shared space answers with what is near in meaning, and refuses what does not belong together."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -26,6 +29,43 @@ from train.loop import train
 @pytest.fixture(scope="module")
 def space(_trained: World) -> Space:
     return Space.open(_trained.checkpoint, _trained.folder)
+
+
+def test_four_first_questions_at_once_load_everything_once(world, monkeypatch):
+    space, loaded, opened = Space.open(world.checkpoint, world.folder), [], []
+    load, build = Checkpoint.encoder, Searcher.__init__
+
+    def slowly_load(self, modality, device):
+        loaded.append(modality)
+        time.sleep(0.05)
+        return load(self, modality, device)
+
+    def slowly_build(self, snapshot, *given):
+        opened.append(snapshot.modality)
+        time.sleep(0.05)
+        build(self, snapshot, *given)
+
+    monkeypatch.setattr(Checkpoint, "encoder", slowly_load)
+    monkeypatch.setattr(Searcher, "__init__", slowly_build)
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(space.search, ["snow"] * 4))
+    assert sorted(loaded) == ["articles", "locations"]
+    assert sorted(opened) == ["articles", "locations", "tiles"]
+    assert len({tuple(hit.id for hit in answer) for answer in answers}) == 1
+
+
+def test_a_space_takes_along_the_encoders_of_one_of_the_same_model(world, monkeypatch):
+    earlier, later = (Space.open(world.checkpoint, world.folder) for _ in range(2))
+    encoder = earlier.encoder("articles")
+    later.take_encoders(earlier)
+    assert later.encoder("articles") is encoder
+
+
+def test_pages_of_an_answer_make_up_the_whole(space):
+    whole = [hit.id for hit in space.search("snow and ice", kinds=("locations",), k=50)]
+    pages = [space.search("snow and ice", kinds=("locations",), k=20, skip=skip) for skip in (0, 20, 40)]
+    assert [hit.id for page in pages for hit in page][:50] == whole
+    assert [hit.rank for hit in pages[1]] == list(range(21, 41))
 
 
 def test_a_text_finds_its_latitude(space):

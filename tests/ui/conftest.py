@@ -10,6 +10,7 @@ from starlette.middleware import Middleware
 from starlette.testclient import TestClient
 
 from ui.cli.main import main
+from ui.server.security import Guard, Rules
 from ui.server.uploads import Uploads
 from ui.server.workspace import Workspace, Workspaces
 
@@ -51,13 +52,15 @@ def visitor(world, tmp_path, monkeypatch) -> TestClient:
     return open_to_visitors({"world": world.folder}, tmp_path, monkeypatch)
 
 
-def open_to_visitors(folders: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TestClient:
+def open_to_visitors(
+    folders: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rules: Rules | None = None
+) -> TestClient:
     """A server of these catalogues, without Streamlit. Its own errors come as answers, as they do to a browser."""
-    from ui.server.security import Guard, Rules
     from ui.server.serve import own_routes
 
     uploads = Uploads(tmp_path / "uploads")
     each = [Workspace(name, folder, folder / "checkpoint", uploads) for name, folder in folders.items()]
     monkeypatch.setattr("ui.server.workspace._served", Workspaces(each))
-    app = Starlette(routes=own_routes(), middleware=[Middleware(Guard, rules=Rules())])
+    rules = rules or Rules()
+    app = Starlette(routes=own_routes(rules), middleware=[Middleware(Guard, rules=rules)])
     return TestClient(app, base_url="http://localhost", raise_server_exceptions=False)

@@ -66,7 +66,7 @@ def second_world(demo: Path, folder: Path) -> Path:
 
 def show_text(visit: Visit, catalogue: Path) -> None:
     visit.open(Question.of("salt flat in the Andes"))
-    visit.painted(heat="/api/heat/")
+    visit.painted(heat="/api/v1/heat/")
 
 
 def show_image(visit: Visit, catalogue: Path) -> None:
@@ -88,7 +88,7 @@ def show_compare(visit: Visit, catalogue: Path) -> None:
     visit.page.get_by_label(captions.COMPARE).click()
     visit.page.get_by_role("option", name="coarse").click()
     expect(visit.page.locator(".columns")).to_have_count(2)
-    visit.painted(1, heat="/api/heat/")
+    visit.painted(1, heat="/api/v1/heat/")
 
 
 def show_atlas(visit: Visit, catalogue: Path) -> None:

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from index.errors import InputError
-from index.records import MODALITIES, Place
+from index.records import Place
 
-if TYPE_CHECKING:  # both take a second to import
-    from retrieval.asking.parts import Item
+if TYPE_CHECKING:  # it takes a second to import
     from retrieval.asking.question import Question
 
 TextArgument = Annotated[str | None, typer.Argument(help="what to look for, in words")]
@@ -34,6 +33,7 @@ def asked(
     **settings: Any,
 ) -> "Question":
     """Everything that was asked with, each counting the same. Raises ``InputError`` if it was nothing."""
+    from retrieval.asking.parts import Item
     from retrieval.asking.question import Question
 
     if (lat is None) != (lon is None):
@@ -42,21 +42,7 @@ def asked(
     if text is None and image is None and place is None and not like:
         raise InputError("ask with a text, an image (--image), a place (--lat and --lon) or a record (--like)")
     return Question.of(
-        text, image=image, place=place, like=[_item(each) for each in like],
-        unlike=[_item(each) if _names_item(each) else each for each in unlike],
+        text, image=image, place=place, like=[Item.named(each) for each in like],
+        unlike=[Item.named(each) if Item.is_name(each) else each for each in unlike],
         combine="max" if either else "mean", **settings,
     )  # fmt: skip
-
-
-def _names_item(text: str) -> bool:
-    return text.partition(":")[0] in MODALITIES
-
-
-def _item(text: str) -> "Item":
-    from retrieval.asking.parts import Item
-
-    modality, _, id_ = text.partition(":")
-    for known in MODALITIES:
-        if modality == known:
-            return Item(known, id_)
-    raise InputError(f"a record is named as articles:ID, tiles:ID or locations:ID, got '{text[:60]}'; copy the ID from --json")

@@ -11,6 +11,7 @@ from retrieval.asking.parts import Item
 from retrieval.ranking.explain import Explanation
 from ui.page import captions
 from ui.page.map import COLOURS, front_file
+from ui.server.addresses import api
 
 COLUMNS: tuple[Modality, ...] = ("locations", "articles", "tiles")
 
@@ -54,5 +55,5 @@ def _card(hit: Hit, catalogue: str, why: Explanation | None) -> dict[str, Any]:
         "lon": hit.place.lon,
         "link": hit.link,
         "why": [f"{part.label[:40]} {part.share:+.2f}" for part in why.parts] if why else [],
-        "thumbnail": f"/api/thumbnails/{hit.id}.png?size=96&catalogue={quote(catalogue)}" if hit.modality == "tiles" else "",
+        "thumbnail": api(f"/thumbnails/{hit.id}.png?size=96&catalogue={quote(catalogue)}") if hit.modality == "tiles" else "",
     }

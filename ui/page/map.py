@@ -20,14 +20,15 @@ from streamlit_folium import st_folium
 
 from index.records import Modality, Place
 from ui.page.drawing import area_of
+from ui.server.addresses import api
 from ui.server.front import leaflet_addresses
 
 MOST_MARKS = 200
 Kind = Modality | Literal["asked"]
 COLOURS: dict[Kind, str] = {"asked": "#ffd400", "locations": "#ffffff", "articles": "#4cc9f0", "tiles": "#7ae582"}
 AREA_STYLE = {"color": "#ffd400", "weight": 2, "fillOpacity": 0.04, "dashArray": "6 4"}
-BASEMAP = "/api/basemap/blue-marble/{z}/{x}/{y}.jpg"
-OUTLINE = "/api/outline.geojson"
+BASEMAP = api("/basemap/blue-marble/{z}/{x}/{y}.jpg")
+OUTLINE = api("/outline.geojson")
 HEAT_OPACITY = 0.75
 # The identity of a map is its script; streamlit-folium strips from it what looks like a name of folium's, _[a-z0-9]+, so that no
 # address may have such a part.

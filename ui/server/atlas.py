@@ -6,13 +6,13 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from index.records import Modality
 from index.search.snapshot import Snapshot
+from index.threads import once
 from retrieval import Space
 from retrieval.atlas.clouds import Clouds, measure_clouds
 from retrieval.atlas.clusters import Clusters, clusters_of
@@ -52,7 +52,7 @@ class Atlas:
         self._lock, self._pool = threading.Lock(), ThreadPoolExecutor(1, thread_name_prefix="atlas")
         self._jobs: dict[Method, Job] = {}
 
-    @cached_property
+    @once
     def snapshots(self) -> Mapping[Modality, Snapshot]:
         """Of what is indexed and not empty."""
         found = {modality: self.space.searcher(modality).snapshot for modality in self.space.manifests}

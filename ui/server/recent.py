@@ -1,17 +1,11 @@
-"""What a server keeps for a while, and what it says when that is gone."""
+"""What a server keeps for a while."""
 
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
-from index.errors import InputError
-
 Value = TypeVar("Value")
-
-
-class NotHereError(InputError):
-    """What was asked for by its name is not here, or not any more."""
 
 
 class Recent(Generic[Value]):

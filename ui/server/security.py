@@ -3,7 +3,7 @@
 ``ui/server/serve.py`` puts ``Guard`` before everything else, Streamlit's own routes and its websocket too.
 
 A page on the internet can make a browser send requests to 127.0.0.1. Under a name that it has pointed there (DNS rebinding) the
-Host header tells; under its own name the Origin header, which browsers send with everything but plain links and pictures.
+Host header tells; under its own name the Origin header, or, with plain links and pictures, Sec-Fetch-Site.
 """
 
 import hashlib
@@ -19,12 +19,14 @@ from starlette.requests import cookie_parser
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ui.server.addresses import api, base, here
+
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 MAX_UPLOAD_BYTES = 65 * 2**20  # a picture of 64 MiB and what is around it in a form
 MAX_BODY_BYTES = 2**20
 MONTH_S = 30 * 86_400
 _LENGTH = re.compile(r"[0-9]{1,15}")
-_UPLOADS = ("/api/uploads", "/_stcore/upload_file/")
+_FOREIGN = ("cross-site", "same-site")  # of a page on another host, or another port or sub-domain of this one
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,16 @@ class Rules:
     token: str = field(default="", repr=False)
     cdn: str = ""
 
+    @property
+    def secret(self) -> str:
+        """What the cookie holds; it tells the token to nobody."""
+        return hmac.new(self.token.encode(), b"placebind cookie", hashlib.sha256).hexdigest()
+
+    @property
+    def cookie(self) -> str:
+        """The cookie's name: servers with different tokens on one host do not overwrite each other's."""
+        return f"placebind-{hashlib.sha256(self.secret.encode()).hexdigest()[:8]}"
+
 
 class Guard:
     """ASGI middleware. Refuses with a sentence: 403 for a foreign host or page, 401 without the token, 413 for too much."""
@@ -43,9 +55,7 @@ class Guard:
     def __init__(self, app: ASGIApp, rules: Rules) -> None:
         self.app, self.rules = app, rules
         self._headers = _security_headers(rules.cdn)
-        # The cookie tells the token to nobody, and servers with different tokens on one host do not overwrite each other's.
-        self._secret = hmac.new(rules.token.encode(), b"placebind cookie", hashlib.sha256).hexdigest()
-        self._cookie = f"placebind-{hashlib.sha256(self._secret.encode()).hexdigest()[:8]}"
+        self._secret, self._cookie = rules.secret, rules.cookie
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -70,6 +80,8 @@ class Guard:
             return _refuse(403, f"this server answers to {', '.join(self.rules.hosts)} only; start it with --host for other names")
         if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
             return _refuse(403, "this server answers its own pages only")
+        if headers.get("sec-fetch-site") in _FOREIGN and not _is_visit(scope, headers):
+            return _refuse(403, "this server answers its own pages only; open the address in a tab of its own")
         length = headers.get("content-length", "0")
         if not _LENGTH.fullmatch(length) or int(length) > _limit(scope):
             return _refuse(413, f"at most {_limit(scope) // 2**20} MiB can be sent here; send less")
@@ -83,7 +95,7 @@ class Guard:
             return None
         rest = urlencode([each for each in asked if each[0] != "token"])
         response = RedirectResponse("/" + scope["path"].lstrip("/") + f"?{rest}" * bool(rest), status_code=303)
-        response.set_cookie(self._cookie, self._secret, max_age=MONTH_S, httponly=True, samesite="lax")
+        response.set_cookie(self._cookie, self._secret, max_age=MONTH_S, httponly=True, samesite="lax", path=base() or "/")
         return response
 
     def _is_known(self, headers: Headers) -> bool:
@@ -121,7 +133,14 @@ def _counted(receive: Receive, limit: int) -> Receive:
 
 
 def _limit(scope: Scope) -> int:
-    return MAX_UPLOAD_BYTES if scope["path"].startswith(_UPLOADS) else MAX_BODY_BYTES
+    uploads = (api("/uploads"), here("/_stcore/upload_file/"))
+    return MAX_UPLOAD_BYTES if scope["path"].startswith(uploads) else MAX_BODY_BYTES
+
+
+def _is_visit(scope: Scope, headers: Headers) -> bool:
+    """Whether somebody follows a link to here: a page that shows in a tab, which the one before cannot read."""
+    to_document = (headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest")) == ("navigate", "document")
+    return scope["type"] == "http" and scope["method"] == "GET" and to_document
 
 
 def _name(host: str) -> str:

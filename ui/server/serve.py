@@ -9,6 +9,7 @@ import os
 import socket
 import sys
 import threading
+import time
 import webbrowser
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -27,10 +28,12 @@ from index.store.catalogue import Catalogue
 from train.checkpoint import Checkpoint
 from ui.console import remark
 from ui.server import front
+from ui.server.addresses import API, DOCS, FRONT, base, base_path, here, set_base
 from ui.server.front_files import FrontFiles
 from ui.server.security import LOOPBACK, Guard, Rules
 
 PAGE = Path(__file__).parents[1] / "page" / "page.py"
+WATCH_S = 2.0  # between looks for a changed index; a look costs a stat for each table
 GOODBYE_S = 2  # how long a browser may take to hang up when the server stops
 ANY_HOST = ("0.0.0.0", "::", "")
 STREAMLIT: dict[str, Any] = {
@@ -56,10 +59,13 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 8501,
     token: str = "",
+    names: Sequence[str] = (),
+    below: str = "",
     open_browser: bool = False,
     page: Path = PAGE,
 ) -> None:
-    """Serve catalogues, each a folder or NAME=FOLDER, until Ctrl-C.
+    """Serve catalogues, each a folder or NAME=FOLDER, until Ctrl-C. Behind a proxy, visitors know it by ``names``, and all
+    addresses lie ``below`` a path.
 
     Raises ``CatalogueError`` or ``CheckpointError`` where there is none, and ``InputError`` for a port in use and for what does not
     fit together.
@@ -73,12 +79,13 @@ def serve(
         Catalogue.open(folder)
     if checkpoint:
         Checkpoint.open(checkpoint)
+    set_base(base_path(below))
     listener = listen(host, port)
     with listener:
-        rules = Rules(_host_names(host), token, front.CDN if front.missing() else "")
+        rules = Rules(_host_names(host, names), token, front.CDN if front.missing() else "")
         app = build_app(page, rules, listener.getsockname()[1])
         _open_workspaces({name: (folder, checkpoint) for name, folder in folders.items()})
-        address = _address(host, listener) + (f"/?token={quote(token, safe='')}" if token else "")
+        address = _address(host, listener) + here(f"/?token={quote(token, safe='')}" if token else "/" * bool(base()))
         if not (rules.hosts or token):
             remark("everyone who reaches this machine can use the server; give it a --token to change that")
         _run(app, listener, lambda: _say_hello(address, open_browser))
@@ -114,20 +121,25 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def build_app(page: Path, rules: Rules, port: int) -> Any:
-    """The ASGI application: Streamlit, ``/api`` and ``/front`` behind the guard."""
+    """The ASGI application: Streamlit, ``/api`` and ``/front`` behind the guard, all below the base path."""
     import streamlit
     from streamlit.web import bootstrap
 
-    bootstrap.load_config_options(STREAMLIT | {"server.port": port})
-    return streamlit.App(page, routes=own_routes(), middleware=[Middleware(Guard, rules=rules)])
+    bootstrap.load_config_options(STREAMLIT | {"server.port": port, "server.baseUrlPath": base().strip("/")})
+    return streamlit.App(page, routes=own_routes(rules), middleware=[Middleware(Guard, rules=rules)])
 
 
-def own_routes() -> list[BaseRoute]:
+def own_routes(rules: Rules) -> list[BaseRoute]:
     """What is served beside Streamlit's page."""
-    from ui.server.api import build_api
+    from ui.server.api import build_api, docs, elsewhere
 
-    to_docs = Route("/api", lambda request: RedirectResponse("/api/docs"))
-    return [to_docs, Mount("/api", build_api()), Mount("/front", FrontFiles())]
+    return [
+        Route(here("/api"), lambda request: RedirectResponse(here(DOCS))),
+        Route(here(DOCS), docs),
+        Mount(here(API), build_api(rules)),
+        Mount(here("/api"), elsewhere),
+        Mount(here(FRONT), FrontFiles()),
+    ]
 
 
 def _open_workspaces(folders: dict[str, tuple[Path, Path | None]]) -> None:
@@ -144,20 +156,34 @@ def _open_workspaces(folders: dict[str, tuple[Path, Path | None]]) -> None:
     uploads = Uploads(cache_folder() / "uploads")
     workspaces = [Workspace(name, catalogue, checkpoint, uploads) for name, (catalogue, checkpoint) in folders.items()]
     make_known(Workspaces(workspaces))
-    threading.Thread(target=_warm_up, args=(workspaces,), name="warm-up", daemon=True).start()
+    threading.Thread(target=_stay_warm, args=(workspaces,), name="stay-warm", daemon=True).start()
 
 
-def _warm_up(workspaces: Sequence[Any]) -> None:
-    """What a first question would wait for: models, vectors, the tree of cells. A missing index is said here and on the page."""
+def _stay_warm(workspaces: Sequence[Any]) -> None:
+    """Load what a question would wait for, at the start and whenever an index has changed."""
+    warmed: dict[str, str] = {}
+    while True:
+        for workspace in workspaces:
+            warmed[workspace.name] = _warm_up(workspace, warmed.get(workspace.name, ""))
+        time.sleep(WATCH_S)
+
+
+def _warm_up(workspace: Any, warmed: str) -> str:
+    """Load models, vectors and the tree of cells, unless that version is ``warmed`` already; returns the version. A missing
+    index is said here, once, and on the page."""
     from retrieval.asking.question import Question
 
-    for workspace in workspaces:
-        try:
+    try:
+        version: str = workspace.version
+        if version != warmed:
             space, question = workspace.space, Question.of("warm up", k=1)
             space.search(question)
             space.heat(question).tile_png(0, 0, 0)
-        except PlaceBindError as error:
+    except PlaceBindError as error:
+        version = str(error)
+        if version != warmed:
             remark(f"{workspace.name}: {error}")
+    return version
 
 
 class _Server(uvicorn.Server):
@@ -198,6 +224,9 @@ def _address(host: str, listener: socket.socket) -> str:
     return f"http://{f'[{name}]' if ':' in name else name}:{listener.getsockname()[1]}"
 
 
-def _host_names(host: str) -> tuple[str, ...]:
-    """Names that browsers may know the server by: its own; any, if it was told to listen everywhere."""
-    return () if host in ANY_HOST else tuple(dict.fromkeys((*LOOPBACK, host.lower())))
+def _host_names(host: str, names: Sequence[str] = ()) -> tuple[str, ...]:
+    """Names that browsers may know the server by: its own and those given; any, if it was told to listen everywhere."""
+    if host in ANY_HOST and not names:
+        return ()
+    known = (*LOOPBACK, *names) if host in ANY_HOST else (*LOOPBACK, host, *names)
+    return tuple(dict.fromkeys(name.lower() for name in known))

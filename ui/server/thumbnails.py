@@ -1,6 +1,6 @@
 """Tiles of the catalogue as small pictures in true colour.
 
-Lance row -> its red, green and blue, stretched and shrunk -> PNG for ``/api/thumbnails/``, transparent where there is no data.
+Lance row -> its red, green and blue, stretched and shrunk -> PNG for ``/api/v1/thumbnails/``, transparent where there is no data.
 """
 
 from typing import Any
@@ -8,13 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from index.errors import CatalogueError
 from index.imagery.pixels import decode_pixels
 from index.imagery.sensors import SENSORS, Sensor
 from index.places.packaged import package
 from index.store.catalogue import Catalogue
 from retrieval.heat.colours import rgba_png
-from ui.server.recent import NotHereError
 
 DARKEST_PERCENT, BRIGHTEST_PERCENT = 2, 98
 LEAST_SPAN = 0.25  # of the sensor's white: a calm sea stays calm instead of showing the noise of the instrument
@@ -24,10 +22,7 @@ Colours = npt.NDArray[np.uint8]
 
 def thumbnail(catalogue: Catalogue, id_: str, side_px: int) -> bytes:
     """A PNG whose longer side is ``side_px``. ``id_`` has 32 hexadecimal digits; raises ``NotHereError`` if no tile has it."""
-    try:
-        (row,) = catalogue.rows("tiles", [id_], _COLUMNS).to_pylist()
-    except CatalogueError:
-        raise NotHereError(f"there is no tile {id_} in this catalogue") from None
+    (row,) = catalogue.rows("tiles", [id_], _COLUMNS).to_pylist()
     pixels = decode_pixels(row["pixels"], (len(row["bands"]), row["height"], row["width"]), row["dtype"])
     return rgba_png(_shrunk(true_colour(pixels, row["bands"], SENSORS.get(row["sensor"])), side_px))
 

@@ -10,9 +10,8 @@ import re
 import threading
 from pathlib import Path
 
-from index.errors import InputError
+from index.errors import InputError, NotHereError
 from index.files import made_whole
-from ui.server.recent import NotHereError
 
 MAX_BYTES = 64 * 2**20  # as a GeoTIFF query may have
 KEPT_BYTES = 512 * 2**20

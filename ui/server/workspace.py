@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from index.errors import CatalogueError, InputError
+from index.errors import CatalogueError, InputError, NotHereError
 from index.records import MODALITIES
-from index.store.catalogue import Catalogue
+from index.search.growth import Fragments
+from index.store.catalogue import Catalogue, is_object_store
 from retrieval import Space
 from retrieval.answer import Answer
 from retrieval.asking.question import Question
 from retrieval.heat.heat import Heat
 from train.shipped import checkpoint_for
-from ui.server.recent import NotHereError, Recent
+from ui.server.recent import Recent
 from ui.server.uploads import Uploads
 
 ANSWERS_KEPT = 256
@@ -36,7 +38,7 @@ class Workspace:
         self._lock = threading.Lock()
         self._space: Space | None = None
         self._version = ""
-        self._commits: tuple[int, ...] = ()
+        self._commits: tuple[int, ...] = ()  # of what was last looked at
         self._countries = Recent[tuple[str, ...]](1)
         self._answers = Recent[Answer](ANSWERS_KEPT)
         self._heats = Recent[Heat](HEATS_KEPT)
@@ -59,7 +61,10 @@ class Workspace:
             if self._space is None or commits != self._commits:
                 version = _version(Catalogue.open(self.catalogue_folder))
                 if self._space is None or version != self._version:
-                    self._space = Space.open(self.checkpoint_folder, self.catalogue_folder, self.device)
+                    space = Space.open(self.checkpoint_folder, self.catalogue_folder, self.device)
+                    if self._space:
+                        space.take_encoders(self._space)
+                    self._space = space
                 self._version, self._commits = version, commits
             return self._space, self._version
 
@@ -70,10 +75,18 @@ class Workspace:
         about = f"{self.catalogue_folder.resolve()} {version} {space.checkpoint.digest}"
         return hashlib.sha256(about.encode()).hexdigest()[:12]
 
-    def answer(self, question: Question) -> Answer:
-        """Ask, or look up what the same question gave at the same version. Raises ``InputError`` for what cannot be asked."""
+    def answer(self, question: Question, *, skip: int = 0, explain: bool | None = None) -> Answer:
+        """Ask, or look up what the same question gave at the same version; ``skip`` as of ``Space.search``. Where ``explain`` is
+        None, answers to several parts are explained: of a single part the score says all. Raises ``InputError`` for what cannot
+        be asked."""
         space, version = self.current()
-        return self._answers.get((version, question.to_link()), lambda: self._ask(space, question))
+        explained = len(question.parts) > 1 if explain is None else explain
+
+        def ask() -> Answer:
+            answer = space.search(question, pictures=self.uploads.read, skip=skip)
+            return space.explain(answer) if explained else answer
+
+        return self._answers.get((version, question.to_link(), skip, explained), ask)
 
     def countries(self) -> tuple[str, ...]:
         """All countries that records of the indexed tables name, sorted."""
@@ -104,10 +117,6 @@ class Workspace:
         if question is None:
             raise NotHereError("this heat map is not kept any more; ask again")
         return question
-
-    def _ask(self, space: Space, question: Question) -> Answer:
-        answer = space.search(question, pictures=self.uploads.read)
-        return space.explain(answer) if len(question.parts) > 1 else answer  # of a single part the score says all
 
 
 class Workspaces:
@@ -146,12 +155,17 @@ def served() -> Workspaces:
 
 
 def _version(catalogue: Catalogue) -> str:
-    """Changes whenever a table does."""
-    present = [modality for modality in MODALITIES if catalogue.has(modality)]
-    return " ".join(f"{modality}:{catalogue.db.open_table(modality).version}" for modality in present)
+    """Changes whenever a table does, and where another catalogue takes the place of this one: Lance names data files at random."""
+    tables = [(modality, catalogue.db.open_table(modality)) for modality in MODALITIES if catalogue.has(modality)]
+    return " ".join(f"{modality}:{table.version}:{Fragments.of(table.to_lance()).digest}" for modality, table in tables)
 
 
 def _commits(catalogue: Path) -> tuple[int, ...]:
-    """When Lance last committed to each table. To open the tables and ask takes 6 ms, too long for every map tile."""
+    """What tells, at next to no cost, that a table may have changed: to open the tables and ask takes 6 ms, too long for every map
+    tile. When Lance last committed to each table, and into which folder; an object store has no folders, and is asked each second.
+    """
+    if is_object_store(catalogue):
+        return (int(time.monotonic()),)
     folders = [catalogue / f"{modality}.lance" / "_versions" for modality in MODALITIES]
-    return tuple(folder.stat().st_mtime_ns if folder.is_dir() else 0 for folder in folders)
+    found = [folder.stat() for folder in folders if folder.is_dir()]
+    return tuple(number for each in found for number in (each.st_mtime_ns, each.st_ino))

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from index.errors import CatalogueError
+from index.errors import CatalogueError, NotHereError
 from index.imagery.pixels import decode_pixels
 from index.records import MODALITIES, Done, Modality, Record, Rejected
 from index.store.catalogue import SCHEMAS, Catalogue
@@ -178,7 +178,7 @@ def test_asking_for_no_rows_gives_none(tmp_path: Path) -> None:
 
 def test_a_row_that_is_not_there_is_named(tmp_path: Path) -> None:
     catalogue = catalogue_with(tmp_path, articles=articles(2))
-    with pytest.raises(CatalogueError, match=f"1 records are not in the table.*{article().id}"):
+    with pytest.raises(NotHereError, match=f"1 of 2 records are not among the articles.*{article().id}"):
         catalogue.rows("articles", [articles(1)[0].id, article().id], ["title"])
 
 

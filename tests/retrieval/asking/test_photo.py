@@ -2,6 +2,8 @@
 
 import random
 import struct
+import subprocess
+import sys
 import warnings
 import zlib
 from dataclasses import replace
@@ -187,6 +189,38 @@ def test_a_picture_that_would_not_fit_into_memory_is_refused_before_it_is_decode
         warnings.simplefilter("error")  # Pillow warns of the second and raises for the third
         with pytest.raises(InputError, match="more than 51 million pixels"):
             read_image(png_that_claims(*size))
+
+
+def test_a_webp_takes_more_memory_and_may_have_fewer_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(photo, "MAX_DECODED_BYTES", 20 * 64)
+    assert read_image(file_of(picture((9, 9, 9), side=8), "WEBP")).pixels.shape == (3, 8, 8)
+    with pytest.raises(InputError, match="save it smaller"):
+        read_image(file_of(picture((9, 9, 9), side=9), "WEBP"))
+    assert read_image(file_of(picture((9, 9, 9), side=9), "PNG")).pixels.shape == (3, 9, 9)
+
+
+def test_eight_pictures_at_once_take_the_memory_of_one() -> None:
+    """Of 20 million pixels, which are 2 kB of WebP, it would be 330 MB. The kernel measures, in a process of its own."""
+    program = (
+        "import pathlib, re, sys, threading\n"
+        "from PIL import Image\n"
+        "from retrieval.asking.photo import read_image\n"
+        "data = sys.stdin.buffer.read()\n"
+        "read_image(data)\n"
+        "pathlib.Path('/proc/self/clear_refs').write_text('5')\n"
+        "peak = lambda: int(re.search(r'VmHWM:\\s*(\\d+)', pathlib.Path('/proc/self/status').read_text())[1]) // 1024\n"
+        "before = peak()\n"
+        "threads = [threading.Thread(target=read_image, args=(data,)) for _ in range(int(sys.argv[1]))]\n"
+        "[each.start() for each in threads], [each.join() for each in threads]\n"
+        "print(peak() - before)"
+    )
+    bomb = file_of(Image.new("RGB", (2000, 2000)), "WEBP", lossless=True)
+    assert len(bomb) < 2**15
+    taken = [
+        int(subprocess.run([sys.executable, "-c", program, str(count)], input=bomb, capture_output=True, check=True).stdout)
+        for count in (1, 8)
+    ]
+    assert taken[1] < 1.5 * taken[0]
 
 
 def test_a_file_that_is_too_long_is_not_read_to_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ AREAS = f"({LAYERS})().filter(layer => layer.options.dashArray === '6 4')"
 
 def heat_tiles(visit, parameter=""):
     """The heat tiles that the browser got whose address has this in it, each [256, 256, 4]."""
-    got = [answer for answer in visit.answers if "/api/heat/" in answer.url and parameter in answer.url]
+    got = [answer for answer in visit.answers if "/api/v1/heat/" in answer.url and parameter in answer.url]
     assert {answer.status for answer in got} <= {200, 304}
     return [np.asarray(Image.open(io.BytesIO(answer.body())).convert("RGBA")) for answer in got if answer.status == 200]
 
@@ -80,7 +80,7 @@ def test_panning_and_zooming_ask_nothing_of_the_server_and_a_search_leaves_the_m
     assert visit.map().evaluate("window.wasHereBefore")
     assert visit.map().evaluate("[map.getZoom(), map.getCenter().lat, map.getCenter().lng]") == where
     visit.page.wait_for_url(lambda url: url.endswith(address[address.index("#map=") :]))
-    visit.painted(heat="/api/heat/")
+    visit.painted(heat="/api/v1/heat/")
 
 
 def test_a_hit_is_marked_on_the_map_when_pointed_at_and_flown_to_when_chosen(visit):

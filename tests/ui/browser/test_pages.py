@@ -80,7 +80,7 @@ def test_the_atlas_shows_each_of_its_views(visit):
     visit.page.get_by_role("tab", name=words_atlas.SIMILAR, exact=True).click()
     visit.page.mouse.click(*visit.at(5, 30))
     expect(visit.page.get_by_text("Chosen:")).to_be_visible()
-    visit.map().wait_for_selector(".leaflet-tile-loaded[src*='/api/heat/']")
+    visit.map().wait_for_selector(".leaflet-tile-loaded[src*='/api/v1/heat/']")
 
 
 def test_the_index_page_tells_tables_model_and_manifests(visit, world):

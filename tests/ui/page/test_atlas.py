@@ -126,7 +126,7 @@ def test_similar_places_wait_for_a_click_and_then_show_heat_and_places_far_away(
     world_map.click = SOUTH_OF_INDIA
     at.run()
     assert not at.info
-    assert world_map.shown["overlays"][0].startswith("/api/heat/")
+    assert world_map.shown["overlays"][0].startswith("/api/v1/heat/")
     chosen, *others = world_map.shown["marks"]
     assert chosen.place == SOUTH_OF_INDIA
     assert len(table(at)) == len(others) > 2
@@ -269,7 +269,7 @@ def test_an_atlas_is_kept_until_the_index_changes(own_world) -> None:
 @pytest.fixture
 def client(workspace: Workspace) -> Iterator[TestClient]:
     app = FastAPI()
-    app.include_router(router, prefix="/api")
+    app.include_router(router, prefix="/api/v1")
     with TestClient(app) as client:
         yield client
 
@@ -304,7 +304,7 @@ def test_a_tile_of_this_version_is_kept_for_good_and_any_other_is_asked_for_agai
 
 @pytest.mark.parametrize("count", ["1", "65", "many", "..%2f..%2fetc"])
 def test_a_number_of_clusters_that_cannot_be_is_refused_before_anything_is_computed(client: TestClient, count: str) -> None:
-    assert client.get(f"/api/atlas/clusters/{count}/0/0/0.png").status_code in (404, 422)
+    assert client.get(f"/api/v1/atlas/clusters/{count}/0/0/0.png").status_code in (404, 422)
 
 
 def test_titles_are_found_in_any_case_and_are_never_sql(tmp_path: Path) -> None:

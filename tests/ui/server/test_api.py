@@ -1,9 +1,14 @@
+import base64
 import csv
 import io
 import json
 import math
+import shutil
+from pathlib import Path
 
+import lance
 import numpy as np
+import pyarrow as pa
 import pytest
 from PIL import Image
 from starlette.testclient import TestClient
@@ -21,7 +26,7 @@ from retrieval.export import vectors_of
 from tests.conftest import Records
 from tests.ui.conftest import open_to_visitors
 from ui.server import front
-from ui.server.workspace import Workspace
+from ui.server.workspace import Workspace, served
 
 SNOW = "ice and snow in the far north"
 
@@ -43,7 +48,7 @@ def tile_and_pixel(lat: float, lon: float, z: int) -> tuple[int, int, int, int]:
 
 
 def test_words_find_articles_tiles_and_places(visitor) -> None:
-    answer = visitor.get("/api/search", params={"text": SNOW, "k": 3}).json()
+    answer = visitor.get("/api/v1/search", params={"text": SNOW, "k": 3}).json()
     assert {modality: len(hits) for modality, hits in answer["hits"].items()} == {"articles": 3, "tiles": 3, "locations": 3}
     assert places_of(answer) == [70, 70, 70]
     assert answer["query"] == SNOW
@@ -54,19 +59,19 @@ def test_words_find_articles_tiles_and_places(visitor) -> None:
 
 
 def test_the_same_question_has_one_answer_however_it_is_asked(visitor) -> None:
-    by_parameters = visitor.get("/api/search", params={"text": SNOW, "in": ["articles", "tiles"], "k": 4}).json()
-    as_json = {"parts": [{"text": SNOW}], "into": ["articles", "tiles"], "k": 4}
-    by_json = visitor.post("/api/search", json=as_json).json()
-    by_link = visitor.get("/api/search", params={"ask": by_parameters["ask"]}).json()
+    by_parameters = visitor.get("/api/v1/search", params={"text": SNOW, "kinds": ["articles", "tiles"], "k": 4}).json()
+    as_json = {"parts": [{"text": SNOW}], "kinds": ["articles", "tiles"], "k": 4}
+    by_json = visitor.post("/api/v1/search", json=as_json).json()
+    by_link = visitor.get("/api/v1/search", params={"ask": by_parameters["ask"]}).json()
     assert set(by_parameters["hits"]) == {"articles", "tiles"}
     assert by_parameters["hits"] == by_json["hits"] == by_link["hits"]
 
 
 def test_tiles_are_compared_by_position_or_themselves_however_it_is_asked(visitor, world) -> None:
     space = Space.open(world.checkpoint, world.folder)
-    by_position = visitor.get("/api/search", params={"text": SNOW, "in": "tiles"}).json()
-    direct = visitor.get("/api/search", params={"text": SNOW, "in": "tiles", "direct": True}).json()
-    by_link = visitor.get("/api/search", params={"ask": direct["ask"]}).json()
+    by_position = visitor.get("/api/v1/search", params={"text": SNOW, "kinds": "tiles"}).json()
+    direct = visitor.get("/api/v1/search", params={"text": SNOW, "kinds": "tiles", "direct": True}).json()
+    by_link = visitor.get("/api/v1/search", params={"ask": direct["ask"]}).json()
     assert direct["hits"] == by_link["hits"]
     for answer, how in ((by_position, How()), (direct, How(direct=True))):
         expected = [hit.score for hit in space.search(SNOW, kinds=("tiles",), **dict(how))]
@@ -75,16 +80,16 @@ def test_tiles_are_compared_by_position_or_themselves_however_it_is_asked(visito
 
 
 def test_an_answer_to_words_says_how_sure_it_is(visitor) -> None:
-    said = visitor.get("/api/search", params={"text": SNOW}).json()["confidence"]
+    said = visitor.get("/api/v1/search", params={"text": SNOW}).json()["confidence"]
     assert said["nowhere"] is None
     assert "within 750 km of the best place" in said["sentence"]
-    assert visitor.get("/api/search", params={"lat": 70, "lon": 10}).json()["confidence"] is None
+    assert visitor.get("/api/v1/search", params={"lat": 70, "lon": 10}).json()["confidence"] is None
 
 
 def test_probability_is_drawn_where_it_lies(visitor, world) -> None:
     """Above 50 is left what holds half of the probability, above 0 all that is land."""
-    heat = visitor.get("/api/heat", params={"text": SNOW}).json()
-    address = f"/api/heat/{heat['name']}.png"
+    heat = visitor.get("/api/v1/heat", params={"text": SNOW}).json()
+    address = f"/api/v1/heat/{heat['name']}.png"
     half, whole = (
         pixels_of(visitor.get(address, params={"width": 256, "look": "probability", "above": above})) for above in (50, 0)
     )
@@ -96,7 +101,7 @@ def test_probability_is_drawn_where_it_lies(visitor, world) -> None:
 
 
 def test_a_place_is_asked_with_and_distances_are_measured_from_it(visitor) -> None:
-    answer = visitor.get("/api/search", params={"lat": 70, "lon": 10, "in": "locations", "k": 200}).json()
+    answer = visitor.get("/api/v1/search", params={"lat": 70, "lon": 10, "kinds": "locations", "k": 200}).json()
     assert answer["origin"] == {"lat": 70, "lon": 10}
     nearest = min(answer["hits"]["locations"], key=lambda hit: hit["distance_km"])
     assert nearest["lat"] == 70
@@ -104,19 +109,180 @@ def test_a_place_is_asked_with_and_distances_are_measured_from_it(visitor) -> No
 
 
 def test_filters_of_the_address_hold(visitor) -> None:
-    in_box = visitor.get("/api/search", params={"text": SNOW, "in": "articles", "bbox": "0,170,10,-170"}).json()
+    in_box = visitor.get("/api/v1/search", params={"text": SNOW, "kinds": "articles", "bbox": "0,170,10,-170"}).json()
     assert [(hit["lat"], hit["lon"]) for hit in in_box["hits"]["articles"]] == [(5, -180)], "one village on the antimeridian"
-    near = visitor.get("/api/search", params={"text": SNOW, "in": "articles", "near": "5,0,100"}).json()
+    near = visitor.get("/api/v1/search", params={"text": SNOW, "kinds": "articles", "near": "5,0,100"}).json()
     assert [(hit["lat"], hit["lon"]) for hit in near["hits"]["articles"]] == [(5, 0)]
-    nowhere = visitor.get("/api/search", params={"text": SNOW, "in": "articles", "country": "Atlantis"}).json()
+    nowhere = visitor.get("/api/v1/search", params={"text": SNOW, "kinds": "articles", "countries": "Atlantis"}).json()
     assert nowhere["hits"]["articles"] == []
 
 
 def test_more_and_less_of_a_record_are_parts_of_a_question(visitor) -> None:
-    first = visitor.get("/api/search", params={"text": SNOW, "in": "articles", "k": 1}).json()["hits"]["articles"][0]
+    first = visitor.get("/api/v1/search", params={"text": SNOW, "kinds": "articles", "k": 1}).json()["hits"]["articles"][0]
     record = {"modality": "articles", "id": first["id"]}
-    away = visitor.post("/api/search", json={"parts": [{"record": record, "weight": -1}], "into": ["articles"], "k": 5}).json()
+    away = visitor.post("/api/v1/search", json={"parts": [{"record": record, "weight": -1}], "kinds": ["articles"], "k": 5}).json()
     assert places_of(away) == [5] * 5
+
+
+def test_pages_go_on_where_the_one_before_ended(visitor) -> None:
+    asked = {"text": SNOW, "kinds": "locations"}
+    whole = visitor.get("/api/v1/search", params=asked | {"k": 200}).json()
+    assert whole["next"], "there may be more"
+    pages, cursor = [], {}
+    while len(pages) < 4:
+        page = visitor.get("/api/v1/search", params=asked | {"k": 70} | cursor).json()
+        pages.append(page["hits"]["locations"])
+        if page["next"] is None:
+            break
+        cursor = {"cursor": page["next"]}
+    assert [len(page) for page in pages] == [70, 70, 60]
+    assert [hit for page in pages for hit in page] == whole["hits"]["locations"]
+    as_json = {"parts": [{"text": SNOW}], "kinds": ["locations"], "k": 70}
+    by_json = visitor.post("/api/v1/search", json=as_json, params=cursor).json()
+    assert by_json["hits"]["locations"] == pages[-1]
+
+
+def test_a_cursor_is_of_one_question_and_one_index(visitor) -> None:
+    asked = {"text": SNOW, "kinds": "articles", "k": 5}
+    cursor = visitor.get("/api/v1/search", params=asked).json()["next"]
+    other = visitor.get("/api/v1/search", params=asked | {"text": "sand", "cursor": cursor})
+    assert (other.status_code, "of another question" in other.json()["error"]) == (422, True)
+    skip, _, question = json.loads(base64.urlsafe_b64decode(cursor))
+    earlier = base64.urlsafe_b64encode(json.dumps([skip, "0" * 12, question]).encode()).decode()
+    changed = visitor.get("/api/v1/search", params=asked | {"cursor": earlier})
+    assert (changed.status_code, "the index has changed" in changed.json()["error"]) == (422, True)
+    for damaged in ("x", "bnVsbA==", base64.b64encode(b"[1]").decode(), cursor[:-6]):
+        assert "damaged" in visitor.get("/api/v1/search", params=asked | {"cursor": damaged}).json()["error"]
+
+
+def test_everything_of_a_question_fits_an_address(visitor) -> None:
+    first, second = visitor.get("/api/v1/search", params={"text": SNOW, "kinds": "articles", "k": 2}).json()["hits"]["articles"]
+    north = {"type": "Polygon", "coordinates": [[[-150, 60], [0, 60], [150, 60], [150, 80], [0, 80], [-150, 80], [-150, 60]]]}
+    asked = {
+        "text": SNOW, "lat": 70, "lon": 10, "like": f"articles:{first['id']}", "unlike": [f"articles:{second['id']}", "hot sand"],
+        "combine": "mean", "kinds": ["articles", "locations"], "k": 3, "words": True, "apart_km": 1, "where": "lat > 0",
+        "bbox": "0,-180,90,180", "near": "70,10,20000", "polygon": json.dumps(north), "explain": False,
+    }  # fmt: skip
+    answer = visitor.get("/api/v1/search", params=asked).json()
+    question = answer["question"]
+    assert [next(iter(part)) for part in question["parts"]] == ["text", "place", "record", "record", "text"]
+    assert [part.get("weight", 1) for part in question["parts"]] == [1, 1, 1, -1, -1]
+    assert {*question["filter"]} == {"bbox", "near", "polygon", "where"}
+    assert (question["k"], question["words"], question["apart_km"], question["kinds"]) == (3, True, 1, ["articles", "locations"])
+    assert set(answer["ways"]) == set(answer["hits"]) == {"articles", "locations"}
+    assert not [hit for hits in answer["hits"].values() for hit in hits if "why" in hit]
+    assert "why" in visitor.get("/api/v1/search", params=asked | {"explain": True}).json()["hits"]["articles"][0]
+
+
+@pytest.mark.parametrize(
+    "path", ["/search", "/export.csv", "/heat", "/status", "/outline.geojson", "/basemap/blue-marble/0/0/0.jpg"]
+)
+def test_a_name_that_no_parameter_has_is_refused_and_not_dropped(visitor, path) -> None:
+    answer = visitor.get(f"/api/v1{path}", params={"limit": 5})
+    assert (answer.status_code, "there is no parameter 'limit' here" in answer.json()["error"]) == (422, True)
+
+
+def test_a_whole_question_stands_alone(visitor) -> None:
+    ask = json.dumps({"parts": [{"text": SNOW}], "kinds": ["articles"]})
+    for beside in ({"k": 3}, {"kinds": "tiles"}, {"text": SNOW}):
+        answer = visitor.get("/api/v1/search", params={"ask": ask} | beside)
+        assert (answer.status_code, "cannot stand beside it" in answer.json()["error"]) == (422, True)
+    assert visitor.get("/api/v1/search", params={"ask": ask, "explain": True}).status_code == 200
+
+
+def test_a_heat_map_takes_only_what_it_knows_and_says_why(visitor) -> None:
+    filtered = {"parts": [{"text": SNOW}], "filter": {"bbox": "0,0,1,1"}}
+    answers = [
+        visitor.get("/api/v1/heat", params={"text": SNOW, "bbox": "0,0,1,1"}),
+        visitor.get("/api/v1/heat", params={"ask": json.dumps(filtered)}),
+        visitor.post("/api/v1/heat", json=filtered),
+    ]
+    for answer in answers:
+        assert (answer.status_code, "a heat map is of all locations on Earth" in answer.json()["error"]) == (422, True)
+    plain, away = ({"text": SNOW}, {"text": SNOW, "unlike": "hot sand", "combine": "mean"})
+    names = [visitor.get("/api/v1/heat", params=given).json()["name"] for given in (plain, away)]
+    assert len(set(names)) == 2
+
+
+def test_a_record_that_is_not_there_is_not_found_whoever_asks(visitor) -> None:
+    nobody = "0" * 32
+    answers = [
+        visitor.get("/api/v1/search", params={"like": f"articles:{nobody}"}),
+        visitor.get("/api/v1/heat", params={"like": f"tiles:{nobody}"}),
+        visitor.get("/api/v1/export.csv", params={"like": f"locations:{nobody}"}),
+        visitor.get(f"/api/v1/thumbnails/{nobody}.png"),
+    ]
+    for answer in answers:
+        assert (answer.status_code, "copy an id from a hit" in answer.json()["error"]) == (404, True)
+
+
+@pytest.mark.parametrize(
+    ("by_address", "by_json"),
+    [
+        ({"text": SNOW, "k": 0}, {"parts": [{"text": SNOW}], "k": 0}),
+        ({"text": SNOW, "k": 201}, {"parts": [{"text": SNOW}], "k": 201}),
+        ({"text": SNOW, "bbox": "1,2"}, {"parts": [{"text": SNOW}], "filter": {"bbox": "1,2"}}),
+        ({"text": SNOW, "sensors": "moon"}, {"parts": [{"text": SNOW}], "filter": {"sensors": "moon"}}),
+        ({"text": SNOW, "moon": 1}, {"parts": [{"text": SNOW}], "moon": 1}),
+        ({"text": " "}, {"parts": [{"text": " "}]}),
+    ],
+)
+def test_one_mistake_has_one_status(visitor, by_address, by_json) -> None:
+    answers = [
+        visitor.get("/api/v1/search", params=by_address),
+        visitor.post("/api/v1/search", json=by_json),
+        visitor.get("/api/v1/search", params={"ask": json.dumps(by_json)}),
+    ]
+    assert [answer.status_code for answer in answers] == [422] * 3
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/search?text=x", "/api/openapi.json", "/api/heat/0123456789abcdef/0/0/0.png", "/api/v2/search"]
+)
+def test_an_old_address_says_where_the_api_is_now(visitor, path) -> None:
+    answer = visitor.get(path)
+    assert (answer.status_code, answer.json()["error"]) == (404, "the API is at /api/v1 now, and described at /api/docs")
+
+
+def test_a_picture_that_the_browser_has_is_not_drawn_again(visitor, monkeypatch) -> None:
+    address = visitor.get("/api/v1/heat", params={"text": SNOW}).json()["tiles"].format(z=1, x=0, y=0)
+    known = {"if-none-match": visitor.get(address).headers["etag"]}
+
+    def fail(self, name):
+        raise AssertionError("drawn")
+
+    monkeypatch.setattr(Workspace, "heat", fail)
+    assert visitor.get(address, headers=known).status_code == 304
+    assert visitor.get(f"{address}&above=1", headers=known).status_code == 500
+
+
+def test_another_catalogue_in_the_same_place_is_seen(own_world, tmp_path, monkeypatch) -> None:
+    """With the same tables at the same version numbers: what was found in the first is not found in the second."""
+    visitor = open_to_visitors({"own": own_world.folder}, tmp_path, monkeypatch)
+    asked = {"text": "a village", "kinds": "articles", "k": 1}
+    before, version = visitor.get("/api/v1/search", params=asked).json(), served().get().version
+    other = shutil.copytree(own_world.folder, tmp_path / "other")
+    rewrite_alike(other / "articles.lance")
+    shutil.rmtree(own_world.folder)
+    other.rename(own_world.folder)
+    after = visitor.get("/api/v1/search", params=asked).json()
+    assert after["hits"]["articles"][0]["title"] == "Elsewhere"
+    assert before["hits"]["articles"][0]["title"] != "Elsewhere"
+    assert served().get().version != version
+
+
+def rewrite_alike(folder: Path) -> None:
+    """The same Lance table from new files, with other titles, at the same version number."""
+    table = lance.dataset(folder)
+    rows, metadata, version = table.to_table(), table.metadata, table.version
+    at = rows.schema.get_field_index("title")
+    rows = rows.set_column(at, rows.schema.field(at), pa.array(["Elsewhere"] * len(rows)))
+    shutil.rmtree(folder)
+    made = lance.write_dataset(rows, folder)
+    while made.version < version:
+        made.update_metadata(metadata)
+        made = lance.dataset(folder)
+    assert made.version == version
 
 
 @pytest.mark.parametrize(
@@ -126,7 +292,7 @@ def test_more_and_less_of_a_record_are_parts_of_a_question(visitor) -> None:
         ({"lat": 5}, "both lat and lon"),
         ({"text": "  "}, "empty"),
         ({"text": SNOW, "bbox": "1,2,3"}, "bbox must be south,west,north,east"),
-        ({"text": SNOW, "in": "planets"}, "in.0"),
+        ({"text": SNOW, "kinds": "planets"}, "kinds.0"),
         ({"text": SNOW, "k": 100000}, "k: Input should be less than or equal to 200"),
         ({"text": SNOW, "catalogue": "atlantis"}, "choose of world"),
         ({"ask": "{"}, "the link is damaged"),
@@ -135,7 +301,7 @@ def test_more_and_less_of_a_record_are_parts_of_a_question(visitor) -> None:
     ],
 )
 def test_what_cannot_be_asked_is_said_in_one_sentence(visitor, parameters, said) -> None:
-    answer = visitor.get("/api/search", params=parameters)
+    answer = visitor.get("/api/v1/search", params=parameters)
     assert 400 <= answer.status_code < 500
     assert said in answer.json()["error"]
     assert "\n" not in answer.json()["error"]
@@ -143,20 +309,20 @@ def test_what_cannot_be_asked_is_said_in_one_sentence(visitor, parameters, said)
 
 
 def test_what_nobody_expected_tells_the_visitor_nothing(visitor, monkeypatch) -> None:
-    def fail(self, question):
+    def fail(self, question, **how):
         raise RuntimeError("/home/analyst/secret")
 
     monkeypatch.setattr(Workspace, "answer", fail)
-    answer = visitor.get("/api/search", params={"text": SNOW})
+    answer = visitor.get("/api/v1/search", params={"text": SNOW})
     assert answer.status_code == 500
     assert "log" in answer.json()["error"]
     assert "secret" not in answer.text
     with pytest.raises(RuntimeError, match="secret"):  # and goes on to the server, which logs it
-        TestClient(visitor.app, base_url="http://localhost").get("/api/search", params={"text": SNOW})
+        TestClient(visitor.app, base_url="http://localhost").get("/api/v1/search", params={"text": SNOW})
 
 
 def test_heat_is_brightest_at_its_best_place(visitor) -> None:
-    heat = visitor.get("/api/heat", params={"text": SNOW, "peaks": 1}).json()
+    heat = visitor.get("/api/v1/heat", params={"text": SNOW, "peaks": 1}).json()
     peak = heat["peaks"][0]
     assert (round(peak["lat"]), peak["percentile"]) == (70, 100)
     x, y, column, row = tile_and_pixel(peak["lat"], peak["lon"], 3)
@@ -170,7 +336,7 @@ def test_heat_is_brightest_at_its_best_place(visitor) -> None:
 
 
 def test_only_what_is_above_a_percentile_is_drawn(visitor, world) -> None:
-    heat = visitor.get("/api/heat", params={"text": SNOW}).json()
+    heat = visitor.get("/api/v1/heat", params={"text": SNOW}).json()
     address = heat["tiles"].format(z=0, x=0, y=0)
     drawn = [pixels_of(visitor.get(f"{address}&above={above}"))[..., 3] > 0 for above in (0, 50, 99)]
     space = Space.open(world.checkpoint, world.folder)
@@ -184,7 +350,7 @@ def test_only_what_is_above_a_percentile_is_drawn(visitor, world) -> None:
 
 
 def test_a_tile_is_kept_by_browsers_for_as_long_as_the_index_is_the_same(visitor) -> None:
-    address = visitor.get("/api/heat", params={"text": SNOW}).json()["tiles"].format(z=0, x=0, y=0)
+    address = visitor.get("/api/v1/heat", params={"text": SNOW}).json()["tiles"].format(z=0, x=0, y=0)
     tile = visitor.get(address)
     assert "immutable" in tile.headers["cache-control"]
     again = visitor.get(address, headers={"if-none-match": tile.headers["etag"]})
@@ -199,32 +365,32 @@ def test_a_changed_index_has_other_addresses_and_other_answers(own_world, tmp_pa
     from train.checkpoint import Checkpoint
 
     visitor = open_to_visitors({"own": own_world.folder}, tmp_path, monkeypatch)
-    before = visitor.get("/api/heat", params={"text": SNOW}).json()
+    before = visitor.get("/api/v1/heat", params={"text": SNOW}).json()
     catalogue = Catalogue.open(own_world.folder)
     fresh = Article(place=Place(lat=71, lon=0), title="Fresh", text="Ice and snow in the far north, just fallen.")
     ingest(catalogue, Records("articles", [fresh]))
-    table = visitor.get("/api/status").json()["tables"]["articles"]
+    table = visitor.get("/api/v1/status").json()["tables"]["articles"]
     assert (table["rows"], table["stale"]) == (49, 1)
     build_index(Checkpoint.open(own_world.checkpoint), catalogue)
-    assert visitor.get("/api/status").json()["tables"]["articles"]["stale"] == 0
-    found = visitor.get("/api/search", params={"text": fresh.text, "in": "articles", "k": 1}).json()
+    assert visitor.get("/api/v1/status").json()["tables"]["articles"]["stale"] == 0
+    found = visitor.get("/api/v1/search", params={"text": fresh.text, "kinds": "articles", "k": 1}).json()
     assert found["hits"]["articles"][0]["title"] == "Fresh"
-    after = visitor.get("/api/heat", params={"text": SNOW}).json()
+    after = visitor.get("/api/v1/heat", params={"text": SNOW}).json()
     assert after["name"] == before["name"]
     assert after["tiles"] != before["tiles"]
 
 
 @pytest.mark.parametrize(("z", "x", "y"), [(0, 1, 0), (3, 8, 0), (3, 0, -1), (23, 0, 0), (-1, 0, 0), (10**12, 0, 0)])
 def test_tiles_beside_the_map_are_refused(visitor, z, x, y) -> None:
-    name = visitor.get("/api/heat", params={"text": SNOW}).json()["name"]
-    for address in (f"/api/heat/{name}/{z}/{x}/{y}.png", f"/api/basemap/blue-marble/{z}/{x}/{y}.jpg"):
+    name = visitor.get("/api/v1/heat", params={"text": SNOW}).json()["name"]
+    for address in (f"/api/v1/heat/{name}/{z}/{x}/{y}.png", f"/api/v1/basemap/blue-marble/{z}/{x}/{y}.jpg"):
         answer = visitor.get(address)
-        assert answer.status_code == 400, answer.text
+        assert answer.status_code == 422, answer.text
         assert "zoom" in answer.json()["error"]
 
 
 def test_a_heat_that_nobody_asked_for_is_not_there(visitor) -> None:
-    answer = visitor.get("/api/heat/0123456789abcdef/0/0/0.png")
+    answer = visitor.get("/api/v1/heat/0123456789abcdef/0/0/0.png")
     assert answer.status_code == 404
     assert "ask again" in answer.json()["error"]
 
@@ -232,46 +398,46 @@ def test_a_heat_that_nobody_asked_for_is_not_there(visitor) -> None:
 def test_heat_as_a_geotiff_has_both_scales_and_says_what_was_asked(visitor) -> None:
     import rasterio
 
-    name = visitor.get("/api/heat", params={"text": SNOW}).json()["name"]
-    answer = visitor.get(f"/api/heat/{name}.tif", params={"width": 512})
+    name = visitor.get("/api/v1/heat", params={"text": SNOW}).json()["name"]
+    answer = visitor.get(f"/api/v1/heat/{name}.tif", params={"width": 512})
     with rasterio.MemoryFile(answer.content) as memory, memory.open() as file:
         assert (file.count, file.width, file.height, file.crs.to_string()) == (2, 512, 256, "EPSG:4326")
         assert file.tags()["PLACEBIND_QUERY"] == SNOW
         assert np.nanmax(file.read(2)) == 100
-    picture = visitor.get(f"/api/heat/{name}.png", params={"width": 512, "above": 50})
+    picture = visitor.get(f"/api/v1/heat/{name}.png", params={"width": 512, "above": 50})
     assert pixels_of(picture).shape == (256, 512, 4)
-    assert visitor.get(f"/api/heat/{name}.tif", params={"width": 10**9}).status_code == 422
+    assert visitor.get(f"/api/v1/heat/{name}.tif", params={"width": 10**9}).status_code == 422
 
 
 def test_vectors_of_the_api_are_those_of_the_space(visitor, world) -> None:
     space = Space.open(world.checkpoint, world.folder)
     given = {"texts": [SNOW, "hot sand"], "places": [{"lat": 70, "lon": 10}]}
-    answer = visitor.post("/api/embed", json=given).json()
+    answer = visitor.post("/api/v1/embed", json=given).json()
     assert (answer["dim"], answer["model_digest"]) == (space.dim, space.checkpoint.digest)
     np.testing.assert_allclose(answer["texts"], space.embed_texts(given["texts"]), atol=1e-6)
     np.testing.assert_allclose(answer["places"], space.embed_places([70], [10]), atol=1e-6)
-    assert visitor.post("/api/embed", json={}).status_code == 400
-    assert visitor.post("/api/embed", json={"texts": ["x"] * 65}).status_code == 422
+    assert visitor.post("/api/v1/embed", json={}).status_code == 422
+    assert visitor.post("/api/v1/embed", json={"texts": ["x"] * 65}).status_code == 422
 
 
 def test_hits_are_exported_in_three_formats(visitor, world, tmp_path) -> None:
-    ask = json.dumps({"parts": [{"text": SNOW}], "into": ["articles"], "k": 3})
-    hits = visitor.get("/api/search", params={"ask": ask}).json()["hits"]["articles"]
-    features = visitor.get("/api/export.geojson", params={"ask": ask}).json()["features"]
+    ask = json.dumps({"parts": [{"text": SNOW}], "kinds": ["articles"], "k": 3})
+    hits = visitor.get("/api/v1/search", params={"ask": ask}).json()["hits"]["articles"]
+    features = visitor.get("/api/v1/export.geojson", params={"ask": ask}).json()["features"]
     assert [each["id"] for each in features] == [hit["id"] for hit in hits]
     assert features[0]["geometry"]["coordinates"] == [hits[0]["lon"], hits[0]["lat"]]
-    rows = list(csv.DictReader(visitor.get("/api/export.csv", params={"ask": ask}).text.splitlines()))
+    rows = list(csv.DictReader(visitor.get("/api/v1/export.csv", params={"ask": ask}).text.splitlines()))
     assert [row["title"] for row in rows] == [hit["title"] for hit in hits]
-    parquet = visitor.get("/api/export.parquet", params={"ask": ask})
+    parquet = visitor.get("/api/v1/export.parquet", params={"ask": ask})
     assert parquet.headers["content-disposition"] == 'attachment; filename="placebind-hits.parquet"'
     (tmp_path / "hits.parquet").write_bytes(parquet.content)
     said, _ = vectors_of(tmp_path / "hits.parquet")
     assert (said["query"], said["model_digest"]) == (SNOW, Space.open(world.checkpoint, world.folder).checkpoint.digest)
-    assert visitor.get("/api/export.exe", params={"ask": ask}).status_code == 422
+    assert visitor.get("/api/v1/export.exe", params={"ask": ask}).status_code == 422
 
 
 def test_status_says_what_is_indexed_by_which_model(visitor, world) -> None:
-    status = visitor.get("/api/status").json()
+    status = visitor.get("/api/v1/status").json()
     assert {name: table["rows"] for name, table in status["tables"].items()} == {"articles": 48, "tiles": 24, "locations": 200}
     assert all(table["stale"] == 0 for table in status["tables"].values())
     manifest = manifest_of(Catalogue.open(world.folder), "tiles")
@@ -284,18 +450,18 @@ def test_an_index_of_another_model_is_a_problem_that_status_names_and_searches_s
     table = Catalogue.open(own_world.folder).table("tiles")
     manifest = manifest_of(Catalogue.open(own_world.folder), "tiles")
     table.to_lance().update_metadata({MANIFEST_KEY: manifest.model_copy(update={"model_digest": "f" * 64}).model_dump_json()})
-    problem = visitor.get("/api/status").json()["problem"]
+    problem = visitor.get("/api/v1/status").json()["problem"]
     assert "was built with model ffffffff" in problem
-    answer = visitor.get("/api/search", params={"text": SNOW})
+    answer = visitor.get("/api/v1/search", params={"text": SNOW})
     assert (answer.status_code, answer.json()["error"]) == (409, problem)
 
 
 def test_several_catalogues_are_served_side_by_side(own_world, world, tmp_path, monkeypatch) -> None:
     visitor = open_to_visitors({"first": world.folder, "zweite Wahl/ü": own_world.folder}, tmp_path, monkeypatch)
-    assert visitor.get("/api/status").json()["catalogue"] == "first"
-    second = visitor.get("/api/heat", params={"text": SNOW, "catalogue": "zweite Wahl/ü"}).json()
+    assert visitor.get("/api/v1/status").json()["catalogue"] == "first"
+    second = visitor.get("/api/v1/heat", params={"text": SNOW, "catalogue": "zweite Wahl/ü"}).json()
     assert visitor.get(second["tiles"].format(z=0, x=0, y=0)).status_code == 200
-    first = visitor.get("/api/heat", params={"text": SNOW}).json()
+    first = visitor.get("/api/v1/heat", params={"text": SNOW}).json()
     assert first["name"] == second["name"]
     assert first["tiles"].partition("version=")[2] != second["tiles"].partition("version=")[2]
 
@@ -315,7 +481,7 @@ def test_the_documentation_of_the_api_needs_no_network(visitor, monkeypatch, tmp
 
 
 def test_every_route_and_parameter_is_described(visitor) -> None:
-    schema = visitor.get("/api/openapi.json").json()
+    schema = visitor.get("/api/v1/openapi.json").json()
     assert {"/search", "/heat", "/embed", "/uploads", "/status", "/outline.geojson"} <= set(schema["paths"])
     for path, methods in schema["paths"].items():
         for method, route in methods.items():

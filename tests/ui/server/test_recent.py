@@ -3,9 +3,9 @@ import threading
 
 import pytest
 
-from index.errors import InputError
+from index.errors import InputError, NotHereError
 from ui.server import uploads
-from ui.server.recent import NotHereError, Recent
+from ui.server.recent import Recent
 from ui.server.uploads import Uploads
 
 

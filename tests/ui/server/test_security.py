@@ -32,14 +32,14 @@ def client(base_url: str = "http://localhost:8501", **rules) -> TestClient:
 
 @pytest.mark.parametrize("host", ["localhost", "localhost:8501", "LOCALHOST.", "127.0.0.1:1", "[::1]:8501"])
 def test_the_server_answers_to_its_own_names(host: str) -> None:
-    assert client().get("/api/status", headers={"host": host}).status_code == 200
+    assert client().get("/api/v1/status", headers={"host": host}).status_code == 200
 
 
 @pytest.mark.parametrize(
     "host", ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example:8501", "evil.example:localhost", "[", ""]
 )
 def test_a_name_that_someone_else_has_pointed_here_is_refused(host: str) -> None:
-    answer = client().get("/api/status", headers={"host": host})
+    answer = client().get("/api/v1/status", headers={"host": host})
     assert answer.status_code == 403
     assert "answers to localhost" in answer.json()["error"]
 
@@ -51,18 +51,43 @@ def test_told_to_listen_everywhere_it_answers_to_any_name() -> None:
 @pytest.mark.parametrize("origin", ["http://evil.example", "http://localhost:9999", "null", "http://localhost:8501.evil.example"])
 @pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS"])
 def test_pages_from_elsewhere_are_refused_and_no_header_lets_them_read(method: str, origin: str) -> None:
-    answer = client().request(method, "/api/uploads", headers={"origin": origin})
+    answer = client().request(method, "/api/v1/uploads", headers={"origin": origin})
     assert answer.status_code == 403
     assert not [name for name in answer.headers if name.startswith("access-control")]
 
 
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+@pytest.mark.parametrize("how", [("no-cors", "image"), ("cors", "empty"), ("navigate", "iframe"), ("no-cors", "script")])
+def test_what_a_foreign_page_loads_without_saying_who_it_is_is_refused(site: str, how: tuple[str, str]) -> None:
+    mode, destination = how
+    headers = {"sec-fetch-site": site, "sec-fetch-mode": mode, "sec-fetch-dest": destination}
+    answer = client().get("/api/v1/heat?text=snow", headers=headers)
+    assert (answer.status_code, "its own pages only" in answer.json()["error"]) == (403, True)
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site", "same-origin", "none"])
+def test_a_link_from_elsewhere_may_be_followed(site: str) -> None:
+    headers = {"sec-fetch-site": site, "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
+    assert client().get("/?ask=1", headers=headers).status_code == 200
+    if site in ("cross-site", "same-site"):
+        assert client().post("/", headers=headers).status_code == 403
+
+
+@pytest.mark.parametrize("site", ["same-origin", "none"])
+def test_its_own_page_may_load_pictures(site: str) -> None:
+    headers = {"sec-fetch-site": site, "sec-fetch-mode": "no-cors", "sec-fetch-dest": "image"}
+    assert client().get("/api/v1/heat/x/0/0/0.png", headers=headers).status_code == 200
+
+
 def test_its_own_page_may_send_and_still_no_header_opens_it_to_others() -> None:
-    answer = client().post("/api/search", headers={"origin": "http://localhost:8501"}, content=b"abc")
-    assert (answer.status_code, answer.text) == (200, "POST /api/search? 3 bytes")
+    answer = client().post("/api/v1/search", headers={"origin": "http://localhost:8501"}, content=b"abc")
+    assert (answer.status_code, answer.text) == (200, "POST /api/v1/search? 3 bytes")
     assert not [name for name in answer.headers if name.startswith("access-control")]
 
 
-@pytest.mark.parametrize("path", ["/", "/api/status", "/front/leaflet/dist/leaflet.js", "/_stcore/health", "/media/x", "/static/x"])
+@pytest.mark.parametrize(
+    "path", ["/", "/api/v1/status", "/front/leaflet/dist/leaflet.js", "/_stcore/health", "/media/x", "/static/x"]
+)
 def test_with_a_token_every_route_needs_it(path: str) -> None:
     answer = client(token=SECRET).get(path)
     assert answer.status_code == 401
@@ -101,7 +126,7 @@ def test_a_wrong_token_is_refused_wherever_it_stands(wrong: str) -> None:
 
 
 def test_programs_send_the_token_as_a_bearer() -> None:
-    assert client(token="abc").get("/api/status", headers={"authorization": "Bearer abc"}).status_code == 200
+    assert client(token="abc").get("/api/v1/status", headers={"authorization": "Bearer abc"}).status_code == 200
 
 
 def test_the_websocket_needs_the_token_too() -> None:
@@ -122,13 +147,13 @@ def test_the_websocket_is_closed_to_pages_from_elsewhere() -> None:
 
 
 def test_two_gigabytes_are_refused_before_they_are_read() -> None:
-    answer = client().post("/api/uploads", content=iter([b"x"]), headers={"content-length": str(2 * 2**30)})
+    answer = client().post("/api/v1/uploads", content=iter([b"x"]), headers={"content-length": str(2 * 2**30)})
     assert answer.status_code == 413
     assert "65 MiB" in answer.json()["error"]
 
 
 @pytest.mark.parametrize(
-    ("path", "limit"), [("/api/uploads", MAX_UPLOAD_BYTES), ("/api/search", MAX_BODY_BYTES), ("/", MAX_BODY_BYTES)]
+    ("path", "limit"), [("/api/v1/uploads", MAX_UPLOAD_BYTES), ("/api/v1/search", MAX_BODY_BYTES), ("/", MAX_BODY_BYTES)]
 )
 def test_a_body_that_does_not_say_its_length_ends_at_the_limit(path: str, limit: int) -> None:
     assert client().post(path, content=iter([bytes(limit)])).status_code == 200
@@ -137,17 +162,17 @@ def test_a_body_that_does_not_say_its_length_ends_at_the_limit(path: str, limit:
 
 def test_a_body_that_is_longer_than_it_says_ends_at_the_limit() -> None:
     lies = {"content-length": "10"}
-    assert client().post("/api/search", content=iter([bytes(MAX_BODY_BYTES), b"x"]), headers=lies).status_code == 413
+    assert client().post("/api/v1/search", content=iter([bytes(MAX_BODY_BYTES), b"x"]), headers=lies).status_code == 413
 
 
 @pytest.mark.parametrize("length", ["-1", "1e9", "abc", "٣", "9" * 5000])
 def test_a_length_that_is_no_number_or_a_huge_one_is_refused(length: str) -> None:
-    answer = client().post("/api/search", content=b"", headers={"content-length": length.encode()})
+    answer = client().post("/api/v1/search", content=b"", headers={"content-length": length.encode()})
     assert answer.status_code == 413
 
 
 def test_head_is_answered_as_get_without_the_body() -> None:
-    answer = client().head("/api/status")
+    answer = client().head("/api/v1/status")
     assert (answer.status_code, answer.headers["x-method"], answer.text) == (200, "GET", "")
 
 

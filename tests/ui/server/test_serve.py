@@ -54,11 +54,11 @@ def test_a_server_answers_as_soon_as_it_says_where_and_stops_cleanly_at_ctrl_c(w
         assert "<title>Streamlit</title>" in page.text
         assert page.headers["x-content-type-options"] == "nosniff"
         assert httpx.get(f"{address}/_stcore/host-config").json()["allowedOrigins"] is not None
-        status = httpx.get(f"{address}/api/status", timeout=60).json()
+        status = httpx.get(f"{address}/api/v1/status", timeout=60).json()
         assert status["tables"]["articles"]["rows"] == 48
-        found = httpx.get(f"{address}/api/search", params={"text": "ice and snow", "in": "articles", "k": 1}, timeout=60)
+        found = httpx.get(f"{address}/api/v1/search", params={"text": "ice and snow", "kinds": "articles", "k": 1}, timeout=60)
         assert round(found.json()["hits"]["articles"][0]["lat"]) == 70
-        assert httpx.get(f"{address}/api/openapi.json").json()["info"]["title"] == "PlaceBind"
+        assert httpx.get(f"{address}/api/v1/openapi.json").json()["info"]["title"] == "PlaceBind"
         process.send_signal(signal.SIGINT)
         _, rest = process.communicate(timeout=20)
         assert process.returncode == 0
@@ -70,7 +70,7 @@ def test_a_real_server_guards_what_is_streamlits_too(world, tmp_path) -> None:
         address, _, token = with_token.partition("/?token=")
         assert token == "geheim"
         socket_address = f"ws{address.removeprefix('http')}/_stcore/stream"
-        for path in ("/", "/_stcore/health", "/static/index.html", "/favicon.png", "/api/status", FRONT):
+        for path in ("/", "/_stcore/health", "/static/index.html", "/favicon.png", "/api/v1/status", FRONT):
             assert httpx.get(address + path).status_code == 401, path
         with pytest.raises(InvalidStatus, match="403"), connect(socket_address):
             pass
@@ -91,7 +91,7 @@ def test_a_real_server_guards_what_is_streamlits_too(world, tmp_path) -> None:
 def _refuses_two_gigabytes(address: str, cookie: str) -> None:
     """By what the length says at once; and where it is not said, after little more than may be sent."""
     host, port = address.removeprefix("http://").split(":")
-    for path in ("/api/uploads", "/_stcore/upload_file/session/file"):
+    for path in ("/api/v1/uploads", "/_stcore/upload_file/session/file"):
         head = (
             f"POST {path} HTTP/1.1\r\nHost: {host}:{port}\r\nCookie: {cookie}\r\nContent-Type: multipart/form-data; boundary=b\r\n"
         )
@@ -109,7 +109,7 @@ def _refuses_two_gigabytes(address: str, cookie: str) -> None:
 
     headers = {"Cookie": cookie, "Content-Type": "multipart/form-data; boundary=b"}
     with suppress(httpx.TransportError):  # the server may have answered and hung up while we are still sending
-        assert httpx.post(f"{address}/api/uploads", content=endless(), headers=headers, timeout=60).status_code == 413
+        assert httpx.post(f"{address}/api/v1/uploads", content=endless(), headers=headers, timeout=60).status_code == 413
     assert sent < 200 * 2**20
 
 

@@ -17,6 +17,7 @@ from ui.page.filters import as_probability, show_filters
 from ui.page.hits import COLUMNS, show_hits
 from ui.page.map import Mark, Touched, world_map
 from ui.page.plain import code, plain
+from ui.server.addresses import api
 from ui.server.routes.heat import tiles_address
 from ui.server.workspace import Workspace, Workspaces, served
 
@@ -159,7 +160,7 @@ def _below_map(workspace: Workspace, question: Question, stages_ms: Mapping[str,
         st.caption(captions.STAGES.format(total=sum(stages_ms.values()), stages=stages))
         with st.popover(captions.EXPORT):
             for kind in EXPORTS:
-                st.link_button(kind, f"/api/export.{kind}?ask={quote(question.to_link())}&catalogue={quote(workspace.name)}")
+                st.link_button(kind, api(f"/export.{kind}?ask={quote(question.to_link())}&catalogue={quote(workspace.name)}"))
 
 
 def _legend(share: int) -> str:

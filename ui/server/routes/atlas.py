@@ -1,20 +1,30 @@
-"""``/api/atlas``: web tiles with every location in the colour of its components or of its cluster."""
+"""``/atlas``: web tiles with every location in the colour of its components or of its cluster."""
 
+from collections.abc import Callable
 from typing import Annotated
 from urllib.parse import quote
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
+from pydantic import Field
 
 from retrieval.atlas.clusters import MAX_CLUSTERS, MIN_CLUSTERS
 from retrieval.atlas.paint import Colours, painted_png
 from retrieval.heat.grids import MercatorTile
+from ui.server.addresses import api
 from ui.server.atlas import atlas_of
-from ui.server.routes.common import ASK_AGAIN, FOR_EVER, Served, cached
+from ui.server.routes.common import ASK_AGAIN, FOR_EVER, cached, files
+from ui.server.routes.heat import Step
+from ui.server.routes.parameters import OfCatalogue
+from ui.server.turns import ATLAS
 from ui.server.workspace import Workspace
 
 router = APIRouter(prefix="/atlas", tags=["atlas"])
 
 Count = Annotated[int, Path(ge=MIN_CLUSTERS, le=MAX_CLUSTERS, description="how many clusters")]
+
+
+class OfVersion(OfCatalogue):
+    version: str = Field("", max_length=64, description="of the index: a tile of it never changes")
 
 
 def components_address(workspace: Workspace) -> str:
@@ -30,32 +40,50 @@ def clusters_address(workspace: Workspace, count: int) -> str:
     return _address(workspace, f"clusters/{count}")
 
 
-@router.get("/components/{z}/{x}/{y}.png", summary="A web tile of the vectors' main directions", response_class=Response)
-def components_tile(request: Request, z: int, x: int, y: int, workspace: Served, version: str = "") -> Response:
+@router.get(
+    "/components/{z}/{x}/{y}.png",
+    summary="A web tile of the vectors' main directions",
+    response_class=Response,
+    responses=files("image/png", kept=True),
+    dependencies=[ATLAS.needed],
+)
+def components_tile(request: Request, z: Step, x: Step, y: Step, given: Annotated[OfVersion, Query()]) -> Response:
     """256 px in Web Mercator: the first three principal components of the location vectors as colours of CIELAB; transparent at
     sea."""
-    return _tile(request, MercatorTile(z, x, y), workspace, atlas_of(workspace).components().colours, version)
+    return _tile(request, MercatorTile(z, x, y), given, lambda: atlas_of(given.workspace).components().colours)
 
 
-@router.get("/umap/{z}/{x}/{y}.png", summary="A web tile of a UMAP of the vectors", response_class=Response)
-def umap_tile(request: Request, z: int, x: int, y: int, workspace: Served, version: str = "") -> Response:
+@router.get(
+    "/umap/{z}/{x}/{y}.png",
+    summary="A web tile of a UMAP of the vectors",
+    response_class=Response,
+    responses=files("image/png", kept=True),
+    dependencies=[ATLAS.needed],
+)
+def umap_tile(request: Request, z: Step, x: Step, y: Step, given: Annotated[OfVersion, Query()]) -> Response:
     """256 px in Web Mercator: three coordinates of a UMAP as colours of CIELAB; transparent at sea. Needs umap-learn."""
-    return _tile(request, MercatorTile(z, x, y), workspace, atlas_of(workspace).umap(), version)
+    return _tile(request, MercatorTile(z, x, y), given, lambda: atlas_of(given.workspace).umap())
 
 
-@router.get("/clusters/{count}/{z}/{x}/{y}.png", summary="A web tile of clusters", response_class=Response)
-def clusters_tile(request: Request, count: Count, z: int, x: int, y: int, workspace: Served, version: str = "") -> Response:
+@router.get(
+    "/clusters/{count}/{z}/{x}/{y}.png",
+    summary="A web tile of clusters",
+    response_class=Response,
+    responses=files("image/png", kept=True),
+    dependencies=[ATLAS.needed],
+)
+def clusters_tile(request: Request, count: Count, z: Step, x: Step, y: Step, given: Annotated[OfVersion, Query()]) -> Response:
     """256 px in Web Mercator: the locations in the colours of their clusters; transparent at sea."""
-    return _tile(request, MercatorTile(z, x, y), workspace, atlas_of(workspace).clusters(count).colours, version)
+    return _tile(request, MercatorTile(z, x, y), given, lambda: atlas_of(given.workspace).clusters(count).colours)
 
 
 def _address(workspace: Workspace, layer: str) -> str:
-    return f"/api/atlas/{layer}/{{z}}/{{x}}/{{y}}.png?catalogue={quote(workspace.name, safe='')}&version={workspace.version}"
+    beside = f"catalogue={quote(workspace.name, safe='')}&version={workspace.version}"
+    return api(f"/atlas/{layer}/{{z}}/{{x}}/{{y}}.png?{beside}")
 
 
-def _tile(request: Request, tile: MercatorTile, workspace: Workspace, colours: Colours, version: str) -> Response:
-    now = workspace.version
-    content = painted_png(workspace.space.cells, colours, tile)
-    return cached(
-        request, content, "image/png", f"{now}{request.url.path}".replace("/", "-"), FOR_EVER if version == now else ASK_AGAIN
-    )
+def _tile(request: Request, tile: MercatorTile, given: OfVersion, colours: Callable[[], Colours]) -> Response:
+    workspace, now = given.workspace, given.workspace.version
+    tag = f"{now}{request.url.path}".replace("/", "-")
+    keep = FOR_EVER if given.version == now else ASK_AGAIN
+    return cached(request, lambda: painted_png(workspace.space.cells, colours(), tile), "image/png", tag, keep)

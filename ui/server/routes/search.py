@@ -1,4 +1,4 @@
-"""``/api/search``, ``/api/export`` and ``/api/embed``: hits, hits as a file, vectors."""
+"""``/search``, ``/export`` and ``/embed``: hits, hits as a file, vectors."""
 
 import time
 from collections.abc import Iterator
@@ -6,18 +6,22 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Body, Depends, Query, Response
+from fastapi import APIRouter, Body, Query, Response
 from pydantic import Field
 
 from index.errors import InputError
-from index.records import Modality, Place
+from index.records import Place
 from index.settings import Settings
 from retrieval.asking.parts import MAX_TEXT_CHARACTERS
-from retrieval.asking.question import Question
+from retrieval.asking.question import MAX_K, Question
 from retrieval.export import Origin, export_hits
-from ui.server.routes.common import Served
+from ui.server.cursor import Cursor
+from ui.server.routes import answers
+from ui.server.routes.common import attachment, files
+from ui.server.routes.parameters import PAGE_HITS, Asked, AskedByPage, OfCatalogue, PageOfCatalogue
+from ui.server.turns import EXPORTS, SEARCHES
+from ui.server.workspace import Workspace
 
-MAX_K = 200
 MAX_TEXTS, MAX_PLACES = 64, 1000
 MEDIA_TYPES = {
     "geojson": "application/geo+json",
@@ -27,68 +31,41 @@ MEDIA_TYPES = {
 router = APIRouter(tags=["search"])
 
 
-def asked(
-    text: Annotated[str | None, Query(max_length=MAX_TEXT_CHARACTERS, description="what to look for, in words")] = None,
-    lat: Annotated[float | None, Query(ge=-90, le=90, description="latitude to ask with, WGS84 degrees")] = None,
-    lon: Annotated[float | None, Query(ge=-180, le=180, description="longitude to ask with, WGS84 degrees")] = None,
-    image: Annotated[str | None, Query(description="name of an upload to ask with, from `POST /api/uploads`")] = None,
-    kinds: Annotated[list[Modality] | None, Query(alias="in", description="what to search; may be repeated; default: all")] = None,
-    k: Annotated[int, Query(ge=1, le=MAX_K, description="hits of each kind")] = 10,
-    bbox: Annotated[str | None, Query(description="only within south,west,north,east; west > east crosses 180")] = None,
-    near: Annotated[str | None, Query(description="only within lat,lon,km")] = None,
-    country: Annotated[list[str] | None, Query(description="only in this country; may be repeated")] = None,
-    dates: Annotated[str | None, Query(description="only tiles of these days, as 2021-06-01/2021-08-31")] = None,
-    words: Annotated[bool, Query(description="count the words of the text too, not only their meaning")] = False,
-    centred: Annotated[bool, Query(description="take the gap between modalities out of the scores")] = False,
-    direct: Annotated[
-        bool, Query(description="compare texts with tiles, and pictures with articles, themselves instead of by position")
-    ] = False,
-    apart_km: Annotated[float | None, Query(ge=0, allow_inf_nan=False, description="least distance between hits")] = None,
-    ask: Annotated[
-        str | None, Query(description="a whole question as JSON, as in the address of the page; instead of all others")
-    ] = None,
-) -> Question:
-    """A question from the parameters of an address."""
-    if ask is not None:
-        return Question.from_link(ask)
-    if (lat is None) != (lon is None):
-        raise InputError("a place needs both lat and lon")
-    parts: list[dict[str, Any]] = [{name: value} for name, value in (("text", text), ("image", image)) if value is not None]
-    parts += [{"place": {"lat": lat, "lon": lon}}] if lat is not None else []
-    if not parts:
-        raise InputError("ask with text=, with lat= and lon=, with image=, or with a whole question as ask=")
-    filters = {"bbox": bbox, "near": near, "countries": country, "dates": dates}
-    return Question.parse(
-        {
-            "parts": parts, "kinds": kinds or (), "k": k, "words": words, "centred": centred, "direct": direct,
-            "apart_km": apart_km, "filter": {name: value for name, value in filters.items() if value},
-        },
-        where="question",
-    )  # fmt: skip
+@router.get(
+    "/search",
+    summary="Places, articles and tiles that fit a question",
+    response_model=answers.Answer,
+    response_model_exclude_unset=True,
+    dependencies=[SEARCHES.needed],
+)
+def search(given: Annotated[AskedByPage, Query()]) -> dict[str, Any]:
+    """Hits of each kind, best first, with cosine, percentile and distance, a page at a time: `next` in the answer is the `cursor`
+    of the following one, up to 10,000 hits. `ask` in the answer is the question for an address."""
+    return _page(given.workspace, given.question, given.cursor, given.explain)
 
 
-Asked = Annotated[Question, Depends(asked)]
+@router.post(
+    "/search",
+    summary="The same for a question as JSON",
+    response_model=answers.Answer,
+    response_model_exclude_unset=True,
+    dependencies=[SEARCHES.needed],
+)
+def search_json(question: Question, given: Annotated[PageOfCatalogue, Query()]) -> dict[str, Any]:
+    """Several parts with weights of their own. `k` is at most 200 here."""
+    return _page(given.workspace, question, given.cursor, given.explain)
 
 
-@router.get("/search", summary="Places, articles and tiles that fit a question")
-def search(question: Asked, workspace: Served) -> dict[str, Any]:
-    """Hits of each kind, best first, with cosine, percentile and distance. `ask` in the answer is the question for an address."""
-    started = time.perf_counter()
-    answer = workspace.answer(question)
-    ms = {"total": 1000 * (time.perf_counter() - started), **answer.stages_ms}
-    return {**answer.as_dict(), "ask": question.to_link(), "ms": {name: round(value, 2) for name, value in ms.items()}}
-
-
-@router.post("/search", summary="The same for a question as JSON")
-def search_json(question: Question, workspace: Served) -> dict[str, Any]:
-    """Several parts with weights, records, uploaded images and all filters."""
-    return search(question, workspace)
-
-
-@router.get("/export.{ending}", summary="Hits as a file", response_class=Response)
-def export(ending: Literal["geojson", "csv", "parquet"], question: Asked, workspace: Served) -> Response:
-    """GeoJSON (RFC 7946), CSV, or GeoParquet that says which model its hits are from."""
-    space, answer = workspace.space, workspace.answer(question)
+@router.get(
+    "/export.{ending}",
+    summary="Hits as a file",
+    response_class=Response,
+    responses=files(*MEDIA_TYPES.values()),
+    dependencies=[EXPORTS.needed],
+)
+def export(ending: Literal["geojson", "csv", "parquet"], given: Annotated[Asked, Query()]) -> Response:
+    """GeoJSON (RFC 7946), CSV, or GeoParquet that says which model its hits are from; all in one, so that `k` may be 10,000."""
+    space, answer = given.workspace.space, given.workspace.answer(given.question)
     with TemporaryDirectory(prefix="placebind-") as folder:
         file = Path(folder) / f"placebind-hits.{ending}"
         export_hits(answer, file, Origin(query=answer.query, model_digest=space.checkpoint.digest, dim=space.dim))
@@ -102,13 +79,19 @@ class ToEmbed(Settings):
     places: tuple[Place, ...] = Field((), max_length=MAX_PLACES)
 
 
-@router.post("/embed", summary="Vectors of texts and places in the shared space")
-def embed(given: Annotated[ToEmbed, Body()], workspace: Served) -> dict[str, Any]:
+@router.post(
+    "/embed",
+    summary="Vectors of texts and places in the shared space",
+    response_model=answers.Vectors,
+    response_model_exclude_unset=True,
+    dependencies=[SEARCHES.needed],
+)
+def embed(texts_and_places: Annotated[ToEmbed, Body()], given: Annotated[OfCatalogue, Query()]) -> dict[str, Any]:
     """Unit vectors; their inner product is the cosine. Compare only vectors with the same `model_digest`."""
-    if not (given.texts or given.places):
+    if not (texts_and_places.texts or texts_and_places.places):
         raise InputError("give texts or places to embed")
-    space = workspace.space
-    vectors = {name: each.round(7).tolist() for name, each in _vectors(space, given)}
+    space = given.workspace.space
+    vectors = {name: each.round(7).tolist() for name, each in _vectors(space, texts_and_places)}
     return {"dim": space.dim, "model_digest": space.checkpoint.digest, **vectors}
 
 
@@ -119,8 +102,20 @@ def _vectors(space: Any, given: ToEmbed) -> Iterator[tuple[str, Any]]:
         yield "places", space.embed_places([each.lat for each in given.places], [each.lon for each in given.places])
 
 
-def attachment(file: Path, media_type: str) -> Response:
-    """A file that browsers save under its name."""
-    return Response(
-        file.read_bytes(), media_type=media_type, headers={"Content-Disposition": f'attachment; filename="{file.name}"'}
-    )
+def _page(workspace: Workspace, question: Question, cursor: str, explain: bool | None) -> dict[str, Any]:
+    if question.k > PAGE_HITS:
+        raise InputError(f"a page has at most {PAGE_HITS} hits of each kind, got k = {question.k}; go on with `cursor`, or export")
+    started, version = time.perf_counter(), workspace.version
+    skip = Cursor.read(cursor, version, question).skip if cursor else 0
+    asked = question.changed(k=min(question.k, MAX_K - skip))
+    answer = workspace.answer(asked, skip=skip, explain=explain)
+    following = skip + asked.k
+    is_last = following >= MAX_K or all(len(hits) < asked.k for hits in answer.hits.values())
+    ms = {"total": 1000 * (time.perf_counter() - started), **answer.stages_ms}
+    return {
+        **answer.as_dict(),
+        "question": question,
+        "ask": question.to_link(),
+        "next": None if is_last else Cursor.at(following, version, question).text(),
+        "ms": {name: round(value, 2) for name, value in ms.items()},
+    }

@@ -1,9 +1,9 @@
-"""``/api/status``: what is served, what is indexed, and whether it is up to date."""
+"""``/status``: what is served, what is indexed, and whether it is up to date."""
 
 from importlib.metadata import version
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 
 from index.errors import PlaceBindError
 from index.records import MODALITIES, Modality
@@ -13,16 +13,18 @@ from index.store.manifest import Manifest
 from index.store.vectors import manifest_of
 from train.checkpoint import Checkpoint
 from ui.server import front
-from ui.server.routes.common import Served
+from ui.server.routes import answers
+from ui.server.routes.parameters import OfCatalogue
 from ui.server.workspace import Workspace, served
 
 router = APIRouter(tags=["status"])
 
 
-@router.get("/status", summary="What is served and indexed")
-def status(workspace: Served) -> dict[str, Any]:
+@router.get("/status", summary="What is served and indexed", response_model=answers.Status)
+def status(given: Annotated[OfCatalogue, Query()]) -> dict[str, Any]:
     """`stale` rows have no vector yet and cannot be found; `unlearnt` ones, by sensor, get none of this model. `problem` says why
     nothing can be asked, if so."""
+    workspace = given.workspace
     catalogue = Catalogue.open(workspace.catalogue_folder)
     present = [modality for modality in MODALITIES if catalogue.has(modality)]
     return {
