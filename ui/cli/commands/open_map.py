@@ -16,14 +16,14 @@ def open_map(
         ),
     ] = None,
     checkpoint: CheckpointFlag = None,
-    host: Annotated[str, typer.Option(help="address to listen on; 0.0.0.0: everywhere, which wants a --token")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="port to listen on; 0: any that is free")] = 8501,
-    token: Annotated[str, typer.Option(envvar="PLACEBIND_TOKEN", help="what visitors must know: they come with ?token=…")] = "",
+    host: Annotated[str, typer.Option(help="address to listen on; 0.0.0.0: everywhere, which needs a --token")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="port to listen on; 0: any free one")] = 8501,
+    token: Annotated[str, typer.Option(envvar="PLACEBIND_TOKEN", help="the secret that visitors must give in ?token=…")] = "",
     open_browser: Annotated[
         bool, typer.Option("--open/--no-open", help="open the page in the browser, where there is a screen")
     ] = True,
 ) -> None:
-    """Open the map in the browser, and the HTTP API beside it at /api/docs."""
+    """Open the map in the browser, and the HTTP API next to it at /api/docs."""
     from ui.server.serve import serve
 
     serve(catalogue or [_default_catalogue()], checkpoint=checkpoint, host=host, port=port, token=token, open_browser=open_browser)
