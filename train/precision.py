@@ -1,4 +1,4 @@
-"""Where reduced precision pays: bfloat16 autocast on accelerators and on CPUs with bfloat16 instructions, float32 elsewhere."""
+"""Where reduced precision helps: bfloat16 autocast on accelerators and on CPUs with bfloat16 instructions, float32 elsewhere."""
 
 from functools import cache
 

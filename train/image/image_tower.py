@@ -1,4 +1,4 @@
-"""What the image towers with a published network share: its weights' file, its tune mode, its features, our head on top."""
+"""What image towers with a published network share: its weights' file, its tune mode, its features, our head on top."""
 
 import hashlib
 import json
@@ -24,7 +24,7 @@ from train.weights.pretrained import copy_weights, file_sha256, note_sha256, rea
 
 
 class TowerOptions(TuneOptions):
-    """What can be said of any tower with a published network; a tower's ``Options`` add its own."""
+    """Options of any tower with a published network; a tower's ``Options`` add its own."""
 
     hidden: int = Field(512, ge=1, description="units of the head's hidden layer")
     dropout: float = Field(0.2, ge=0, lt=1, description="share of the head's hidden units that are dropped in training")
@@ -33,10 +33,10 @@ class TowerOptions(TuneOptions):
 
 @dataclass(frozen=True)
 class Published:
-    """A network that others trained. ``name`` says which and has only what a table's name may have.
+    """A network that others trained. ``name`` identifies it and has only characters that a table's name may have.
 
     ``make`` builds it with fresh weights: pixels [B, C, S, S] -> features [B, F]. ``file`` finds what the option ``weights``
-    names, perhaps on the internet; ``adapt`` picks the network's tensors out of what is in the file, where ``optional`` ones may
+    names, perhaps on the internet; ``adapt`` selects the network's tensors in the file, where ``optional`` ones may
     be missing.
     """
 
@@ -54,7 +54,7 @@ class Published:
 class PretrainedImageTower(nn.Module):
     """Pixels [B, C, S, S] and band mask [B, C] of one sensor -> [B, dim], not normalised.
 
-    Frozen, the network is kept where ``nn.Module`` does not see it: neither saved nor trained. The checkpoint then holds the
+    When frozen, the network is held where ``nn.Module`` does not see it: neither saved nor trained. The checkpoint then holds the
     SHA-256 of its file, and only that file is accepted afterwards. Building reads no file in any mode.
     """
 
@@ -83,7 +83,7 @@ class PretrainedImageTower(nn.Module):
     def prepare(
         self, pixels: npt.NDArray[np.uint8] | npt.NDArray[np.uint16], bands: tuple[str, ...], sensor_name: str
     ) -> tuple[Tensor, Tensor]:
-        """A tile [c, H, W] as the network sees it [C, S, S], and which of its bands were there [C]."""
+        """A tile [c, H, W] as the network's input [C, S, S], and which of its bands exist [C]."""
         sensor = known_sensor(sensor_name)
         return prepare_tile(pixels, bands, sensor, self._input(sensor_name), self.published.size_px)
 
@@ -92,12 +92,12 @@ class PretrainedImageTower(nn.Module):
 
     @torch.no_grad()
     def features(self, pixels: Tensor, present: Tensor, sensor: str) -> Tensor:
-        """[B, F] as the published network gives them; a frozen one's can be cached under ``feature_key``."""
+        """[B, F] as the published network gives them; those of a frozen network can be cached under ``feature_key``."""
         return self._features(pixels, present, sensor)
 
     @property
     def feature_key(self) -> str | None:
-        """Names the frozen network, its exact weights and what it sees; None if the network is part of what is trained."""
+        """Names the frozen network, its exact weights and its input; None if the network is trained too."""
         if not self.frozen:
             return None
         if not self._known_sha256():
@@ -107,7 +107,7 @@ class PretrainedImageTower(nn.Module):
         return f"{self.published.name}_{hashlib.sha256(recipe.encode()).hexdigest()[:16]}"
 
     def load_pretrained(self) -> None:
-        """Read the published weights, where there are any to start from. Raises ``CheckpointError`` if the file does not fit."""
+        """Read the published weights, if the options name any. Raises ``CheckpointError`` if the file does not fit."""
         if self.frozen:
             self._frozen_network()
         elif self.options.weights is not None:
@@ -147,7 +147,7 @@ class PretrainedImageTower(nn.Module):
 
     @cached_property
     def _read(self) -> tuple[Path, str, nn.Module]:
-        """(file, its SHA-256, network in evaluation mode): at the first need of it, and where ``nn.Module`` does not see it."""
+        """(file, its SHA-256, network in evaluation mode): loaded at first use, and held where ``nn.Module`` does not see it."""
         assert self.options.weights is not None  # TuneOptions sees to that
         path, network = self.published.file(self.options.weights), self.published.make()
         _load(self.published, network, path)
@@ -159,5 +159,5 @@ def _load(published: Published, network: nn.Module, path: Path) -> None:
 
 
 def table_name(*parts: Any) -> str:
-    """The parts as one name that a table of the catalogue can have."""
+    """The arguments joined into one name that a table of the catalogue can have."""
     return re.sub(r"[^A-Za-z0-9_.-]", "-", "_".join(str(part) for part in parts))

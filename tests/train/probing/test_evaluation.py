@@ -131,7 +131,7 @@ def test_features_that_fail_leave_nothing_half_written(tmp_path):
     with pytest.raises(MemoryError):
         run(tmp_path, features=[Counted(fails=0)])
     assert not list(tmp_path.rglob("*.np*"))
-    with pytest.raises(InputError, match="no numbers"):
+    with pytest.raises(InputError, match="some NaN"):
         run(tmp_path, features=[Broken()])
 
 
