@@ -163,7 +163,7 @@ def test_a_split_that_asks_for_classes_nobody_has_seen_is_not_run(tmp_path):
     assert [row.split for row in found.rows] == ["random"]
     ((what, why),) = [(each.what, each.why) for each in found.not_run]
     assert what == "continent, continent"
-    assert "100% of the points" in why
+    assert "100% of the test points" in why
 
 
 def test_the_share_of_points_of_unseen_classes_is_said(tmp_path):

@@ -226,7 +226,7 @@ def test_tiles_beside_the_map_are_refused(visitor, z, x, y) -> None:
 def test_a_heat_that_nobody_asked_for_is_not_there(visitor) -> None:
     answer = visitor.get("/api/heat/0123456789abcdef/0/0/0.png")
     assert answer.status_code == 404
-    assert "search again" in answer.json()["error"]
+    assert "ask again" in answer.json()["error"]
 
 
 def test_heat_as_a_geotiff_has_both_scales_and_says_what_was_asked(visitor) -> None:
