@@ -23,7 +23,7 @@ class TrainConfig(Settings):
     text: Component = Component(name="minilm")
     image: Component = Component(name="multispectral")
     dim: int = Field(256, ge=2, description="dimension of the shared space")
-    modalities: tuple[Literal["articles", "tiles"], ...] = Field((), description="what is bound to position; default: all there is")
+    modalities: tuple[Literal["articles", "tiles"], ...] = Field((), description="modalities bound to position; default: all")
     steps: int = Field(400, ge=1)
     article_batch: int = Field(1024, ge=2, description="articles per step, all devices together")
     tile_batch: int = Field(96, ge=2, description="tiles per step, all devices together")

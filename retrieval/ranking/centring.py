@@ -77,7 +77,7 @@ class Centring:
     def search(self, search: Search, query: Floats, k: int, most: int) -> tuple[Rows, Floats]:
         """The ``k`` rows with the highest corrected cosine to a centred query [D]: (rows [k'], corrected cosines [k']).
 
-        ``search`` ranks by plain inner product, of ``most`` rows in all. It is asked for more until no further row can come in:
+        ``search`` ranks by plain inner product, of ``most`` rows in all. It is asked for more until no further row can enter:
         further rows have at most the last product, and no row is nearer to the mean than the nearest. So it is as exact as
         ``search``.
         """
