@@ -1,14 +1,18 @@
-"""Files that come to be whole or not at all, and the user's cache folder."""
+"""Files that come to be whole or not at all, their digests, and the user's cache folder."""
 
+import csv
+import hashlib
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
-from index.errors import CatalogueError, one_line
+from index.errors import CatalogueError, PlaceBindError, one_line
 
+CHOOSE_ANOTHER = "give a file in a folder that can be written"  # the remedy where the user named the file
 PARTIAL = ".partial-"  # in the name of what is not whole yet
 
 
@@ -18,20 +22,20 @@ def cache_folder() -> Path:
 
 
 @contextmanager
-def made_whole(final: Path) -> Iterator[Path]:
+def made_whole(final: Path, error: type[PlaceBindError] = CatalogueError, remedy: str = "free some space there") -> Iterator[Path]:
     """A temporary path beside ``final`` to make a file or folder at; it takes the name ``final`` when the block ends well.
 
-    If another process was faster, its folder stays and ours goes: both were made from the same rows. Raises ``CatalogueError``
-    if the disk is full or not writable; nothing is left behind then.
+    If another process was faster, its folder stays and ours goes: both were made from the same rows. Raises ``error`` with the
+    ``remedy`` if the disk is full or not writable; nothing is left behind then, and a file that was there before stays.
     """
     partial = final.with_name(f"{final.name}{PARTIAL}{uuid.uuid4().hex[:12]}")
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
         yield partial
         _take_name(partial, final)
-    except OSError as error:
+    except OSError as problem:
         elsewhere = " or set XDG_CACHE_HOME to another disk" if final.is_relative_to(cache_folder()) else ""
-        raise CatalogueError(f"cannot write {final}: {one_line(error)}; free some space there{elsewhere}") from error
+        raise error(f"cannot write {final}: {one_line(problem)}; {remedy}{elsewhere}") from problem
     finally:
         remove(partial)
 
@@ -49,5 +53,20 @@ def _take_name(partial: Path, final: Path) -> None:
     try:
         partial.replace(final)
     except OSError:
-        if not final.is_dir():  # a folder with files in it cannot be replaced: another process has made it meanwhile
+        # A folder with files in it cannot be replaced: another process has made it meanwhile.
+        if not (partial.is_dir() and final.is_dir()):
             raise
+
+
+def file_sha256(path: Path) -> str:
+    """In hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """A table with a column for each name in any row, in the order in which they come; a cell that a row does not have is empty."""
+    with made_whole(path) as partial, partial.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, fieldnames=list(dict.fromkeys(name for row in rows for name in row)))
+        writer.writeheader()
+        writer.writerows(rows)

@@ -5,6 +5,7 @@ import random
 import threading
 import time
 from collections.abc import Mapping
+from email.utils import mktime_tz, parsedate_tz
 from importlib.metadata import version
 from typing import Any
 
@@ -114,10 +115,15 @@ def user_agent(contact: str = "") -> str:
 
 
 def _retry_after_s(response: requests.Response) -> float | None:
-    """The server's Retry-After in seconds; dates are rare enough to fall back on our own backoff."""
+    """The server's Retry-After in seconds: a number, or a date as HTTP writes it (RFC 9110, 10.2.3), from our clock's now."""
+    told = response.headers.get("Retry-After", "")
     try:
-        return float(response.headers["Retry-After"])
-    except (KeyError, ValueError):
+        return float(told)
+    except ValueError:
+        date = parsedate_tz(told)
+    try:
+        return mktime_tz(date) - time.time() if date else None
+    except (ValueError, OverflowError):  # a date that no calendar has
         return None
 
 

@@ -4,9 +4,9 @@ Ids are content hashes, so the same record from a second ingest, another machine
 """
 
 import hashlib
-import math
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -29,9 +29,11 @@ class Place:
 
     def __post_init__(self) -> None:
         for name, value, bound in (("lat", self.lat, 90), ("lon", self.lon, 180)):
-            if not math.isfinite(value) or abs(value) > bound:
+            if not isinstance(value, Real) or isinstance(value, bool):
+                raise InputError(f"{name} must be a number in degrees, got {str(value)[:40]!r}")
+            if not abs(value) <= bound:  # NaN compares with nothing
                 hint = "; are lat and lon swapped?" if name == "lat" and 90 < abs(value) <= 180 else ""
-                raise InputError(f"{name} must lie in [-{bound}, {bound}] degrees, got {value}{hint}")
+                raise InputError(f"{name} must lie in [-{bound}, {bound}] degrees, got {str(value)[:40]}{hint}")
 
     def __str__(self) -> str:
         return f"{abs(self.lat):.2f}°{'N' if self.lat >= 0 else 'S'} {abs(self.lon):.2f}°{'E' if self.lon >= 0 else 'W'}"
@@ -88,6 +90,7 @@ class Article:
     image: str = ""
 
     def __post_init__(self) -> None:
+        _check_texts(self, "title", "text", "url", "country", "source", "licence", "split", "language", "wikidata", "image")
         if not self.text.strip():
             raise InputError("the text is empty")
         _check_split(self.split)
@@ -115,6 +118,9 @@ class Location:
     kind: str = ""
     source: str = ""
     licence: str = ""
+
+    def __post_init__(self) -> None:
+        _check_texts(self, "title", "url", "country", "kind", "source", "licence")
 
     @property
     def id(self) -> str:
@@ -167,10 +173,17 @@ Record = Article | Tile | Location
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rejected:
-    """A record that a source could not use: where it stood (file and row), and why, with the remedy."""
+    """A record that a source could not use: where it stood (file and row), and why, with the remedy.
+
+    Both quote what came from outside: half a character in them is written out, so that the report can be saved.
+    """
 
     where: str
     why: str
+
+    def __post_init__(self) -> None:
+        for name in ("where", "why"):
+            object.__setattr__(self, name, getattr(self, name).encode(errors="backslashreplace").decode())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,6 +198,7 @@ class Source(Protocol):
 
     A source whose records are dear to get has a ``key``, naming itself and what it was asked for, and yields ``Done`` after each
     unit; an ingest that is repeated gives it the units that are already in the catalogue. A source without a key is read whole.
+    A source that guesses what a file means (its separator, its encoding) says so in ``remarks``, a list of lines.
     """
 
     modality: Modality
@@ -246,6 +260,18 @@ def check_unit_vectors(vectors: npt.NDArray[np.float32]) -> None:
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
         raise InputError(f"{int(bad.sum())} vectors are not of unit norm (first: row {row}, norm {norms[row]}); normalise them")
+
+
+def _check_texts(record: object, *names: str) -> None:
+    """Raises ``InputError`` for what is no text, or holds half a character (a lone surrogate, as in JSON's "\\ud83d")."""
+    for name in names:
+        value = getattr(record, name)
+        if not isinstance(value, str):
+            raise InputError(f"{name} must be text, got {type(value).__name__}")
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:
+            raise InputError(f"{name} holds half a character at position {error.start}, which no file can") from None
 
 
 def content_id(*parts: str | bytes | memoryview) -> str:

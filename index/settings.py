@@ -1,12 +1,14 @@
 """The one base of everything that can be configured: frozen, unknown keys rejected, errors in one line."""
 
+import re
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from index.errors import ConfigError
+from index.errors import ConfigError, InputError
 
 SHOWN_CHARACTERS = 80  # of what was given: it comes from outside and may be long
+_NO_CHARACTER = re.compile("[\ud800-\udfff]")  # what Python makes of bytes that are not UTF-8: encoders, files and pages refuse it
 
 
 class Settings(BaseModel):
@@ -22,6 +24,14 @@ class Settings(BaseModel):
         except ValidationError as error:
             problems = "; ".join(_explain(cls, problem) for problem in error.errors())
             raise ConfigError(f"{where}: {problems}") from None
+        except RecursionError:  # brackets in brackets: JSON reads more of them than Python can write out
+            raise ConfigError(f"{where}: values are nested too deep; give plain numbers, texts and lists") from None
+
+
+def check_characters(text: str, name: str) -> None:
+    """Raises ``InputError`` for text that holds what is no character."""
+    if _NO_CHARACTER.search(text):
+        raise InputError(f"{name} holds what is no character (it was not UTF-8); type it again")
 
 
 def _explain(model: type[BaseModel], problem: Any) -> str:

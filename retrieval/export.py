@@ -7,9 +7,8 @@ Vectors from files with the same ``model_digest`` may be compared. ``vectors_of`
 
 import csv
 import json
-import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -19,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from index.errors import InputError, one_line
-from index.files import remove
+from index.files import CHOOSE_ANOTHER, made_whole
 from index.records import Hit, Place
 
 Vectors = npt.NDArray[np.float32]
@@ -147,14 +146,8 @@ _WRITERS: dict[str, Callable[[Sequence[Hit], Path, Origin, Vectors | None], None
 }
 
 
-@contextmanager
-def whole(path: Path) -> Iterator[Path]:
-    """A temporary path next to ``path``, renamed to it when the block succeeds."""
-    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.partial")
-    try:
-        yield partial
-        partial.replace(path)
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror or one_line(error)}; give a file in a writable folder") from None
-    finally:
-        remove(partial)  # must not fail where the folder is a file and nothing was written
+def whole(path: Path) -> AbstractContextManager[Path]:
+    """``made_whole`` for a file that the user named. Its folder must exist: otherwise a misspelt one would be created."""
+    if not path.parent.is_dir():
+        raise InputError(f"cannot write {path}: there is no folder {path.parent}; {CHOOSE_ANOTHER}")
+    return made_whole(path, InputError, CHOOSE_ANOTHER)

@@ -25,6 +25,7 @@ from train.loop import train
 from train.probing.evaluation import Plan, evaluate, features_of, tasks_of
 from train.probing.splits import Random
 from ui.cli.main import main
+from ui.page.panels import panels
 from ui.server.uploads import Uploads
 from ui.server.workspace import Workspace, Workspaces
 
@@ -151,16 +152,17 @@ def test_the_space_is_asked_with_the_backend(world: World) -> None:
 
 def _page() -> None:
     """What Streamlit runs: on its own, so with its own imports."""
-    from importlib import import_module
-
+    from ui.page.panels import panels
     from ui.server.workspace import served
 
-    import_module("ui.page.panels.countries").render(served().get())
+    panels()["countries"].render(served().get())
 
 
 def test_the_panel_counts_the_records_of_each_country(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     places = [location("A", country="Chad"), location("B", lat=1.0, country="Chad"), location("C", lat=2.0)]
     catalogue_with(tmp_path / "world", locations=places)
+    panels.cache_clear()
+    assert [panel.TITLE for panel in panels().values()] == ["Search", "Atlas", "Index", "Countries"]
     workspace = Workspace("world", tmp_path / "world", None, Uploads(tmp_path / "uploads"))
     monkeypatch.setattr("ui.server.workspace._served", Workspaces([workspace]))
     monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])

@@ -5,12 +5,15 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from index.errors import CheckpointError
+from index.files import made_whole
 from index.store.catalogue import Catalogue
 from train.batches import Records
 from train.checkpoint import Card, Checkpoint, Origin, TextConfidence
 from train.config import TrainConfig
 from train.data import TRAINING
 from train.objective.architecture import Architecture
+from train.protocols import encoder_of
 
 CARD_FILE = "MODEL_CARD.md"
 
@@ -25,7 +28,7 @@ def describe(
 ) -> Card:
     trained_on = {each.modality: len(each) for each in records}
     seen = set(catalogue.column("tiles", ["sensor"], where=TRAINING)["sensor"].to_pylist()) if "tiles" in trained_on else set()
-    tower: Any = model.encoders["tiles"]
+    tower = encoder_of(model.encoders, "tiles")
     return Card(
         config=config,
         trained_on=trained_on,
@@ -39,9 +42,8 @@ def describe(
 
 def write_card(folder: Path, checkpoint: Checkpoint) -> None:
     """``MODEL_CARD.md`` in the folder of the checkpoint."""
-    partial = folder / f"{CARD_FILE}.partial"
-    partial.write_text(card_text(checkpoint), encoding="utf-8")
-    partial.replace(folder / CARD_FILE)
+    with made_whole(folder / CARD_FILE, CheckpointError) as partial:
+        partial.write_text(card_text(checkpoint), encoding="utf-8")
 
 
 def card_text(checkpoint: Checkpoint) -> str:

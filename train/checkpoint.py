@@ -4,25 +4,26 @@ A folder holds ``model.safetensors`` once training has ended, ``training.safeten
 state to resume from). Both are written under a temporary name and renamed. Nothing is ever unpickled.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, cast, overload
 
 import torch
 from pydantic import Field
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from index.errors import CheckpointError, one_line
+from index.files import file_sha256, made_whole
 from index.records import Modality
 from index.registry import load
 from index.settings import Settings
 from train.config import ENCODER_OF, ENCODERS, TrainConfig
+from train.protocols import Encoder, ImageEncoder, LocationEncoder, TextEncoder
 
 MODEL_FILE = "model.safetensors"
 TRAINING_FILE = "training.safetensors"
@@ -90,9 +91,7 @@ class Checkpoint:
             raise CheckpointError(
                 f"{path} is not a PlaceBind checkpoint of this version ({one_line(error)}); train it again"
             ) from None
-        with path.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        return cls(path, card, digest)
+        return cls(path, card, file_sha256(path))
 
     @cached_property
     def temperature(self) -> float | None:
@@ -118,7 +117,15 @@ class Checkpoint:
         """Whether there is an encoder for this modality; every model has one for locations."""
         return modality == "locations" or bool(self.card.trained_on.get(modality))
 
-    def encoder(self, modality: Modality, device: torch.device) -> Any:
+    @overload
+    def encoder(self, modality: Literal["locations"], device: torch.device) -> LocationEncoder: ...
+    @overload
+    def encoder(self, modality: Literal["articles"], device: torch.device) -> TextEncoder: ...
+    @overload
+    def encoder(self, modality: Literal["tiles"], device: torch.device) -> ImageEncoder: ...
+    @overload
+    def encoder(self, modality: Modality, device: torch.device) -> Encoder: ...
+    def encoder(self, modality: Modality, device: torch.device) -> Encoder:
         """One trained encoder, ready to use. Raises ``CheckpointError`` if the model never learnt that modality."""
         if not self.learnt(modality):
             remedy = "train one with `placebind train` on a catalogue that has them"
@@ -133,13 +140,14 @@ class Checkpoint:
             raise CheckpointError(
                 f"the weights in {self.path} do not fit their configuration ({one_line(error)}); train it again"
             ) from None
-        return encoder.to(device).eval()
+        return cast(Encoder, encoder.to(device).eval())
 
 
-def build_encoder(config: TrainConfig, modality: Modality) -> Any:
-    """One encoder with fresh weights; ``config`` must be resolved."""
+def build_encoder(config: TrainConfig, modality: Modality) -> nn.Module:
+    """One encoder with fresh weights, which is what ``train.protocols`` says of its modality; ``config`` must be resolved."""
     component = config.encoder(modality)
-    return load(ENCODERS[ENCODER_OF[modality]], component.name).build(**component.options)
+    encoder: nn.Module = load(ENCODERS[ENCODER_OF[modality]], component.name).build(**component.options)
+    return encoder
 
 
 def save_model(folder: Path, weights: Mapping[str, Tensor], card: Card) -> None:
@@ -210,7 +218,8 @@ def load_training(folder: Path, config: TrainConfig, *, overwrite: bool = False)
 
 
 def _write(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, partial, metadata=metadata)
-    partial.replace(path)
+    with made_whole(path, CheckpointError) as partial:
+        try:
+            save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, partial, metadata=metadata)
+        except SafetensorError as error:  # what safetensors makes of a full disk
+            raise OSError(one_line(error)) from error

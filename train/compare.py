@@ -1,6 +1,5 @@
 """Several trainings side by side: every combination of architecture, location encoder, modalities and seed on the same records."""
 
-import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -8,6 +7,7 @@ from pathlib import Path
 from statistics import mean, stdev
 
 from index.errors import CheckpointError
+from index.files import write_csv
 from index.progress import Progress
 from index.records import Modality
 from index.store.catalogue import Catalogue
@@ -96,9 +96,4 @@ def _write_table(outcomes: list[Outcome], path: Path) -> None:
         for outcome in outcomes
         for seed, figures in outcome.seeds.items()
     ]
-    partial = path.with_suffix(".partial")
-    with partial.open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, fieldnames=list(dict.fromkeys(name for row in rows for name in row)))
-        writer.writeheader()
-        writer.writerows(rows)
-    partial.replace(path)
+    write_csv(path, rows)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+
+from torch import nn
 
 from index.errors import CatalogueError
 from index.records import MODALITIES, Modality
 from index.store.catalogue import Catalogue
 from train.batches import Records
 from train.image.tiles import tile_records
+from train.protocols import encoder_of
 from train.text.articles import article_records
 
 TRAINING = "split IS NULL OR split IN ('', 'train')"
@@ -19,7 +21,7 @@ HELD_OUT_TILES = 512  # enough to see where a run is going, and few enough to en
 
 def training_records(
     catalogue: Catalogue,
-    encoders: Any,
+    encoders: nn.ModuleDict,
     modalities: tuple[Modality, ...] = (),
     advance: Callable[[int], None] = lambda n: None,
     *,
@@ -53,7 +55,7 @@ def training_records(
 
 
 def held_out_records(
-    catalogue: Catalogue, encoders: Any, modalities: tuple[Modality, ...], advance: Callable[[int], None] = lambda n: None
+    catalogue: Catalogue, encoders: nn.ModuleDict, modalities: tuple[Modality, ...], advance: Callable[[int], None] = lambda n: None
 ) -> list[Records]:
     """The validation records of these modalities; of the tiles the first ``HELD_OUT_TILES`` by id, which is random."""
     found = _records(catalogue, encoders, VALIDATION, modalities, advance)
@@ -62,7 +64,7 @@ def held_out_records(
 
 def _records(
     catalogue: Catalogue,
-    encoders: Any,
+    encoders: nn.ModuleDict,
     where: str,
     modalities: tuple[Modality, ...],
     advance: Callable[[int], None],
@@ -75,11 +77,12 @@ def _records(
     for modality in [each for each in MODALITIES if each != "locations" and each in (modalities or MODALITIES)]:
         if not catalogue.count(modality, where):
             continue
-        tower = encoders[modality]
         if modality == "articles":
+            texts = encoder_of(encoders, "articles")
             found.append(
-                article_records(catalogue, tower, where, advance, sentence_share=sentence_share, masked_share=masked_share)
+                article_records(catalogue, texts, where, advance, sentence_share=sentence_share, masked_share=masked_share)
             )
         else:
-            found.append(tile_records(catalogue, tower, where, advance, few_bands_share=few_bands_share))
+            images = encoder_of(encoders, "tiles")
+            found.append(tile_records(catalogue, images, where, advance, few_bands_share=few_bands_share))
     return [records for records in found if len(records)]

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from index.geo import geodesic_km
+from train.protocols import LocationEncoder
 
 ACCURACY_KM = (
     25,
@@ -43,7 +44,7 @@ def recall_at(queries: Tensor, gallery: Tensor, k: int, chunk: int = 1024) -> fl
 
 
 @torch.inference_mode()
-def encode_locations(encoder: torch.nn.Module, lat: Degrees, lon: Degrees, chunk: int = 8192) -> Tensor:
+def encode_locations(encoder: LocationEncoder, lat: Degrees, lon: Degrees, chunk: int = 8192) -> Tensor:
     """Unit vectors [N, D] float32 of points in WGS84 degrees."""
     device = next(encoder.parameters()).device
     lats, lons = torch.from_numpy(np.array(lat, dtype=np.float64)), torch.from_numpy(np.array(lon, dtype=np.float64))

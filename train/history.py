@@ -4,6 +4,8 @@ import csv
 from pathlib import Path
 from typing import Self
 
+from index.files import write_csv
+
 HISTORY_FILE = "history.csv"
 
 
@@ -27,11 +29,4 @@ class History:
         self.rows.append(row)
 
     def save(self) -> None:
-        names = dict.fromkeys(name for row in self.rows for name in row)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        partial = self.path.with_suffix(".partial")
-        with partial.open("w", newline="") as stream:
-            writer = csv.DictWriter(stream, fieldnames=list(names))
-            writer.writeheader()
-            writer.writerows({**row, "step": int(row["step"])} for row in self.rows)
-        partial.replace(self.path)
+        write_csv(self.path, [{**row, "step": int(row["step"])} for row in self.rows])

@@ -13,12 +13,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from index.errors import CheckpointError, ConfigError, one_line
 from index.progress import Progress, Quiet
-from index.records import Modality, content_id
+from index.records import MODALITIES, Modality, content_id
 from index.store.catalogue import Catalogue
 from train.batches import Batch, Records
 from train.card import describe, write_card
@@ -31,12 +30,13 @@ from train.objective.architecture import Architecture
 from train.objective.distillation import Distillation
 from train.objective.gradcache import backward_in_chunks
 from train.precision import choose_device
+from train.protocols import encoder_of
 from train.sampling import sampler_of
+from train.streams import Stream, generator, torch_seed
 from train.validate import score, validate
 
 MAX_GRADIENT_NORM = 1.0
 TRAINING_ONLY = ("teacher.", "queue.", "distillation.")
-STREAM: dict[Modality, int] = {"articles": 0, "tiles": 1}
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def train(
     if config.patience and not held_out:
         raise ConfigError("patience needs records with split 'val' to judge by, and the catalogue has none; leave patience at 0")
     if config.teacher:
-        model.distillation = Distillation(config.teacher, model.encoders["locations"], config.seed, progress)
+        model.distillation = Distillation(config.teacher, encoder_of(model.encoders, "locations"), config.seed, progress)
     run = _Run(config, model, records, held_out, fabric, out)
     if state and not run.resume(state, overwrite=overwrite):
         load_pretrained(model)
@@ -191,7 +191,7 @@ class _Run:
     def _losses_and_gradients(self, step: int) -> dict[str, torch.Tensor]:
         active = self.model.active(step, tuple(self.records))
         batches = [self._chunks(self.records[modality], step) for modality in active]
-        seed_of_chunk = partial(_dropout_seed, self.config.seed, step)
+        seed_of_chunk = partial(torch_seed, self.config.seed, step, Stream.DROPOUT)
         if self.config.encode_chunk:
             return backward_in_chunks(self.model, batches, step, seed_of_chunk)
         torch.manual_seed(seed_of_chunk(self.fabric.global_rank))
@@ -203,15 +203,15 @@ class _Run:
         """The teacher's loss; its gradients are added to those that are there."""
         assert self.config.teacher is not None
         assert self.model.distillation is not None
-        loss = self.model.distillation(self.model.encoders["locations"], step)
+        loss = self.model.distillation(encoder_of(self.model.encoders, "locations"), step)
         self.fabric.backward(self.config.teacher.weight * loss)
         return {"distillation": loss}
 
     def _chunks(self, records: Records, step: int) -> Sequence[Callable[[], Batch]]:
         """This process's share of a batch, in parts of ``encode_chunk`` records."""
-        size, stream, seed = self._batch_size(records.modality), STREAM[records.modality], self.config.seed
-        rows = self.samplers[records.modality].draw(size, seed=seed, step=step, stream=stream)
-        chances = np.random.default_rng([seed, step, stream, 1]).random((len(rows), 2))
+        size, branch, seed = self._batch_size(records.modality), MODALITIES.index(records.modality), self.config.seed
+        rows = self.samplers[records.modality].draw(size, seed=seed, step=step, branch=branch)
+        chances = generator(seed, step, Stream.CHANCES, branch).random((len(rows), 2))
         share = len(rows) // self.fabric.world_size  # side by side, so that gathering them gives the batch in its order
         mine = slice(self.fabric.global_rank * share, (self.fabric.global_rank + 1) * share)
         rows, chances = rows[mine], chances[mine]
@@ -252,11 +252,6 @@ def learning_rate_factor(step: int, config: TrainConfig) -> float:
         return (step + 1) / config.warmup_steps
     share = (step - config.warmup_steps) / max(1, config.steps - config.warmup_steps)
     return (1 + math.cos(math.pi * share)) / 2
-
-
-def _dropout_seed(seed: int, step: int, part: int) -> int:
-    """Of a process, or of a part of its batch: all different, which a sum of the three would not be."""
-    return int(np.random.SeedSequence([seed, step, part]).generate_state(1, np.uint64)[0] >> 1)
 
 
 def _digest(records: Sequence[Records]) -> str:

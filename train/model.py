@@ -1,7 +1,6 @@
 """From a configuration to a network: the encoders by name, combined by an architecture."""
 
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
@@ -12,6 +11,7 @@ from index.registry import load
 from train.checkpoint import Checkpoint, build_encoder
 from train.config import TrainConfig
 from train.objective.architecture import TOWERS, Architecture
+from train.protocols import StartsFromFiles
 
 _PROBES = 20  # places for comparing a loaded location encoder with the one in its checkpoint
 
@@ -32,9 +32,8 @@ def build_model(config: TrainConfig, *, pretrained: bool = True) -> Architecture
 
 def load_pretrained(model: Architecture) -> None:
     """Read the files that the components of a new model start from."""
-    encoders: list[Any] = [*model.encoders.values()]
-    for encoder in encoders:
-        if hasattr(encoder, "load_pretrained"):
+    for encoder in model.encoders.values():
+        if isinstance(encoder, StartsFromFiles):
             encoder.load_pretrained()
     if model.location_checkpoint is not None:
         _load_locations(model.encoders["locations"], model.location_checkpoint)

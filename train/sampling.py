@@ -1,4 +1,4 @@
-"""Which records make a batch. Stateless: a batch is a function of (seed, step, stream), so a resumed run draws what it would have.
+"""Which records make a batch. Stateless: a batch is a function of (seed, step, branch), so a resumed run draws what it would have.
 
 ``balance`` says how much a record weighs, ``cells`` what a batch may hold: anything, records that are far from each other (a near
 one would be a false negative), or groups of neighbours (hard negatives). Records never come twice in a batch, so that none is
@@ -19,6 +19,7 @@ from index.errors import ConfigError
 from index.geo import Degrees, block_of, cell_of
 from index.places.continents import continent_of
 from index.settings import Settings
+from train.streams import Stream, generator
 
 Rows = npt.NDArray[np.int64]
 TOTAL_MASS = 2**52  # what all weights sum to as whole numbers: fine enough for millions of records, and exact in a float
@@ -68,15 +69,15 @@ class Sampler:
         """Cells with records in them: a larger batch of ``one_each`` is filled up with neighbours."""
         return len(self._count)
 
-    def draw(self, size: int, *, seed: int, step: int, stream: int) -> Rows:
-        """``size`` different rows (all, shuffled, if there are fewer). ``stream`` separates the modalities.
+    def draw(self, size: int, *, seed: int, step: int, branch: int = 0) -> Rows:
+        """``size`` different rows (all, shuffled, if there are fewer). ``branch`` separates the modalities (``train.streams``).
 
         ``any``: one after the other by weight. ``one_each``: the same, and whoever is drawn takes its cell out, so that two can be
         near only across a border of cells; once no cell is left, what is missing is drawn from all that remain. ``grouped``:
         size // group cells, drawn by their weight, with ``group`` records each side by side (any as likely as another); what is
         missing, as the size is no multiple or too few cells have so many, is drawn from all that remain and comes last.
         """
-        rng = np.random.default_rng([seed, step, stream])
+        rng = generator(seed, step, Stream.ROWS, branch)
         pick = {"any": _nothing, "one_each": self._one_each, "grouped": self._grouped}[self.options.cells]
         return np.asarray(self._row[self._records.draw(size, rng, pick(size, rng))])
 
@@ -106,11 +107,11 @@ class ApartSampler:
         self._shares = _all_shares(shares, bool(others.any()))
         self._samplers = [Sampler(lat[rows], lon[rows], options) for rows in self._rows]
 
-    def draw(self, size: int, *, seed: int, step: int, stream: int) -> Rows:
+    def draw(self, size: int, *, seed: int, step: int, branch: int = 0) -> Rows:
         """As ``Sampler.draw``, of the source whose turn it is by chance."""
-        turn = np.random.default_rng([seed, step, stream, 1]).random()
+        turn = generator(seed, step, Stream.SOURCE, branch).random()
         number = min(int(np.searchsorted(np.cumsum(self._shares), turn, side="right")), len(self._shares) - 1)
-        return np.asarray(self._rows[number][self._samplers[number].draw(size, seed=seed, step=step, stream=stream)])
+        return np.asarray(self._rows[number][self._samplers[number].draw(size, seed=seed, step=step, branch=branch)])
 
 
 def sampler_of(lat: Degrees, lon: Degrees, options: SamplingOptions, sources: Sequence[str] = ()) -> Sampler | ApartSampler:

@@ -11,6 +11,7 @@ from index.geo import fibonacci_sphere
 from train.batches import Records
 from train.geolocation import encode_locations, geolocation_figures, nearest, recall_at
 from train.objective.architecture import Architecture
+from train.protocols import encoder_of
 
 GALLERY = 20_000  # points 160 km apart over the whole sphere: a steady yardstick, not the reported figure
 RECALL_K = 10
@@ -24,12 +25,13 @@ def validate(model: Architecture, held_out: Sequence[Records]) -> dict[str, floa
     training = model.training
     model.eval()
     lat, lon = fibonacci_sphere(GALLERY)
-    gallery = encode_locations(model.encoders["locations"], lat, lon)
+    locations = encoder_of(model.encoders, "locations")
+    gallery = encode_locations(locations, lat, lon)
     figures: dict[str, float] = {}
     for records in held_out:
         vectors = encode_records(model, records)
         best = nearest(vectors, gallery)
-        own = encode_locations(model.encoders["locations"], records.lat, records.lon)
+        own = encode_locations(locations, records.lat, records.lon)
         found = geolocation_figures(lat[best], lon[best], records.lat, records.lon)
         found[f"recall_at_{RECALL_K}"] = recall_at(vectors, own, RECALL_K)
         figures |= {f"val_{records.modality}_{name}": value for name, value in found.items()}

@@ -79,8 +79,10 @@ class StacApi:
         while url:
             page = self._json(url, {} if asked else parameters)
             asked.add(url if asked else "")
-            yield from (item for item in page.get("features") or () if isinstance(item, dict))
-            url = self._next(page) if page.get("features") else ""
+            features = page.get("features")
+            features = features if isinstance(features, list) else []
+            yield from (item for item in features if isinstance(item, dict))
+            url = self._next(page) if features else ""
             if url and (url in asked or len(asked) >= MAX_PAGES):
                 raise SourceError(f"{self.search_url}: the pages of the answer do not end ({len(asked)} read); ask for fewer dates")
 
@@ -97,7 +99,7 @@ class StacApi:
         )
         try:
             answer = json.loads(body)
-        except ValueError:
+        except (ValueError, RecursionError):  # a few kB of brackets exhaust the parser's stack
             answer = None
         if not isinstance(answer, dict):
             raise SourceError(f"{url}: expected JSON of a STAC API, got {body[:60]!r}; check the address")
@@ -120,12 +122,12 @@ def stac_item_of(item: dict[str, Any], names: Mapping[str, tuple[str, ...]]) -> 
 
 def cloud_percent(item: dict[str, Any]) -> float | None:
     """Clouds over the whole scene, None where the item does not say."""
-    value: Any = (item.get("properties") or {}).get("eo:cloud_cover")
+    facts = item.get("properties")
     try:
-        said = float(value)
-    except (TypeError, ValueError):
+        said = float(facts["eo:cloud_cover"]) if isinstance(facts, dict) else math.nan  # some write it as text
+    except (KeyError, TypeError, ValueError, OverflowError):
         return None
-    return said if math.isfinite(said) else None
+    return said if 0 <= said <= 100 else None
 
 
 def overcast(item: dict[str, Any]) -> float:
@@ -177,7 +179,8 @@ def check_http(url: str) -> str:
 
 
 def _links(page: dict[str, Any], rel: str) -> list[dict[str, Any]]:
-    return [link for link in page.get("links") or () if isinstance(link, dict) and link.get("rel") == rel]
+    links = page.get("links")
+    return [link for link in (links if isinstance(links, list) else ()) if isinstance(link, dict) and link.get("rel") == rel]
 
 
 def _mapping(item: dict[str, Any], key: str) -> dict[str, Any]:
@@ -254,7 +257,7 @@ def _bounds(assets: dict[str, Any]) -> tuple[float, float, float, float] | None:
         try:
             (step_x, _, left, _, step_y, top), (rows, columns) = asset["proj:transform"][:6], asset["proj:shape"]
             return float(left), float(top + rows * step_y), float(left + columns * step_x), float(top)
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError):
             continue
     return None
 

@@ -11,6 +11,7 @@ from index.errors import InputError
 from index.records import BBox, Place
 from index.search.geojson import geojson_of, read_region
 from index.search.region import Circle, Region
+from index.settings import check_characters
 
 MAX_VALUES, MAX_VALUE_CHARACTERS = 1000, 200
 Days = tuple[Date | None, Date | None]
@@ -53,6 +54,8 @@ def read_texts(given: Any, name: str, choices: tuple[str, ...] = ()) -> tuple[st
         raise InputError(f"{name} may name {MAX_VALUES:,} values, got {len(values):,}; write a condition with where")
     if unknown := [each for each in values if choices and each not in choices]:
         raise InputError(f"{name} must be of {', '.join(map(repr, choices))}, got {unknown[0]!r}")
+    for each in values:
+        check_characters(each, name)
     return values
 
 
@@ -77,7 +80,7 @@ def _numbers(given: Any, names: tuple[str, ...], field: str) -> list[float]:
         parts = given.split(",") if isinstance(given, str) else list(given) if isinstance(given, tuple | list) else []
     try:
         numbers = [float(part) for part in parts]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):  # the last from an integer that no float can hold
         numbers = []
     if len(numbers) != len(names):
         raise InputError(f"{field} must be {','.join(names)}, {len(names)} numbers, got {str(given)[:60]!r}")
@@ -90,7 +93,7 @@ def _region_of_rings(given: Any) -> Region:
         single = not np.ndim(given[0][0])
         rings = [given] if single else given
         return Region((tuple(tuple((float(lat), float(lon)) for lat, lon in ring) for ring in rings),))
-    except (TypeError, ValueError, IndexError, KeyError):
+    except (TypeError, ValueError, IndexError, KeyError, OverflowError):
         raise InputError(f"expected GeoJSON or rings of (lat, lon), got {str(given)[:60]!r}") from None
 
 

@@ -31,7 +31,7 @@ from index.search.filter_text import (
 from index.search.region import Circle, Degrees, Region
 from index.search.snapshot import Rows, Snapshot
 from index.search.sql import all_of, checked_condition, one_of, text_literal
-from index.settings import Settings
+from index.settings import Settings, check_characters
 from index.store.catalogue import SCHEMAS
 
 # Fields that ask for one of several values, and the column they are looked up in.
@@ -109,13 +109,24 @@ class Filter(Settings):
 
     def describe(self) -> str:
         """What is let through, for people: 'within 50 km of 48.21, 16.37, country Austria or Hungary'."""
-        parts = [area_as_text(area) for area in self._areas()]
+        return ", ".join(text for _, text in self.pieces()) or "everything"
+
+    def pieces(self) -> Iterator[tuple[str, str]]:
+        """The fields that restrict, each with what it lets through, for people."""
+        for name in ("bbox", "near", "polygon"):
+            if area := getattr(self, name):
+                yield name, area_as_text(area)
         for name, column in self._columns():
             if name == "dates":
-                parts.append(f"dated {days_as_text(self.dates)}")
+                yield name, f"dated {days_as_text(self.dates)}"
             else:
-                parts.append(f"{column} {' or '.join(each or 'not known' for each in getattr(self, name))}")
-        return ", ".join([*parts, f"where {self.where}"] if self.where else parts) or "everything"
+                yield name, f"{column} {' or '.join(each or 'not known' for each in getattr(self, name))}"
+        if self.where:
+            yield "where", f"where {self.where}"
+
+    def without(self, field: str) -> "Filter":
+        """The same, not restricted by this field."""
+        return self.parse({name: value for name, value in self if name != field})
 
     def _areas(self) -> list[BBox | Circle | Region]:
         return [area for area in (self.bbox, self.near, self.polygon) if area is not None]
@@ -158,6 +169,7 @@ class Filter(Settings):
     def _read_where(cls, given: Any) -> str:
         if not isinstance(given, str):
             raise InputError(f"where must be an SQL condition such as valid > 0.9, got {str(given)[:60]!r}")
+        check_characters(given, "where")
         return checked_condition(given) if given.strip() else ""
 
 

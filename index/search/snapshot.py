@@ -91,11 +91,18 @@ class Snapshot:
         return -1
 
     def rows_where(self, sql: str) -> Rows:
-        """The rows that fulfil a SQL condition over the table's columns, ascending. Raises ``InputError`` for bad SQL."""
-        dataset = self._opened().to_lance()
+        """The rows that fulfil a SQL condition over the table's columns, ascending. Raises ``InputError`` for bad SQL,
+        ``CatalogueError`` if the version was cleaned away."""
+        table = self._opened()
+        try:
+            dataset = table.to_lance()
+        except (ValueError, OSError, RuntimeError) as error:
+            raise self._removed(error) from error
         try:
             found = dataset.to_table(columns=[], filter=sql, with_row_id=True)["_rowid"].to_numpy()
         except (ValueError, OSError, RuntimeError) as error:
+            if "not found:" in str(error).lower():  # a file, not a column
+                raise self._removed(error) from error
             raise InputError(f"cannot filter the {self.modality} by '{sql[:80]}': {one_line(error)}") from error
         return np.sort(self.rows_at(found))
 
@@ -116,9 +123,7 @@ class Snapshot:
         try:
             found = table.take_row_ids(wanted.tolist()).with_row_id().select(list(columns)).to_arrow()
         except (ValueError, OSError, RuntimeError) as error:
-            raise CatalogueError(
-                f"version {self.version} of the {self.modality} cannot be read any more: {one_line(error)}; open the space again"
-            ) from error
+            raise self._removed(error) from error
         found = found.sort_by("_rowid").drop_columns(["_rowid"])
         return found.take(pa.array(np.searchsorted(wanted, self.row_ids[rows])))
 
@@ -136,6 +141,11 @@ class Snapshot:
     @cached_property
     def _order(self) -> Rows:
         return np.argsort(self.row_ids, kind="stable")
+
+    def _removed(self, error: Exception) -> CatalogueError:
+        return CatalogueError(
+            f"version {self.version} of the {self.modality} cannot be read any more: {one_line(error)}; open the space again"
+        )
 
     def _opened(self) -> Any:
         if self.table is None:

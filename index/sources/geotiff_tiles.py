@@ -15,6 +15,7 @@ import numpy as np
 from pydantic import Field
 
 from index.errors import InputError
+from index.files import made_whole
 from index.imagery.bands import choose_bands, own_bands
 from index.imagery.fill import measured
 from index.imagery.georeference import georeference
@@ -141,20 +142,14 @@ def write_tile(tile: Tile, path: Path) -> None:
         "dtype": tile.pixels.dtype.name,
         "crs": tile.crs,
     }
-    partial = path.with_suffix(".partial")
-    with rasterio.open(
-        partial,
-        "w",
-        transform=rasterio.transform.from_bounds(*tile.bounds, width, height),
-        compress="deflate",
-        nodata=0,
-        photometric="MINISBLACK",
-        **profile,
-    ) as file:
+    transform = rasterio.transform.from_bounds(*tile.bounds, width, height)
+    with (
+        made_whole(path) as partial,
+        rasterio.open(partial, "w", transform=transform, compress="deflate", nodata=0, photometric="MINISBLACK", **profile) as file,
+    ):
         file.write(tile.pixels)
         file.descriptions = tile.bands
         file.update_tags(**{STORED_TAG: "1"})
-    partial.replace(path)
 
 
 @contextmanager

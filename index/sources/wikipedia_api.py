@@ -7,6 +7,7 @@ For more than a large country take the dump (wikipedia-dump). Interrupted, the s
 
 import math
 from collections.abc import Container, Iterator
+from functools import partial
 from typing import Any
 from urllib.parse import quote, urljoin
 
@@ -19,6 +20,8 @@ from index.places.countries import Country, find_country, towns_in
 from index.records import Article, BBox, Done, Modality, Place, Rejected
 from index.references import web_address, wikidata_id
 from index.settings import Settings
+from index.tables.rows import record_or_rejection
+from index.tables.values import as_list, as_mapping, as_text
 from index.wikimedia.mediawiki import Api, Page
 
 LICENCE = "CC BY-SA 4.0"
@@ -170,24 +173,23 @@ class WikipediaApi:
 
     def _record(self, page: Page) -> Article | Rejected | None:
         """The article of a page; None where it lies outside of the country."""
-        title, url, properties = str(page.get("title", "")), str(page.get("fullurl", "")), page.get("pageprops")
-        properties = properties if isinstance(properties, dict) else {}
-        try:
-            point = _primary(page)
-            place = Place(lat=point["lat"], lon=point["lon"])
-            if self.country and not _is_in(self.country, place, point.get("country")):
-                return None
-            if "disambiguation" in properties:
-                raise InputError("a disambiguation page, which describes no place")
-            text = str(page.get("extract") or "").strip()
-            source, country = f"Wikipedia ({self.options.language})", self.country.name if self.country else ""
-            return Article(
-                place=place, title=title, text=text, url=url, country=country, source=source, licence=LICENCE,
-                language=self.options.language, wikidata=wikidata_id(properties.get("wikibase_item")),
-                image=_image(url, properties.get("page_image_free")),
-            )  # fmt: skip
-        except InputError as error:
-            return Rejected(where=url or title or f"page {page['pageid']}", why=f"{error}; correct the article, or leave it out")
+        where = as_text(page.get("fullurl")) or as_text(page.get("title")) or f"page {page['pageid']}"
+        return record_or_rejection(partial(self._article, page), where, "correct the article, or leave it out")
+
+    def _article(self, page: Page) -> Article | None:
+        title, url, properties = as_text(page.get("title")), as_text(page.get("fullurl")), as_mapping(page.get("pageprops"))
+        point = _primary(page)
+        place = Place(lat=point["lat"], lon=point["lon"])
+        if self.country and not _is_in(self.country, place, point.get("country")):
+            return None
+        if "disambiguation" in properties:
+            raise InputError("a disambiguation page, which describes no place")
+        source, country = f"Wikipedia ({self.options.language})", self.country.name if self.country else ""
+        return Article(
+            place=place, title=title, text=as_text(page.get("extract")).strip(), url=url, country=country, source=source,
+            licence=LICENCE, language=self.options.language, wikidata=wikidata_id(properties.get("wikibase_item")),
+            image=_image(url, properties.get("page_image_free")),
+        )  # fmt: skip
 
 
 def _merge(answer: list[Page], pages: dict[int, Page]) -> None:
@@ -198,7 +200,7 @@ def _merge(answer: list[Page], pages: dict[int, Page]) -> None:
 def _primary(page: Page) -> dict[str, Any]:
     """The coordinate that the article is about. Raises ``InputError`` where there is none, or not on Earth."""
     points = page.get("coordinates")
-    for point in points if isinstance(points, list) else []:
+    for point in as_list(points):
         numbers = isinstance(point, dict) and all(isinstance(point.get(axis), int | float) for axis in ("lat", "lon"))
         if numbers and point.get("primary") and point.get("globe", "earth") == "earth":
             return point

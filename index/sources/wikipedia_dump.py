@@ -22,6 +22,7 @@ from index.errors import InputError
 from index.records import Article, Done, Modality, Rejected
 from index.references import language_code
 from index.settings import Settings
+from index.tables.rows import record_or_rejection
 from index.wikimedia.in_order import in_order
 from index.wikimedia.mediawiki_dump import (
     MAX_STREAM_BYTES,
@@ -36,7 +37,7 @@ from index.wikimedia.mediawiki_dump import (
     unpacked,
 )
 
-RULES = 2  # raise it when pages are read differently: units read by older rules are then read again
+RULES = 3  # raise it when pages are read differently: units read by older rules are then read again
 PAGES_PER_UNIT = 100
 MAX_UNIT_BYTES = 8 * 2**20  # of unpacked pages on their way to a worker; 100 pages are 1 to 5 MB
 BYTES_PER_WORKER = 4 * 10**6  # packed, 1.5 s of reading; a process needs 0.4 s to start
@@ -180,10 +181,8 @@ def read_page(xml: bytes, unit: Unit, *, full: bool) -> Article | Rejected | Non
     title = (page.findtext("title") or "").strip()
     revisions = page.findall("revision")
     text = revisions[-1].findtext("text") if revisions else ""
-    try:
-        return article(title, text or "", unit.header, full=full)
-    except InputError as error:
-        return Rejected(where=f"{unit.path.name}, page '{title}'", why=f"{error}; left out, correct it in Wikipedia")
+    read = partial(article, title, text or "", unit.header, full=full)
+    return record_or_rejection(read, f"{unit.path.name}, page '{title}'", "left out, correct it in Wikipedia")
 
 
 def article(title: str, wikitext: str, header: Header, *, full: bool) -> Article | None:

@@ -6,11 +6,11 @@ French). The text is the abstract; the place is what a field for coordinates say
 """
 
 import gzip
-import json
 import re
 import tarfile
 import zlib
 from collections.abc import Container, Iterator
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import parse_qs, quote, urlsplit
@@ -23,7 +23,9 @@ from index.errors import InputError
 from index.records import Article, Modality, Place, Rejected
 from index.references import language_code, web_address, wikidata_id
 from index.settings import Settings
-from index.wikimedia.angles import check_globe, globe_in, place_from_fields, place_from_text
+from index.tables.rows import record_or_rejection
+from index.tables.values import as_list, as_mapping, as_text, json_value, number
+from index.wikimedia.angles import check_globe, globe_in, place_at_end, place_from_fields
 
 MAX_LINE_BYTES = 64 * 2**20
 BATCH_ROWS = 64  # whole articles with all their sections: some hundred kB each
@@ -65,19 +67,14 @@ class WikipediaParquet:
             row = 0
             try:
                 for row, values in enumerate(_rows(path), start=1):
-                    record = self._read(values, f"{path}, row {row}")
+                    read = partial(read_row, values, full=self.options.full)
+                    record = record_or_rejection(read, f"{path}, row {row}", "left out")
                     if record is not None:
                         yield record
             except _BROKEN as error:
                 said = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
                 why = f"the file is damaged from here on ({said}); download it again"
                 yield Rejected(where=f"{path}, row {row + 1}", why=why)
-
-    def _read(self, values: Any, where: str) -> Article | Rejected | None:
-        try:
-            return read_row(values, full=self.options.full)
-        except InputError as error:
-            return Rejected(where=where, why=f"{error}; left out")
 
 
 def read_row(values: Any, *, full: bool = False) -> Article | None:
@@ -95,17 +92,16 @@ def read_row(values: Any, *, full: bool = False) -> Article | None:
     place = _place(values)
     if place is None:
         return None
-    language = _inner(values, "in_language", "identifier") or str(_inner(values, "is_part_of", "identifier") or "en").removesuffix(
-        "wiki"
-    )
-    title = values["name"]
-    url = values.get("url") if str(values.get("url")).startswith("https://") else None
-    url = url or f"https://{quote(str(language))}.wikipedia.org/wiki/{quote(title.replace(' ', '_'), safe=';@$!*(),/~:')}"
-    licences = values.get("license") or [{}]
-    licence = str(_inner({"license": licences[0]}, "license", "identifier") or "CC-BY-SA-4.0")
+    wiki = as_text(_inner(values, "is_part_of", "identifier")) or "en"
+    language = as_text(_inner(values, "in_language", "identifier")) or wiki.removesuffix("wiki")
+    title, url = values["name"], as_text(values.get("url"))
+    if not url.startswith("https://"):
+        url = f"https://{quote(language)}.wikipedia.org/wiki/{quote(title.replace(' ', '_'), safe=';@$!*(),/~:')}"
+    licences = values.get("license")  # a list of them, or one
+    licence = as_text(as_mapping(next(iter(as_list(licences)), licences)).get("identifier")) or "CC-BY-SA-4.0"
     return Article(
-        place=place, title=title, text=_text(values, full=full), url=str(url), source=f"Wikimedia structured contents ({language})",
-        licence=re.sub(r"^CC-BY-SA-", "CC BY-SA ", licence), language=language_code(str(language).replace("_", "-")),
+        place=place, title=title, text=_text(values, full=full), url=url, source=f"Wikimedia structured contents ({language})",
+        licence=re.sub(r"^CC-BY-SA-", "CC BY-SA ", licence), language=language_code(language.replace("_", "-")),
         wikidata=wikidata_id(_inner(values, "main_entity", "identifier")),
         image=web_address(_inner(values, "image", "content_url")),
     )  # fmt: skip
@@ -137,11 +133,8 @@ def _numbers(holder: Any) -> Place | None:
     for lat_name, lon_name in (("latitude", "longitude"), ("lat", "lon")):
         lat, lon = holder.get(lat_name), holder.get(lon_name)
         if lat is not None and lon is not None:
-            check_globe(str(holder.get("globe") or "").rsplit("/", 1)[-1].replace("Q2", "earth"))  # Wikidata: entity/Q2
-            try:
-                return Place(lat=float(lat), lon=float(lon))
-            except (TypeError, ValueError):
-                raise InputError(f"expected latitude and longitude in degrees, got {lat!r}, {lon!r}") from None
+            check_globe(as_text(holder.get("globe")).rsplit("/", 1)[-1].replace("Q2", "earth"))  # Wikidata: entity/Q2
+            return Place(lat=number(lat, lat_name), lon=number(lon, lon_name))
     return None
 
 
@@ -157,37 +150,45 @@ def _fields(parts: Any, depth: int = 0) -> Iterator[dict[str, Any]]:
 
 def _place_of_part(part: dict[str, Any]) -> Place | None:
     """From the link to GeoHack, which has what the article's source says; else from the text, where the field is about a place."""
-    name = str(part.get("name"))
+    name = as_text(part.get("name"))
     if _FOREIGN_FIELD.search(name):
         return None
-    for link in part.get("links") or []:
-        url = str(link.get("url") if isinstance(link, dict) else link)
+    for link in as_list(part.get("links")):
+        url = as_text(link.get("url") if isinstance(link, dict) else link)
         if "geohack" in url:
-            fields = re.split("[_;]", parse_qs(urlsplit(url).query, separator="&").get("params", [""])[0])
+            fields = re.split("[_;]", _parameters(url))
             check_globe(globe_in(fields))
             return place_from_fields(fields)
-    value = str(part.get("value") or "")
+    value = as_text(part.get("value"))
     is_place = _PLACE_FIELD.search(name) and re.search(r"\d\s*[°;]|^\s*[-−]?\d+\.\d+\s*,", value)
-    return place_from_text(re.sub(r"^[^\d−-]+", "", value)) if is_place else None
+    return place_at_end(value) if is_place else None
+
+
+def _parameters(url: str) -> str:
+    """What a link to GeoHack says of the coordinate."""
+    try:
+        return parse_qs(urlsplit(url).query, separator="&").get("params", [""])[0]
+    except ValueError:  # a bracket of an IPv6 host that is never closed
+        raise InputError(f"expected an address of GeoHack, got '{url[:80]}'") from None
 
 
 def _text(values: dict[str, Any], *, full: bool) -> str:
-    abstract = str(values.get("abstract") or "")
+    abstract = as_text(values.get("abstract"))
     if abstract and not full:
         return abstract
-    sections = values.get("sections") or values.get("article_sections") or []
+    sections = as_list(values.get("sections")) or as_list(values.get("article_sections"))
     chosen = sections if full else sections[:1]
     return "\n".join(_paragraphs(chosen)) or abstract
 
 
 def _paragraphs(parts: Any, depth: int = 0) -> Iterator[str]:
-    for part in parts if isinstance(parts, list) and depth < 50 else []:
+    for part in as_list(parts) if depth < 50 else []:
         if isinstance(part, dict):
-            name = part.get("name")
+            name, value = as_text(part.get("name")), as_text(part.get("value"))
             if part.get("type") == "section" and name and name != "Abstract":
-                yield str(name)
-            if part.get("value"):
-                yield str(part["value"])
+                yield name
+            if value:
+                yield value
             yield from _paragraphs(part.get("has_parts"), depth + 1)
 
 
@@ -196,7 +197,7 @@ def _rows(path: Path) -> Iterator[Any]:
         file = pyarrow.parquet.ParquetFile(path)
         columns = [name for name in file.schema_arrow.names if name in _COLUMNS]
         for batch in file.iter_batches(BATCH_ROWS, columns=columns):
-            yield from batch.to_pylist()
+            yield from _as_python(batch)
     elif path.name.lower().endswith((".tar.gz", ".tgz")):
         with tarfile.open(path, "r|gz") as archive:  # read as a stream: nothing is written to disk, whatever names it holds
             for member in archive:
@@ -208,6 +209,18 @@ def _rows(path: Path) -> Iterator[Any]:
             yield from _json_lines(lines)
 
 
+def _as_python(batch: Any) -> Iterator[Any]:
+    """The rows of a batch; one whose text is not UTF-8 costs itself only."""
+    try:
+        yield from batch.to_pylist()
+    except UnicodeDecodeError:
+        for row in range(batch.num_rows):
+            try:
+                yield batch.slice(row, 1).to_pylist()[0]
+            except UnicodeDecodeError:
+                yield InputError("a text is not valid UTF-8")
+
+
 def _json_lines(stream: IO[bytes] | Any) -> Iterator[Any]:
     """Each line's value, or the ``InputError`` that says why it has none."""
     while line := stream.readline(MAX_LINE_BYTES):
@@ -215,24 +228,23 @@ def _json_lines(stream: IO[bytes] | Any) -> Iterator[Any]:
             raise OSError(f"a line is longer than {MAX_LINE_BYTES // 2**20} MiB")
         if line.strip():
             try:
-                yield json.loads(line)
-            except (ValueError, RecursionError) as error:
-                yield InputError(f"expected one JSON object a line ({str(error)[:100]})")
+                yield json_value(line)
+            except InputError as error:
+                yield InputError(f"expected one JSON object a line ({error})")
 
 
 def _decoded(value: Any) -> Any:
     """Some editions of the Parquet files hold nested fields as JSON text."""
     if isinstance(value, str) and value[:1] in ("[", "{"):
         try:
-            return json.loads(value)
-        except (ValueError, RecursionError):
-            return value
+            return json_value(value)
+        except InputError:
+            return value  # text that begins with a bracket
     return value
 
 
 def _inner(values: dict[str, Any], outer: str, inner: str) -> Any:
-    holder = values.get(outer)
-    return holder.get(inner) if isinstance(holder, dict) else None
+    return as_mapping(values.get(outer)).get(inner)
 
 
 def _check_columns(path: Path) -> None:

@@ -16,13 +16,16 @@ from typing import Any
 
 import lancedb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from index.errors import CatalogueError
 from index.records import MODALITIES, Modality
+from index.store.contention import persistently
 from index.store.manifest import SCHEMA_KEY, SCHEMA_VERSION
 from index.store.statistics import SUM_COLUMNS, BandStatistics, band_statistics
+from index.store.unique import ID
 
-_COMMON = [("id", pa.string()), ("lat", pa.float64()), ("lon", pa.float64())]
+_COMMON = [ID, ("lat", pa.float64()), ("lon", pa.float64())]
 _COMMON += [(name, pa.string()) for name in ("title", "url", "country", "source", "licence")]
 
 SCHEMAS: dict[Modality, pa.Schema] = {
@@ -42,6 +45,8 @@ SCHEMAS: dict[Modality, pa.Schema] = {
     ),
     "locations": pa.schema([*_COMMON, ("kind", pa.string())]),
 }
+
+IDS_IN_A_CONDITION = 1000  # a condition of a million ids takes gigabytes to parse
 
 
 class Catalogue:
@@ -88,6 +93,10 @@ class Catalogue:
             return any(file.name.endswith(".manifest") for file in files)
         return False
 
+    def opened(self, name: str, schema: pa.Schema) -> Any:
+        """The table of this name; it is created if it is not there, which another process may be doing too."""
+        return persistently(lambda: self.db.open_table(name) if name in self.names() else self.db.create_table(name, schema=schema))
+
     def has(self, modality: Modality) -> bool:
         return modality in self.names()
 
@@ -129,16 +138,28 @@ def _address(uri: str | Path) -> str:
 
 
 def rows_by_id(table: Any, ids: Sequence[str], columns: Sequence[str]) -> pa.Table:
-    """Rows of a Lance table in the order of ``ids`` (content hashes: hex, so safe inside the condition)."""
-    wanted = ", ".join(f"'{id_}'" for id_ in ids)
+    """Rows of a Lance table in the order of ``ids`` (content hashes: hex, so safe inside a condition).
+
+    Few ids are looked up by the index of the column; of many, their places among all ids are found at once.
+    """
     names = list(dict.fromkeys(["id", *columns]))
-    found = (
-        table.to_lance().to_table(columns=names, filter=f"id IN ({wanted})") if ids else table.schema.empty_table().select(names)
-    )
-    position = {id_: row for row, id_ in enumerate(found["id"].to_pylist())}
-    missing = [id_ for id_ in ids if id_ not in position]
-    if missing:
+    if not ids:
+        return table.schema.empty_table().select(names)
+    dataset = table.to_lance()
+    if len(ids) <= IDS_IN_A_CONDITION:
+        wanted = ", ".join(f"'{id_}'" for id_ in ids)
+        rows = dataset.to_table(columns=names, filter=f"id IN ({wanted})")
+        return rows.take(places_of(ids, rows["id"]))
+    places = places_of(ids, dataset.to_table(columns=["id"])["id"])
+    return dataset.take(places, columns=names)
+
+
+def places_of(ids: Sequence[str], among: pa.ChunkedArray) -> pa.Array:
+    """Where each of ``ids`` stands. Raises ``CatalogueError`` if one does not."""
+    places = pc.index_in(pa.array(ids, pa.string()), value_set=among)
+    if places.null_count:
+        first = next(id_ for id_, found in zip(ids, places.is_valid().to_pylist(), strict=True) if not found)
         raise CatalogueError(
-            f"{len(missing)} records are not in the table any more (first: {missing[0]}); run `placebind index build`"
+            f"{places.null_count} records are not in the table any more (first: {first}); run `placebind index build`"
         )
-    return found.take(pa.array([position[id_] for id_ in ids], pa.int64()))
+    return places

@@ -6,10 +6,8 @@ ingest can be repeated or interrupted and resumed.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -18,115 +16,107 @@ import pyarrow as pa
 from lancedb.index import BTree
 
 from index.errors import writing
-from index.files import made_whole
 from index.imagery.pixels import encode_pixels
 from index.records import Article, Done, Location, Modality, Record, Rejected, Source, Tile
 from index.store.catalogue import SCHEMAS, Catalogue
-from index.store.manifest import SCHEMA_KEY, SCHEMA_VERSION
-from index.store.statistics import SUMS, add_sums, band_sums
+from index.store.contention import persistently
+from index.store.manifest import MIGRATIONS_KEY, SCHEMA_KEY, SCHEMA_VERSION
+from index.store.migrations import MIGRATIONS, migrate, names_of
+from index.store.reports import IngestReport, report_file
+from index.store.statistics import band_sums
+from index.store.unique import ids_are_unique, insert_new
+from index.store.units import FinishedUnits
 from index.store.upkeep import settle
 from index.threads import thread_count
 
-BATCH_ROWS: dict[Modality, int] = {"articles": 2048, "tiles": 64, "locations": 16384}
+# Of a batch, whichever is reached first: fewer are not worth a file of their own, and a killed process loses what it has gathered.
+BATCH_ROWS: dict[Modality, int] = {"articles": 8192, "tiles": 256, "locations": 16384}
+BATCH_BYTES = 64 * 2**20  # of pixels or text, as they lie in memory: they are there several times while they are written
 
 
-@dataclass
-class IngestReport:
-    """What became of a source's records."""
+def ingest(
+    catalogue: Catalogue,
+    source: Source,
+    advance: Callable[[int], None] = lambda n: None,
+    reject: Callable[[Rejected], None] = lambda rejected: None,
+) -> IngestReport:
+    """Add what is new of a source. Every batch is committed at once, so an interrupted ingest goes on where it stopped.
 
-    read: int = 0
-    added: int = 0
-    known: int = 0
-    rejected: list[Rejected] = field(default_factory=list)
-
-    def as_dict(self) -> dict[str, Any]:
-        rejected = [{"where": each.where, "why": each.why} for each in self.rejected]
-        return {"read": self.read, "added": self.added, "already_known": self.known, "skipped": rejected}
-
-
-def ingest(catalogue: Catalogue, source: Source, advance: Callable[[int], None] = lambda n: None) -> IngestReport:
-    """Add what is new of a source. Every batch is committed at once, so an interrupted ingest goes on where it stopped."""
+    Any number of ingests may run at a time. ``reject`` is told every rejection; the report has the first ones only.
+    """
     report = IngestReport()
     with writing(f"the {source.modality} could not be written"):
-        table = _created(catalogue, source.modality)
-        finished = FinishedUnits(catalogue, source.key)
+        table = _ready(catalogue, source.modality)
+        finished = FinishedUnits(catalogue, table, source.key)
     batch: list[Record | Rejected | Done] = []
+    size = 0
 
     def commit() -> None:
-        nonlocal batch
-        batch, full = [], batch
-        _add(table, source.modality, [each for each in full if not isinstance(each, Done)], report)
+        nonlocal batch, size
+        batch, full, size = [], batch, 0
+        for each in full:
+            if isinstance(each, Rejected):
+                report.reject(each)
+                reject(each)
+        _add(table, source.modality, [each for each in full if not isinstance(each, (Done, Rejected))], report)
         finished.add([each.unit for each in full if isinstance(each, Done)])
-        advance(sum(not isinstance(each, Done) for each in full))
+        read = sum(not isinstance(each, Done) for each in full)
+        report.read += read
+        advance(read)
 
     try:
         for each in source.records(finished.units):
             batch.append(each)
-            if len(batch) == BATCH_ROWS[source.modality]:
+            size += _bytes_of(each)
+            if len(batch) >= BATCH_ROWS[source.modality] or size >= BATCH_BYTES:
                 commit()
     finally:
-        commit()  # also what a source had delivered before it failed or was interrupted
+        if batch:
+            commit()  # also what a source had delivered before it failed or was interrupted
+    report.remarks = list(getattr(source, "remarks", ()))
     if report.added:
-        settle(table, source.modality)
+        settle(table, source.modality, BATCH_ROWS[source.modality])
     return report
 
 
 def write_report(report: IngestReport, path: Path) -> None:
-    """Save an ingest report as JSON, complete or not at all."""
-    with made_whole(path) as partial:
-        partial.write_text(json.dumps(report.as_dict(), indent=1, ensure_ascii=False))
+    """Save an ingest report with the rejections that it has, complete or not at all."""
+    with report_file(path) as file:
+        for each in report.rejected:
+            file.reject(each)
+        file.end(report)
 
 
-class FinishedUnits:
-    """Which units of a source are in the catalogue already, in a table of its own; noted only after their records are committed."""
-
-    def __init__(self, catalogue: Catalogue, key: str) -> None:
-        self.key = key
-        self.units: set[str] = set()
-        if key:
-            name = "finished_units"
-            schema = pa.schema([("key", pa.string()), ("unit", pa.string())])
-            self._table = (
-                catalogue.db.open_table(name) if name in catalogue.names() else catalogue.db.create_table(name, schema=schema)
-            )
-            rows = self._table.to_lance().to_table(filter="key = '" + key.replace("'", "''") + "'")
-            self.units = set(rows["unit"].to_pylist())
-
-    def add(self, units: Sequence[str]) -> None:
-        fresh = [unit for unit in dict.fromkeys(units) if unit not in self.units]
-        if self.key and fresh:
-            with writing("what is finished could not be noted"):
-                self._table.add(pa.table({"key": [self.key] * len(fresh), "unit": fresh}))
-            self.units |= set(fresh)
-
-
-def _created(catalogue: Catalogue, modality: Modality) -> Any:
-    exists = catalogue.has(modality)
-    table = catalogue.db.open_table(modality) if exists else catalogue.db.create_table(modality, schema=SCHEMAS[modality])
-    if not table.count_rows() and SCHEMA_KEY not in (table.to_lance().metadata or {}):
-        table.create_index("id", config=BTree(), replace=True)
-        table.to_lance().update_metadata({SCHEMA_KEY: str(SCHEMA_VERSION)})
+def _ready(catalogue: Catalogue, modality: Modality) -> Any:
+    """The table of one modality, made or brought up to date if need be; another process may be doing the same."""
+    persistently(lambda: _created(catalogue, modality))
     table = catalogue.table(modality)
-    # A column that may be empty needs no new schema version: what an older PlaceBind wrote does not know, and '' says so.
-    lacking = [name for name in SCHEMAS[modality].names if name not in table.schema.names]
-    if set(lacking) & set(SUMS):
-        add_sums(table)
-    if texts := [name for name in lacking if name not in SUMS]:
-        table.add_columns(dict.fromkeys(texts, "''"))
+    migrate(table, SCHEMAS[modality])
     return table
 
 
-def _add(table: Any, modality: Modality, batch: list[Record | Rejected], report: IngestReport) -> None:
-    report.read += len(batch)
-    report.rejected += [each for each in batch if isinstance(each, Rejected)]
-    records = [each for each in batch if not isinstance(each, Rejected)]
+def _created(catalogue: Catalogue, modality: Modality) -> None:
+    table = catalogue.opened(modality, SCHEMAS[modality])
+    if SCHEMA_KEY not in (table.to_lance().metadata or {}) and not table.count_rows():
+        table.create_index("id", config=BTree(), replace=True)
+        done = {MIGRATIONS_KEY: names_of(MIGRATIONS)} if ids_are_unique(table.schema) else {}
+        table.to_lance().update_metadata({SCHEMA_KEY: str(SCHEMA_VERSION), **done})
+
+
+def _bytes_of(each: Record | Rejected | Done) -> int:
+    if isinstance(each, Tile):
+        return int(each.pixels.nbytes)
+    return len(each.text) if isinstance(each, Article) else 0
+
+
+def _add(table: Any, modality: Modality, records: list[Record], report: IngestReport) -> None:
     if not records:
         return
     rows = pa.Table.from_pylist(_rows(records), schema=SCHEMAS[modality])
     with writing(f"the {modality} could not be written"):
-        result = table.merge_insert("id").when_not_matched_insert_all().execute(rows)
-    report.added += result.num_inserted_rows
-    report.known += len(records) - result.num_inserted_rows
+        added = insert_new(table, rows)
+    report.added += added
+    report.known += len(records) - added
 
 
 def _rows(records: Sequence[Record]) -> list[dict[str, Any]]:

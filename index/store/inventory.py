@@ -1,5 +1,6 @@
 """What an index is made of: how many rows wait for a vector, which indexes there are, what they and the snapshots weigh on disk."""
 
+from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from index.store.catalogue import Catalogue
 from index.store.derived import derived_folders
 from index.store.manifest import Manifest
 from index.store.staging import staged_rows
-from index.store.vector_column import VECTOR, without_vector
+from index.store.vector_column import LACKS_VECTOR, VECTOR, without_vector
 from index.store.vectors import manifest_of
 
 
@@ -25,11 +26,13 @@ class IndexFile:
 
 @dataclass(frozen=True)
 class Inventory:
-    """``stale`` rows have no vector; ``staged`` of them are embedded by a build that has not finished."""
+    """``stale`` rows wait for a vector; ``staged`` of them are embedded by a build that has not finished. ``unlearnt`` rows, by
+    sensor, will get none of this model."""
 
     modality: Modality
     rows: int
     stale: int
+    unlearnt: dict[str, int]
     staged: int
     version: int
     fragments: int
@@ -47,15 +50,28 @@ def inventory_of(catalogue: Catalogue, modality: Modality) -> Inventory:
     table = catalogue.table(modality)
     dataset = table.to_lance()
     rows = int(table.count_rows())
-    stale = len(without_vector(dataset)) if VECTOR in dataset.schema.names else rows
+    stale, unlearnt = waiting(catalogue, modality)
     inside = [IndexFile(each.name, each.index_type, each.num_indexed_rows, each.size_bytes or 0) for each in table.list_indices()]
     files = [path for folder in derived_folders(catalogue.uri, modality) for path in sorted(folder.rglob("*")) if path.is_file()]
     beside = [IndexFile(str(Path(path.parent.name) / path.name), _kind(path), None, path.stat().st_size) for path in files]
     size = sum(file.file_size_bytes or 0 for each in dataset.get_fragments() for file in each.metadata.files)
     return Inventory(
-        modality, rows, stale, staged_rows(catalogue, modality), int(dataset.version), len(dataset.get_fragments()), size,
+        modality, rows, stale, unlearnt, staged_rows(catalogue, modality), int(dataset.version), len(dataset.get_fragments()), size,
         manifest_of(catalogue, modality), inside + beside,
     )  # fmt: skip
+
+
+def waiting(catalogue: Catalogue, modality: Modality) -> tuple[int, dict[str, int]]:
+    """How many rows wait for a vector, and how many, by sensor, will get none because the model of the index never saw it."""
+    dataset, manifest = catalogue.table(modality).to_lance(), manifest_of(catalogue, modality)
+    if manifest is None or VECTOR not in dataset.schema.names:
+        return int(dataset.count_rows()), {}
+    stale = len(without_vector(dataset))
+    if not stale or not manifest.sensors:
+        return stale, {}
+    learnt = ", ".join(f"'{sensor}'" for sensor in manifest.sensors)
+    others = dataset.to_table(columns=["sensor"], filter=f"{LACKS_VECTOR} AND sensor NOT IN ({learnt})")["sensor"].to_pylist()
+    return stale - len(others), dict(sorted(Counter(others).items()))
 
 
 def _kind(path: Path) -> str:

@@ -16,10 +16,13 @@ BUILDING_KEY = "placebind.building"
 COMPLETE_KEY = "placebind.complete"
 COLUMN_KEY = "placebind.column"
 SCHEMA_KEY = "placebind.schema_version"
+MIGRATIONS_KEY = "placebind.migrations"
+UNITS_KEY = "placebind.units"  # with a digest of the source's key behind it
 
 
 class Manifest(Settings):
-    """``mean`` is the mean vector [dim] of this table's modality: what a correction of the modality gap subtracts."""
+    """``mean`` is the mean vector [dim] of this table's modality: what a correction of the modality gap subtracts. ``sensors`` are
+    those whose tiles the model can embed; empty for other records, and in a manifest of an older PlaceBind."""
 
     schema_version: Literal[1] = SCHEMA_VERSION
     model_digest: str
@@ -30,6 +33,7 @@ class Manifest(Settings):
     rows: int
     mean: tuple[float, ...]
     source_dates: tuple[str, ...] = ()
+    sensors: tuple[str, ...] = ()
 
     @classmethod
     def from_json(cls, text: str) -> Self:

@@ -44,9 +44,8 @@ class Staging:
     @classmethod
     def open(cls, catalogue: Catalogue, modality: Modality, model_digest: str, dim: int) -> Staging:
         """The staging table; it is created if it is not there. Raises ``ModelMismatchError`` if it holds another dimension."""
-        name, db = staging_name(modality, model_digest), catalogue.db
         with writing(f"the vectors of the {modality} could not be written"):
-            table = db.open_table(name) if name in catalogue.names() else db.create_table(name, schema=staging_schema(dim))
+            table = catalogue.opened(staging_name(modality, model_digest), staging_schema(dim))
         staged = table.schema.field(VECTOR).type.list_size
         if staged != dim:
             raise ModelMismatchError(
@@ -87,17 +86,22 @@ class Staging:
 
 
 def staging_name(modality: Modality, model_digest: str) -> str:
-    return f"staged_{modality}_{model_digest[:12]}"
+    return f"{_prefix(modality)}{model_digest[:12]}"
+
+
+def _prefix(modality: Modality) -> str:
+    """What the names of the tables of all models begin with."""
+    return f"staged_{modality}_"
 
 
 def staged_rows(catalogue: Catalogue, modality: Modality) -> int:
     """The vectors that wait to be put into one table, of all models."""
-    names = [name for name in catalogue.names() if name.startswith(f"staged_{modality}_")]
+    names = [name for name in catalogue.names() if name.startswith(_prefix(modality))]
     return sum(catalogue.db.open_table(name).count_rows() for name in names)
 
 
 def drop_staging(catalogue: Catalogue, modality: Modality) -> None:
     """Remove what is staged for one table, of all models."""
     for name in catalogue.names():
-        if name.startswith(f"staged_{modality}_"):
+        if name.startswith(_prefix(modality)):
             catalogue.db.drop_table(name)

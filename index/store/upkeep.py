@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from index.errors import writing
 from index.records import Modality
+from index.store.contention import is_conflict, persistently
 from index.store.manifest import COMPLETE_KEY
 from index.store.vector_column import VECTOR, complete_files, complete_fragments
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from index.store.catalogue import Catalogue
 
 KEPT = timedelta(days=7)
+SMALL_BYTES = 8 * 2**20  # a file below is merged with others like it; so many new bytes are worth a segment of an index
+FEWEST = 4  # small files that are merged at once
 ONE_SEGMENT = 1_000_000  # more segments than an index ever has: all are merged
 
 
@@ -52,18 +55,66 @@ def optimize_table(catalogue: Catalogue, modality: Modality, keep: timedelta = K
 
 def extend_indexes(catalogue: Catalogue, modality: Modality) -> None:
     """Take rows that came later into Lance's indexes, each as a segment of its own: the cost is that of the new rows."""
-    dataset = catalogue.table(modality).to_lance()
     with writing(f"the {modality} could not be put in order"):
-        dataset.optimize.optimize_indices(num_indices_to_merge=0)
+        persistently(lambda: catalogue.table(modality).to_lance().optimize.optimize_indices(num_indices_to_merge=0))
 
 
-def settle(table: Any, modality: Modality) -> None:
-    """After an ingest: make few files of its many, and take its rows into the indexes. Rows with vectors stay where they are."""
+def settle(table: Any, modality: Modality, full_rows: int) -> None:
+    """After an ingest: make few files of many small ones, and take rows into the indexes once they are many.
+
+    What an ingest costs follows from what it adds, in time and on disk, where what is replaced stays for ``KEPT``: large files and
+    those of ``full_rows``, a whole batch, are never written again, and small ones about as often as their number can be halved.
+    Where another process is at work on the table, all this is left to the next ingest.
+    """
     with writing(f"the {modality} could not be put in order"):
-        dataset = table.to_lance()
-        dataset.optimize.compact_files(excluded_fragment_ids=_waiting_and_complete(dataset)[1])
-        table.to_lance().optimize.optimize_indices()
-        _remove_versions(table.to_lance(), KEPT)
+        try:
+            _merge_small_files(table.to_lance(), full_rows)
+            _index_if_many(table.to_lance())
+            _remove_versions(table.to_lance(), KEPT)
+        except (OSError, RuntimeError, ValueError) as error:
+            if not is_conflict(error):
+                raise
+
+
+def _merge_small_files(dataset: Any, full_rows: int) -> None:
+    """Merge the last small fragments that wait for vectors and are in no index, once there are ``FEWEST`` of like size: none is
+    more than twice as large as all behind it, so a row is written again a logarithmic number of times."""
+    together: list[int] = []
+    size = 0
+    for fragment in reversed(_unindexed(dataset)):
+        more = _bytes_of(fragment)
+        if more >= SMALL_BYTES or fragment.count_rows() >= full_rows or (together and more > 2 * size):
+            break
+        together.append(fragment.fragment_id)
+        size += more
+    if len(together) >= FEWEST:
+        apart = [each.fragment_id for each in dataset.get_fragments() if each.fragment_id not in together]
+        dataset.optimize.compact_files(excluded_fragment_ids=apart)
+
+
+def _index_if_many(dataset: Any) -> None:
+    """Rows that are in no index are looked through, which is quick while they are few. Segments are merged as files are."""
+    if sum(map(_bytes_of, _unindexed(dataset))) < SMALL_BYTES:
+        return
+    for index in dataset.describe_indices():
+        statistics = dataset.stats.index_stats(index.name)
+        rows, merged = statistics["num_unindexed_rows"], 0
+        for segment in reversed(statistics["num_indexed_rows_per_delta"]):
+            if segment > rows:
+                break
+            rows, merged = rows + segment, merged + 1
+        dataset.optimize.optimize_indices(num_indices_to_merge=merged, index_names=[index.name])
+
+
+def _unindexed(dataset: Any) -> list[Any]:
+    """The fragments, oldest first, that wait for vectors and are in no index."""
+    segments = [segment for index in dataset.describe_indices() for segment in index.segments]
+    apart = complete_fragments(dataset).union(*(segment.fragment_ids for segment in segments))
+    return [each for each in dataset.get_fragments() if each.fragment_id not in apart]
+
+
+def _bytes_of(fragment: Any) -> int:
+    return sum(file.file_size_bytes or 0 for file in fragment.metadata.files)
 
 
 def _waiting_and_complete(dataset: Any) -> tuple[list[int], list[int]]:

@@ -32,7 +32,7 @@ def matrix_of(vectors: pa.FixedSizeListArray) -> npt.NDArray[np.float32]:
 
 
 def vector_files(dataset: Any) -> dict[int, str]:
-    """By fragment, the file with its vectors. As an ingest wrote it a fragment has none, compacted one of nulls."""
+    """By fragment, the file with its vectors. That of a fragment from before the column has none, a later one's is of nulls."""
     column = {each.id() for each in dataset.lance_schema.fields() if each.name() == VECTOR}
     return {
         each.fragment_id: file.path for each in dataset.get_fragments() for file in each.metadata.files if column & set(file.fields)
@@ -45,7 +45,7 @@ def without_vector(dataset: Any) -> pa.Table:
     files, complete = vector_files(dataset), complete_fragments(dataset)
     tables = [each.to_table(**columns) for each in dataset.get_fragments() if each.fragment_id not in files]
     doubtful = [each for each in dataset.get_fragments() if each.fragment_id in files and each.fragment_id not in complete]
-    if doubtful:  # a compaction wrote missing vectors too, perhaps beside others; to see it, they have to be read
+    if doubtful:  # an ingest or a compaction wrote missing vectors too, perhaps beside others; to see it, they have to be read
         tables.append(dataset.scanner(**columns, filter=LACKS_VECTOR, fragments=doubtful).to_table())
     return pa.concat_tables(tables) if tables else pa.table({"id": pa.array([], pa.string()), "_rowid": pa.array([], pa.uint64())})
 
@@ -63,7 +63,6 @@ def complete_files(dataset: Any) -> str:
     return json.dumps([path for number, path in files if number in known or not fragments[number].count_rows(LACKS_VECTOR)])
 
 
-def rows_in_filled_fragments(dataset: Any) -> int:
-    """The rows of the fragments that have vectors; all of them do, unless a compaction put new rows beside old ones."""
-    filled = vector_files(dataset)
-    return sum(each.count_rows() for each in dataset.get_fragments() if each.fragment_id in filled)
+def rows_with_vector(dataset: Any) -> int:
+    """Only the fragments not known to be complete are looked at."""
+    return int(dataset.count_rows()) - len(without_vector(dataset))

@@ -16,15 +16,24 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-from lancedb.index import BTree
 
 from index.errors import CatalogueError, InputError, ModelMismatchError, writing
 from index.records import MODALITIES, Embeddings, Modality
-from index.store.catalogue import Catalogue, rows_by_id
+from index.store.catalogue import Catalogue, places_of
 from index.store.filling import Total, fill, total_of
 from index.store.manifest import BUILDING_KEY, COLUMN_KEY, COMPLETE_KEY, MANIFEST_KEY, Manifest
-from index.store.staging import Staging, drop_staging, staging_name, staging_schema
-from index.store.vector_column import VECTOR, column_of, complete_files, matrix_of, rows_in_filled_fragments, without_vector
+from index.store.migrations import UNIQUE_IDS, migrate
+from index.store.staging import Staging, drop_staging, staging_name
+from index.store.unique import ID, insert_new
+from index.store.vector_column import (
+    VECTOR,
+    WRITE_ROWS,
+    column_of,
+    complete_files,
+    matrix_of,
+    rows_with_vector,
+    without_vector,
+)
 
 
 def manifest_of(catalogue: Catalogue, modality: Modality) -> Manifest | None:
@@ -116,11 +125,16 @@ def is_finished(catalogue: Catalogue, modality: Modality) -> bool:
     manifest = manifest_of(catalogue, modality)
     if manifest is None or staging_name(modality, manifest.model_digest) in catalogue.names():
         return False
-    return manifest.rows == rows_in_filled_fragments(catalogue.table(modality).to_lance())
+    return manifest.rows == rows_with_vector(catalogue.table(modality).to_lance())
 
 
-def finish_vectors(catalogue: Catalogue, modality: Modality, model_digest: str, preprocessing: dict[str, Any]) -> Manifest:
-    """Put what was written into the table, in one commit, and write the manifest: from now on this is an index."""
+def finish_vectors(
+    catalogue: Catalogue, modality: Modality, model_digest: str, preprocessing: dict[str, Any], sensors: Sequence[str] = ()
+) -> Manifest:
+    """Put what was written into the table, in one commit, and write the manifest: from now on this is an index.
+
+    ``sensors`` are those whose tiles the model can embed: other tiles stay without a vector.
+    """
     table, before = catalogue.table(modality), manifest_of(catalogue, modality)
     dim = table.schema.field(VECTOR).type.list_size
     added = fill(table.to_lance(), modality, Staging.open(catalogue, modality, model_digest, dim))
@@ -136,6 +150,7 @@ def finish_vectors(catalogue: Catalogue, modality: Modality, model_digest: str, 
         rows=total.count,
         mean=tuple((total.sum / max(1, total.count)).tolist()),
         source_dates=tuple(dict.fromkeys(dates[:1] + dates[-1:])),
+        sensors=tuple(sensors),
     )
     complete = complete_files(dataset)
     with writing(f"the manifest of the {modality} could not be written"):
@@ -147,7 +162,7 @@ def finish_vectors(catalogue: Catalogue, modality: Modality, model_digest: str, 
 def _extended(before: Manifest | None, added: Total, dataset: Any) -> Total | None:
     """What the manifest says of the vectors that were there, and those added; None if they are not all there are."""
     rows = before.rows if before else 0
-    if rows + added.count != rows_in_filled_fragments(dataset):
+    if rows + added.count != rows_with_vector(dataset):
         return None
     return Total(rows + added.count, added.sum + (np.array(before.mean) * rows if before else 0.0))
 
@@ -203,9 +218,10 @@ class FeatureCache:
     """
 
     def __init__(self, catalogue: Catalogue, key: str, dim: int) -> None:
-        self._table = catalogue.db.create_table(f"features_{key}", schema=staging_schema(dim), exist_ok=True)
-        if not self._table.list_indices():
-            self._table.create_index("id", config=BTree())
+        name, schema = f"features_{key}", pa.schema([ID, (VECTOR, pa.list_(pa.float32(), dim))])
+        self._schema = schema
+        self._table = catalogue.opened(name, schema)
+        migrate(self._table, schema, [UNIQUE_IDS])
 
     def missing(self, ids: Sequence[str]) -> list[str]:
         known = set(self._table.to_lance().to_table(columns=["id"])["id"].to_pylist())
@@ -214,9 +230,7 @@ class FeatureCache:
     def add(self, ids: Sequence[str], features: npt.NDArray[np.float32]) -> None:
         if not np.isfinite(features).all():
             raise InputError("features hold NaN or infinite values; the encoder is at fault, not the data")
-        self._table.merge_insert("id").when_not_matched_insert_all().execute(
-            pa.table({"id": list(ids), VECTOR: column_of(features)})
-        )
+        insert_new(self._table, pa.table({"id": list(ids), VECTOR: column_of(features)}, schema=self._schema))
 
     def fill(
         self,
@@ -236,6 +250,11 @@ class FeatureCache:
         return self.read(ids)
 
     def read(self, ids: Sequence[str]) -> npt.NDArray[np.float32]:
-        """Features [N, D] in the order of ``ids``."""
-        found = rows_by_id(self._table, ids, [VECTOR])[VECTOR].combine_chunks()
-        return matrix_of(found).copy()  # Arrow's memory is read-only, torch wants it writable
+        """Features [N, D] in the order of ``ids``, in memory once."""
+        features = np.empty((len(ids), self._schema.field(VECTOR).type.list_size), np.float32)
+        dataset = self._table.to_lance()
+        places = places_of(ids, dataset.to_table(columns=["id"])["id"])
+        for start in range(0, len(ids), WRITE_ROWS):
+            part = slice(start, start + WRITE_ROWS)
+            features[part] = matrix_of(dataset.take(places[part], columns=[VECTOR])[VECTOR].combine_chunks())
+        return features

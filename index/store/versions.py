@@ -64,14 +64,16 @@ def untag_version(catalogue: Catalogue, modality: Modality, name: str) -> None:
 def restore_version(catalogue: Catalogue, modality: Modality, wanted: str) -> int:
     """Make a version (its tag or its number) the newest, by a commit of its own, so that it can be undone; returns the new number.
 
-    Raises ``InputError`` if there is no such version. Records ingested since are gone from the newest version too.
+    Raises ``InputError`` if there is no such version, ``CatalogueError`` if it was cleaned away.
+    Records ingested since are gone from the newest version too.
     """
     table = catalogue.table(modality)
     dataset = table.to_lance()
     tags = {name: said["version"] for name, said in dataset.tags.list().items()}
     number = tags.get(wanted, int(wanted) if wanted.isdecimal() else None)
-    if number is None or number not in {each["version"] for each in dataset.versions()}:
+    if number is None or (wanted not in tags and number not in {each["version"] for each in dataset.versions()}):
         raise _unknown(catalogue, modality, wanted)
+    _at(dataset, number)
     with writing(f"version {number} of the {modality} cannot be brought back"):
         table.restore(number)
     return int(catalogue.table(modality).version)
@@ -79,7 +81,7 @@ def restore_version(catalogue: Catalogue, modality: Modality, wanted: str) -> in
 
 def _version(dataset: Any, said: Any, names: dict[int, list[str]]) -> Version:
     number = said["version"]
-    then = dataset.checkout_version(number)
+    then = _at(dataset, number)
     manifest = _manifest((then.metadata or {}).get(MANIFEST_KEY))
     indexed, model = (manifest.rows, manifest.model_digest) if manifest else (0, None)
     tags = tuple(sorted(names.get(number, ())))
@@ -92,6 +94,16 @@ def _manifest(text: str | None) -> Manifest | None:
         return Manifest.from_json(text) if text else None
     except CatalogueError:
         return None
+
+
+def _at(dataset: Any, number: int) -> Any:
+    """The dataset at one of its versions. Raises ``CatalogueError`` if that was cleaned away meanwhile, or by another program."""
+    try:
+        return dataset.checkout_version(number)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise CatalogueError(
+            f"version {number} cannot be read any more: {one_line(error)}; choose another of `placebind index versions list`"
+        ) from error
 
 
 def _unknown(catalogue: Catalogue, modality: Modality, wanted: str) -> InputError:

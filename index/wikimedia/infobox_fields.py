@@ -8,9 +8,11 @@ from collections.abc import Mapping
 
 from index.errors import InputError
 from index.records import Place
-from index.wikimedia.angles import check_globe, degrees, place_from_axes, place_from_text
+from index.wikimedia.angles import angle_from_text, check_globe, degrees, place_from_axes
+from index.wikimedia.hemispheres import hemisphere
 
 _AXES = {"lat": "lat|latitude|breitengrad", "lon": "lon|long|lng|longitude|längengrad"}
+_LETTERS_OF = {"lat": ("N", "S"), "lon": ("E", "W")}
 _PARTS = {
     "whole": "|d|deg|degrees|dd",
     "minutes": "m|min|minutes",
@@ -25,6 +27,10 @@ _OLD_FIELDS = {
     for part_name in part_names.split("|")
     for joint in ("", "_")
 }
+# Fields of any other name that may hold a hemisphere: lat_ref, latitude_hemisphere, NS, E_or_W; not latin_name and long_name.
+_MAY_BE_LETTER = re.compile(
+    r"(?!latin|\w{0,20}(?:name|label|caption))(?:lat|lon|lng|breite|länge)\w{0,20}|n_?(?:or_?)?s|e_?(?:or_?)?w"
+)
 
 
 def place_of_old_fields(values: Mapping[str, str]) -> Place | None:
@@ -42,13 +48,31 @@ def place_of_old_fields(values: Mapping[str, str]) -> Place | None:
     check_globe(values.get("globe", ""))
     if "/" in said["lat"]["whole"] + said["lon"]["whole"]:
         return place_from_axes(said["lat"]["whole"], said["lon"]["whole"])
-    if re.search(r"[°NSEW]", said["lat"]["whole"] + said["lon"]["whole"]):
-        return place_from_text(f"{said['lat']['whole']} {said['lon']['whole']}")
-    for axis, letters in (("lat", "NS"), ("lon", "EW")):
-        letter = said[axis]["letter"] = said[axis].get("letter", "")[:1].upper()
-        if letter and letter not in letters:
-            raise InputError(f"malformed coordinate in the infobox: expected {letters[0]} or {letters[1]}, got '{letter}'")
-    lat, lon = (
-        degrees([parts["whole"], parts.get("minutes", ""), parts.get("seconds", "")], parts["letter"]) for parts in said.values()
-    )
-    return Place(lat=lat, lon=lon)
+    letters = _letters(values)
+    return Place(lat=_degrees(said["lat"], letters, "NS"), lon=_degrees(said["lon"], letters, "EW"))
+
+
+def _letters(values: Mapping[str, str]) -> set[str]:
+    """The hemispheres that fields beside the numbers name. Raises ``InputError`` for a field that should and does not."""
+    letters = set()
+    for name, value in values.items():
+        axis, part = _OLD_FIELDS.get(name, ("", ""))
+        if not value or not (part == "letter" or (not axis and _MAY_BE_LETTER.fullmatch(name))):
+            continue
+        letter = hemisphere(value)
+        if part == "letter" and letter not in _LETTERS_OF[axis]:
+            expected = " or ".join(_LETTERS_OF[axis])
+            raise InputError(f"malformed coordinate in the infobox: expected {expected}, got '{value[:20]}'")
+        letters |= {letter} - {""}
+    return letters
+
+
+def _degrees(parts: Mapping[str, str], letters: set[str], axis: str) -> float:
+    """Of one axis, whose hemisphere may stand in its number's field, in one of its own, in both (then they agree), or in none."""
+    whole = angle_from_text(parts["whole"])
+    named = {*(letters & set(axis)), *({whole.hemisphere} - {""})}
+    minutes, seconds = parts.get("minutes", ""), parts.get("seconds", "")
+    if len(named) > 1 or not named <= set(axis) or (any(whole.parts[1:]) and (minutes or seconds)):
+        said = ", ".join(filter(None, [*parts.values(), *sorted(letters)]))
+        raise InputError(f"malformed coordinate in the infobox: its fields contradict each other ({said[:80]})")
+    return degrees(whole.parts if any(whole.parts[1:]) else [whole.parts[0], minutes, seconds], next(iter(named), ""))

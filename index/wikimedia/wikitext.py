@@ -5,9 +5,10 @@ Coordinates follow what English Wikipedia shows beside the title: a {{coord}} wi
 else that the article mentions. The forms are those of Template:Coord and Module:Coordinates.
 """
 
+import html
 import re
 from collections.abc import Callable, Iterable, Iterator
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import mwparserfromhell
@@ -26,6 +27,9 @@ _COORD = re.compile(_COORD_NAMES, re.IGNORECASE)
 # Every count in these patterns is bounded or disjoint from the next: they must take linear time on any text.
 _COORD_START = re.compile(r"\{\{\s{0,9}(?:template\s?:\s?)?(?:" + _COORD_NAMES.replace(" ", "[ _]") + r")\s{0,9}\|", re.IGNORECASE)
 _MAY_BE_TITLE = re.compile(r"display|coor[ _](?:title|at)|\|\s{0,99}(?:NS|EW)\s{0,99}=", re.IGNORECASE)
+_OTHER_GLOBE_BOX = re.compile(
+    r"\b(?:lunar|moon|selen\w*|martian|on mars|venusian|mercurian|celestial|extraterrestrial)\b", re.IGNORECASE
+)
 _BOX = re.compile(r"(?:.*[ _-])?infobox\b.*|geobox\b.*|ficha de\b.*", re.IGNORECASE | re.DOTALL)
 _FIELD = re.compile(
     r"\|\s{0,99}(?:lat|lon|lng|coord|breitengrad)\w{0,20}\s{0,99}=[^\S\n]{0,99}[^\s|}]", re.IGNORECASE
@@ -145,15 +149,27 @@ def _place_of_coord(template: Any) -> Callable[[], Place | None]:
 
 
 def _places_of_box(box: Any) -> Iterator[Callable[[], Place | None]]:
+    other_globe = _OTHER_GLOBE_BOX.search(_name(box)) if _value(box, "globe").lower() != "earth" else None
+    for candidate in _candidates_of_box(box):
+        yield partial(_on_globe, candidate, other_globe[0] if other_globe else "")
+
+
+def _on_globe(candidate: Callable[[], Place | None], globe: str) -> Place | None:
+    place = candidate()
+    if place:
+        check_globe(globe)
+    return place
+
+
+def _candidates_of_box(box: Any) -> Iterator[Callable[[], Place | None]]:
     names = {str(each.name).strip().lower(): each for each in box.params if each.showkey}
     others = [name for name in names if name not in _BEST_FIELDS and not _FOREIGN_FIELD.match(name)]
     for name in [*(each for each in _BEST_FIELDS if each in names), *others]:
         inside = [each for each in names[name].value.filter_templates() if _is_coord(each)]
         yield from map(_place_of_coord, inside)
         if not inside and name in ("coordinates", "coords", "coord"):
-            text = " ".join(str(each) for each in names[name].value.filter_text(recursive=False)).replace("&nbsp;", " ")
-            yield lambda text=text: place_from_text(text)  # type: ignore[misc]
-    yield lambda: place_of_old_fields({name: _text(each.value) for name, each in names.items()})
+            yield partial(place_from_text, plain(names[name].value))
+    yield partial(place_of_old_fields, {name: _text(each.value) for name, each in names.items()})
 
 
 def _parse(text: str) -> Any:
@@ -218,4 +234,4 @@ def _positional(template: Any) -> list[str]:
 
 
 def _text(code: Any) -> str:
-    return str(code).replace("&nbsp;", " ").replace("&minus;", "-").replace("<nowiki/>", "").strip()
+    return html.unescape(str(code).replace("<nowiki/>", "")).strip()

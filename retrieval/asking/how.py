@@ -1,5 +1,6 @@
 """How an answer is made: which records may answer, and what hits are compared and ordered by."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from pydantic import Field, field_serializer, field_validator
@@ -18,6 +19,18 @@ class How(Settings):
         default=False, description="compare texts with tiles, and pictures with articles, directly instead of by position"
     )
     apart_km: float | None = Field(default=None, ge=0, allow_inf_nan=False, description="least geodesic distance between hits")
+
+    def pieces(self) -> Iterator[tuple[str, str]]:
+        """The settings that are not as by default, for people: field (of the filter: its fields) and what it does."""
+        yield from self.filter.pieces()
+        if self.words:
+            yield "words", "the words themselves count too"
+        if self.centred:
+            yield "centred", "scores without the gap between kinds"
+        if self.direct:
+            yield "direct", "texts and pictures compared themselves, not by position"
+        if self.apart_km:
+            yield "apart_km", f"hits at least {self.apart_km:,g} km apart"
 
     @field_validator("filter", mode="before")
     @classmethod

@@ -14,14 +14,13 @@ from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, WithJs
 
 from index.errors import InputError
 from index.records import MODALITIES, Modality, Place, Tile
-from index.settings import Settings
+from index.settings import Settings, check_characters
 from retrieval.asking.photo import Photo, content, read_image
 
 Vectors = npt.NDArray[np.float32]
 MAX_TEXT_CHARACTERS = 2**20  # a book; ``Space.embed_texts`` reads as much of it as a tower can see
 HEAVIEST = 10.0
 LABEL_CHARACTERS = 200
-_NO_CHARACTER = re.compile("[\ud800-\udfff]")  # Python turns bytes that are not UTF-8 into these; encoders and files refuse them
 _ID = re.compile(r"[0-9a-f]{32}", re.ASCII)  # what ``index.records.content_id`` makes
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 Pictures = Callable[[str], bytes]  # the bytes of a picture by its name; raises a ``PlaceBindError`` for an unknown name
@@ -172,14 +171,14 @@ class Part(Settings):
     @field_validator("text", mode="before")
     @classmethod
     def _is_text(cls, text: Any) -> Any:
-        if isinstance(text, str) and _NO_CHARACTER.search(text):
-            raise InputError("the text contains invalid characters (it was not UTF-8); type it again")
+        if isinstance(text, str):
+            check_characters(text, "the text")
         return text
 
     @field_validator("weight", mode="before")
     @classmethod
     def _weighs(cls, weight: Any) -> Any:
-        if isinstance(weight, int | float) and (not math.isfinite(weight) or weight == 0):
+        if isinstance(weight, int | float) and not 0 < abs(weight) < math.inf:  # JSON has integers that no float can hold
             raise InputError(f"the weight of a part must be a number other than 0, got {weight}; leave the part out")
         return weight
 

@@ -5,16 +5,17 @@ vectors of its parts, ``Space.search`` and ``Space.heat`` answer it. Its JSON om
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from index.errors import InputError
 from index.records import Modality, Place
+from index.search.filters import Filter
 from retrieval.asking.how import How
 from retrieval.asking.parts import Encoders, Item, Part, Pictures, embed, no_pictures
 from retrieval.asking.query import QueryVectors
@@ -76,6 +77,21 @@ class Question(How):
         """The same with other settings. Raises what ``parse`` raises."""
         return self.parse({**dict(self), **settings}, where="question")
 
+    def pieces(self) -> Iterator[tuple[str, str]]:
+        yield from super().pieces()
+        if self.kinds:
+            yield "kinds", f"only {' and '.join(self.kinds)}"
+        if self.k != type(self).model_fields["k"].default:
+            yield "k", f"{self.k:,} hit{'s' * (self.k > 1)} of each kind"
+        if self.combine == "max":
+            yield "combine", "the part that fits best counts"
+
+    def without(self, field: str) -> Self:
+        """The same with one of the fields that ``pieces`` names as by default."""
+        if field in Filter.model_fields:
+            return self.changed(filter=self.filter.without(field))
+        return self.changed(**{field: type(self).model_fields[field].default})
+
     @property
     def how(self) -> How:
         """The same settings for any question that is answered in this way."""
@@ -117,6 +133,13 @@ class Question(How):
             return weights[None]
         positive = np.array([row for row, part in enumerate(self.parts) if part.weight > 0])
         return np.where(np.arange(len(weights)) == positive[:, None], weights, np.minimum(weights, 0))
+
+    @field_validator("parts", mode="before")
+    @classmethod
+    def _few_enough(cls, parts: Any) -> Any:
+        if isinstance(parts, tuple | list) and len(parts) > MAX_PARTS:
+            raise InputError(f"a question has at most {MAX_PARTS} parts, this one has {len(parts)}; leave some out")
+        return parts
 
     @model_validator(mode="after")
     def _of_one_weight(self) -> Self:

@@ -19,6 +19,7 @@ from index.store.catalogue import Catalogue
 from index.store.staging import Staging
 from index.store.upkeep import KEPT, Tidied, optimize_table
 from index.store.vectors import begin_vectors, finish_vectors, is_finished, manifest_of, not_indexed, staging_of
+from retrieval.building.unlearnt import about_unlearnt, embeddable
 from retrieval.ranking.fulltext import build_text_index
 from retrieval.ranking.search import Searcher
 from retrieval.space import Space
@@ -61,6 +62,7 @@ def build_index(
     backend: str = "auto",
 ) -> dict[Modality, int]:
     """Embed the records without a vector in every table that the model can read; returns the number of new vectors by modality.
+    Tiles of sensors that the model was not trained on are left out (``retrieval.building.unlearnt`` says which).
 
     Rows that came after a finished index are added to it and to its search index, and the old rows answer meanwhile. ``backend`` is
     the search backend, as in ``Space.open``. Raises ``ModelMismatchError`` if the index is of another model and ``rebuild`` is not
@@ -91,9 +93,13 @@ def append_to_index(
 
 def readable(checkpoint: Checkpoint, catalogue: Catalogue) -> list[Modality]:
     """The tables with rows that the model can embed. Raises ``CatalogueError`` if there is none."""
-    present = [modality for modality in MODALITIES if catalogue.count(modality) and checkpoint.learnt(modality)]
+    learnt = [modality for modality in MODALITIES if checkpoint.learnt(modality)]
+    present = [modality for modality in learnt if catalogue.count(modality, embeddable(checkpoint, modality))]
     if not present:
-        raise CatalogueError(f"{catalogue.uri} has nothing that this model can embed; add records with `placebind ingest`")
+        left_out = about_unlearnt(checkpoint, catalogue)
+        raise CatalogueError(
+            f"{catalogue.uri} has nothing that this model can embed; {left_out or 'add records with `placebind ingest`'}"
+        )
     return present
 
 
@@ -103,13 +109,17 @@ def _fill(
     config = checkpoint.card.config
     preprocessing = Space(checkpoint, catalogue).preprocessing(modality)
     pending = begin_vectors(catalogue, modality, checkpoint.digest, config.dim, preprocessing=preprocessing, rebuild=rebuild)
-    total = catalogue.count(modality)
+    wanted = embeddable(checkpoint, modality)
+    if wanted and pending:
+        pending = sorted(set(pending) & set(catalogue.column(modality, [], wanted)["id"].to_pylist()))
+    total = catalogue.count(modality, wanted)
     progress.start(f"index {modality}", total)
     progress.advance(total - len(pending))
     if pending:
         engine.embed(checkpoint, catalogue, modality, pa.array(pending), staging_of(catalogue, modality), progress)
     if not is_finished(catalogue, modality):
-        finish_vectors(catalogue, modality, checkpoint.digest, preprocessing)
+        sensors = checkpoint.card.sensors if modality == "tiles" else ()
+        finish_vectors(catalogue, modality, checkpoint.digest, preprocessing, sensors)
     return len(pending)
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -10,6 +9,7 @@ from index.store.catalogue import Catalogue
 from retrieval.figures.held_out import HeldOut
 from retrieval.figures.placing import Placed, errors_km, place_by
 from train.geolocation import tfidf_nearest
+from train.protocols import TextEncoder
 from train.text.articles import cached_features
 
 
@@ -36,7 +36,7 @@ def random_order(asked: HeldOut, gallery: HeldOut, radius_km: float) -> Floor:
     return Floor("random order", f"{gallery.digest}|{radius_km}", len(gallery), radius_km, placed)
 
 
-def nearest_articles(asked: HeldOut, known: HeldOut, catalogue: Catalogue, tower: Any, tower_name: str) -> list[Floor]:
+def nearest_articles(asked: HeldOut, known: HeldOut, catalogue: Catalogue, tower: TextEncoder, tower_name: str) -> list[Floor]:
     """The place of the most similar known article: by TF-IDF, and by the frozen features that the model's text head reads."""
 
     def by_words() -> Placed:

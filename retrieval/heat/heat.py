@@ -23,11 +23,12 @@ from retrieval.heat.cells import Cells
 from retrieval.heat.colours import png, shade
 from retrieval.heat.grids import Grid, MercatorTile
 from retrieval.heat.mass import probability_mass
+from retrieval.ranking.percentile import percentiles_among
 
 Scores = npt.NDArray[np.float32]
 Scale = Literal["cosine", "percentile", "probability"]
+COSINES = 2**22  # of several queries at a time: 16 MiB
 CHUNK = 4096  # rows: float16 ones are widened and used while in the cache
-STEPS = 2**18  # of the range of cosines, the bins for counting percentiles
 
 
 @dataclass(frozen=True)
@@ -50,11 +51,8 @@ class Heat:
 
     @cached_property
     def percentiles(self) -> Scores:
-        """[N], in [0, 100]: the percentage of the other cells that a cell beats; a tie counts half. 50 is the median.
-
-        Cosines closer than 1 / 262,144 of their range count as ties, which moves a percentile by some 0.005.
-        """
-        return _percentiles(self.cosines)
+        """[N], in [0, 100]: the percentage of the other cells that a cell beats."""
+        return percentiles_among(self.cosines)
 
     @cached_property
     def outside(self) -> Scores:
@@ -113,9 +111,14 @@ def best_cosines(vectors: npt.NDArray[Any], queries: npt.NDArray[np.floating]) -
     asked = np.atleast_2d(np.asarray(queries, dtype=np.float32))
     if asked.ndim != 2 or asked.shape[1] != vectors.shape[1] or not len(asked) or not np.isfinite(asked).all():
         raise InputError(f"expected finite queries of {vectors.shape[1]} numbers, got an array of {np.shape(queries)}")
-    if vectors.dtype == np.float32:  # BLAS is as fast as memory, with as many threads as it was given
-        return (vectors @ asked.T).max(axis=1) if len(asked) > 1 else vectors @ asked[0]
     best = np.empty(len(vectors), dtype=np.float32)
+    if vectors.dtype == np.float32:  # BLAS is as fast as memory, with as many threads as it was given
+        if len(asked) == 1:
+            return vectors @ asked[0]
+        rows = max(1, COSINES // len(asked))
+        for start in range(0, len(vectors), rows):
+            best[start : start + rows] = (vectors[start : start + rows] @ asked.T).max(axis=1)
+        return best
 
     def score(start: int) -> None:
         chunk = vectors[start : start + CHUNK].astype(np.float32)
@@ -126,18 +129,6 @@ def best_cosines(vectors: npt.NDArray[Any], queries: npt.NDArray[np.floating]) -
     with ThreadPoolExecutor(thread_count()) as pool:
         list(pool.map(score, range(0, len(vectors), CHUNK)))
     return best
-
-
-def _percentiles(scores: Scores) -> Scores:
-    """``Heat.percentiles``. Counted in bins of the range, not sorted: sorting would take as long as the scores themselves."""
-    low, high = scores.min().astype(np.float64), scores.max().astype(np.float64)  # float32 could not divide by a tiny range
-    if low == high:
-        return np.full(len(scores), 50, dtype=np.float32)
-    step = ((scores - low) * ((STEPS - 1) / (high - low))).astype(np.int32)
-    in_step = np.bincount(step, minlength=STEPS)
-    below = np.cumsum(in_step) - in_step
-    percentile = 100 * (below + (in_step - 1) / 2) / (len(scores) - 1)
-    return percentile.astype(np.float32)[step]
 
 
 def _peak_rows(cells: Cells, cosines: Scores, count: int, min_km: float) -> list[int]:

@@ -1,11 +1,11 @@
 """Heat as files: a GeoTIFF for a geographic information system, a PNG to look at. Complete or not written at all."""
 
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
-from index.errors import InputError, one_line
+from index.errors import InputError
+from index.files import CHOOSE_ANOTHER, made_whole
 from index.imagery.raster import import_rasterio
 from retrieval.heat.grids import WorldGrid
 from retrieval.heat.heat import Heat, Scale
@@ -54,12 +54,5 @@ def _printable(text: str) -> str:
 
 
 def _save(path: Path, content: bytes) -> None:
-    partial = path.with_name(path.name + ".partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with made_whole(path, InputError, CHOOSE_ANOTHER) as partial:
         partial.write_bytes(content)
-        partial.replace(path)
-    except OSError as error:
-        with suppress(OSError):  # where the folder itself cannot be created
-            partial.unlink()
-        raise InputError(f"cannot write {path} ({one_line(error)}); choose another file") from None

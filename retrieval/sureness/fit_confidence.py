@@ -29,11 +29,13 @@ from index.geo import block_of, unit_xyz
 from index.registry import load
 from index.store.catalogue import Catalogue
 from retrieval.heat.cells import Cells
+from retrieval.heat.heat import best_cosines
 from retrieval.heat.mass import probability_mass
 from retrieval.sureness.confidence import CELLS
 from train.checkpoint import Checkpoint, TextConfidence
 from train.data import VALIDATION
 from train.geolocation import encode_locations
+from train.protocols import TextEncoder
 from train.text.articles import query_passages, whole_text
 from train.text.masking import mask_names
 from train.text.sentences import sentences
@@ -104,17 +106,17 @@ def fit(
         np.concatenate([each.vectors for each in asked.values()]), np.concatenate([each.rows for each in asked.values()])
     )
     temperature = fit_temperature(cells, every)
-    least = float(np.quantile(best_cosine(cells, every.vectors), CALLED_NOWHERE))
+    least = float(np.quantile(best_cosines(every.vectors, cells.vectors), CALLED_NOWHERE))
     rows = tuple(
         Reliability(
             kind, len(each.rows), coverage(cells, each, learnt), coverage(cells, each, temperature),
-            float((best_cosine(cells, each.vectors) < least).mean()),
+            float((best_cosines(each.vectors, cells.vectors) < least).mean()),
         )
         for kind, each in reported.items()
     )  # fmt: skip
     figures = {f"{row.kind}_in_{share:.0%}": found for row in rows for share, found in zip(SHARES, row.after, strict=True)}
     figures |= {f"{row.kind}_called_nowhere": row.nowhere for row in rows}
-    figures["nowhere_called_nowhere"] = float((best_cosine(cells, nowhere) < least).mean())
+    figures["nowhere_called_nowhere"] = float((best_cosines(nowhere, cells.vectors) < least).mean())
     confidence = TextConfidence(
         temperature=temperature, least_cosine=least, articles=articles, texts=len(every.rows), figures=figures
     )
@@ -153,12 +155,6 @@ def coverage(cells: Cells, asked: HeldOutTexts, temperature: float) -> tuple[flo
         for each, row in zip(cosines, rows, strict=True)
     ]
     return tuple(float((np.array(denser) < share).mean()) for share in SHARES)
-
-
-def best_cosine(cells: Cells, vectors: Vectors) -> Vectors:
-    """[N]: of each vector with the cell that it fits best."""
-    nowhere = np.zeros(len(vectors), dtype=np.int64)
-    return np.concatenate([cosines.max(axis=1) for cosines, _ in _cosines(cells, HeldOutTexts(vectors, nowhere))])
 
 
 def texts_of(articles: Sequence[dict[str, Any]]) -> dict[str, list[str]]:
@@ -207,7 +203,7 @@ def _cosines(cells: Cells, asked: HeldOutTexts) -> Iterator[tuple[Vectors, Rows]
 
 
 @torch.inference_mode()
-def _embed(tower: Any, texts: Sequence[str], advance: Callable[[int], None]) -> Vectors:
+def _embed(tower: TextEncoder, texts: Sequence[str], advance: Callable[[int], None]) -> Vectors:
     parts = []
     for start in range(0, len(texts), CHUNK):
         some = texts[start : start + CHUNK]

@@ -4,6 +4,7 @@ import re
 import threading
 import time
 from collections import deque
+from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -164,12 +165,32 @@ def test_retry_after_is_waited_for(script):
     assert 0.3 <= waits_s(script)[0] < 5
 
 
-def test_a_retry_after_that_is_a_date_or_nonsense_falls_back_on_the_backoff(script):
-    script.answers += [answer(503, Retry_After="Wed, 21 Oct 2026 07:28:00 GMT"), answer(503, Retry_After="soon"), answer()]
-    assert client(backoff_s=0.1).get(script.url) == b"hello"
+def test_a_retry_after_that_is_a_date_is_waited_for(script):
+    def in_s(seconds):
+        return formatdate(time.time() + seconds, usegmt=True)  # whole seconds, so up to one second less
+
+    script.answers += [answer(429, Retry_After=in_s(2)), answer()]
+    client().get(script.url)
+    assert 0.9 <= waits_s(script)[0] < 5
+
+
+def test_a_date_is_bounded_as_seconds_are_and_one_that_has_passed_asks_for_no_wait(script):
+    script.answers += [
+        answer(503, Retry_After=formatdate(time.time() + 86_400, usegmt=True)),
+        answer(503, Retry_After="Wed, 21 Oct 2015 07:28:00 GMT"),
+        answer(),
+    ]
+    assert client(max_wait_s=0.3, backoff_s=60).get(script.url) == b"hello"
     first_s, second_s = waits_s(script)
-    assert 0.075 <= first_s < 5
-    assert 0.15 <= second_s < 5
+    assert 0.3 <= first_s < 5
+    assert second_s < 0.3 + first_s
+
+
+@pytest.mark.parametrize("told", ["soon", "", "Wed, 99 Foo 2026 07:28:00 GMT", "Wed, 21 Oct 99999999 07:28:00 GMT"])
+def test_a_retry_after_that_is_nonsense_falls_back_on_the_backoff(script, told):
+    script.answers += [answer(503, Retry_After=told), answer()]
+    assert client(backoff_s=0.1).get(script.url) == b"hello"
+    assert 0.075 <= waits_s(script)[0] < 5
 
 
 def test_the_interval_holds_for_all_threads_together(script):

@@ -9,7 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from index.errors import InputError
-from index.records import Article, BBox, Embeddings, Hit, Place, Tile, content_id
+from index.records import Article, BBox, Embeddings, Hit, Place, Rejected, Tile, content_id
 from tests.worlds import article, location, one_hot, tile
 
 # Multiples of 1/8 degree: sums and differences of these are exact, so that a disagreement is never a matter of rounding.
@@ -344,3 +344,25 @@ def test_a_content_hash_is_128_bits_of_hex() -> None:
 def test_a_record_is_what_its_class_says() -> None:
     assert isinstance(article(), Article)
     assert isinstance(tile(), Tile)
+
+
+# What comes from outside and is no text or number
+
+
+@pytest.mark.parametrize("lat", [10**400, -(10**400), "48.2", None, True, [48.2]])
+def test_a_latitude_that_no_float_holds_or_that_is_no_number_is_refused(lat: object) -> None:
+    with pytest.raises(InputError, match="lat must"):
+        Place(lat=lat, lon=0)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("title", ["Half \ud83d a character", 7, {"a": 1}, None])
+def test_a_title_that_no_file_can_hold_or_that_is_no_text_is_refused(title: object) -> None:
+    with pytest.raises(InputError, match="title"):
+        article(title=title)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="title"):
+        location(title=title)  # type: ignore[arg-type]
+
+
+def test_a_rejection_that_quotes_half_a_character_can_be_saved() -> None:
+    rejected = Rejected(where="page 'Half \ud83d'", why="\ud83d is no text")
+    assert (rejected.where.encode(), rejected.why) == (b"page 'Half \\ud83d'", "\\ud83d is no text")

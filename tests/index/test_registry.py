@@ -126,6 +126,36 @@ def test_dropping_a_file_into_a_package_is_all_the_registration_there_is(tmp_pat
     assert resolve("invented_registry", "lighthouse", {}).model_dump() == {"year": 1984}
 
 
+TABLE = """
+class Row:
+    Options = None
+    def __init__(self, height_m): self.height_m = height_m
+    def build(self, **options): return self.height_m
+COMPONENTS = {"eddystone": Row(49), "pharos": Row(103)}
+"""
+
+
+def test_a_file_in_a_folder_of_a_registry_offers_several_components(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "registry_of_rows" / "tables").mkdir(parents=True)
+    for folder in ("registry_of_rows", "registry_of_rows/tables"):
+        (tmp_path / folder / "__init__.py").touch()
+    (tmp_path / "registry_of_rows" / "alone.py").write_text(OUTSIDER)
+    (tmp_path / "registry_of_rows" / "tables" / "lighthouses.py").write_text(TABLE)
+    monkeypatch.syspath_prepend(tmp_path)
+    assert names("registry_of_rows") == ["alone", "eddystone", "pharos"]
+    assert load("registry_of_rows", "pharos").build() == 103
+    for no_component in ("tables", "lighthouses"):
+        with pytest.raises(ConfigError, match="choose one of: alone, eddystone, pharos"):
+            load("registry_of_rows", no_component)
+
+
+@pytest.mark.parametrize("package", REGISTRIES)
+def test_asking_for_names_imports_nothing_heavy(package: str) -> None:
+    heavy = "{'torch', 'pandas', 'geopandas', 'sklearn', 'scipy', 'lancedb', 'pyarrow', 'requests'}"
+    code = f"import sys; from index.registry import names; names('{package}'); print(sorted({heavy} & {{*sys.modules}}))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+
+
 def test_a_package_from_outside_joins_by_its_entry_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "friends_source.py").write_text(OUTSIDER)
     information = tmp_path / "friend-1.0.dist-info"

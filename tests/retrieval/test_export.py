@@ -125,7 +125,7 @@ def test_no_hits_are_a_file_with_none(name: str, tmp_path: Path) -> None:
         ("hits.csv", VECTORS, "only be saved as .parquet or .geoparquet"),
         ("hits.parquet", VECTORS[:1], r"expected vectors \[2, 4\]"),
         ("hits.parquet", one_hot(0, 1, dim=5), r"expected vectors \[2, 4\], one for each hit, got \(2, 5\)"),
-        ("missing/hits.csv", None, "No such file or directory"),
+        ("missing/hits.csv", None, "there is no folder"),
     ],
 )
 def test_what_cannot_be_saved_is_said_in_one_line_and_leaves_nothing(name: str, vectors: Any, message: str, tmp_path: Path) -> None:

@@ -137,9 +137,9 @@ class LetterTower:
     feature_key = "letters"
     feature_dim = 4
 
-    def __init__(self, breaks_at_call: int = 0, parts: int = 1) -> None:
+    def __init__(self, breaks_at_call: int = 0, passages: int = 1) -> None:
         self.read: list[str] = []
-        self.calls, self.breaks_at_call, self.parts = 0, breaks_at_call, parts
+        self.calls, self.breaks_at_call, self.passages = 0, breaks_at_call, passages
 
     def features(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         self.calls += 1

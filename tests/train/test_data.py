@@ -83,7 +83,7 @@ def test_sentences_stand_in_for_articles_that_are_learnt_from_never_for_those_he
     (held_out,) = held_out_records(catalogue, towers(tower, Shade()), ("articles",))
     row = np.array([0])
     for records, same in ((learnt, False), (held_out, True)):
-        assert bool((records.batch(row, chances).parts == records.batch(row).parts).all()) == same
+        assert bool((records.batch(row, chances).passages == records.batch(row).passages).all()) == same
 
 
 def test_bands_are_hidden_of_tiles_that_are_learnt_from_never_of_those_held_out(tmp_path: Path) -> None:

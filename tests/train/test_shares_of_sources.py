@@ -22,7 +22,7 @@ def test_a_named_source_has_its_share_and_the_others_keep_their_proportions_in_t
 
 def test_over_many_draws_it_is_the_share_of_what_comes_first() -> None:
     sampler = Sampler(LAT, LON, options(names=0.2), SOURCES)
-    first = [sampler.draw(1, seed=1, step=step, stream=0)[0] for step in range(8000)]
+    first = [sampler.draw(1, seed=1, step=step, branch=0)[0] for step in range(8000)]
     assert np.mean(np.array(first) < 3) == pytest.approx(0.2, abs=0.015)
 
 
@@ -51,7 +51,7 @@ def test_apart_every_batch_is_of_one_source_and_the_shares_are_those_of_batches(
     sources = ["names"] * 50 + ["articles"] * 30 + ["places"] * 20
     lat, lon = np.linspace(-60, 60, 100), np.linspace(-170, 170, 100)
     sampler = sampler_of(lat, lon, SamplingOptions(sources={"names": 0.5, "places": 0.1}, apart=True), sources)
-    drawn = [{sources[row] for row in sampler.draw(8, seed=0, step=step, stream=0)} for step in range(600)]
+    drawn = [{sources[row] for row in sampler.draw(8, seed=0, step=step, branch=0)} for step in range(600)]
     assert all(len(each) == 1 for each in drawn)
     share = {name: sum(each == {name} for each in drawn) / len(drawn) for name in set(sources)}
     assert share == {
@@ -63,7 +63,7 @@ def test_apart_every_batch_is_of_one_source_and_the_shares_are_those_of_batches(
 
 def test_apart_a_source_that_is_not_there_leaves_its_batches_to_the_others() -> None:
     sampler = sampler_of([0.0, 1, 2], [0.0, 1, 2], SamplingOptions(sources={"absent": 0.9}, apart=True), ["here"] * 3)
-    assert sorted(sampler.draw(3, seed=0, step=0, stream=0)) == [0, 1, 2]
+    assert sorted(sampler.draw(3, seed=0, step=0, branch=0)) == [0, 1, 2]
 
 
 def test_apart_needs_sources_to_set_apart() -> None:

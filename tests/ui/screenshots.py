@@ -17,6 +17,7 @@ from PIL import Image
 from playwright.sync_api import expect, sync_playwright
 
 from index.store.catalogue import Catalogue
+from retrieval.asking.question import Question
 from retrieval.building.build import build_index
 from tests.ui.browser.visit import Visit, launch, serving
 from train.checkpoint import Checkpoint
@@ -25,7 +26,6 @@ from train.loop import train
 from ui.cli.demo import TRAINING
 from ui.page import captions
 from ui.page.atlas import captions as words_atlas
-from ui.server.question import Question
 
 WIDTH_PX = 1400
 MOST_BYTES = 500_000
@@ -65,7 +65,7 @@ def second_world(demo: Path, folder: Path) -> Path:
 
 
 def show_text(visit: Visit, catalogue: Path) -> None:
-    visit.open(Question.of_text("salt flat in the Andes"))
+    visit.open(Question.of("salt flat in the Andes"))
     visit.painted(heat="/api/heat/")
 
 
@@ -84,7 +84,7 @@ def show_place(visit: Visit, catalogue: Path) -> None:
 
 
 def show_compare(visit: Visit, catalogue: Path) -> None:
-    visit.open(Question.of_text("salt flat in the Andes"), view="#map=1/10.0000/0.0000")
+    visit.open(Question.of("salt flat in the Andes"), view="#map=1/10.0000/0.0000")
     visit.page.get_by_label(captions.COMPARE).click()
     visit.page.get_by_role("option", name="coarse").click()
     expect(visit.page.locator(".columns")).to_have_count(2)

@@ -4,26 +4,24 @@ A photo has the three bands of its colours, many a GeoTIFF these and near infrar
 Tiles in a catalogue mostly have all bands, and a tower trained only on those fails when one is missing.
 """
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from index.imagery.sensors import SENSORS
+from train.protocols import ImageEncoder
 
 OftenShown = dict[
     str, Tensor
 ]  # sensor -> [S, C]: for each set of bands that images often have, which of the tower's bands it includes
 
 
-def often_shown(tower: Any) -> OftenShown:
+def often_shown(tower: ImageEncoder) -> OftenShown:
     """Found by showing the tower a tile of one pixel with these bands: only the tower knows its bands and their order."""
 
     def mask(sensor: str, bands: tuple[str, ...]) -> Tensor:
-        present: Tensor = tower.prepare(np.zeros((len(bands), 1, 1), dtype=np.uint16), bands, sensor)[1]
-        return present
+        return tower.prepare(np.zeros((len(bands), 1, 1), dtype=np.uint16), bands, sensor)[1]
 
     return {sensor: torch.stack([mask(sensor, bands) for bands in SENSORS[sensor].often]) for sensor in tower.sensors}
 

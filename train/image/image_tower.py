@@ -2,12 +2,11 @@
 
 import hashlib
 import json
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +19,7 @@ from train.image.image_input import BandInput, known_sensor, prepare_tile
 from train.image.tuning import Groups, TuneOptions, apply_tuning, keep_fixed_parts_in_eval, plain_state
 from train.nets.mlp import Mlp
 from train.precision import fast_autocast
-from train.weights.pretrained import copy_weights, file_sha256, note_sha256, read_weights, sha256_in, unknown_sha256
+from train.weights.pretrained import copy_weights, note_sha256, read_weights, sha256_in, unknown_sha256, weights_sha256
 
 
 class TowerOptions(TuneOptions):
@@ -92,7 +91,8 @@ class PretrainedImageTower(nn.Module):
 
     @torch.no_grad()
     def features(self, pixels: Tensor, present: Tensor, sensor: str) -> Tensor:
-        """[B, F] as the published network gives them; those of a frozen network can be cached under ``feature_key``."""
+        """[B, F] as the published network gives them, to the digits of ``train.precision``; those of a frozen one can be cached
+        under ``feature_key``."""
         return self._features(pixels, present, sensor)
 
     @property
@@ -122,7 +122,7 @@ class PretrainedImageTower(nn.Module):
     def _features(self, pixels: Tensor, present: Tensor, sensor: str) -> Tensor:
         self._input(sensor)
         network = self._frozen_network().to(pixels.device) if self.frozen else self.network
-        with fast_autocast(pixels.device):
+        with fast_autocast(pixels.device, len(pixels)):
             return network(pixels * present[:, :, None, None]).float()
 
     def _input(self, sensor: str) -> BandInput:
@@ -151,13 +151,8 @@ class PretrainedImageTower(nn.Module):
         assert self.options.weights is not None  # TuneOptions sees to that
         path, network = self.published.file(self.options.weights), self.published.make()
         _load(self.published, network, path)
-        return path, file_sha256(path), network.eval().requires_grad_(False)
+        return path, weights_sha256(path), network.eval().requires_grad_(False)
 
 
 def _load(published: Published, network: nn.Module, path: Path) -> None:
     copy_weights(plain_state(network), published.adapt(read_weights(path)), path, optional=published.optional)
-
-
-def table_name(*parts: Any) -> str:
-    """The arguments joined into one name that a table of the catalogue can have."""
-    return re.sub(r"[^A-Za-z0-9_.-]", "-", "_".join(str(part) for part in parts))

@@ -20,6 +20,7 @@ from index.store.vectors import FeatureCache
 from train.batches import Chances, Records
 from train.image.hidden_bands import OftenShown, often_shown, still_shown
 from train.precision import choose_device
+from train.protocols import FrozenImageEncoder, ImageEncoder, is_frozen
 
 KEPT_TILES_BYTES = 2**30  # prepared tiles held in memory; the others are read again for each batch
 FEATURE_CHUNK = 64
@@ -39,7 +40,7 @@ class TileBatch:
     def encode(self, encoder: nn.Module) -> Tensor:
         return self._in_order([(rows, encoder(pixels, present, sensor)) for sensor, (rows, pixels, present) in self.groups.items()])
 
-    def features(self, tower: Any) -> Tensor:
+    def features(self, tower: FrozenImageEncoder) -> Tensor:
         """[B, F] of a frozen tower."""
         return self._in_order(
             [(rows, tower.features(pixels, present, sensor)) for sensor, (rows, pixels, present) in self.groups.items()]
@@ -73,7 +74,12 @@ class TileFeatureBatch:
 
 
 def tile_records(
-    catalogue: Catalogue, tower: Any, where: str, advance: Callable[[int], None] = lambda n: None, *, few_bands_share: float = 0.0
+    catalogue: Catalogue,
+    tower: ImageEncoder,
+    where: str,
+    advance: Callable[[int], None] = lambda n: None,
+    *,
+    few_bands_share: float = 0.0,
 ) -> Records:
     """The tiles that match ``where``, of the sensors that the tower knows. Tiles of a frozen tower are not augmented; of the others
     a share loses most of its bands for a batch (train/image/hidden_bands.py)."""
@@ -82,14 +88,14 @@ def tile_records(
     ids, lat, lon = rows["id"].to_pylist(), rows["lat"].to_numpy(), rows["lon"].to_numpy()
     collate = (
         _features_of(catalogue, tower, ids, lat, lon, advance)
-        if tower.feature_key
+        if is_frozen(tower)
         else _pixels_of(catalogue, tower, ids, lat, lon, few_bands_share)
     )
     return Records("tiles", ids, lat, lon, collate)
 
 
 def _features_of(
-    catalogue: Catalogue, tower: Any, ids: list[str], lat: Any, lon: Any, advance: Callable[[int], None]
+    catalogue: Catalogue, tower: FrozenImageEncoder, ids: list[str], lat: Any, lon: Any, advance: Callable[[int], None]
 ) -> Callable[..., TileFeatureBatch]:
     features = torch.from_numpy(cached_tile_features(catalogue, tower, ids, advance))
 
@@ -100,7 +106,7 @@ def _features_of(
 
 
 def _pixels_of(
-    catalogue: Catalogue, tower: Any, ids: list[str], lat: Any, lon: Any, few_bands_share: float
+    catalogue: Catalogue, tower: ImageEncoder, ids: list[str], lat: Any, lon: Any, few_bands_share: float
 ) -> Callable[..., TileBatch]:
     kept: dict[str, PreparedTile] = {}
     often = often_shown(tower) if few_bands_share else {}
@@ -127,16 +133,16 @@ def _with_few_bands(batch: TileBatch, often: OftenShown, chances: Chances, share
     return replace(batch, groups=groups)
 
 
-def tile_batch(catalogue: Catalogue, tower: Any, ids: Sequence[str], lat: Any, lon: Any) -> TileBatch | TileFeatureBatch:
+def tile_batch(catalogue: Catalogue, tower: ImageEncoder, ids: Sequence[str], lat: Any, lon: Any) -> TileBatch | TileFeatureBatch:
     """These tiles as they are, in this order."""
-    if not tower.feature_key:
+    if not is_frozen(tower):
         return group_tiles(read_tiles(catalogue, ids, tower), lat, lon)
     features = torch.from_numpy(cached_tile_features(catalogue, tower, ids))
     return TileFeatureBatch(features, torch.from_numpy(np.array(lat)), torch.from_numpy(np.array(lon)))
 
 
 def cached_tile_features(
-    catalogue: Catalogue, tower: Any, ids: Sequence[str], advance: Callable[[int], None] = lambda n: None
+    catalogue: Catalogue, tower: FrozenImageEncoder, ids: Sequence[str], advance: Callable[[int], None] = lambda n: None
 ) -> npt.NDArray[np.float32]:
     """Features [N, F] of these tiles, computed where the catalogue does not have them yet; each chunk is committed."""
     cache = FeatureCache(catalogue, tower.feature_key, tower.feature_dim)
@@ -150,12 +156,12 @@ def cached_tile_features(
     return cache.fill(ids, make, FEATURE_CHUNK, advance)
 
 
-def read_tiles(catalogue: Catalogue, ids: Sequence[str], tower: Any) -> list[PreparedTile]:
+def read_tiles(catalogue: Catalogue, ids: Sequence[str], tower: ImageEncoder) -> list[PreparedTile]:
     """Decode the tiles with these ids and prepare them for ``tower``."""
     return prepare_rows(catalogue.rows("tiles", ids, TILE_COLUMNS), tower)
 
 
-def prepare_rows(rows: pa.Table, tower: Any) -> list[PreparedTile]:
+def prepare_rows(rows: pa.Table, tower: ImageEncoder) -> list[PreparedTile]:
     """The tiles in these rows, which have ``TILE_COLUMNS``, prepared for ``tower``."""
     prepared = []
     for row in rows.select(TILE_COLUMNS).to_pylist():

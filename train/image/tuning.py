@@ -17,6 +17,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils import parametrize
 
 from index.errors import ConfigError
@@ -93,13 +94,16 @@ def timm_groups(network: Any) -> Groups:
 
 
 def keep_fixed_parts_in_eval(network: nn.Module) -> None:
-    """Put every part without trainable weights into evaluation mode: no dropout, no new batch statistics.
+    """Put every part without trainable weights into evaluation mode, and every BatchNorm: no dropout, no batch statistics.
 
-    Call it after ``network.train()``, which sets modes everywhere and would shift the running means of fixed norms.
+    A trained BatchNorm learns its scale and shift and keeps its original statistics. Batch statistics would depend on the other
+    records of a batch: a chunk (``train.objective.gradcache``) and a device's share would give other gradients than the whole
+    batch. Call it after ``network.train()``, which sets modes everywhere.
     """
     for module in network.modules():
         parameters = list(module.parameters())
-        if parameters and not any(parameter.requires_grad for parameter in parameters):
+        fixed = parameters and not any(parameter.requires_grad for parameter in parameters)
+        if fixed or isinstance(module, _BatchNorm):
             module.eval()
 
 

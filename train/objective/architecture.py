@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -16,9 +15,9 @@ from train.batches import Batch
 from train.objective.contrast import ContrastOptions, PlaceQueue
 from train.objective.distributed import gather_rows
 from train.objective.losses import Targets, on_sphere
+from train.streams import Stream, generator
 
 TOWERS: tuple[Modality, ...] = ("articles", "tiles")
-_NEGATIVES_STREAM = 7  # keeps this generator apart from those of batches and augmentation
 
 
 @dataclass(frozen=True)
@@ -104,7 +103,7 @@ class Architecture(nn.Module):
             lat, lon = self.queue.places()
             lats, lons = [lat], [lon]
         if self.options.uniform_negatives:
-            rng = np.random.default_rng([self.seed, step, _NEGATIVES_STREAM])
+            rng = generator(self.seed, step, Stream.NEGATIVES)
             for degrees, found in zip((lats, lons), uniform_on_sphere(self.options.uniform_negatives, rng), strict=True):
                 degrees.append(torch.from_numpy(found).to(device))
         lat, lon = (torch.cat(each) if each else torch.empty(0, dtype=torch.float64, device=device) for each in (lats, lons))

@@ -19,8 +19,9 @@ from index.places.packaged import LAND_SHARE, is_land
 from index.progress import Progress
 from index.registry import load
 from index.settings import Settings
+from train.protocols import LocationEncoder
+from train.streams import Stream, generator
 
-STREAM = 11  # keeps this generator apart from those of batches, augmentation and negatives
 CHUNK = 4096
 
 
@@ -39,7 +40,7 @@ class Distillation(nn.Module):
     lon: Tensor
     taught: Tensor
 
-    def __init__(self, options: TeacherOptions, student: Any, seed: int, progress: Progress) -> None:
+    def __init__(self, options: TeacherOptions, student: LocationEncoder, seed: int, progress: Progress) -> None:
         super().__init__()
         self.options, self.seed = options, seed
         lat, lon = fibonacci_sphere(round(options.points / LAND_SHARE))
@@ -56,8 +57,8 @@ class Distillation(nn.Module):
             hidden = student.hidden(self.lat[:1], self.lon[:1]).shape[1]
         self.head = nn.Linear(hidden, vectors.shape[1])
 
-    def forward(self, student: Any, step: int) -> Tensor:
-        chosen = np.random.default_rng([self.seed, step, STREAM]).integers(len(self.lat), size=self.options.batch)
+    def forward(self, student: LocationEncoder, step: int) -> Tensor:
+        chosen = generator(self.seed, step, Stream.DISTILLATION).integers(len(self.lat), size=self.options.batch)
         rows = torch.from_numpy(chosen).to(self.lat.device)
         said = self.head(student.hidden(self.lat[rows], self.lon[rows]))
         return F.mse_loss(said, self.taught[rows].float())

@@ -16,6 +16,7 @@ from index.records import Modality, content_id
 from index.store.catalogue import Catalogue
 from index.store.vectors import FeatureCache
 from train.batches import Chances, Records
+from train.protocols import TextEncoder
 from train.text.masking import mask_names
 from train.text.sentences import sentences
 
@@ -45,7 +46,7 @@ class ArticleBatch:
 
 def article_records(
     catalogue: Catalogue,
-    tower: Any,
+    tower: TextEncoder,
     where: str,
     advance: Callable[[int], None] = lambda n: None,
     *,
@@ -78,7 +79,12 @@ class Passages:
     """The features of articles and of up to ``most`` sentences of each; sentences are cached by a hash of what they say."""
 
     def __init__(
-        self, catalogue: Catalogue, tower: Any, ids: Sequence[str], most: int, advance: Callable[[int], None] = lambda n: None
+        self,
+        catalogue: Catalogue,
+        tower: TextEncoder,
+        ids: Sequence[str],
+        most: int,
+        advance: Callable[[int], None] = lambda n: None,
     ) -> None:
         self.whole = torch.from_numpy(cached_features(catalogue, tower, ids, advance=advance))
         texts = catalogue.rows("articles", ids, ["text"])["text"].to_pylist() if most else [""] * len(ids)
@@ -89,7 +95,8 @@ class Passages:
         names = [content_id("sentence", sentence) for each in split for sentence in each]
         features = cached_features(catalogue, tower, list(said), lambda wanted: [said[name] for name in wanted], advance)
         row = {name: number for number, name in enumerate(said)}
-        self.sentences = torch.from_numpy(features)[torch.tensor([row[name] for name in names], dtype=torch.int64)]
+        self.sentences = torch.from_numpy(features)  # each once, whichever articles say it
+        self.rows = np.array([row[name] for name in names], dtype=np.int64)
 
     def of(self, chosen: npt.NDArray[np.int64], width: int) -> tuple[Tensor, Tensor]:
         """(passages [B, width, F], present [B, width]) of these articles; what an article does not have is zero."""
@@ -98,7 +105,7 @@ class Passages:
         features[:, 0] = whole
         number = np.arange(width - 1)[None, :]
         there = number < self.counts[chosen, None]
-        features[:, 1:][torch.from_numpy(there)] = self.sentences[torch.from_numpy((self.start[chosen, None] + number)[there])]
+        features[:, 1:][torch.from_numpy(there)] = self._features_of((self.start[chosen, None] + number)[there])
         return features, torch.cat([torch.ones(len(chosen), 1, dtype=torch.bool), torch.from_numpy(there)], dim=1)
 
     def stand_in(self, features: Tensor, present: Tensor, chosen: npt.NDArray[np.int64], share: float, chances: Chances) -> None:
@@ -106,14 +113,18 @@ class Passages:
         count = np.minimum(self.counts[chosen], ALONE)
         rows = np.flatnonzero((chances[:, 0] < share) & (count > 0))
         sentence = self.start[chosen[rows]] + np.floor(chances[rows, 1] * count[rows]).astype(np.int64)
-        _replace(features, present, rows, self.sentences[torch.from_numpy(sentence)])
+        _replace(features, present, rows, self._features_of(sentence))
+
+    def _features_of(self, numbers: npt.NDArray[np.int64]) -> Tensor:
+        """Of sentences by their number among those of all articles, counted as often as they are said."""
+        return self.sentences[torch.from_numpy(self.rows[numbers])]
 
 
 class Masked:
     """The features of the articles without their names (``train.text.masking``), of those long enough to say more than names."""
 
     def __init__(
-        self, catalogue: Catalogue, tower: Any, ids: Sequence[str], advance: Callable[[int], None] = lambda n: None
+        self, catalogue: Catalogue, tower: TextEncoder, ids: Sequence[str], advance: Callable[[int], None] = lambda n: None
     ) -> None:
         rows = catalogue.rows("articles", ids, ARTICLE_COLUMNS).to_pylist()
         long = [number for number, row in enumerate(rows) if len(row["text"].split()) >= TELLING_WORDS]
@@ -141,7 +152,7 @@ def _replace(features: Tensor, present: Tensor, rows: npt.NDArray[np.int64], by:
 
 def cached_features(
     catalogue: Catalogue,
-    tower: Any,
+    tower: TextEncoder,
     ids: Sequence[str],
     texts_of: Callable[[Sequence[str]], list[str]] | None = None,
     advance: Callable[[int], None] = lambda n: None,
@@ -160,7 +171,7 @@ def cached_features(
     return cache.fill(ids, make, chunk, advance)
 
 
-def article_batch(catalogue: Catalogue, tower: Any, ids: Sequence[str], lat: Any, lon: Any) -> ArticleBatch:
+def article_batch(catalogue: Catalogue, tower: TextEncoder, ids: Sequence[str], lat: Any, lon: Any) -> ArticleBatch:
     """These articles as they are, in this order."""
     passages = Passages(catalogue, tower, ids, tower.passages - 1)
     return ArticleBatch(
@@ -168,19 +179,19 @@ def article_batch(catalogue: Catalogue, tower: Any, ids: Sequence[str], lat: Any
     )
 
 
-def query_passages(tower: Any, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+def query_passages(tower: TextEncoder, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
     """(passages [B, S, F], present [B, S]) of texts that are in no catalogue."""
     return _passages_of(tower, texts, texts)
 
 
-def row_passages(tower: Any, rows: pa.Table) -> tuple[Tensor, Tensor]:
+def row_passages(tower: TextEncoder, rows: pa.Table) -> tuple[Tensor, Tensor]:
     """(passages [B, S, F], present [B, S]) of articles from their own ``ARTICLE_COLUMNS``: no cache is read or written, so any
     number of processes can do this at a time."""
     titles, texts = (rows[name].to_pylist() for name in ARTICLE_COLUMNS)
     return _passages_of(tower, [whole_text(title, text) for title, text in zip(titles, texts, strict=True)], texts)
 
 
-def _passages_of(tower: Any, wholes: Sequence[str], texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+def _passages_of(tower: TextEncoder, wholes: Sequence[str], texts: Sequence[str]) -> tuple[Tensor, Tensor]:
     """Part 0 is what the tower makes of the whole, the others of the first sentences of the text."""
     most = tower.passages - 1
     split = [[whole, *_sentences(text, most)] for whole, text in zip(wholes, texts, strict=True)]

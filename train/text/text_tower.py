@@ -28,11 +28,15 @@ class TextTower(TextHead):
         raise NotImplementedError
 
     def features(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """Frozen features [N, F] float32, unit norm."""
+        """Frozen features [N, F] float32, unit norm.
+
+        Those of at most ``FEW`` texts have float32's digits. Of more, where bfloat16 is quicker, they are within
+        ``BFLOAT16_TOLERANCE``: so near are a cached feature and that of the same text as a question (train/precision.py).
+        """
         if not texts:
             return np.empty((0, self.feature_dim), dtype=np.float32)
         device = choose_device("auto")
-        with torch.inference_mode(), fast_autocast(device):
+        with torch.inference_mode(), fast_autocast(device, len(texts)):
             vectors = np.asarray(self.encode(list(texts), device), dtype=np.float32)
         normalised: npt.NDArray[np.float32] = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
         return normalised

@@ -1,15 +1,17 @@
 """Weights that others trained: read from a file without running any code in it, and checked before they are copied."""
 
-import hashlib
 import pickle
+import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
 from index.errors import CheckpointError, one_line
+from index.files import file_sha256
 
 SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt")
 _WRAPPINGS = ("state_dict", "model")  # the keys under which training scripts store the weights among other things
@@ -86,11 +88,10 @@ def copy_weights(
         target[name].copy_(found[name])
 
 
-def file_sha256(path: Path) -> str:
+def weights_sha256(path: Path) -> str:
     """In hexadecimal. Raises ``CheckpointError`` where there is no such file."""
     try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+        return file_sha256(path)
     except OSError:
         raise CheckpointError(f"no pretrained weights at {path}; put the file there, or name another in `weights`") from None
 
@@ -108,3 +109,8 @@ def sha256_in(buffer: Tensor) -> str:
 
 def note_sha256(buffer: Tensor, digest: str) -> None:
     buffer.copy_(torch.tensor(list(bytes.fromhex(digest)), dtype=torch.uint8))
+
+
+def table_name(*parts: Any) -> str:
+    """The parts as one name that a table of the catalogue can have."""
+    return re.sub(r"[^A-Za-z0-9_.-]", "-", "_".join(str(part) for part in parts))

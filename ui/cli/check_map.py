@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from index.errors import InputError
+from index.files import CHOOSE_ANOTHER, made_whole
 from index.places.packaged import basemap_file, package
 from index.progress import Progress, Quiet
 from index.quality.findings import SEVERITIES, Finding, FrozenTable, Severity
@@ -51,9 +53,8 @@ def draw_map(world: Any, catalogue: Catalogue, findings: Sequence[Finding], path
         colour, radius = RINGS[severity]
         draw.ellipse((x_px - radius, y_px - radius, x_px + radius, y_px + radius), outline=colour, width=2)
     _legend(draw, counts, findings)
-    partial = path.with_suffix(".partial")
-    image.save(partial, format="PNG")
-    partial.replace(path)
+    with made_whole(path, InputError, CHOOSE_ANOTHER) as partial:
+        image.save(partial, format="PNG")
 
 
 def to_pixels(lat: npt.NDArray[np.float64], lon: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:

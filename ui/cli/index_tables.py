@@ -21,6 +21,7 @@ def print_inventory(found: Inventory, versions: Sequence[Version]) -> None:
     else:
         stale = f", {found.stale:,} to do: placebind index append" if found.stale else ""
         model = f"{manifest.rows:,} vectors of {manifest.dim} dimensions by model {manifest.model_digest[:8]}{stale}"
+        model += "".join(f"; {count:,} of {sensor}, which the model never saw" for sensor, count in found.unlearnt.items())
     size = f"{found.rows:,} rows in {found.fragments} fragments, {decimal(found.table_bytes)}, version {found.version}"
     out.print(f"[bold]{found.modality}[/]: {size}")
     out.print(model + (f"; {found.staged:,} embedded, not yet written" if found.staged else ""), markup=False)

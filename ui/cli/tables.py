@@ -36,7 +36,7 @@ def print_answer(answer: Answer) -> None:
 def print_info(catalogue: str, tables: dict[str, Any], statistics: Sequence[BandStatistics]) -> None:
     table = Table("table", "rows", "indexed", "model", title=plain(catalogue), title_justify="left", box=None, pad_edge=False)
     for name, facts in tables.items():
-        stale = f" ({facts['rows'] - facts['indexed']} to do: placebind index append)" if facts["indexed"] < facts["rows"] else ""
+        stale = f" ({facts['stale']} to do: placebind index append)" if facts["stale"] else ""
         table.add_row(name, f"{facts['rows']:,}", f"{facts['indexed']:,}{stale}", (facts["model"] or "—")[:8])
     out.print(table)
     if statistics:

@@ -1,104 +1,33 @@
-"""The question on the page: kept in the session and in the address, changed by every control.
+"""The question on the page: one checked model, kept in the session and in the address, changed by every control.
 
-A link (``?ask=``) -> ``current`` -> controls call ``set_text`` and its kin as callbacks -> the page answers ``current`` again.
+A link (``?ask=``) -> ``draft`` -> controls call ``set_text`` and its kin as callbacks -> the page answers ``current``. A link or a
+change that cannot be is complained of by the next run of the page, and leaves the question as it was.
 """
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import streamlit as st
+from pydantic import Field
 
-from index.errors import PlaceBindError
+from index.errors import InputError, PlaceBindError
 from index.records import Place
-from retrieval.asking.parts import HEAVIEST, Part, Picture
-from retrieval.asking.question import Question
+from retrieval.asking.parts import HEAVIEST, Item, Part, Picture
+from retrieval.asking.question import MAX_PARTS, Question
+from ui.server.routes.search import MAX_K
 
-LINK, PARTS, SETTINGS, COMPLAINT = "ask", "asked-parts", "asked-settings", "complaint"
-
-
-def current() -> Question | None:
-    """What is asked now; in a new visit what the link asks. Raises ``InputError`` or ``ConfigError`` for a damaged link."""
-    if PARTS not in st.session_state:
-        st.session_state[PARTS], st.session_state[SETTINGS] = (), {}
-        link = st.query_params.get(LINK)
-        if link:
-            linked = Question.from_link(link)
-            st.session_state[PARTS] = linked.parts
-            st.session_state[SETTINGS] = linked.model_dump(exclude={"parts"}, exclude_defaults=True)
-    return Question(parts=parts(), **settings()) if parts() else None
+LINK, DRAFT, COMPLAINT = "ask", "asked", "complaint"
+# Beside words of weight 1 (docs/experiments.md, 2026-11-30): an example says as much as they do. What is not wanted says little: as
+# much as that, it led away from all that the words say.
+MORE, LESS = 1.0, 0.15
 
 
-def parts() -> tuple[Part, ...]:
-    """What is asked with."""
-    found: tuple[Part, ...] = st.session_state.get(PARTS, ())
-    return found
+class Draft(Question):
+    """A question that may be without parts yet: filters can be chosen, and areas drawn, before anything is asked."""
 
-
-def settings() -> dict[str, Any]:
-    """How it is answered: the fields of a ``Question`` but its parts, those that are not default. Kept when the parts change."""
-    found: dict[str, Any] = st.session_state.get(SETTINGS, {})
-    return found
-
-
-def tell_address() -> None:
-    """Keep the address of the page the link to what it shows."""
-    question = current()
-    if question is None:
-        st.query_params.pop(LINK, None)
-    elif st.query_params.get(LINK) != question.to_link():
-        st.query_params[LINK] = question.to_link()
-
-
-def ask(*what: Part) -> None:
-    """Ask with these parts alone."""
-    st.session_state[PARTS] = what
-
-
-def set_text(text: str) -> None:
-    """Ask with these words in place of those before; without words, if there are none."""
-    old = _first("text")
-    fresh = [Part(text=text.strip(), weight=old.weight if old else 1.0)] if text.strip() else []
-    ask(*fresh, *(part for part in parts() if part is not old))
-
-
-def set_image(name: str) -> None:
-    """Ask with an uploaded picture, in place of the one before."""
-    old = _first("image")
-    ask(*(part for part in parts() if part is not old), Part.of(Picture(name)))
-
-
-def set_place(lat: float, lon: float) -> None:
-    """Ask with a place alone: it starts anew."""
-    ask(Part(place=Place(lat=lat, lon=lon)))
-
-
-def refine(part: Part) -> None:
-    """Ask for more (or with a negative weight less) like a record; the same again weighs more, the opposite takes it back."""
-    same = [row for row, each in enumerate(parts()) if each.record == part.record]
-    if same:
-        weigh(same[0], parts()[same[0]].weight + part.weight)
-    else:
-        ask(*parts(), part)
-
-
-def weigh(row: int, weight: float) -> None:
-    """Change the weight of a part; weight 0 takes it out."""
-    changed = [parts()[row].model_copy(update={"weight": max(-HEAVIEST, min(HEAVIEST, weight))})] if weight else []
-    ask(*parts()[:row], *changed, *parts()[row + 1 :])
-
-
-def change(**values: Any) -> None:
-    """Change settings; None makes one default again. Raises ``ConfigError`` or ``InputError`` for a value that cannot be."""
-    fresh = {name: value for name, value in {**settings(), **values}.items() if value is not None}
-    Question.parse({"parts": [{"text": "any"}], **fresh}, where="settings")  # checked before it is kept
-    st.session_state[SETTINGS] = fresh
-
-
-def change_filter(**values: Any) -> None:
-    """Change filters; None, '' or nothing takes one away. Raises as ``change``."""
-    fresh = {name: value for name, value in {**settings().get("filter", {}), **values}.items() if value}
-    change(filter=fresh or None)
+    parts: tuple[Part, ...] = Field(default=(), max_length=MAX_PARTS)
 
 
 @contextmanager
@@ -116,5 +45,118 @@ def complaint() -> str:
     return said
 
 
+def draft() -> Draft:
+    """The question as far as it has come; in a new visit what the link asks."""
+    if DRAFT not in st.session_state:
+        start_over()
+        link = st.query_params.get(LINK)
+        if link:
+            with complaining():
+                _set(Question.from_link(link))
+    question: Draft = st.session_state[DRAFT]
+    return question
+
+
+def current() -> Question | None:
+    """What is asked now; None before anything is."""
+    return Question.parse(dict(draft()), where="question") if draft().parts else None
+
+
+def tell_address() -> None:
+    """Keep the address of the page the link to what it shows."""
+    question = current()
+    if question is None:
+        st.query_params.pop(LINK, None)
+    elif st.query_params.get(LINK) != question.to_link():
+        st.query_params[LINK] = question.to_link()
+
+
+def start_over() -> None:
+    """Nothing is asked, and no setting is left."""
+    st.session_state[DRAFT] = Draft()
+
+
+@complaining()
+def set_text(text: str) -> None:
+    """Ask with these words in place of those before; without words, if there are none."""
+    old = _first("text")
+    fresh = [Part.of(text.strip(), old.weight if old else 1.0)] if text.strip() else []
+    _ask(*fresh, *(part for part in draft().parts if part is not old))
+
+
+@complaining()
+def set_image(name: str) -> None:
+    """Ask with an uploaded picture, in place of the one before."""
+    old = _first("image")
+    _ask(*(part for part in draft().parts if part is not old), Part.of(Picture(name)))
+
+
+@complaining()
+def set_place(lat: float, lon: float) -> None:
+    """Ask with a place alone, in the same way as before."""
+    _ask(Part.of(Place(lat=lat, lon=lon)))
+
+
+@complaining()
+def refine(record: Item, *, more: bool) -> None:
+    """Ask for more like a record, or for less; the same again counts again, the opposite takes that back."""
+    parts = draft().parts
+    row = next((row for row, each in enumerate(parts) if each.record == record), None)
+    if row is not None:
+        before = parts[row].weight
+        step = MORE if before > 0 else LESS
+        _weigh(row, math.copysign(max(0.0, abs(before) + (step if more == (before > 0) else -step)), before))
+        return
+    weight = MORE if more else -LESS
+    if more and draft().combine == "max":  # whose positive parts are all of one weight
+        weight = next((part.weight for part in parts if part.weight > 0), MORE)
+    _ask(*parts, Part.of(record, weight))
+
+
+@complaining()
+def weigh(row: int, weight: float) -> None:
+    """Change the weight of a part; weight 0 takes it out."""
+    _weigh(row, weight)
+
+
+@complaining()
+def change(**settings: Any) -> None:
+    """Change settings of the question."""
+    _set(draft().changed(**settings))
+
+
+@complaining()
+def change_filter(**fields: Any) -> None:
+    """Change fields of the filter; '' and nothing take one away."""
+    given = {name: value for name, value in {**dict(draft().filter), **fields}.items() if value}
+    _set(draft().changed(filter=given))
+
+
+@complaining()
+def take_out(field: str) -> None:
+    """Make a setting, or a field of the filter, default again."""
+    _set(draft().without(field))
+
+
+def _weigh(row: int, weight: float) -> None:
+    weight = round(max(-HEAVIEST, min(HEAVIEST, weight)), 6)  # +.1 and +.2 taken back leave nothing
+    parts = draft().parts
+    _ask(*parts[:row], *([parts[row].model_copy(update={"weight": weight})] if weight else []), *parts[row + 1 :])
+
+
+def _ask(*parts: Part) -> None:
+    """With these parts, all else as before; how parts are combined goes with the last of them."""
+    _set(draft().changed(parts=parts) if parts else draft().changed(parts=(), combine="mean"))
+
+
+def _set(question: Question) -> None:
+    """Raises ``InputError`` for more than a page can show."""
+    if question.k > MAX_K:
+        raise InputError(
+            f"the page shows at most {MAX_K} hits of each kind, got k={question.k:,}; more are found by `placebind search`"
+        )
+    st.session_state[DRAFT] = Draft.parse(dict(question), where="question")
+
+
 def _first(kind: str) -> Part | None:
-    return next((part for part in parts() if getattr(part, kind) is not None), None)
+    return next((part for part in draft().parts if getattr(part, kind) is not None), None)

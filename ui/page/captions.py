@@ -39,14 +39,13 @@ or a polygon on the map to search only there, and copy the address of the page t
 
 PARTS_HEADING = "Your question"
 PART_KIND = {"text": "Words", "place": "Place", "record": "Record", "image": "Picture"}
-WEIGHT, REMOVE, CLEAR = "Weight", "Remove", "Start over"
+WEIGHT, REMOVE, CLEAR = "Weight", "Take this out", "Start over"
 FILTERS, SHOW = "Filters", "Show"
 INTO, HITS_EACH, COUNTRIES = "Search in", "Hits of each kind", "Countries"
 COUNTRIES_HELP = "As the catalogue writes them"
 DATES, DATES_HELP = "Days of tiles", "As 2021-06-01/2021-08-31; either may be omitted"
 APART, WORDS = "Least distance between hits (km; 0: any)", "Search the words themselves too"
 WORDS_HELP = "Full text next to meaning: for names and rare words"
-AREA, AREA_REMOVE = "Only within the drawn area", "Forget the area"
 CATALOGUE, COMPARE, NO_COMPARE = "Catalogue and model", "Compare with", "nothing"
 BACKGROUND = "Base map"
 HEAT_FROM = "Show the best … of the Earth"
@@ -58,8 +57,9 @@ LEGEND_LOW, LEGEND_HIGH = "best {share} %", "best of all"
 STAGES = "Found in {total:.0f} ms ({stages})"
 EXPORT = "Export hits"
 EMPTY_COLUMN = "Nothing passes the filters. Widen the area, or remove a filter."
-NOT_INDEXED = "Nothing is indexed here yet. Run `{command}` and reload this page."
+NOT_INDEXED = "Nothing is indexed here yet. Run {command} and reload this page."
 STALE = "{count:,} {what} are not indexed yet and cannot be found; run `placebind index append`."
+UNLEARNT = "{count:,} tiles of {sensor} cannot be found: the model was not trained on such images. Train one with them."
 HIT_WORDS = {
     "score": "cosine",
     "scoreHelp": "Cosine with the question: comparable within a column",

@@ -1,14 +1,13 @@
 """The sidebar: which catalogue is searched, for what, where and when."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 import streamlit as st
 
 from ui.page import asking, captions
 from ui.page.backgrounds import backgrounds
-from ui.page.hits import ORDER
+from ui.page.hits import COLUMNS
 from ui.server.routes.search import MAX_K
 from ui.server.workspace import Workspace
 
@@ -25,24 +24,23 @@ def show_filters(workspace: Workspace, heat_shares: Sequence[int]) -> int:
     background = st.selectbox(captions.BACKGROUND, list(backgrounds()), key="background-name")
     st.session_state["background"] = backgrounds()[background]
     st.subheader(captions.FILTERS, anchor=False)
-    settings, chosen = asking.settings(), asking.settings().get("filter", {})
-    indexed = [modality for modality in ORDER if modality in workspace.space.manifests]
-    kept = [modality for modality in settings.get("kinds", ()) if modality in indexed]
-    take = _keep("kinds", kept, lambda value: asking.change(kinds=tuple(value) or None))
+    question = asking.draft()
+    indexed = [modality for modality in COLUMNS if modality in workspace.space.manifests]
+    take = _shows("kinds", [each for each in question.kinds if each in indexed], lambda value: asking.change(kinds=tuple(value)))
     st.pills(captions.INTO, indexed, selection_mode="multi", key="kinds", format_func=captions.MODALITY.__getitem__, on_change=take)
-    take = _keep("countries", list(chosen.get("countries", ())), lambda value: asking.change_filter(countries=list(value)))
-    options = sorted({*workspace.countries(), *chosen.get("countries", ())})
+    countries = list(dict.fromkeys(question.filter.countries))
+    take = _shows("countries", countries, lambda value: asking.change_filter(countries=tuple(value)))
+    options = sorted({*workspace.countries(), *countries})
     st.multiselect(captions.COUNTRIES, options, key="countries", help=captions.COUNTRIES_HELP, on_change=take)
-    take = _keep("dates", chosen.get("dates", ""), lambda value: asking.change_filter(dates=value.strip()))
+    dates = question.filter.as_values().get("dates", "")
+    take = _shows("dates", dates, lambda value: asking.change_filter(dates=value.strip()))
     st.text_input(captions.DATES, key="dates", help=captions.DATES_HELP, on_change=take)
-    take = _keep("k", settings.get("k", 10), lambda value: asking.change(k=int(value)))
+    take = _shows("k", question.k, lambda value: asking.change(k=value))
     st.number_input(captions.HITS_EACH, 1, MAX_K, key="k", on_change=take)
-    take = _keep("apart", settings.get("apart_km") or 0, lambda value: asking.change(apart_km=float(value) or None))
-    st.number_input(captions.APART, 0, 5000, step=50, key="apart", on_change=take)
-    take = _keep("use-words", settings.get("words", False), lambda value: asking.change(words=value or None))
+    take = _shows("apart", question.apart_km or 0.0, lambda value: asking.change(apart_km=value or None))
+    st.number_input(captions.APART, 0.0, step=50.0, format="%g", key="apart", on_change=take)
+    take = _shows("use-words", question.words, lambda value: asking.change(words=value))
     st.toggle(captions.WORDS, key="use-words", help=captions.WORDS_HELP, on_change=take)
-    if chosen.get("polygon"):
-        st.button(f"{captions.AREA_REMOVE} ✕", on_click=partial(asking.change_filter, polygon=None))
     return share
 
 
@@ -51,12 +49,7 @@ def as_probability() -> bool:
     return bool(st.session_state.get(_AS_PROBABILITY))
 
 
-def _keep(key: str, value: Any, take: Callable[[Any], None]) -> Callable[[], None]:
-    """A control shows what is asked, whoever asked it (a link, a drawing); returned is what to call when the user changes it."""
+def _shows(key: str, value: Any, take: Callable[[Any], None]) -> Callable[[], None]:
+    """A control shows what is asked, whoever asked it (a link, a chip); returned is what to call when the user changes it."""
     st.session_state[key] = value
-
-    def changed() -> None:
-        with asking.complaining():
-            take(st.session_state[key])
-
-    return changed
+    return lambda: take(st.session_state[key])

@@ -7,26 +7,25 @@ import streamlit as st
 
 from index.records import Hit, Modality
 from retrieval.answer import Answer
-from retrieval.asking.parts import Part
+from retrieval.asking.parts import Item
 from retrieval.ranking.explain import Explanation
 from ui.page import captions
 from ui.page.map import COLOURS, front_file
 
-ORDER: tuple[Modality, ...] = ("locations", "articles", "tiles")
+COLUMNS: tuple[Modality, ...] = ("locations", "articles", "tiles")
 
 
-def show_hits(name: str, answer: Answer, catalogue: str) -> Part | None:
-    """Show the hits; returns the record that the user asked for more (weight 1) or less (-1) of in this run, if any."""
+def show_hits(name: str, answer: Answer, catalogue: str) -> tuple[Item, bool] | None:
+    """Show the hits; returns the record that the user wants more or less like in this run, if any, and whether it is more."""
     component = st.components.v2.component(
         "placebind_hits", html='<div class="hits"></div>', css=front_file("hits.css"), js=front_file("hits.js")
     )
-    columns = [_column(modality, answer, catalogue) for modality in ORDER if modality in answer.hits]
+    columns = [_column(modality, answer, catalogue) for modality in COLUMNS if modality in answer.hits]
     result = component(data={"columns": columns, "words": captions.HIT_WORDS}, key=f"hits-{name}", on_refine_change=lambda: None)
     chosen: Any = result.refine
     if not chosen:
         return None
-    record = {"modality": chosen["modality"], "id": chosen["id"]}
-    return Part.parse({"record": record, "weight": float(chosen["weight"])}, where="hit")
+    return Item(modality=chosen["modality"], id=chosen["id"]), bool(chosen["more"])
 
 
 def _column(modality: Modality, answer: Answer, catalogue: str) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from branca.element import MacroElement, Template
 from streamlit_folium import st_folium
 
 from index.records import Modality, Place
+from ui.page.drawing import area_of
 from ui.server.front import leaflet_addresses
 
 MOST_MARKS = 200
@@ -165,13 +166,13 @@ def _use_our_libraries() -> None:
 
 
 def _what_is_new(name: str, returned: dict[str, Any]) -> Touched:
-    """streamlit-folium tells the last click and drawing again in every run: each counts once."""
+    """streamlit-folium tells the last click and drawing again in every run; each, told apart by ``assets/map.js``, counts once."""
     seen = st.session_state.setdefault(f"seen-{name}", {})
     fresh = {key: value for key, value in returned.items() if value and value != seen.get(key)}
     seen.update(fresh)
     clicked, drawn = fresh.get("last_clicked"), fresh.get("last_active_drawing")
     if drawn and drawn.get("geometry", {}).get("type") == "Polygon":
-        return Touched(area=drawn["geometry"])
+        return Touched(area=area_of(drawn["geometry"]))
     if clicked:
         return Touched(place=Place(lat=max(-90.0, min(90.0, clicked["lat"])), lon=(clicked["lng"] + 180) % 360 - 180))
     return Touched()

@@ -187,7 +187,7 @@ def test_a_header_without_rows_gives_nothing(tmp_path: Path) -> None:
         ({"text": "  "}, "the text is empty"),
         ({"lat": 91.0}, r"lat must lie in \[-90, 90\] degrees, got 91.0"),
         ({"lat": 178.4, "lon": -18.1}, "are lat and lon swapped"),
-        ({"lon": 181.0}, r"lon must lie in \[-180, 180\] degrees, got 181.0"),
+        ({"lon": 400.0}, r"lon must lie in \[-180, 180\] degrees, got 400.0"),
         ({"lat": float("nan")}, "lat must"),
         ({"lon": None}, "lon must be a number in degrees"),
         ({"split": "holdout"}, "split"),
@@ -300,9 +300,13 @@ def test_every_file_is_checked_before_the_first_record_is_read(tmp_path: Path) -
         build(paths=(good, bad))
 
 
-def test_a_csv_with_semicolons_shows_its_header_in_the_message(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="lat;lon;text"):
-        build(paths=(csv_file(tmp_path, "lat;lon;text\n5,6;-0,2;Capital.\n"),))
+def test_a_csv_with_semicolons_and_decimal_commas_is_read_and_that_is_said(tmp_path: Path) -> None:
+    source = build(paths=(csv_file(tmp_path, "lat;lon;text\n5,6;-0,2;Capital, of Ghana.\n"),))
+    (found,) = source.records()
+    assert (found.place.lat, found.place.lon, found.text) == (5.6, -0.2, "Capital, of Ghana.")
+    separated, decimal = source.remarks
+    assert "separated by semicolons" in separated
+    assert "lat and lon are read with a decimal comma" in decimal
 
 
 @pytest.mark.parametrize(
@@ -315,7 +319,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path, name: str, expected: 
 
 def test_another_kind_of_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("lat,lon,text\n")
-    with pytest.raises(InputError, match=r"notes\.txt: expected a \.parquet or \.csv file; convert it first"):
+    with pytest.raises(InputError, match=r"notes\.txt: expected a \.parquet, .* or \.tsv file; convert it first"):
         build(paths=(tmp_path / "notes.txt",))
 
 
@@ -350,9 +354,10 @@ def test_an_empty_csv_is_refused_in_one_line(tmp_path: Path) -> None:
     assert "\n" not in str(refused.value)
 
 
-def test_a_csv_row_that_is_not_utf_8_costs_that_row_only(tmp_path: Path) -> None:
-    found, faults = read(csv_file(tmp_path, "lat,lon,text\n1,2,café\n3,4,tea\n", "latin-1"))
-    assert [each.text for each in found] == ["tea"]
+def test_a_row_that_is_not_utf_8_as_the_others_are_costs_that_row_only(tmp_path: Path) -> None:
+    (tmp_path / "places.csv").write_bytes(b"lat,lon,text\n1,2,caf\xe9\n3,4,th\xc3\xa9\n")
+    found, faults = read(tmp_path / "places.csv")
+    assert [each.text for each in found] == ["thé"]
     assert [each.where.rpartition(", ")[2] for each in faults] == ["row 1"]
     assert "UTF-8" in faults[0].why
 

@@ -63,9 +63,9 @@ def test_columns_can_be_named_and_then_must_be_there(tmp_path: Path) -> None:
     path = write_csv(tmp_path / "a.csv", [{"breite": 48.2, "laenge": 16.4, "ort": "Wien", "name": "not this"}])
     (found,) = locations(path, lat="breite", lon="laenge", name="ort", licence="CC0-1.0")
     assert (found.title, found.licence) == ("Wien", "CC0-1.0")
-    with pytest.raises(InputError, match="no column 'lat'; name it with --lat, the file has breite, laenge, ort, name"):
+    with pytest.raises(InputError, match="no column 'lat' for lat; name it with --lat, the file has breite, laenge, ort, name"):
         build(paths=(path,))
-    with pytest.raises(InputError, match="no column 'dorf'; name it with --name"):
+    with pytest.raises(InputError, match="no column 'dorf' for name; name it with --name"):
         build(paths=(path,), lat="breite", lon="laenge", name="dorf")
 
 
@@ -78,11 +78,11 @@ def test_a_csv_in_another_coordinate_system_is_brought_to_wgs84(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("lat", "lon", "complaint"),
     [
-        ("north", "16", "lat and lon must be numbers, got 'north', '16'"),
-        ("", "16", "lat must lie in [-90, 90] degrees, got nan"),
-        ("48,2", "16", "must be numbers"),
-        ("nan", "16", "lat must lie in"),
-        ("inf", "16", "lat must lie in"),
+        ("north", "16", "lat must be a number in degrees, got 'north'"),
+        ("", "16", "lat must be a number in degrees, got ''"),
+        ("48,2", "16", "got '48,2' (a decimal comma among decimal points)"),
+        ("nan", "16", "lat must be a number"),
+        ("inf", "16", "lat must be a number"),
         ("100", "16", "are lat and lon swapped?"),
         ("48", "400", "lon must lie in"),
     ],
@@ -106,17 +106,17 @@ def test_poles_and_the_antimeridian_are_places(tmp_path: Path, place: tuple[floa
 
 
 def test_ragged_rows_and_a_byte_order_mark_do_no_harm(tmp_path: Path) -> None:
-    (tmp_path / "a.csv").write_text("name,lat,lon\nA,1,2\nB,3\nC,5,6,7,8\n", encoding="utf-8-sig")
-    a, b, c = read(tmp_path / "a.csv")
-    assert (a.title, c.title, c.place) == ("A", "C", Place(lat=5, lon=6))
-    assert isinstance(b, Rejected)
+    (tmp_path / "a.csv").write_text("name,lat,lon\nA,1,2\nB,3\nC,5,6,7,8\nD,5,6,,\n", encoding="utf-8-sig")
+    a, b, c, d = read(tmp_path / "a.csv")
+    assert (a.title, d.title, d.place) == ("A", "D", Place(lat=5, lon=6))
+    assert [each.where.rpartition(", ")[2] for each in (b, c)] == ["row 2", "row 3"]
 
 
 def test_rows_before_the_place_where_a_csv_is_damaged_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(points, "BATCH_ROWS", 3)
+    monkeypatch.setattr("index.tables.located.BATCH_ROWS", 3)
+    monkeypatch.setattr("index.tables.csv_table.MAX_ROW_CHARS", 10_000)
     rows = "".join(f"place {i},{i},{i}\n" for i in range(5))
-    # The last row is beyond what a reader of text takes in one go.
-    (tmp_path / "a.csv").write_bytes(f"name,lat,lon\n{rows}".encode() + b"x" * 20_000 + b"\xff\xfe,1,2\n")
+    (tmp_path / "a.csv").write_text(f"name,lat,lon\n{rows}{'x' * 20_000},1,2\nlost,1,2\n")
     *good, bad = read(tmp_path / "a.csv")
     assert [each.title for each in good] == [f"place {i}" for i in range(5)]
     assert (bad.where, "the file is damaged from here on" in bad.why) == (f"{tmp_path / 'a.csv'}, row 6", True)
@@ -264,9 +264,6 @@ def test_text_that_is_not_utf_8_costs_only_the_characters_that_cannot_be_read(tm
     path = save(tmp_path / "a.geojson", [shapely.Point(1, 1), shapely.Point(2, 2)], name=["Wien", "K?ln"])
     path.write_bytes(path.read_bytes().replace(b"K?ln", b"K\xf6ln"))
     assert [each.title for each in locations(path)] == ["Wien", "K\N{REPLACEMENT CHARACTER}ln"]
-    (tmp_path / "a.csv").write_bytes("name,lat,lon\nKöln,50.9,6.9\n".encode("latin-1"))
-    with pytest.raises(InputError, match=r"not a readable CSV .*; save it as CSV in UTF-8"):
-        build(paths=(tmp_path / "a.csv",))
 
 
 def test_a_shapefile_without_its_companions_is_refused(tmp_path: Path) -> None:
@@ -285,7 +282,7 @@ def test_a_geojson_that_is_none_is_refused(tmp_path: Path) -> None:
 
 def test_other_files_are_refused_with_the_remedy(tmp_path: Path) -> None:
     (tmp_path / "a.zip").write_bytes(b"PK\x03\x04")
-    with pytest.raises(InputError, match=r"expected a \.csv, \.gpkg, \.geojson or \.shp; convert it first \(a zip: unpack it\)"):
+    with pytest.raises(InputError, match=r"expected a \.csv, .* or \.shp; convert it first \(a zip: unpack it\)"):
         build(paths=(tmp_path / "a.zip",))
     with pytest.raises(InputError, match="no such file"):
         build(paths=(tmp_path / "gone.csv",))

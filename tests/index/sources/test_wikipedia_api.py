@@ -2,6 +2,7 @@
 
 import random
 import re
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from index.store.catalogue import Catalogue
 from index.store.ingest import ingest
 from index.wikimedia import mediawiki
 from tests.index.sources.mediawiki_server import Invented, MediaWiki
+from tests.index.test_http import Script
 
 BERLIN = (52.3, 13.0, 52.7, 13.8)  # 3 x 3 cells
 FIJI = (-18.0, 179.8, -17.7, -179.8)
@@ -430,3 +432,21 @@ def test_the_box_of_a_unit_is_a_box(wiki):
     boxes = [BBox(south=s, west=w, north=n, east=e) for s, w, n, e in corners]
     assert len(set(units)) == 9
     assert (min(b.south for b in boxes), max(b.east for b in boxes)) == (52.3, 13.8)
+
+
+def test_an_answer_in_the_form_of_the_public_api_is_read_page_by_page():
+    server = Script()
+    golden = Path(__file__).parent.parent / "fixtures" / "mediawiki" / "geosearch.json"
+    server.answers.append((200, golden.read_bytes(), {}))
+    try:
+        records = list(wikipedia_api.build(bbox=(52.45, 13.35, 52.55, 13.45), endpoint=server.url, min_interval_s=0).records())
+    finally:
+        server.close()
+    (mill,) = [each for each in records if isinstance(each, Article)]
+    assert (mill.title, mill.place.lat, mill.place.lon, mill.wikidata) == ("Invented Mill", 52.5, 13.4, "Q1000001")
+    assert mill.image == "https://en.wikipedia.org/wiki/Special:FilePath/Invented_Mill.jpg"
+    reasons = [each.why for each in records if isinstance(each, Rejected)]
+    for reason, expected in zip(
+        reasons, ("a disambiguation page", "no primary coordinate on Earth", "half a character"), strict=True
+    ):
+        assert expected in reason

@@ -4,16 +4,21 @@ import gzip
 import io
 import json
 import tarfile
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from index.errors import ConfigError, InputError
 from index.records import Article, Rejected
 from index.sources.wikipedia_parquet import build, read_row
+from index.store.catalogue import Catalogue
+from index.store.ingest import ingest, write_report
 
 GEOHACK = "https://geohack.toolforge.org/geohack.php?pagename=Accra&params="
 SHOWN = "5°33′18″N 0°11′33″W\ufeff / \ufeff5.55500°N 0.19250°W\ufeff / 5.55500; -0.19250"
@@ -201,7 +206,7 @@ def test_language_item_and_image_are_taken_where_they_are_such_and_cost_no_artic
         (row("X", field("Coordinates", "95.5°N 0.25°W")), "lat must lie in"),
         (row("X", field("Coordinates", "1°N", GEOHACK + "0.67_N_23.47_E_globe:moon")), "another globe (moon)"),
         (ACCRA | {"coordinates": {"latitude": 5, "longitude": 500}}, "lon must lie in"),
-        (ACCRA | {"coordinates": {"latitude": "five", "longitude": 5}}, "expected latitude and longitude"),
+        (ACCRA | {"coordinates": {"latitude": "five", "longitude": 5}}, "latitude must be a number in degrees, got 'five'"),
         (ACCRA | {"coordinates": {"latitude": 5, "longitude": 5, "globe": "mars"}}, "another globe"),
         (ACCRA | {"abstract": "", "sections": []}, "the text is empty"),
     ],
@@ -212,6 +217,73 @@ def test_a_row_that_cannot_be_used_is_told_with_its_number_and_the_rest_is_kept(
     assert [each.title for each in found] == ["Accra", "Suva"]
     assert fault.where == f"{path}, row 2"
     assert why in fault.why
+
+
+GOLDEN = Path(__file__).parent.parent / "fixtures" / "structured_contents" / "enwiki_namespace_0_0.ndjson"
+
+
+def test_a_snapshot_in_the_form_of_the_public_files_is_read_row_by_row(tmp_path: Path) -> None:
+    found, faults = read(GOLDEN)
+    assert [(each.title, each.place.lat, each.place.lon) for each in found] == [
+        ("Invented Mill", 52.5, 13.4), ("Object Licence", 52.5, 13.4)
+    ]  # fmt: skip
+    assert {each.licence for each in found} == {"CC BY-SA 4.0"}
+    assert (found[0].wikidata, found[0].language) == ("Q1000001", "en")
+    assert [each.where.rpartition(", ")[2] for each in faults] == ["row 3", "row 4"]
+    assert "title holds half a character" in faults[0].why
+    catalogue = Catalogue.open(tmp_path / "catalogue", create=True)
+    report = ingest(catalogue, build(paths=(GOLDEN,)))
+    write_report(report, tmp_path / "report.json")
+    assert (report.added, len(report.rejected)) == (2, 2)
+
+
+def test_a_row_of_parquet_that_is_not_utf_8_costs_that_row_only(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.parquet", [ACCRA, ACCRA | {"abstract": "K?ln" * 3}, SUVA])
+    pyarrow.parquet.write_table(pyarrow.parquet.read_table(path), path, compression="none", use_dictionary=False)
+    path.write_bytes(path.read_bytes().replace(b"K?ln", b"K\xf6ln"))
+    found, (fault,) = read(path)
+    assert [each.title for each in found] == ["Accra", "Suva"]
+    assert fault.where == f"{path}, row 2"
+
+
+INNER = [
+    "identifier",
+    "latitude",
+    "longitude",
+    "lat",
+    "lon",
+    "globe",
+    "has_parts",
+    "value",
+    "links",
+    "url",
+    "name",
+    "type",
+    "content_url",
+]
+OUTER = sorted(ACCRA.keys() | {"coordinates", "latitude", "longitude", "lat", "lon", "namespace"})
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.just(10**400) | st.floats() | st.text(max_size=5)
+    | st.sampled_from(["\ud83d", "5.5°N 0.25°W", "https://[x", "geohack?params=5_N", "[[[", "earth"]),
+    lambda inner: st.lists(inner, max_size=3)
+    | st.dictionaries(st.sampled_from(INNER), inner, max_size=4),
+    max_leaves=8,
+)  # fmt: skip
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(sorted(ACCRA.keys() | {"coordinates", "latitude", "longitude", "lat", "lon", "namespace"})), JSON
+    )
+)
+@settings(deadline=None, max_examples=300)
+def test_no_shape_of_a_row_ends_the_reading(odd: dict[str, Any]) -> None:
+    rows = [ACCRA, ACCRA | odd, SUVA]
+    with tempfile.TemporaryDirectory() as folder:
+        for full in (False, True):
+            found, _ = read(write(Path(folder) / "a.jsonl", rows), full=full)
+            assert [found[0].title, found[-1].title] == ["Accra", "Suva"]
+            assert all(each.id for each in found)
 
 
 def test_of_a_truncated_gzip_everything_before_the_break_is_kept(tmp_path: Path) -> None:

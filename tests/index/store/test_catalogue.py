@@ -182,6 +182,19 @@ def test_a_row_that_is_not_there_is_named(tmp_path: Path) -> None:
         catalogue.rows("articles", [articles(1)[0].id, article().id], ["title"])
 
 
+def test_many_rows_are_found_without_a_condition_that_names_them_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    records = articles(9)
+    catalogue = catalogue_with(tmp_path, articles=records[:5])
+    ingest(catalogue, Listed("articles", records))
+    wanted = [records[number].id for number in (8, 0, 3, 3, 6)]
+    few = catalogue.rows("articles", wanted, ["title", "lat"])
+    monkeypatch.setattr("index.store.catalogue.IDS_IN_A_CONDITION", 2)
+    assert catalogue.rows("articles", wanted, ["title", "lat"]).equals(few)
+    assert few["title"].to_pylist() == ["place 8", "place 0", "place 3", "place 3", "place 6"]
+    with pytest.raises(CatalogueError, match=f"1 records are not in the table.*{article().id}"):
+        catalogue.rows("articles", [*wanted, article().id], ["title"])
+
+
 def test_columns_are_ordered_by_id_and_can_be_narrowed(tmp_path: Path) -> None:
     records = articles(8)
     catalogue = catalogue_with(tmp_path, articles=records)
@@ -294,11 +307,13 @@ def test_progress_is_told_batch_by_batch(tmp_path: Path) -> None:
     assert told == [2, 2, 1]
 
 
-def test_a_batch_of_tiles_stays_small_enough_for_memory(tmp_path: Path) -> None:
+def test_a_batch_of_large_tiles_is_cut_by_their_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 2 bands x 8 x 8 px x 2 bytes each, and one that alone is larger than a batch."""
+    monkeypatch.setattr("index.store.ingest.BATCH_BYTES", 1024)
     told: list[int] = []
-    ingest(Catalogue.open(tmp_path, create=True), Listed("tiles", [tile(n, side=1) for n in range(1, 151)]), told.append)
-    assert max(told) <= 64
-    assert sum(told) == 150
+    tiles = [*(tile(n, side=8) for n in range(1, 12)), tile(side=64)]
+    ingest(Catalogue.open(tmp_path, create=True), Listed("tiles", tiles), told.append)
+    assert told == [4, 4, 4]
 
 
 # By units
@@ -393,6 +408,7 @@ def test_the_report_is_saved_as_json_and_leaves_no_half_written_file(tmp_path: P
     path = tmp_path / "reports" / "ingest.json"
     write_report(report, path)
     assert json.loads(path.read_text(encoding="utf-8")) == {
-        "read": 3, "added": 2, "already_known": 0, "skipped": [{"where": "ä.csv, row 2", "why": "the text is empty"}],
+        "read": 3, "added": 2, "already_known": 0, "skipped_count": 1,
+        "skipped": [{"where": "ä.csv, row 2", "why": "the text is empty"}],
     }  # fmt: skip
     assert list(path.parent.iterdir()) == [path]

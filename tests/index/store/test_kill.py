@@ -91,7 +91,7 @@ POINTS = [
     ("build", "before commit"),
     ("append", "after commit"),
     ("append", "after update_metadata"),
-    ("append", "open parts.json"),
+    ("append", "open fragments.json"),
     ("rebuild", "after drop_columns"),
     ("optimize", "after compact_files"),
     ("restore", "after restore"),

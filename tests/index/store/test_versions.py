@@ -1,18 +1,19 @@
 """Earlier versions: listed with what they held, kept by a tag, brought back whole."""
 
 import time
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from index.errors import InputError
+from index.errors import CatalogueError, InputError
 from index.search.backends import lancedb
 from index.search.snapshot import open_snapshot
 from index.store import upkeep
 from index.store.catalogue import Catalogue
-from index.store.ingest import ingest
+from index.store.ingest import BATCH_ROWS, ingest
 from index.store.upkeep import extend_indexes, optimize_table
 from index.store.vector_column import complete_fragments
 from index.store.vectors import begin_vectors, manifest_of, read_embeddings
@@ -20,7 +21,7 @@ from index.store.versions import restore_version, tag_version, untag_version, ve
 from retrieval.ranking.fulltext import build_text_index
 from tests.index.disturbed import FLAT_BELOW_ROWS, world_for
 from tests.index.store.test_vectors import MODEL, OTHER_MODEL, build, sorted_ids, vectors_for
-from tests.worlds import Listed, articles, catalogue_with, contents
+from tests.worlds import Listed, articles, catalogue_with, contents, tile
 
 
 @pytest.fixture
@@ -109,7 +110,63 @@ def test_a_tag_that_has_grown_old_does_not_stop_an_ingest(catalogue: Catalogue, 
     assert kept in [each.number for each in versions_of(catalogue, "articles")]
 
 
+def remove_version(catalogue: Catalogue, number: int) -> None:
+    """As another program cleans it away, tag or not."""
+    (Path(catalogue.uri) / "articles.lance" / "_versions" / f"{2**64 - 1 - number:020d}.manifest").unlink()
+
+
+def test_a_version_that_was_cleaned_away_cannot_be_brought_back_or_read_and_the_remedy_is_said(catalogue: Catalogue) -> None:
+    number, snapshot = tag_version(catalogue, "articles", "five"), open_snapshot(catalogue, "articles")
+    ingest(catalogue, Listed("articles", articles(8)))
+    remove_version(catalogue, number)
+    with pytest.raises(CatalogueError, match=rf"version {number} cannot be read any more.*`placebind index versions list`"):
+        restore_version(catalogue, "articles", "five")
+    with pytest.raises(CatalogueError, match=rf"version {snapshot.version} .* cannot be read any more.*open the space again"):
+        snapshot.rows_where("lat > 0")
+
+
 # Upkeep
+
+
+def bytes_in(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def test_small_ingests_into_a_large_table_add_to_the_disk_what_they_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files that are replaced stay for a week: what is large must not be written again."""
+    monkeypatch.setattr(upkeep, "SMALL_BYTES", 200_000)
+    rng = np.random.default_rng(0)
+    noise = [replace(tile(lon=number), pixels=rng.integers(1, 60_000, (2, 64, 64), np.uint16)) for number in range(120)]
+    catalogue = catalogue_with(tmp_path, tiles=noise[:60])
+    large = {each.fragment_id for each in catalogue.table("tiles").to_lance().get_fragments()}
+    for count in range(63, 121, 3):
+        ingest(catalogue, Listed("tiles", noise[:count]))
+    dataset = catalogue.table("tiles").to_lance()
+    assert large <= {each.fragment_id for each in dataset.get_fragments()}
+    assert len(dataset.get_fragments()) < 10
+    one_copy = sum(each.pixels.nbytes for each in noise)
+    assert bytes_in(tmp_path / "tiles.lance" / "data") < 2 * one_copy, "a new tile is written twice, on average"
+
+
+def test_the_batches_of_one_ingest_are_not_written_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(BATCH_ROWS, "articles", 4)
+    catalogue = catalogue_with(tmp_path, articles=articles(27))
+    assert [each.count_rows() for each in catalogue.table("articles").to_lance().get_fragments()] == [4] * 6 + [3]
+
+
+def test_rows_are_taken_into_the_indexes_once_they_are_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    catalogue = catalogue_with(tmp_path, articles=articles(5))
+
+    def indexed() -> int:
+        return int(catalogue.table("articles").list_indices()[0].num_indexed_rows)
+
+    assert indexed() == 0
+    monkeypatch.setattr(upkeep, "SMALL_BYTES", 1)
+    for count in (6, 8, 40):
+        ingest(catalogue, Listed("articles", articles(count)))
+        assert indexed() == count
+    (index,) = catalogue.table("articles").list_indices()
+    assert index.num_segments == 1, "each was merged with those of its size and below"
 
 
 def test_what_is_ingested_time_and_again_is_compacted_beside_those_with_vectors(catalogue: Catalogue) -> None:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from index.errors import InputError
+from index.wikimedia.angles import angle_from_text, place_at_end, place_from_text
 from index.wikimedia.wikitext import Wikitext, without_notes
 
 
@@ -146,6 +147,29 @@ INFOBOX_FORMS = [
     ("|lat=51.50722|lon=-0.1275", LONDON),
     ("|lat = 51.50722 | long = -0.1275", LONDON),
     ("|coordinates=|latd=23|latNS=S|longd=46|longEW=W", (-23.0, -46.0)),
+    # spelled hemispheres, decimal commas, letters first, minus signs as entities
+    ("|latitude=34.5° North|longitude=118.2° West", (34.5, -118.2)),
+    ("|latitude=33.9 South|longitude=18.4 East", (-33.9, 18.4)),
+    ("|coordinates=33.9° south, 70.2° west", (-33.9, -70.2)),
+    ("|coordinates=48,20° N, 16,37° E", (48.2, 16.37)),
+    ("|coordinates=48,20; -4,37", (48.2, -4.37)),
+    ("|coordinates=48°12,5′N 16°22,3′E", (48.2083, 16.3717)),
+    ("|coordinates=40° 25′ Norte, 3° 42′ Oeste", (40.4167, -3.7)),
+    ("|coordinates=48° 12' Nord, 16° 22' Ost", (48.2, 16.3667)),
+    ("|coordinates=59° 20’ N, 18° 4’ Ö", (59.3333, 18.0667)),
+    ("|coordinates=N 48° 12' 30\" E 16° 22' 23\"", (48.2083, 16.3731)),
+    ("|coordinates=48°12'30'' N 16°22'23'' E", (48.2083, 16.3731)),
+    ("|coordinates=48 deg 12 min N, 16 deg 22 min E", (48.2, 16.3667)),
+    ("|coordinates=Coordinates: 51.50722, -0.1275[1]", LONDON),
+    ("|coordinates=&minus;33.9, 18.4", (-33.9, 18.4)),
+    ("|coordinates=48&deg;30&prime;N 16&deg;0&prime;E", (48.5, 16.0)),
+    # a hemisphere in a field of its own, under any name
+    ("|latitude=34.5°|lat_NS=S|longitude=118.2°|long_EW=W", (-34.5, -118.2)),
+    ("|latitude=43.3|N_or_S=S|longitude=11.2|E_or_W=W", (-43.3, -11.2)),
+    ("|latitude=43.3|NS=S|longitude=11.2|EW=W", (-43.3, -11.2)),
+    ("|lat=43.3|lat_ref=S|lon=11.2|lon_ref=West", (-43.3, -11.2)),
+    ("|lat_deg=40|lat_min=42|lat_dir=Norte|lon_deg=74|lon_min=0|lon_dir=Ouest", (40.7, -74.0)),
+    ("|latin_name=Sud|lat=43.3|lon=11.2", (43.3, 11.2)),
 ]  # fmt: skip
 
 NO_PLACE = [
@@ -208,7 +232,7 @@ REFUSED = [
     ("{{Coordinate|NS=52/31/75/N|EW=13/24/18/E}}", "minutes and seconds"),
     ("{{Coordinate|NS=-52/31/12/S|EW=13/24/18/E}}", "contradict"),
     ("{{Coordinate|NS=52/31/12/E|EW=13/24/18/N}}", "expected degrees/minutes/seconds/N or S"),
-    ("{{Coordinate|NS=52/31/12/N|EW=13/24/18/O}}", "expected degrees/minutes/seconds/E or W"),  # O is Ost, or oeste
+    ("{{Coordinate|NS=52/31/12/N|EW=13/24/18/O}}", "'O' is east in German and west in French"),
     ("{{Coordinate|NS=52/31/12/7/N|EW=13/24/18/E}}", "expected degrees/minutes/seconds"),
     ("{{Coordinate|NS=52,52|EW=13,405}}", "expected numbers"),
     ("{{Coordinate|NS=/31/12/N|EW=13/24/18/E}}", "expected numbers"),
@@ -222,8 +246,21 @@ REFUSED = [
     ("{{Infobox settlement|longd=7|longm=3|longEW=E}}", "longitude only"),
     ("{{Infobox settlement|latd=51|latNS=E|longd=7}}", "expected N or S"),
     ("{{Infobox settlement|latd=95|longd=7}}", "lat must lie in"),
-    ("{{Infobox settlement|latitude=about 51|longitude=7}}", "expected numbers"),
+    ("{{Infobox settlement|latitude=about 51|longitude=7}}", "'about' is no part of one"),
     ("{{Infobox settlement|coordinates=see 3 maps}}", "malformed"),
+    # what is left over may be what says south or west
+    ("{{coord|44|87|O|display=title}}", "'O' is east in German"),
+    ("{{coord|44|87|Westen!|display=title}}", "expected two decimal numbers"),
+    ("{{coord|51|28|38|N|-0|7|5|E|display=title}}", "contradict"),
+    ("{{coord|51.5|30|N|7|0|E|display=title}}", "only the last of degrees"),
+    ("{{Infobox settlement|coordinates=40°25′N 3°42′O}}", "'O' is east in German"),
+    ("{{Infobox settlement|coordinates=48.2 N, 16.37 V}}", "'V' is no part of one"),
+    ("{{Infobox settlement|coordinates=48.2° N, 16.37° E (church)}}", r"'church' is no part of one"),
+    ("{{Infobox settlement|coordinates=48°30″12′ N, 16° E}}", "expected degrees, minutes and seconds"),
+    ("{{Infobox settlement|latitude=34.5° N|lat_NS=S|longitude=118.2°}}", "contradict each other"),
+    ("{{Infobox settlement|latitude=34.5° 30′|latm=20|longitude=118.2°}}", "contradict each other"),
+    ("{{Infobox lunar crater|latitude=43.3|N_or_S=S|longitude=11.2|E_or_W=W}}", r"another globe \(lunar\)"),
+    ("{{Infobox lunar crater|coordinates={{coord|43.3|S|11.2|W}}}}", r"another globe \(lunar\)"),
 ]  # fmt: skip
 
 
@@ -306,6 +343,64 @@ def test_decimal_degrees_and_dms_of_the_same_place_agree(lat: float, lon: float)
     assert decimal
     assert sexagesimal
     assert (sexagesimal.lat, sexagesimal.lon) == pytest.approx((decimal.lat, decimal.lon), abs=1e-8)
+
+
+SPELLED = {
+    "N": ("N", "n", "north", "North", "Nord", "norte", "noord", "N."), "S": ("S", "South", "Süd", "sud", "sur", "sul", "zuid"),
+    "E": ("E", "East", "Ost", "est", "este", "oost", "öst", "Ö"), "W": ("W", "West", "Ouest", "oeste", "ovest", "väst"),
+}  # fmt: skip
+
+
+@st.composite
+def written(draw: st.DrawFn, limit: int, letters: str) -> tuple[str, float]:
+    """One angle in any spelling, letter included, and its value in degrees."""
+    letter = draw(st.sampled_from(letters))
+    word = draw(st.sampled_from(SPELLED[letter]))
+    point = draw(st.sampled_from(".,"))
+    degree = draw(st.sampled_from("°º˚"))
+    minute, second = draw(st.sampled_from([("′", "″"), ("'", '"'), ("’", "”"), ("´", "´´"), ("'", "''")]))
+    whole, minutes, hundredths = draw(st.integers(0, limit - 1)), draw(st.integers(0, 59)), draw(st.integers(0, 5999))
+    gap = draw(st.sampled_from(["", " ", "\u202f"]))
+    if draw(st.booleans()):
+        said, value = f"{whole}{point}{hundredths:04d}{degree}", whole + hundredths / 10_000
+    else:
+        seconds = f"{hundredths // 100}{point}{hundredths % 100:02d}"
+        said = f"{whole}{degree}{gap}{minutes}{minute}{gap}{seconds}{second}"
+        value = whole + minutes / 60 + hundredths / 360_000
+    return (f"{word} {said}" if draw(st.booleans()) else f"{said} {word}"), -value if letter in "SW" else value
+
+
+@given(written(90, "NS"), written(180, "EW"), st.sampled_from([" ", ", ", "; "]))
+def test_a_coordinate_in_any_spelling_is_read_as_the_same_place_or_refused(
+    lat: tuple[str, float], lon: tuple[str, float], between: str
+) -> None:
+    letters_first = [text[0].isalpha() for text, _ in (lat, lon)]
+    try:
+        found = place_from_text(lat[0] + between + lon[0])
+    except InputError:
+        assert letters_first[0] != letters_first[1], (
+            "only a text with a letter before one number and after the other may be refused"
+        )
+        return
+    assert found is not None
+    assert (found.lat, found.lon) == pytest.approx((lat[1], lon[1]), abs=1e-9)
+
+
+@given(written(90, "NS"), written(180, "EW"), st.text(min_size=1, max_size=3))
+def test_a_coordinate_with_something_left_over_is_refused_or_the_same_place(
+    lat: tuple[str, float], lon: tuple[str, float], more: str
+) -> None:
+    with contextlib.suppress(InputError):
+        found = place_from_text(f"{lat[0]} {lon[0]} {more}")
+        assert found is not None
+        assert (found.lat, found.lon) == pytest.approx((lat[1], lon[1]), abs=1e-9)
+
+
+@given(st.text(alphabet="0123456789.,-−°′'\" /;:NSEWnordOöx&", max_size=30))
+def test_no_text_ends_the_reading_of_a_coordinate(text: str) -> None:
+    for read in (place_from_text, place_at_end, angle_from_text):
+        with contextlib.suppress(InputError):
+            read(text)
 
 
 # Plain text

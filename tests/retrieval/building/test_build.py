@@ -14,13 +14,16 @@ from index.records import Article, Location, Place
 from index.search.backends import faiss
 from index.store.catalogue import Catalogue
 from index.store.ingest import ingest
+from index.store.inventory import inventory_of
 from index.store.vectors import manifest_of, read_embeddings
 from index.store.versions import restore_version, tag_version
 from retrieval.building import build
 from retrieval.building.build import append_to_index, build_index, optimize_index
+from retrieval.building.unlearnt import about_unlearnt, unlearnt_tiles
 from retrieval.building.verify import verify
 from retrieval.space import Space
-from tests.conftest import TINY, Records, World, fill
+from tests.conftest import TINY, Records, World, coarse_tile, fill
+from tests.worlds import tile
 from train.checkpoint import Checkpoint
 from train.config import TrainConfig
 from train.loop import train
@@ -232,3 +235,27 @@ def test_a_version_with_another_models_vectors_is_refused_when_it_is_opened(own_
     assert restore_version(catalogue, "articles", "first") > number
     with pytest.raises(ModelMismatchError, match="the index of the articles was built with model"):
         Space.open(own_world.folder / "other", own_world.folder)
+
+
+def test_tiles_of_a_sensor_that_the_model_never_saw_are_left_out_and_said(own_world):
+    model, catalogue = Checkpoint.open(own_world.checkpoint), Catalogue.open(own_world.folder)
+    build_index(model, catalogue)
+    learnt = catalogue.count("tiles")
+    ingest(catalogue, Records("tiles", [tile(number, lon=number) for number in (1, 2, 3)]))
+    assert unlearnt_tiles(model, catalogue) == {"sentinel2": 3}
+    assert "3 tiles of sentinel2 were left out: the model has learnt nasa_coarse images" in about_unlearnt(model, catalogue)
+    assert append_to_index(model, catalogue)["tiles"] == 0
+    add_coarse = coarse_tile(Place(lat=1, lon=2), 200, seed=99)
+    ingest(catalogue, Records("tiles", [add_coarse]))
+    assert append_to_index(model, catalogue)["tiles"] == 1
+    assert append_to_index(model, catalogue)["tiles"] == 0
+    assert (len(read_embeddings(catalogue, "tiles").ids), manifest_of(catalogue, "tiles").rows) == (learnt + 1, learnt + 1)
+    found = inventory_of(catalogue, "tiles")
+    assert (found.stale, found.unlearnt) == (0, {"sentinel2": 3})
+
+
+def test_a_catalogue_of_nothing_but_such_tiles_is_refused_with_the_reason(world, tmp_path):
+    catalogue = Catalogue.open(tmp_path, create=True)
+    ingest(catalogue, Records("tiles", [tile()]))
+    with pytest.raises(CatalogueError, match=r"1 tiles of sentinel2 were left out.*train one with them"):
+        build_index(Checkpoint.open(world.checkpoint), catalogue)

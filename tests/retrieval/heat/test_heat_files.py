@@ -70,5 +70,5 @@ def test_where_a_file_cannot_be_written_nothing_is_left(heat: Heat, tmp_path: Pa
 
 def test_a_file_in_the_place_of_the_folder_is_said(heat: Heat, tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("a file")
-    with pytest.raises(InputError, match="choose another file"):
+    with pytest.raises(InputError, match="give a file in a folder that can be written"):
         write_heat_png(heat, tmp_path / "taken" / "heat.png", GRID)

@@ -8,10 +8,10 @@ import pytest
 from index.errors import CatalogueError
 from index.geo import block_of
 from retrieval.heat.cells import Cells
+from retrieval.heat.heat import best_cosines
 from retrieval.sureness.fit_confidence import (
     HeldOutTexts,
     _held_out,
-    best_cosine,
     coverage,
     fit,
     fit_temperature,
@@ -59,7 +59,7 @@ def test_what_fits_no_place_lies_below_the_threshold() -> None:
     angles = np.linspace(0, math.pi / 2, 11)  # the best cosines: .71 in the middle, 1 at both ends
     vectors = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
     asked = HeldOutTexts(vectors, (angles > math.pi / 4).astype(np.int64))
-    np.testing.assert_allclose(best_cosine(two_cells(), vectors), np.maximum(np.cos(angles), np.sin(angles)), rtol=1e-6)
+    np.testing.assert_allclose(best_cosines(vectors, two_cells().vectors), np.maximum(np.cos(angles), np.sin(angles)), rtol=1e-6)
     nowhere = np.array([[-0.6, -0.8], [0.0, -1.0], [0.0, 1.0], [-1.0, 0.0]], dtype=np.float32)
     found = fit(two_cells(), {"whole": asked}, {"whole": asked, "title": right_in(1, 2)}, nowhere, 0.07, 11)
     second = math.cos(math.pi / 4 - math.pi / 20)  # a tenth of eleven lies below it: the one in the middle

@@ -12,6 +12,8 @@ from index.errors import CheckpointError, ConfigError, InputError
 from index.imagery.sensors import SENSORS
 from index.registry import load, names
 from tests.train.encoders.tiny_towers import MODES, clip_with_weights, stored_tile, timm_with_weights
+from train.precision import FEW
+from train.protocols import FrozenImageEncoder, is_frozen
 
 PACKAGE = "train.encoders.image"
 PRETRAINED = ("open_clip", "ssl4eo")
@@ -62,6 +64,26 @@ def test_every_sensor_of_a_tower_is_read_into_the_shared_space(tiny: dict[str, d
         assert vectors.dtype == torch.float32
         assert torch.isfinite(vectors).all()
         assert (vectors[0] - vectors[1]).abs().max() > 1e-4
+
+
+@pytest.mark.parametrize("name", PRETRAINED)
+def test_a_frozen_tower_gives_features_for_its_head(tiny: dict[str, dict[str, Any]], name: str) -> None:
+    tower = build(tiny, name, tune="frozen").eval()
+    assert isinstance(tower, FrozenImageEncoder)
+    assert is_frozen(tower)
+    pixels, present = batch(tower, "sentinel2")
+    torch.testing.assert_close(tower.head(tower.features(pixels, present, "sentinel2")), tower(pixels, present, "sentinel2"))
+    assert not is_frozen(build(tiny, name, tune="full"))
+
+
+@pytest.mark.parametrize("name", NETWORK)
+def test_a_tile_has_the_same_vector_alone_as_beside_a_few_others(tiny: dict[str, dict[str, Any]], name: str) -> None:
+    tower = build(tiny, name, tune="full").eval()
+    pixels, present = batch(tower, "sentinel2", FEW)
+    with torch.no_grad():
+        together = tower(pixels, present, "sentinel2")
+        alone = torch.cat([tower(pixels[row : row + 1], present[row : row + 1], "sentinel2") for row in range(FEW)])
+    torch.testing.assert_close(alone, together, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", NETWORK)

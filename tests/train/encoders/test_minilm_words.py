@@ -151,4 +151,4 @@ def test_a_run_with_it_learns_names_and_its_model_answers_as_it_did(tmp_path: Pa
     ids = catalogue.column("articles", [])["id"].to_pylist()
     batch = article_batch(catalogue, tower, ids[:2], [0.0] * 2, [0.0] * 2)
     texts = [f"{row['text']}" for row in catalogue.rows("articles", ids[:2], ["text"]).to_pylist()]
-    torch.testing.assert_close(batch.encode(tower), tower(*query_passages(tower, texts)), rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(batch.encode(tower), tower(*query_passages(tower, texts)), rtol=1e-5, atol=1e-5)

@@ -224,16 +224,31 @@ def batch_means(network: nn.Module) -> dict[str, Tensor]:
     return {name: tensor.clone() for name, tensor in network.state_dict().items() if name.endswith("running_mean")}
 
 
-def test_norms_of_fixed_blocks_keep_their_statistics_and_those_of_trained_ones_learn_new_ones() -> None:
+@pytest.mark.parametrize("tune", ["partial", "full"])
+def test_norms_keep_their_statistics_and_learn_their_scale(tune: str) -> None:
     network = timm_network("test_resnet")
-    apply_tuning(network, options("partial", partial_blocks=1), timm_groups)
+    apply_tuning(network, options(tune), timm_groups)
     network.train()
     keep_fixed_parts_in_eval(network)
     before = batch_means(network)
-    network(torch.randn(4, 3, 64, 64))
-    moved = {name for name, mean in batch_means(network).items() if not torch.equal(mean, before[name])}
-    last = f"layer4.{len(network.layer4) - 1}."
-    assert moved == {name for name in before if name.startswith(last)}
+    network(torch.randn(4, 3, 64, 64)).sum().backward()
+    assert all(torch.equal(mean, before[name]) for name, mean in batch_means(network).items())
+    assert network.layer4[-1].bn2.weight.grad.abs().sum() > 0
+
+
+def test_a_batch_in_chunks_has_the_gradients_of_the_whole_batch_although_there_are_batch_norms() -> None:
+    torch.manual_seed(0)
+    network, images = timm_network("test_resnet"), torch.randn(6, 3, 64, 64)
+    apply_tuning(network, options("full"), timm_groups)
+    network.train()
+    keep_fixed_parts_in_eval(network)
+    gradients = []
+    for chunks in ([images], images.split(2)):
+        network.zero_grad()
+        for chunk in chunks:
+            network(chunk).square().sum().backward()
+        gradients.append(torch.cat([parameter.grad.ravel() for parameter in network.parameters() if parameter.grad is not None]))
+    assert torch.nn.functional.cosine_similarity(*gradients, dim=0) > 0.99999
 
 
 def dropped() -> nn.Module:

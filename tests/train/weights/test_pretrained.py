@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 
 from index.errors import CheckpointError
-from train.weights.pretrained import copy_weights, file_sha256, names_a_file, read_weights
+from train.weights.pretrained import copy_weights, names_a_file, read_weights, weights_sha256
 
 WEIGHTS = {"a.weight": torch.arange(6.0).reshape(2, 3), "a.bias": torch.ones(2)}
 
@@ -72,7 +72,7 @@ def test_a_missing_file_is_told_with_its_path(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"nowhere\.pth"):
         read_weights(tmp_path / "nowhere.pth")
     with pytest.raises(CheckpointError, match=r"nowhere\.pth"):
-        file_sha256(tmp_path / "nowhere.pth")
+        weights_sha256(tmp_path / "nowhere.pth")
 
 
 def test_weights_are_copied_in_place_into_tensors_of_any_precision() -> None:
@@ -110,7 +110,7 @@ def test_weights_of_another_network_are_refused_and_nothing_is_copied(found: dic
 def test_a_digest_is_that_of_the_bytes(tmp_path: Path) -> None:
     """SHA-256 of 'abc', from FIPS 180-2."""
     (tmp_path / "w.pth").write_bytes(b"abc")
-    assert file_sha256(tmp_path / "w.pth") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert weights_sha256(tmp_path / "w.pth") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 
 
 @pytest.mark.parametrize(

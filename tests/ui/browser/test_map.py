@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
+from retrieval.asking.question import Question
 from ui.page import captions
-from ui.server.question import Question
 
 IN_TOUCH_MS = 1500  # a rerun that somebody's movement caused would have begun by then
 # The layers of a map, however deep in groups: Leaflet's eachLayer walks them all.
@@ -36,7 +36,7 @@ def draw_box(visit, south, west, north, east):
 
 
 def test_heat_arrives_as_tiles_that_are_not_uniform_and_the_slider_changes_them(visit):
-    visit.open(Question.of_text("snow and ice"))
+    visit.open(Question.of("snow and ice"))
     visit.painted(heat="above=90")
     before = heat_tiles(visit, "above=90")
     assert any(len(np.unique(tile.reshape(-1, 4), axis=0)) > 2 for tile in before)
@@ -49,7 +49,7 @@ def test_heat_arrives_as_tiles_that_are_not_uniform_and_the_slider_changes_them(
 
 
 def test_heat_is_drawn_as_probability_on_demand_and_a_line_says_how_sure_the_answer_is(visit):
-    visit.open(Question.of_text("snow and ice"))
+    visit.open(Question.of("snow and ice"))
     visit.painted(heat="above=90")
     expect(visit.page.get_by_text("within 750 km of the best place")).to_be_visible()
     visit.page.get_by_text(captions.HEAT_MASS, exact=True).click()
@@ -59,7 +59,7 @@ def test_heat_is_drawn_as_probability_on_demand_and_a_line_says_how_sure_the_ans
 
 
 def test_panning_and_zooming_ask_nothing_of_the_server_and_a_search_leaves_the_map_where_it_is(visit):
-    visit.open(Question.of_text("snow and ice"))
+    visit.open(Question.of("snow and ice"))
     frame = visit.map()
     frame.evaluate("window.wasHereBefore = true")
     sent = visit.sent
@@ -84,7 +84,7 @@ def test_panning_and_zooming_ask_nothing_of_the_server_and_a_search_leaves_the_m
 
 
 def test_a_hit_is_marked_on_the_map_when_pointed_at_and_flown_to_when_chosen(visit):
-    visit.open(Question.of_text("snow and ice"))
+    visit.open(Question.of("snow and ice"))
     frame, hit = visit.map(), visit.hits("articles").nth(2)
     frame.wait_for_function(f"{CIRCLES}.length >= 30")
     hit.hover()
@@ -102,11 +102,11 @@ def test_a_hit_is_marked_on_the_map_when_pointed_at_and_flown_to_when_chosen(vis
     frame.wait_for_function(f"Math.abs(map.getCenter().lng - {MARKED}[0].getLatLng().lng) < 0.5")
 
 
-def test_a_box_drawn_on_the_map_restricts_the_hits_is_in_the_link_and_can_be_forgotten(visit, visitor):
-    visit.open(Question.of_text("snow and ice", k=3))
+def test_a_box_drawn_on_the_map_restricts_the_hits_is_in_the_link_and_its_chip_takes_it_away(visit, visitor):
+    visit.open(Question.of("snow and ice", k=3))
     draw_box(visit, south=-10, west=-60, north=20, east=60)
-    question = visit.asked(lambda question: question.filter.get("polygon"))
-    ring = np.array(question.filter["polygon"]["coordinates"][0])
+    question = visit.asked(lambda question: question.filter.polygon)
+    ring = np.array(question.filter.as_values()["polygon"]["coordinates"][0])
     assert ring.min(axis=0) == pytest.approx([-60, -10], abs=1)
     assert ring.max(axis=0) == pytest.approx([60, 20], abs=1)
     expect(visit.hits("articles").first).to_contain_text("South")
@@ -118,16 +118,18 @@ def test_a_box_drawn_on_the_map_restricts_the_hits_is_in_the_link_and_can_be_for
     expect(again.hits("articles").first).to_contain_text("South")
     again.map().wait_for_function(f"{AREAS}.length === 1")
 
-    visit.page.get_by_role("button", name=captions.AREA_REMOVE).click()
-    visit.asked(lambda question: not question.filter)
+    visit.page.get_by_role("button", name="in a polygon").click()
+    visit.asked(lambda question: not question.filter.polygon)
     expect(visit.hits("articles").first).to_contain_text("North")
     visit.map().wait_for_function(f"{AREAS}.length === 0")
 
 
-def test_a_box_across_the_antimeridian_holds_both_sides_of_it(visit):
-    visit.open(Question.of_text("snow and ice", k=20), view="#map=3/20.0000/179.0000")
-    draw_box(visit, south=-10, west=160, north=30, east=200)
-    visit.asked(lambda question: question.filter.get("polygon"))
+@pytest.mark.parametrize("turns", [0, 2])
+def test_a_box_across_the_antimeridian_holds_both_sides_of_it_on_any_copy_of_the_world(visit, turns):
+    visit.open(Question.of("snow and ice", k=20))
+    visit.map().evaluate(f"void map.setView([20, {179 + 360 * turns}], 3, {{animate: false}})")
+    draw_box(visit, south=-10, west=160 + 360 * turns, north=30, east=200 + 360 * turns)
+    visit.asked(lambda question: question.filter.polygon)
     # Articles stand at every 15 degrees of the parallel of 5 N: 165 E, 180 and 165 W are inside.
     expect(visit.hits("articles")).to_have_count(3)
     shown = " ".join(visit.hits("articles").locator(".facts").all_text_contents())
@@ -135,8 +137,18 @@ def test_a_box_across_the_antimeridian_holds_both_sides_of_it(visit):
     visit.map().wait_for_function(f"{AREAS}.length >= 1")
 
 
+def test_the_same_point_can_be_clicked_again_after_starting_over(visit):
+    visit.open()
+    for _ in range(2):
+        visit.page.mouse.click(*visit.at(5, 30))
+        visit.asked(lambda question: question.parts[0].place)
+        visit.page.get_by_role("button", name=captions.CLEAR).click()
+        expect(visit.hits()).to_have_count(0)
+        visit.quiet()
+
+
 def test_two_catalogues_are_compared_side_by_side_and_their_maps_move_together(visit):
-    visit.open(Question.of_text("snow and ice"))
+    visit.open(Question.of("snow and ice"))
     visit.page.get_by_label(captions.COMPARE).click()
     visit.page.get_by_role("option", name="twin").click()
     expect(visit.page.get_by_role("heading", name="twin")).to_be_visible()

@@ -3,10 +3,11 @@
 import pytest
 from playwright.sync_api import expect
 
+from index.records import Place
+from retrieval.asking.question import Question
 from tests.ui.browser.conftest import HOSTILE, SHOT
 from ui.page import captions
 from ui.page.atlas import captions as words_atlas
-from ui.server.question import Question
 
 PWNED = "() => window.__pwned"
 # Of the hits that are not the small world's own.
@@ -35,7 +36,7 @@ CONTRASTS = """root => {
 
 
 def test_hostile_records_are_shown_as_the_text_they_are_and_run_nothing(visit):
-    visit.open(Question.of_text("snow and ice", k=60), catalogue="hostile")
+    visit.open(Question.of("snow and ice", k=60), catalogue="hostile")
     titles = visit.titles("articles")
     assert set(HOSTILE.values()) <= set(titles)
     frame = visit.map()
@@ -104,23 +105,34 @@ def test_a_catalogue_without_an_index_can_be_indexed_from_its_page(visit):
 
 
 def test_everything_on_the_page_is_reached_by_tab(visit):
-    visit.open(Question.of_text("snow and ice", k=1))
+    visit.open(Question.of("snow and ice", k=1))
     reached = []
     for _ in range(80):
         visit.page.keyboard.press("Tab")
         reached.append(visit.page.evaluate(FOCUSED))
     wanted = [
         captions.ASK_LABEL, captions.IMAGE_BUTTON, captions.COORDINATES_BUTTON, captions.CLEAR, captions.EXPORT, captions.COUNTRIES,
-        captions.DATES, captions.HITS_EACH, captions.HIT_WORDS["more"], captions.HIT_WORDS["less"], captions.HIT_WORDS["score"],
+        captions.DATES, captions.HITS_EACH, captions.HIT_WORDS["more"], captions.HIT_WORDS["less"],
+        captions.HIT_WORDS["score"], "1 hit of each kind",
     ]  # fmt: skip
     assert [name for name in wanted if not any(name in each for each in reached)] == [], reached
     assert "IFRAME" in reached
 
 
+@pytest.mark.parametrize(("width", "height"), [(1400, 1000), (390, 844)])
+def test_however_much_is_asked_the_map_is_in_sight(visitor, width, height):
+    visit = visitor(viewport={"width": width, "height": height})
+    places = [Place(lat=number, lon=number) for number in range(31)]
+    filters = {"bbox": "-80,-170,80,170", "near": "0,0,15000", "where": "lat > -90"}
+    visit.open(Question.of("snow", like=places, k=3, words=True, centred=True, apart_km=10, filter=filters))
+    assert visit.page.locator("iframe").first.bounding_box()["y"] < height / 2
+    expect(visit.page.get_by_role("button", name=captions.CLEAR)).to_have_count(1)
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_hits_and_legend_can_be_read_in_both_themes(visitor, scheme):
     visit = visitor(color_scheme=scheme)
-    visit.open(Question.of_text("snow and ice", k=3))
+    visit.open(Question.of("snow and ice", k=3))
     background = visit.page.evaluate("getComputedStyle(document.querySelector('.stApp')).backgroundColor")
     assert (sum(int(part) for part in background[4:-1].split(",")) < 200) == (scheme == "dark")
     measured = visit.page.locator(".hits").evaluate(CONTRASTS) + visit.page.locator(".placebind-legend").evaluate(CONTRASTS)
@@ -135,7 +147,7 @@ def test_on_a_phone_nothing_is_wider_than_the_screen(visitor):
         visit.quiet()
         expect(visit.page.locator(".stMainBlockContainer")).not_to_be_empty()
         assert visit.page.evaluate("document.documentElement.scrollWidth") == 390
-    visit.open(Question.of_text("snow and ice", k=2))
+    visit.open(Question.of("snow and ice", k=2))
     expect(visit.hits()).to_have_count(6)
     assert visit.page.evaluate("document.documentElement.scrollWidth") == 390
     widest = max(visit.hits().evaluate_all("each => each.map(hit => hit.getBoundingClientRect().right)"))

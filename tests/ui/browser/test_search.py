@@ -1,16 +1,22 @@
 """What a visitor asks, and what the page then shows and links to."""
 
 import csv
+import json
+import re
+from urllib.parse import urlencode
 
 import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from retrieval.asking.question import Part, Question, Record, Where
+from index.records import Place
+from retrieval.asking.parts import Item, Part
+from retrieval.asking.question import Question
 from tests.ui.browser.visit import question_of
 from ui.page import captions
-from ui.page.hits import ORDER
+from ui.page.asking import LESS, MORE
+from ui.page.hits import COLUMNS
 
 
 @pytest.fixture
@@ -26,7 +32,7 @@ def test_a_first_visit_explains_itself_and_an_example_is_one_click_away(visit):
     expect(visit.page.get_by_text("Three ways to ask")).to_be_visible()
     visit.page.get_by_text(captions.EXAMPLES[0]).click()
     question = visit.asked(lambda question: question.parts[0].text == captions.EXAMPLES[0])
-    assert question == Question.of_text(captions.EXAMPLES[0])
+    assert question == Question.of(captions.EXAMPLES[0])
     expect(visit.page.get_by_label(captions.ASK_LABEL)).to_have_value(captions.EXAMPLES[0])
     expect(visit.page.get_by_text("Three ways to ask")).to_have_count(0)
 
@@ -59,7 +65,7 @@ def test_coordinates_can_be_typed(visit):
     visit.page.get_by_label(captions.LON).fill("-179.5")
     visit.page.get_by_role("button", name=captions.COORDINATES_ASK).click()
     question = visit.asked(lambda question: question.parts[0].place)
-    assert question.parts[0].place == Where(lat=70, lon=-179.5)
+    assert question.parts[0].place == Place(lat=70, lon=-179.5)
     # 180 W and 165 W are the nearest articles, on the far side of nothing: the antimeridian is no edge.
     expect(visit.hits("articles").first).to_contain_text("North")
 
@@ -80,14 +86,14 @@ def test_pictures_with_bands_and_without_can_be_asked_with_and_others_are_refuse
 
 
 def test_hits_refine_the_question_with_weights_that_can_be_changed_and_taken_out(visit):
-    visit.open(Question.of_text("snow", k=10))
+    visit.open(Question.of("snow", k=10))
     loved, unloved = (visit.hits("articles").nth(row).get_attribute("data-id") for row in (0, 1))
     visit.page.locator(f'[data-id="{loved}"]').get_by_label(captions.HIT_WORDS["more"]).click()
     visit.asked(lambda question: len(question.parts) == 2)
     visit.page.locator(f'[data-id="{unloved}"]').get_by_label(captions.HIT_WORDS["less"]).click()
     question = visit.asked(lambda question: len(question.parts) == 3)
     records = [(part.record.id, part.weight) for part in question.parts[1:]]
-    assert records == [(loved, 1), (unloved, -1)]
+    assert records == [(loved, MORE), (unloved, -LESS)]
 
     weight = visit.page.get_by_label(captions.WEIGHT).nth(1)
     weight.fill("2.5")
@@ -95,23 +101,23 @@ def test_hits_refine_the_question_with_weights_that_can_be_changed_and_taken_out
     visit.asked(lambda question: question.parts[1].weight == 2.5)
     visit.page.get_by_role("button", name="✕").nth(2).click()
     question = visit.asked(lambda question: len(question.parts) == 2)
-    assert question.parts[1] == Part(record=Record(modality="articles", id=loved), weight=2.5)
+    assert question.parts[1] == Part.of(Item("articles", loved), 2.5)
     visit.page.get_by_role("button", name=captions.CLEAR).click()
     expect(visit.hits()).to_have_count(0)
     assert question_of(visit.page.url) is None
 
 
 def test_filters_of_the_sidebar_restrict_what_is_found(visit):
-    visit.open(Question.of_text("snow and ice"), catalogue="hostile")
+    visit.open(Question.of("snow and ice"), catalogue="hostile")
     visit.page.get_by_role("combobox", name=captions.COUNTRIES).click()
     visit.page.get_by_role("option", name="Kenya").click()
-    question = visit.asked(lambda question: question.filter.get("countries"))
-    assert question.filter == {"countries": ["Kenya"]}
+    question = visit.asked(lambda question: question.filter.countries)
+    assert question.filter.as_values() == {"countries": ["Kenya"]}
     expect(visit.hits("articles")).to_have_count(3)
     # Tiles and locations of no country are left out, and the column says so.
     expect(visit.page.locator('.column[data-modality="tiles"] .empty')).to_have_text(captions.EMPTY_COLUMN)
     visit.page.locator(".stSidebar").get_by_text(captions.MODALITY["articles"]).click()
-    visit.asked(lambda question: question.into == ("articles",))
+    visit.asked(lambda question: question.kinds == ("articles",))
     expect(visit.page.locator(".column")).to_have_count(1)
 
 
@@ -134,12 +140,12 @@ def test_a_permalink_restores_question_filters_and_view_for_somebody_else(visit,
 
 
 def test_the_export_holds_the_hits_that_are_shown(visit):
-    visit.open(Question.of_text("snow", k=5))
+    visit.open(Question.of("snow", k=5))
     visit.page.get_by_role("button", name=captions.EXPORT).click()
     with visit.page.expect_download() as download:
         visit.page.get_by_role("link", name="csv").click()
     rows = list(csv.DictReader(download.value.path().open(newline="", encoding="utf-8")))
-    shown = [title for modality in ORDER for title in visit.titles(modality)]
+    shown = [title for modality in COLUMNS for title in visit.titles(modality)]
     assert sorted(row["title"] for row in rows) == sorted(shown)
     assert len(rows) == 15
 
@@ -157,5 +163,36 @@ def test_back_leads_to_the_question_before(visit):
 def test_a_damaged_link_is_told_in_a_sentence(visit):
     visit.page.goto(f"{visit.address}/?ask=%7Bbroken")
     expect(visit.page.get_by_role("alert")).to_contain_text("the link is damaged")
+    visit.ask("snow")
+    assert visit.titles("articles")
+
+
+def test_settings_that_a_link_brought_are_chips_and_start_over_leaves_none(visit):
+    visit.open(Question.of("snow", k=3, direct=True, combine="max", filter={"bbox": "-80,-170,80,170", "where": "lat > -90"}))
+    chips = visit.page.locator(".st-key-chips").get_by_role("button")
+    expect(chips).to_have_count(6)
+    chips.filter(has_text="in the box").press("Enter")
+    question = visit.asked(lambda question: not question.filter.bbox)
+    assert question == Question.of("snow", k=3, direct=True, combine="max", filter={"where": "lat > -90"})
+    chips.filter(has_text=captions.CLEAR).click()
+    expect(chips).to_have_count(0)
+    visit.ask("snow")
+    assert question_of(visit.page.url) == Question.of("snow")
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        '{"parts": [{"text": "snow"}], "[live](http://evil.example) ![](http://evil.example/p.png) www.evil.example a@evil.a": 1}',
+        '{"parts": [{"text": "snow"}], "filter": {"splits": "<http://evil.example> http://evil.example ![](//evil.a/p.png)"}}',
+        '{"parts": [{"text": "a"}, {"text": "[live](http://evil.example) http://evil.example ![](http://evil.example/p.png)"}]}',
+        json.dumps({"parts": [{"text": "snow"}] * 33}),
+    ],
+)
+def test_what_a_link_brought_in_is_text_and_leads_nowhere(visit, link):
+    visit.page.goto(f"{visit.address}/?{urlencode({'ask': link})}")
+    expect(visit.page.get_by_role("alert").or_(visit.page.locator(".st-key-chips"))).to_contain_text(re.compile("evil|at most 32"))
+    visit.quiet()
+    assert visit.page.locator(".stMain :is(a[href*=evil], a[href^=mailto], img[src*=evil])").count() == 0
     visit.ask("snow")
     assert visit.titles("articles")

@@ -53,8 +53,8 @@ def test_info_tells_what_there_is_and_what_waits(run, own_world):
     }  # fmt: skip
     articles = tables["articles"]
     assert (articles["manifest"]["rows"], articles["manifest"]["dim"]) == (48, 32)
-    assert {"id_idx", "title_idx", "text_idx"} <= {part["name"] for part in articles["parts"]}
-    assert any(part["kind"] == "vectors" and part["size_bytes"] == 128 + 48 * 32 * 4 for part in articles["parts"])
+    assert {"id_idx", "title_idx", "text_idx"} <= {part["name"] for part in articles["files"]}
+    assert any(part["kind"] == "vectors" and part["size_bytes"] == 128 + 48 * 32 * 4 for part in articles["files"])
     assert articles["versions"][-1]["number"] == articles["version"]
     code, out, _ = run("index", "info", "--catalogue", own_world.folder)
     assert code == 0

@@ -226,6 +226,6 @@ def test_of_two_processes_one_speaks_for_both_and_both_train_the_whole_matrix(fo
     assert done.stderr.count("2 trainings into") == 1
     assert done.stderr.count("train (2 in all)") == 2
     assert "Traceback" not in done.stderr
-    assert not list(tmp_path.rglob("*.partial"))
+    assert not list(tmp_path.rglob("*.partial*"))
     with (tmp_path / "all" / TABLE_FILE).open(newline="") as stream:
         assert [row["seed"] for row in csv.DictReader(stream)] == ["0", "1"]

@@ -30,6 +30,7 @@ from ui.page.atlas.sheet import sheet_data
 from ui.page.atlas.views import cluster_name
 from ui.page.map import Touched
 from ui.page.panels import atlas as panel
+from ui.page.plain import plain
 from ui.server.atlas import atlas_of
 from ui.server.routes.atlas import clusters_address, components_address, router, umap_address
 from ui.server.uploads import Uploads
@@ -251,7 +252,7 @@ def test_an_error_of_a_view_is_a_sentence_and_the_others_go_on(workspace: Worksp
     monkeypatch.setattr("ui.page.atlas.views.CLUSTERS_FIRST", 48)
     monkeypatch.setattr("retrieval.atlas.clusters.MAX_CLUSTERS", 9)
     at = view(captions.CLUSTERS)
-    assert at.error[0].value == "there can be 2 to 9 clusters, got 48"
+    assert at.error[0].value == plain("there can be 2 to 9 clusters, got 48")
     assert len(at.tabs) == 7
 
 

@@ -68,7 +68,7 @@ class Multispectral(nn.Module):
     def forward(self, pixels: Tensor, present: Tensor, sensor: str) -> Tensor:
         if sensor not in self.stems:
             raise InputError(f"this model has no band stem for sensor {sensor}; it has {', '.join(self.stems)}")
-        with fast_autocast(pixels.device):
+        with fast_autocast(pixels.device, len(pixels)):
             patches = self.stems[sensor](pixels, present)
             return self.head(self.trunk(patches)).float()
 

@@ -17,9 +17,10 @@ from torch import Tensor, nn
 from index.errors import ConfigError
 from index.imagery.sensors import SENSORS
 from train.image.image_input import BandInput
-from train.image.image_tower import PretrainedImageTower, Published, TowerOptions, table_name
+from train.image.image_tower import PretrainedImageTower, Published, TowerOptions
 from train.image.tuning import Groups, Tune, parameter_groups, timm_groups
 from train.weights.open_clip_models import model_config, tag_config, weights_file
+from train.weights.pretrained import table_name
 
 PREFIX = "visual."
 # Of open_clip's own ViT and ResNet, in the form of timm's matchers; other networks in open_clip are timm's and bring theirs.

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from index.registry import Component, load, resolve
 from index.settings import Settings
 from train.nets.mlp import Mlp
+from train.protocols import StartsFromFiles
 
 REGISTRY = "train.encoders.location"
 
@@ -62,9 +63,8 @@ class Hybrid(nn.Module):
 
     def load_pretrained(self) -> None:
         """Read the published weights that parts ask for. Raises what they raise."""
-        parts: list[Any] = [*self.parts]
-        for part in parts:
-            if hasattr(part, "load_pretrained"):
+        for part in self.parts:
+            if isinstance(part, StartsFromFiles):
                 part.load_pretrained()
 
     def hidden(self, lat: Tensor, lon: Tensor) -> Tensor:

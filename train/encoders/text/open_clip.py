@@ -6,7 +6,6 @@ file. Shapes: texts -> features [N, F]; passages [B, S, F], present [B, S] -> [B
 """
 
 import pickle
-import re
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from train.precision import choose_device
 from train.text.text_head import HeadOptions
 from train.text.text_tower import PublishedTextTower
 from train.weights.open_clip_models import model_config, tag_config, weights_file
-from train.weights.pretrained import file_sha256
+from train.weights.pretrained import table_name, weights_sha256
 
 BATCH = 64
 
@@ -46,7 +45,7 @@ class OpenClipText(PublishedTextTower):
         self.tag = tag_config(options.model, options.weights)
         # With the exact GELU weights that were trained with the approximation see something else; open_clip only warns of it.
         self.quick_gelu = bool(config.get("quick_gelu") or self.tag.get("quick_gelu"))
-        self.name = "open_clip_text_" + re.sub(r"[^A-Za-z0-9_.-]", "-", self.model) + ("_quickgelu" if self.quick_gelu else "")
+        self.name = table_name("open_clip_text", self.model, *(["quickgelu"] if self.quick_gelu else []))
 
     def found_sha256(self) -> str:
         return self._file[1]
@@ -60,7 +59,7 @@ class OpenClipText(PublishedTextTower):
     def _file(self) -> tuple[Path, str]:
         """The weights' file and its SHA-256."""
         path = weights_file(self.tag, self.weights).absolute()
-        return path, file_sha256(path)
+        return path, weights_sha256(path)
 
     @cached_property
     def _backbone(self) -> tuple[Any, Any]:

@@ -19,7 +19,7 @@ from train.precision import choose_device
 from train.text.text_head import HeadOptions
 from train.text.text_tower import PublishedTextTower
 from train.torchvision_cpu import tolerate_missing_operators
-from train.weights.pretrained import file_sha256
+from train.weights.pretrained import weights_sha256
 
 READ = (".safetensors", ".json", ".txt", ".model")  # weights, configuration, vocabularies
 OTHER_RUNTIMES = ("onnx", "openvino")  # folders with the same model once more
@@ -94,7 +94,7 @@ def _digest(folder: Path, prompt: str) -> str:
     """SHA-256 over all that makes the features what they are (weights, tokenizer, pooling, prompt), wherever the folder lies."""
     digest = hashlib.sha256(prompt.encode())
     for path in model_files(folder):
-        digest.update(path.relative_to(folder).as_posix().encode() + bytes.fromhex(file_sha256(path)))
+        digest.update(path.relative_to(folder).as_posix().encode() + bytes.fromhex(weights_sha256(path)))
     return digest.hexdigest()
 
 

@@ -10,7 +10,6 @@ import copy
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from pydantic import Field
@@ -22,8 +21,7 @@ from index.records import Modality
 from train.objective.architecture import TOWERS, Architecture, Bound
 from train.objective.contrast import Contrast, ContrastOptions
 from train.objective.distributed import rank, world_size
-
-_TEACHER_STREAM = 8
+from train.streams import Stream, generator
 
 
 class Options(ContrastOptions):
@@ -100,7 +98,7 @@ class Cyclic(Architecture):
             with torch.no_grad():
                 for slow, fast in zip(self.teacher.parameters(), self.encoders["locations"].parameters(), strict=True):
                     slow.lerp_(fast, 1 - self.options.teacher_decay)
-        rng = np.random.default_rng([self.seed, step, _TEACHER_STREAM])
+        rng = generator(self.seed, step, Stream.FORGETTING)
         anywhere = uniform_on_sphere(world_size() * len(bound.lat), rng)  # for all processes; each takes its share
         lat, lon = (torch.from_numpy(each[rank() :: world_size()]).to(bound.lat.device) for each in anywhere)
         ours = torch.cat([bound.locations, self.locate(lat, lon, step)])

@@ -23,7 +23,7 @@ from train.nets.mlp import DenseLayer
 from train.nets.multiscale import geometric_scales
 from train.probing.features._features import Degrees, Vectors, file_given, through
 from train.weights.lightning_checkpoint import read_lightning
-from train.weights.pretrained import copy_weights, file_sha256
+from train.weights.pretrained import copy_weights, weights_sha256
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "leakyrelu": partial(nn.LeakyReLU, 0.2),
@@ -54,7 +54,7 @@ class Csp:
 
     def __init__(self, weights: Path) -> None:
         self.weights = weights
-        self.digest = f"csp-{file_sha256(weights)}"
+        self.digest = f"csp-{weights_sha256(weights)}"
 
     def encode(self, lat: Degrees, lon: Degrees) -> Vectors:
         """Raises ``CheckpointError`` if the file holds another network."""

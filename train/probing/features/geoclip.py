@@ -12,7 +12,7 @@ from pydantic import Field
 from index.settings import Settings
 from train.encoders.location import geoclip_rff
 from train.probing.features._features import Degrees, FeaturesUnavailableError, Vectors, through
-from train.weights.pretrained import file_sha256
+from train.weights.pretrained import weights_sha256
 
 WEIGHTS = "location_encoder_weights.pth"
 INSIDE = ("", "weights", "model/weights", "geoclip/model/weights")  # where the file lies in the package and around it
@@ -35,7 +35,7 @@ class GeoClipLike:
 
     def __init__(self, name: str, weights: Path) -> None:
         self.name, self.weights = name, weights
-        self.digest = f"{name}-{file_sha256(weights)}"
+        self.digest = f"{name}-{weights_sha256(weights)}"
 
     def encode(self, lat: Degrees, lon: Degrees) -> Vectors:
         """Raises ``CheckpointError`` if the file holds another network."""

@@ -12,7 +12,7 @@ from index.settings import Settings
 from train.encoders.location import satclip
 from train.probing.features._features import Degrees, Vectors, file_given, through
 from train.weights.lightning_checkpoint import read_lightning
-from train.weights.pretrained import file_sha256
+from train.weights.pretrained import weights_sha256
 
 
 class Options(Settings):
@@ -33,7 +33,7 @@ class SatClip:
     def __init__(self, weights: Path) -> None:
         self.weights = weights
         self.name = weights.stem if weights.stem.startswith("satclip") else f"satclip {weights.stem}"
-        self.digest = f"satclip-{file_sha256(weights)}"
+        self.digest = f"satclip-{weights_sha256(weights)}"
 
     def encode(self, lat: Degrees, lon: Degrees) -> Vectors:
         """In float64, as SatCLIP's own examples run it; the options are the training options that the checkpoint states."""

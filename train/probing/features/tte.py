@@ -20,7 +20,7 @@ from index.settings import Settings
 from train.encoders.location import voronoi
 from train.probing.features._features import Degrees, Vectors, file_given, through
 from train.weights.lightning_checkpoint import read_lightning
-from train.weights.pretrained import copy_weights, file_sha256, read_weights
+from train.weights.pretrained import copy_weights, read_weights, weights_sha256
 
 GATE = 0.5
 TEMPERATURES = (0.01, 10.0)  # the limits of the attention's temperature
@@ -47,7 +47,7 @@ class Tte:
 
     def __init__(self, weights: Path) -> None:
         self.weights = weights
-        self.digest = f"tte-{file_sha256(weights)}"
+        self.digest = f"tte-{weights_sha256(weights)}"
 
     def encode(self, lat: Degrees, lon: Degrees) -> Vectors:
         """Of unit length. Raises ``CheckpointError`` if the file holds another network."""

@@ -1,1 +1,1 @@
-"""Downstream tasks: one file each, points on Earth with a label, with ``Options`` and ``build(**options)``."""
+"""Downstream tasks: points on Earth with a label. Columns of tables are rows in ``tables/``, others are one file each."""

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from index.errors import InputError, SourceError, one_line
-from index.files import cache_folder, made_whole
+from index.files import cache_folder, file_sha256, made_whole
 from train.probing.tasks._task import Kind, Labelled, LabelOptions, TaskUnavailableError
-from train.weights.pretrained import file_sha256
 
 NOT_PINNED = "not pinned"
 

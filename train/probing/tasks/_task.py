@@ -1,6 +1,7 @@
 """What a downstream task is: points with a label, where the labels come from, and what is said when they cannot be had.
 
-``train/probing/tasks/<name>.py`` builds a ``Task``; ``Task.load()`` gives ``Labelled``; ``train.probing.evaluation`` probes it.
+``train/probing/tasks/<name>.py``, or a row in ``train/probing/tasks/tables``, builds a ``Task``; ``Task.load()`` gives
+``Labelled``; ``train.probing.evaluation`` probes it.
 """
 
 import hashlib

@@ -8,7 +8,7 @@ import typer
 from rich.filesize import decimal
 
 from ui.cli.flags import DEFAULT_CATALOGUE, CatalogueFlag, CheckpointFlag, JsonFlag, kind_named
-from ui.console import ProgressBars, out, print_json
+from ui.console import ProgressBars, out, print_json, remark
 
 BackendFlag = Annotated[str, typer.Option(help="auto, exact, faiss or lancedb")]
 TableFlag = Annotated[str | None, typer.Option("--in", help="articles, tiles or locations; default: all")]
@@ -214,14 +214,18 @@ def _tables(catalogue: Any, table: str | None) -> list[Any]:
 
 def _embed(work: Any, catalogue: Path, checkpoint: Path | None, engine: str, as_json: bool, **options: Any) -> None:
     from index.store.catalogue import Catalogue
+    from retrieval.building.unlearnt import about_unlearnt, unlearnt_tiles
     from train.checkpoint import Checkpoint
     from train.shipped import checkpoint_for, name_of
 
     model = Checkpoint.open(checkpoint or checkpoint_for(catalogue))
+    opened = Catalogue.open(catalogue)
     with ProgressBars() as bars:
-        added = work(model, Catalogue.open(catalogue), progress=bars, engine=_engine(engine), **options)
+        added = work(model, opened, progress=bars, engine=_engine(engine), **options)
+    if left_out := about_unlearnt(model, opened):
+        remark(left_out)
     if as_json:
-        print_json({"model": model.digest, "added": added})
+        print_json({"model": model.digest, "added": added, "left_out": unlearnt_tiles(model, opened)})
     else:
         counts = ", ".join(f"{n} {modality}" for modality, n in added.items())
         out.print(f"new vectors: {counts}, by {name_of(model.path.parent)}", markup=False, soft_wrap=True)

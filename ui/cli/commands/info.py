@@ -13,6 +13,7 @@ from ui.console import out, plain, print_json
 def info(catalogue: CatalogueFlag = DEFAULT_CATALOGUE, as_json: JsonFlag = False) -> None:
     """What the catalogue holds, what its tiles measured, and what is indexed by which model."""
     from index.store.catalogue import Catalogue
+    from index.store.inventory import waiting
     from index.store.vectors import manifest_of
 
     opened = Catalogue.open(catalogue)
@@ -25,6 +26,7 @@ def info(catalogue: CatalogueFlag = DEFAULT_CATALOGUE, as_json: JsonFlag = False
         tables[modality] = {
             "rows": rows,
             "indexed": manifest.rows if manifest else 0,
+            "stale": waiting(opened, modality)[0],
             "model": manifest.model_digest if manifest else None,
         }
     statistics = opened.band_statistics()

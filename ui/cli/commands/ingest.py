@@ -8,7 +8,7 @@ import typer
 from index.errors import InputError
 from ui.cli.flags import DEFAULT_CATALOGUE, CatalogueFlag, DryRunFlag, JsonFlag
 from ui.cli.options import sources_group
-from ui.console import ProgressBars, err, out, plain, print_json
+from ui.console import ProgressBars, err, out, plain, print_json, remark
 
 SHOWN_REJECTIONS = 10
 
@@ -16,7 +16,8 @@ SHOWN_REJECTIONS = 10
 def _ingest(name: str, values: dict[str, Any]) -> None:
     from index.registry import load
     from index.store.catalogue import Catalogue
-    from index.store.ingest import ingest, write_report
+    from index.store.ingest import ingest
+    from index.store.reports import report_file
 
     folder, as_json, dry_run = values.pop("catalogue"), values.pop("as_json"), values.pop("dry_run")
     source = load("index.sources", name).build(**values)
@@ -24,21 +25,22 @@ def _ingest(name: str, values: dict[str, Any]) -> None:
         _print_estimate(source, as_json)
         return
     catalogue = Catalogue.open(folder, create=True)
-    with ProgressBars() as bars:
-        bars.start(f"ingest {source.modality}", source.total)
-        report = ingest(catalogue, source, bars.advance)
     where = folder / "reports" / f"ingest-{name.replace('_', '-')}.json"
-    write_report(report, where)
+    with report_file(where) as file:
+        with ProgressBars() as bars:
+            bars.start(f"ingest {source.modality}", source.total)
+            report = ingest(catalogue, source, bars.advance, file.reject)
+        file.end(report)
     if as_json:
         print_json({"source": name, "modality": source.modality, **report.as_dict()})
     else:
-        out.print(f"{source.modality}: {report.added} added, {report.known} already there, {len(report.rejected)} skipped")
+        out.print(f"{source.modality}: {report.added} added, {report.known} already there, {report.skipped} skipped")
+    for said in report.remarks:
+        remark(said)
     for rejected in report.rejected[:SHOWN_REJECTIONS]:
         err.print(f"[yellow]skipped[/] {plain(rejected.where)}: {plain(rejected.why)}", soft_wrap=True)
-    if report.rejected:
-        raise InputError(
-            f"{len(report.rejected)} of {report.read} records were skipped, the others are in; the full list is in {where}"
-        )
+    if report.skipped:
+        raise InputError(f"{report.skipped} of {report.read} records were skipped, the others are in; the full list is in {where}")
 
 
 def _print_estimate(source: Any, as_json: bool) -> None:

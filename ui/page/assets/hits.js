@@ -1,5 +1,5 @@
 // Hits in columns. Text of records is put in as text nodes only. Told to the page's window as the event "placebind" (see map.js);
-// told to Python: the trigger "refine" {modality, id, weight}.
+// told to Python: the trigger "refine" {modality, id, more}.
 const tell = (detail) => window.dispatchEvent(new CustomEvent("placebind", { detail }));
 
 function element(tag, className, text) {
@@ -66,8 +66,8 @@ function card(hit, words, refine) {
   item.append(body);
   const signs = element("div", "signs");
   signs.append(
-    button("+", `${words.more}: ${hit.title}`, () => refine(hit, 1)),
-    button("−", `${words.less}: ${hit.title}`, () => refine(hit, -1)),
+    button("+", `${words.more}: ${hit.title}`, () => refine(hit, true)),
+    button("−", `${words.less}: ${hit.title}`, () => refine(hit, false)),
   );
   item.append(signs);
   const place = { lat: hit.lat, lon: hit.lon };
@@ -87,7 +87,7 @@ function card(hit, words, refine) {
 }
 
 export default function ({ data, parentElement, setTriggerValue }) {
-  const refine = (hit, weight) => setTriggerValue("refine", { modality: hit.modality, id: hit.id, weight });
+  const refine = (hit, more) => setTriggerValue("refine", { modality: hit.modality, id: hit.id, more });
   const columns = element("div", "columns");
   for (const column of data.columns) {
     const section = element("section", "column");

@@ -58,11 +58,15 @@
     });
   }
   map.on("click", (event) => {
+    event.latlng.alt = Date.now(); // streamlit-folium reports what differs from before: the same point may be clicked again
     const place = event.latlng.wrap();
     tell({ kind: "clicked", lat: place.lat, lon: place.lng });
   });
   // A drawn shape becomes a filter, which Python draws; the drawing itself goes once it has been reported.
-  map.on("draw:created", () => setTimeout(() => window.drawnItems?.clearLayers?.(), 600));
+  map.on("draw:created", ({ layer }) => {
+    layer.feature = { type: "Feature", properties: { drawn: Date.now() } }; // as with clicks
+    setTimeout(() => window.drawnItems?.clearLayers?.(), 600);
+  });
 
   new ResizeObserver(() => map.invalidateSize()).observe(map.getContainer());
   map.getContainer().style.fontSize = "0.75rem";

@@ -2,7 +2,7 @@
 
 INTRODUCTION = "What the model has learnt about the Earth as a whole. The map shows what the chosen view is about."
 NO_LOCATIONS = (
-    "The atlas is made from the indexed locations of a catalogue, and this one has none. Run `{command}` and reload this page."
+    "The atlas is made from the indexed locations of a catalogue, and this one has none. Run {command} and reload this page."
 )
 
 COLOURS, SIMILAR, CLUSTERS, SHEET = "Colours", "Similar places", "Clusters", "Sheet"

@@ -9,12 +9,15 @@ from collections.abc import Callable, Mapping
 import streamlit as st
 
 from index.errors import PlaceBindError
+from ui.page import captions as page_captions
 from ui.page.atlas import captions
 from ui.page.atlas.neighbours import show_neighbours
 from ui.page.atlas.views import PLACE, Shown, show_clusters, show_colours, show_gap, show_resolution, show_sheet_view, show_similar
 from ui.page.map import world_map
+from ui.page.plain import code, plain
 from ui.server.workspace import Workspace
 
+TITLE, ORDER = page_captions.ATLAS, 10
 VIEWS: Mapping[str, Callable[[Workspace], Shown]] = {
     captions.COLOURS: show_colours,
     captions.SIMILAR: show_similar,
@@ -30,7 +33,7 @@ MAP_PX = 560
 def render(workspace: Workspace) -> None:
     """The whole page. Raises what ``Space.open`` raises."""
     if "locations" not in workspace.space.manifests:
-        st.info(captions.NO_LOCATIONS.format(command=f"placebind index build --catalogue {workspace.catalogue_folder}"))
+        st.info(captions.NO_LOCATIONS.format(command=code(f"placebind index build --catalogue {workspace.catalogue_folder}")))
         return
     _page(workspace)
 
@@ -60,5 +63,5 @@ def _open_view(workspace: Workspace) -> Shown:
                 try:
                     shown = show(workspace)
                 except PlaceBindError as error:
-                    st.error(str(error))
+                    st.error(plain(str(error)))
     return shown

@@ -1,6 +1,5 @@
 """The search page: ask with words, a picture or a place, see where on Earth, which articles, which tiles."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
@@ -8,18 +7,20 @@ from urllib.parse import quote
 import streamlit as st
 
 from index.errors import PlaceBindError
-from index.records import MODALITIES
+from index.search.geojson import geojson_of
 from retrieval.answer import Answer
-from retrieval.asking.parts import HEAVIEST, Part
 from retrieval.asking.question import Question
 from retrieval.heat.colours import palette
 from ui.page import asking, captions
+from ui.page.chips import remember_title, show_chips
 from ui.page.filters import as_probability, show_filters
-from ui.page.hits import ORDER, show_hits
+from ui.page.hits import COLUMNS, show_hits
 from ui.page.map import Mark, Touched, world_map
+from ui.page.plain import code, plain
 from ui.server.routes.heat import tiles_address
 from ui.server.workspace import Workspace, Workspaces, served
 
+TITLE, ORDER = captions.SEARCH, 0
 HEAT_SHARES = (1, 2, 5, 10, 20, 30, 50, 90, 100)  # best … % of the Earth that heat is shown for
 MAX_TYPED_CHARACTERS = 10_000
 EXPORTS = ("geojson", "csv", "parquet")
@@ -30,10 +31,6 @@ def render(workspace: Workspace) -> None:
     # The slots are there in every run, in this order: an element that changed its place, as the map would, is mounted anew.
     above, maps = st.container(), st.container()
     with above:
-        try:
-            asking.current()
-        except PlaceBindError as error:
-            st.error(str(error))
         _ask(workspace)
     with st.sidebar:
         other = _other(served(), workspace)
@@ -41,14 +38,14 @@ def render(workspace: Workspace) -> None:
     question = asking.current()
     asking.tell_address()
     if not workspace.space.manifests:
-        above.info(captions.NOT_INDEXED.format(command=f"placebind index build --catalogue {workspace.catalogue_folder}"))
+        above.info(captions.NOT_INDEXED.format(command=code(f"placebind index build --catalogue {workspace.catalogue_folder}")))
     elif question is None:
         above.info(captions.TOUR)
     sides = [workspace] if other is None else [workspace, other]
     for name, column, side in zip(("main", "other"), maps.columns(len(sides)), sides, strict=False):
         with column:
             if other is not None:
-                st.subheader(side.name, anchor=False)
+                st.subheader(plain(side.name), anchor=False)
             _side(name, side, question, share, follows=other is not None)
 
 
@@ -61,7 +58,8 @@ def _other(workspaces: Workspaces, workspace: Workspace) -> Workspace | None:
 
 
 def _ask(workspace: Workspace) -> None:
-    st.session_state["words"] = next((part.text for part in asking.parts() if part.text is not None), "")
+    parts = asking.draft().parts
+    st.session_state["words"] = next((part.text for part in parts if part.text is not None), "")
     box, picture, place = st.columns([8, 1.4, 1.8], vertical_alignment="bottom")
     box.text_input(
         captions.ASK_LABEL, key="words", placeholder=captions.ASK_PLACEHOLDER, max_chars=MAX_TYPED_CHARACTERS,
@@ -79,11 +77,10 @@ def _ask(workspace: Workspace) -> None:
             asking.set_place(lat, lon)
             st.rerun()
     if complaint := asking.complaint():
-        st.error(complaint)
-    if not asking.parts():
+        st.error(plain(complaint))
+    if not parts:
         st.pills(captions.EXAMPLES_LABEL, captions.EXAMPLES, key="example", on_change=_take_example)
-    else:
-        _show_parts()
+    show_chips()
 
 
 def _take_example() -> None:
@@ -99,47 +96,7 @@ def _take_picture(workspace: Workspace) -> None:
         name = workspace.uploads.add(sent.getvalue())
         Question.of(image=sent.getvalue()).embed(workspace.space)  # refused before it is asked
         asking.set_image(name)
-        st.session_state.setdefault("titles", {})[name] = sent.name
-
-
-def _show_parts() -> None:
-    """What is asked, part by part, with its weight and a button that takes it out; words alone are in the box already."""
-    with st.container(horizontal=True, vertical_alignment="center", key="parts"):
-        for row, part in enumerate(asking.parts() if len(asking.parts()) > 1 or asking.parts()[0].text is None else ()):
-            with st.container(border=True, horizontal=True, vertical_alignment="center", width="content", key=f"part-{row}"):
-                st.markdown(f"{_kind(part)}: **{_plain(_label(part))}**", width="content")
-                key = f"weight-{row}"
-                st.session_state[key] = part.weight
-                st.number_input(
-                    captions.WEIGHT, -HEAVIEST, HEAVIEST, step=0.5, format="%.1f", key=key, on_change=_on_weight,
-                    args=(row, key), label_visibility="collapsed", width=120,
-                )  # fmt: skip
-                st.button("✕", key=f"remove-{row}", help=captions.REMOVE, on_click=asking.weigh, args=(row, 0.0))
-        st.button(captions.CLEAR, on_click=asking.ask)
-
-
-def _on_weight(row: int, key: str) -> None:
-    asking.weigh(row, st.session_state[key])
-
-
-def _kind(part: Part) -> str:
-    return next(label for kind, label in captions.PART_KIND.items() if getattr(part, kind) is not None)
-
-
-def _plain(text: str) -> str:
-    """Text that Markdown takes for nothing but text."""
-    return re.sub(r"([\\`*_{}\[\]()<>#+\-.!|~:$&])", r"\\\1", text)
-
-
-def _label(part: Part) -> str:
-    if part.text is not None:
-        return part.text[:80]
-    if part.place:
-        return str(part.place)
-    # Titles are of hits seen, or of a file sent, in this visit; whoever comes by a link sees the name.
-    name = part.record.id if part.record else part.image.name if part.image else ""
-    title: str = st.session_state.get("titles", {}).get(name, "")
-    return title or name[:8]
+        remember_title(name, sent.name)
 
 
 def _side(name: str, workspace: Workspace, question: Question | None, share: int, *, follows: bool) -> None:
@@ -148,7 +105,7 @@ def _side(name: str, workspace: Workspace, question: Question | None, share: int
         answer = workspace.answer(question) if question else None
         heat = _heat_address(workspace, question, share) if question else ""
     except PlaceBindError as error:
-        st.error(str(error))
+        st.error(plain(str(error)))
         answer, heat = None, ""
     touched = world_map(
         name, overlays=[heat] if heat else [], marks=_marks(answer), areas=_areas(), background=st.session_state.get("background"),
@@ -157,11 +114,11 @@ def _side(name: str, workspace: Workspace, question: Question | None, share: int
     _take_touch(touched)
     if question and answer:
         if answer.confidence:
-            (st.warning if answer.confidence.nowhere else st.caption)(answer.confidence.sentence)
+            (st.warning if answer.confidence.nowhere else st.caption)(plain(answer.confidence.sentence))
         _below_map(workspace, question, answer.stages_ms, share if heat else 0)
         _remember_titles(answer)
         if wanted := show_hits(name, answer, workspace.name):
-            asking.refine(wanted)
+            asking.refine(wanted[0], more=wanted[1])
             st.rerun()
 
 
@@ -174,21 +131,20 @@ def _heat_address(workspace: Workspace, question: Question, share: int) -> str:
 
 def _marks(answer: Answer | None) -> list[Mark]:
     """Hits and the places asked for, drawn in this order: the best hits over others, what was asked over all."""
-    hits = [hit for modality in reversed(ORDER) for hit in reversed(answer.hits.get(modality, []))] if answer else []
-    places = [part.place for part in asking.parts() if part.place]
+    hits = [hit for modality in reversed(COLUMNS) for hit in reversed(answer.hits.get(modality, []))] if answer else []
+    places = [part.place for part in asking.draft().parts if part.place]
     asked = [Mark(place, "asked", f"{captions.PART_KIND['place']} {place}") for place in places]
     return [*(Mark(hit.place, hit.modality, f"{hit.rank}. {hit.title or hit.place}") for hit in hits), *asked]
 
 
 def _areas() -> list[dict[str, Any]]:
-    polygon = asking.settings().get("filter", {}).get("polygon")
-    return [polygon] if isinstance(polygon, dict) else []
+    polygon = asking.draft().filter.polygon
+    return [geojson_of(polygon)] if polygon else []
 
 
 def _take_touch(touched: Touched) -> None:
     if touched.area:
-        with asking.complaining():
-            asking.change_filter(polygon=touched.area)
+        asking.change_filter(polygon=touched.area)
         st.rerun()
     if touched.place:
         asking.set_place(round(touched.place.lat, 5), round(touched.place.lon, 5))
@@ -217,5 +173,5 @@ def _legend(share: int) -> str:
 
 
 def _remember_titles(answer: Answer) -> None:
-    titles = st.session_state.setdefault("titles", {})
-    titles |= {hit.id: hit.title for modality in MODALITIES for hit in answer.hits.get(modality, [])}
+    for hit in answer:
+        remember_title(hit.id, hit.title)

@@ -19,16 +19,18 @@ from train.checkpoint import Checkpoint
 from train.shipped import CARD_FILE as SHIPPED_CARD
 from train.shipped import name_of
 from ui.page import captions
+from ui.page.plain import plain
 from ui.server.workspace import Workspace
 
+TITLE, ORDER = captions.INDEX, 20
 SHOWN_VERSIONS = 20
 
 
 def render(workspace: Workspace) -> None:
     """The whole page; it works on a catalogue that was never indexed, too."""
     catalogue = Catalogue.open(workspace.catalogue_folder)
-    st.subheader(f"{captions.CATALOGUE_OF} {workspace.name}", anchor=False)
-    st.caption(str(workspace.catalogue_folder))
+    st.subheader(f"{captions.CATALOGUE_OF} {plain(workspace.name)}", anchor=False)
+    st.caption(plain(str(workspace.catalogue_folder)))
     found = [inventory_of(catalogue, modality) for modality in MODALITIES if catalogue.has(modality)]
     _show_tables(found)
     _offer_build(workspace, catalogue, found)
@@ -44,6 +46,8 @@ def _show_tables(found: list[Inventory]) -> None:
     for each in found:
         if each.manifest and each.stale:
             st.warning(captions.STALE.format(count=each.stale, what=captions.MODALITY[each.modality]))
+        for sensor, count in each.unlearnt.items():
+            st.warning(captions.UNLEARNT.format(count=count, sensor=sensor))
 
 
 def _row(each: Inventory) -> dict[str, str]:
@@ -54,7 +58,7 @@ def _row(each: Inventory) -> dict[str, str]:
         captions.INDEXED: f"{manifest.rows if manifest else 0:,}",
         captions.DIMENSIONS: str(manifest.dim) if manifest else "",
         captions.MODEL: manifest.model_digest[:8] if manifest else "",
-        captions.SOURCE_DATES: " – ".join(manifest.source_dates) if manifest else "",
+        captions.SOURCE_DATES: plain(" – ".join(manifest.source_dates)) if manifest else "",  # a table is Markdown too
         captions.SIZE: _megabytes(each.table_bytes),
     }
 
@@ -67,7 +71,7 @@ def _offer_build(workspace: Workspace, catalogue: Catalogue, found: list[Invento
     try:
         added = build_index(Checkpoint.open(workspace.checkpoint_folder), catalogue, progress=bar)
     except PlaceBindError as error:
-        st.error(str(error))
+        st.error(plain(str(error)))
         return
     finally:
         bar.close()
@@ -137,7 +141,7 @@ def _show_model(workspace: Workspace, found: list[Inventory]) -> None:
     try:
         folder = workspace.checkpoint_folder
     except CheckpointError as error:
-        st.info(str(error))
+        st.info(plain(str(error)))
     else:
         _show_card(folder)
     with st.expander(captions.MANIFESTS):
@@ -146,7 +150,7 @@ def _show_model(workspace: Workspace, found: list[Inventory]) -> None:
 
 
 def _show_card(folder: Path) -> None:
-    st.caption(name_of(folder))
+    st.caption(plain(name_of(folder)))
     card = next((folder / name for name in (CARD_FILE, SHIPPED_CARD) if (folder / name).is_file()), None)
     if card:
         with st.expander(captions.MODEL_CARD, expanded=True):

@@ -8,8 +8,8 @@ from fastapi import APIRouter
 from index.errors import PlaceBindError
 from index.records import MODALITIES, Modality
 from index.store.catalogue import Catalogue
+from index.store.inventory import waiting
 from index.store.manifest import Manifest
-from index.store.vector_column import VECTOR
 from index.store.vectors import manifest_of
 from train.checkpoint import Checkpoint
 from ui.server import front
@@ -21,7 +21,8 @@ router = APIRouter(tags=["status"])
 
 @router.get("/status", summary="What is served and indexed")
 def status(workspace: Served) -> dict[str, Any]:
-    """`stale` rows have no vector yet and cannot be found. `problem` says why nothing can be asked, if so."""
+    """`stale` rows have no vector yet and cannot be found; `unlearnt` ones, by sensor, get none of this model. `problem` says why
+    nothing can be asked, if so."""
     catalogue = Catalogue.open(workspace.catalogue_folder)
     present = [modality for modality in MODALITIES if catalogue.has(modality)]
     return {
@@ -36,9 +37,8 @@ def status(workspace: Served) -> dict[str, Any]:
 
 def _table(catalogue: Catalogue, modality: Modality) -> dict[str, Any]:
     table, manifest = catalogue.table(modality), manifest_of(catalogue, modality)
-    rows = table.count_rows()
-    stale = table.count_rows(f"{VECTOR} IS NULL") if VECTOR in table.schema.names else rows
-    return {"rows": rows, "stale": stale if manifest else rows, "version": table.version, **_manifest(manifest)}
+    stale, unlearnt = waiting(catalogue, modality)
+    return {"rows": table.count_rows(), "stale": stale, "unlearnt": unlearnt, "version": table.version, **_manifest(manifest)}
 
 
 def _manifest(manifest: Manifest | None) -> dict[str, Any]:

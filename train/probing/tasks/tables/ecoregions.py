@@ -8,16 +8,19 @@ from typing import Any
 from index.errors import InputError, one_line
 from train.probing.tasks._files import Format, Remote, table
 from train.probing.tasks._points import land_points
+from train.probing.tasks._table_task import Publication, TableTask, by_name
 from train.probing.tasks._task import Labelled
 
-SOURCE = "Ecoregions 2017, https://ecoregions.appspot.com"
-LICENCE = "CC BY 4.0"
-CITATION = "Dinerstein et al. 2017, BioScience 67:534, doi:10.1093/biosci/bix014"
+RESOLVE = Publication(
+    source="Ecoregions 2017, https://ecoregions.appspot.com",
+    licence="CC BY 4.0",
+    citation="Dinerstein et al. 2017, BioScience 67:534, doi:10.1093/biosci/bix014",
+)
 _POLYGONS = Remote("https://storage.googleapis.com/teow2016/Ecoregions2017.zip", "Ecoregions2017.zip")
 NOWHERE = ("N/A", "Rock and Ice")  # what the polygons have where nothing lives; neither is a biome
 
 
-def formats(name: str, index: str) -> tuple[Format, ...]:
+def _formats(name: str, index: str) -> tuple[Format, ...]:
     """Of the column ``name`` (polygons, RANGE) or ``index`` (SatCLIP, where -1 is the sea)."""
     columns: dict[str, Any] = {"kind": "classification"}
     return (
@@ -43,4 +46,17 @@ def at_random_points(paths: Sequence[Path], *, column: str) -> Labelled:
     joined = joined[~joined.index.duplicated()]  # a point in two polygons that overlap counts once
     target = joined[column].astype(object)
     target = target.where(target.notna() & ~target.isin(NOWHERE), None)
-    return Labelled.of(joined["lat"], joined["lon"], target.to_numpy(), "classification", f"random points on land, {SOURCE}")
+    source = f"random points on land, {RESOLVE.source}"
+    return Labelled.of(joined["lat"], joined["lon"], target.to_numpy(), "classification", source)
+
+
+COMPONENTS = by_name(
+    TableTask(
+        "biome", "Which of 14 biomes a point on land belongs to.",
+        "classification", "biome", RESOLVE, _formats("BIOME_NAME", "biome_class_index"),
+    ),
+    TableTask(
+        "ecoregion", "Which of some 800 ecoregions a point on land belongs to.",
+        "classification", "ecoregion", RESOLVE, _formats("ECO_NAME", "ecoregion_class_index"),
+    ),
+)  # fmt: skip

@@ -2,15 +2,19 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from index.errors import InputError
-from train.probing.tasks._files import Format, Remote, loader, read_frame, table
-from train.probing.tasks._task import Labelled, LabelOptions, Task
+from train.probing.tasks._files import Format, Remote, read_frame, table
+from train.probing.tasks._table_task import Publication, TableTask, by_name
+from train.probing.tasks._task import Labelled
 
-SOURCE = "counties of the USA, Jia and Benson's table at the Census Bureau's internal points of 2020"
+COUNTIES = Publication(
+    source="counties of the USA, Jia and Benson's table at the Census Bureau's internal points of 2020",
+    licence="public domain (US Census Bureau)",
+    citation="Jia and Benson 2020, KDD, arXiv:2002.08274",
+)
 INCOME = "MedianIncome2016"
 _TABLE = Remote(
     "https://raw.githubusercontent.com/000Justin000/gnn-residual-correlation/master/datasets/election/income.csv", "income.csv"
@@ -19,20 +23,6 @@ _PLACES = Remote(
     "https://www2.census.gov/geo/docs/maps-data/data/gazetteer/2020_Gazetteer/2020_Gaz_counties_national.zip",
     "2020_Gaz_counties_national.zip",
 )
-
-
-class Options(LabelOptions):
-    pass
-
-
-def build(**options: Any) -> Task:
-    one_table = table("median_income.csv", lat="lat", lon="lon", target="median_income", kind="regression", source="a table given")
-    formats = (one_table, Format((_TABLE.file, _PLACES.file), counties, (_TABLE, _PLACES)))
-    return Task(
-        "median_income", "regression", "dollars a year", SOURCE, licence="public domain (US Census Bureau)",
-        citation="Jia and Benson 2020, KDD, arXiv:2002.08274",
-        load=loader("median_income", Options.parse(options, where="median_income"), formats),
-    )  # fmt: skip
 
 
 def counties(paths: Sequence[Path]) -> Labelled:
@@ -46,4 +36,16 @@ def counties(paths: Sequence[Path]) -> Labelled:
     places["FIPS"] = places["GEOID"].astype(np.int64)
     found = income.merge(places, on="FIPS")
     dollars = pd.to_numeric(found[INCOME].astype(str).str.replace(",", ""), errors="coerce")
-    return Labelled.of(found["INTPTLAT"], found["INTPTLONG"], dollars, "regression", SOURCE)
+    return Labelled.of(found["INTPTLAT"], found["INTPTLONG"], dollars, "regression", COUNTIES.source)
+
+
+COMPONENTS = by_name(
+    TableTask(
+        "median_income", "Median household income of a county of the USA in 2016.",
+        "regression", "dollars a year", COUNTIES,
+        (
+            table("median_income.csv", lat="lat", lon="lon", target="median_income", kind="regression", source="a table given"),
+            Format((_TABLE.file, _PLACES.file), counties, (_TABLE, _PLACES)),
+        ),
+    ),
+)  # fmt: skip

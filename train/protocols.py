@@ -1,0 +1,111 @@
+"""What an encoder of each modality is to those who use it. Each is an ``nn.Module`` as well, put under the ``nn.ModuleDict`` of a
+model by its modality; ``encoder_of`` gives it back as what it is."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal, Protocol, TypeGuard, cast, overload, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor, nn
+
+from index.records import Modality
+
+
+class _Weights(Protocol):
+    def parameters(self, recurse: bool = True) -> Iterator[nn.Parameter]: ...
+
+    def state_dict(self) -> dict[str, Any]: ...
+
+
+@runtime_checkable
+class LocationEncoder(_Weights, Protocol):
+    """lat, lon [B] in WGS84 degrees -> [B, dim], not normalised."""
+
+    def __call__(self, lat: Tensor, lon: Tensor) -> Tensor: ...
+
+    def hidden(self, lat: Tensor, lon: Tensor) -> Tensor:
+        """[B, H]: what the last layer reads."""
+        ...
+
+
+@runtime_checkable
+class TextEncoder(_Weights, Protocol):
+    """Passages of texts [B, S, F] and which of them are there [B, S] -> [B, dim], not normalised; S is at most ``passages``."""
+
+    passages: int
+
+    @property
+    def feature_dim(self) -> int: ...
+
+    @property
+    def feature_key(self) -> str:
+        """Features under the same key are the same: what they are cached by."""
+        ...
+
+    def __call__(self, passages: Tensor, present: Tensor) -> Tensor: ...
+
+    def features(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """Strings as passages [N, F], by what is frozen of the tower."""
+        ...
+
+
+@runtime_checkable
+class ImageEncoder(_Weights, Protocol):
+    """Pixels [B, C, S, S] and band mask [B, C] of tiles of one sensor -> [B, dim], not normalised."""
+
+    @property
+    def sensors(self) -> list[str]: ...
+
+    @property
+    def feature_key(self) -> str | None:
+        """None where nothing is frozen that features could be cached of."""
+        ...
+
+    def __call__(self, pixels: Tensor, present: Tensor, sensor: str) -> Tensor: ...
+
+    def prepare(
+        self, pixels: npt.NDArray[np.uint8] | npt.NDArray[np.uint16], bands: tuple[str, ...], sensor_name: str
+    ) -> tuple[Tensor, Tensor]:
+        """A stored tile [c, H, W] with its bands' names -> pixels [C, S, S] and band mask [C]."""
+        ...
+
+
+@runtime_checkable
+class FrozenImageEncoder(ImageEncoder, Protocol):
+    """An image encoder of which only the ``head``, over ``features``, is trained."""
+
+    head: nn.Module
+
+    @property
+    def feature_dim(self) -> int: ...
+
+    @property
+    def feature_key(self) -> str: ...
+
+    def features(self, pixels: Tensor, present: Tensor, sensor: str) -> Tensor:
+        """[B, F]: what the head reads."""
+        ...
+
+
+@runtime_checkable
+class StartsFromFiles(Protocol):
+    """A part of a new model that may begin with weights that others trained."""
+
+    def load_pretrained(self) -> None: ...
+
+
+Encoder = LocationEncoder | TextEncoder | ImageEncoder
+
+
+def is_frozen(tower: ImageEncoder) -> TypeGuard[FrozenImageEncoder]:
+    return tower.feature_key is not None
+
+
+@overload
+def encoder_of(encoders: nn.ModuleDict, modality: Literal["locations"]) -> LocationEncoder: ...
+@overload
+def encoder_of(encoders: nn.ModuleDict, modality: Literal["articles"]) -> TextEncoder: ...
+@overload
+def encoder_of(encoders: nn.ModuleDict, modality: Literal["tiles"]) -> ImageEncoder: ...
+def encoder_of(encoders: nn.ModuleDict, modality: Modality) -> Encoder:
+    return cast(Encoder, encoders[modality])
