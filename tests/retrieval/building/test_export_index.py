@@ -48,6 +48,6 @@ def test_another_ending_is_refused_and_nothing_written(snapshot: Snapshot, tmp_p
 
 
 def test_where_nothing_can_be_written_that_is_said_in_one_line(snapshot: Snapshot, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"cannot write .*give a file in a writable folder") as said:
+    with pytest.raises(InputError, match=r"cannot write .*give a file in a folder that can be written") as said:
         export_index(snapshot, tmp_path / "nowhere" / "all.parquet")
     assert "\n" not in str(said.value)
