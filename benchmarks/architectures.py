@@ -2,14 +2,14 @@
 
     python benchmarks/architectures.py [--data ../shared/data] [--work FOLDER] [--workers 4] [--steps 150] [--seeds 0 1 2]
 
-Learnt from: the training articles, and coarse NASA tiles (never Sentinel-2) at land points outside of the held-out blocks: text and
-tiles meet only through position. Asked: the held-out Wikipedia articles and a coarse tile at each of their places, in 5 degree
+Training data: the training articles, and coarse NASA tiles (never Sentinel-2) at land points outside the held-out blocks: texts and
+tiles meet only through position. Queries: the held-out Wikipedia articles and a coarse tile at each of their places, in 5 degree
 blocks without any training record; gallery of 50,000 land points. Text to tile recall@10 is among these exact pairs, mean of both
 directions; no loss but that of ``fused`` ever compares a text with a tile. Probes: ridge on the location encoder's hidden layer,
-five folds of whole 10 degree blocks. Cyclic training gets twice the steps where there are two modalities, so that every run sees
+five folds of whole 10 degree blocks. Cyclic training gets twice the steps where there are two modalities, so every run sees
 equally many batches of each.
 
-Results of a run are kept in its folder: stopped and started again, the benchmark goes on. Mean and 95 % interval (t) over seeds.
+Results of a run are kept in its folder: a stopped benchmark resumes when started again. Mean and 95 % interval (t) over seeds.
 """
 
 import argparse
@@ -129,7 +129,7 @@ def land(count: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
 def one_run(
     architecture: str, location: str, modalities: tuple[str, ...], seed: int, steps: int, data: Path, work: Path
 ) -> dict[str, Any]:
-    """Train (or go on) and evaluate one model, with one thread."""
+    """Train (or resume) and evaluate one model, with one thread."""
     import torch
 
     from train.config import TrainConfig
@@ -181,8 +181,8 @@ def evaluate(out: Path, catalogue: Catalogue, modalities: tuple[str, ...], data:
 
 
 def pair_recall(text: Any, text_lat: Any, text_lon: Any, tile: Any, tile_lat: Any, tile_lon: Any, k: int = 10) -> float:
-    """Share whose partner (the tile at the same place) is among the k best, mean of both directions; of several texts at a place
-    any will do."""
+    """Share of queries whose partner (the tile at the same place) is among the k best, mean of both directions; any of several
+    texts at a place counts."""
     same = (np.abs(text_lat[:, None] - tile_lat) < 1e-9) & (np.abs(text_lon[:, None] - tile_lon) < 1e-9)
     cosines = text @ tile.T
     found = []
@@ -243,7 +243,7 @@ def cell(group: pd.DataFrame, name: str, digits: int) -> str:
 
 
 def print_second_modality(results: pd.DataFrame) -> None:
-    """What the second modality changes: both minus one alone, paired by architecture, location encoder and seed."""
+    """The effect of the second modality: both minus one alone, paired by architecture, location encoder and seed."""
     keys = ["architecture", "location", "seed"]
     shown = Table("figure", "both minus", "mean difference", "95 % interval", "pairs", title="Does the second modality help?")
     both = results[results.modalities == "articles+tiles"].set_index(keys)

@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 SMALLEST, CHUNK = 1024, 1024
-REPEATED_UP_TO = 4096  # above, one step takes long enough to be measured once
+REPEATED_UP_TO = 4096  # above this, one step takes long enough to measure once
 MODES = {"at once": {}, "loss in chunks": {"loss_chunk": CHUNK}, "all in chunks": {"loss_chunk": CHUNK, "encode_chunk": 4096}}
 
 
@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=4)
     parser.add_argument("--largest", type=int, default=32_768)
-    parser.add_argument("--whole-up-to", type=int, default=8_192, help="largest batch whose logits are made at once")
+    parser.add_argument("--whole-up-to", type=int, default=8_192, help="largest batch whose logits are computed at once")
     parser.add_argument("--measure", nargs=2, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.measure:

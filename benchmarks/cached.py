@@ -1,4 +1,4 @@
-"""Arrays that the benchmarks compute once and keep in the temporary folder: what is in it can be deleted at any time."""
+"""Arrays that the benchmarks compute once and keep in the temporary folder: its content can be deleted at any time."""
 
 import tempfile
 from collections.abc import Callable
@@ -16,7 +16,7 @@ Vectors = npt.NDArray[np.float32]
 
 
 def kept(make: Callable[[], Vectors], *made_from: str) -> Vectors:
-    """What ``make`` gives, computed once for everything that it is ``made_from``."""
+    """The result of ``make``, computed once for everything that it is ``made_from``."""
     path = FOLDER / f"{content_id(*made_from)}.npy"
     if not path.is_file():
         with made_whole(path) as partial, partial.open("wb") as stream:
@@ -26,7 +26,7 @@ def kept(make: Callable[[], Vectors], *made_from: str) -> Vectors:
 
 
 def land_vectors(checkpoint: Any, points: int) -> tuple[npt.NDArray[np.float64], Vectors]:
-    """(places [N, 2] as lat and lon, unit vectors [N, D]): about so many land points on an even grid, by this model."""
+    """(places [N, 2] as lat and lon, unit vectors [N, D]): about this many land points on an even grid, by this model."""
     import torch
 
     from index.sources.grid import build

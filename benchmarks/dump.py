@@ -1,11 +1,11 @@
-"""Reading a Wikipedia dump: pages/s for each core beside plain mwxml iteration over the same file, memory at 1x and 10x the pages.
+"""Reading a Wikipedia dump: pages/s per core next to plain mwxml iteration over the same file, memory at 1x and 10x the pages.
 
     python benchmarks/dump.py [--pages 20000] [--workers 4] [--folder FOLDER]
 
 The dump is synthetic, in the true format: of ten pages four are redirects, one is a template, five are articles of log-normal
-length (median 4 kB, mean 8 kB, half references), of which 18 % have coordinates. 20,000 pages differ, then they come again: the
-larger dump is a minute's work for one core, so that half a second in which a worker starts does not matter, and is written in
-a few seconds. The core's speed is pages over CPU seconds of all processes together, not over time on the clock. Memory is the
+length (median 4 kB, mean 8 kB, half references), of which 18 % have coordinates. 20,000 pages differ, then they repeat. The larger
+dump is a minute's work for one core, so the half second in which a worker starts does not matter, and is written in
+a few seconds. The core's speed is pages over CPU seconds of all processes together, not over wall-clock time. Memory is the
 peak of the main process plus that of the largest worker times their number. Every figure comes from a process of its own.
 """
 
@@ -41,7 +41,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pages", type=int, default=20_000, help="pages of the smaller dump; the other has ten times as many")
     parser.add_argument("--workers", type=int, default=4)
-    parser.add_argument("--folder", type=Path, help="where there is room for the dumps (150 MB), which are deleted at the end")
+    parser.add_argument("--folder", type=Path, help="folder with room for the dumps (150 MB), which are deleted at the end")
     parser.add_argument("--measure", nargs=2, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.measure:
@@ -77,7 +77,7 @@ def measure(reader: str, path: Path) -> dict[str, float]:
 
 
 def read_with_mwxml(path: Path) -> tuple[int, int]:
-    """Every page and its text, and nothing done with them: the floor."""
+    """Every page and its text, without any processing: the floor."""
     import mwxml
 
     articles = 0
@@ -100,7 +100,7 @@ def read_with_placebind(path: Path, reader: str) -> tuple[int, int]:
 
 
 def write_dump(folder: Path, count: int) -> tuple[Path, int]:
-    """The dump with its index beside it, and the bytes of its XML."""
+    """The dump with its index next to it, and the bytes of its XML."""
     path = folder / f"enwiki-{count}-pages-articles-multistream.xml.bz2"
     with multiprocessing.get_context("spawn").Pool() as pool:
         streams = pool.map(stream, range(0, min(count, DIFFERENT_PAGES), PAGES_PER_STREAM))

@@ -1,14 +1,15 @@
-"""Coordinates per second of every location encoder beside GeoCLIP's and SatCLIP's, forward, in one run.
+"""Coordinates per second of every location encoder next to GeoCLIP's and SatCLIP's, forward, in one run.
 
     python benchmarks/encoders.py [--geoclip FOLDER] [--threads 4] [--batch 8192] [--runs 7]
 
 FOLDER is the package ``geoclip`` of PyPI, unpacked (``pip download --no-deps geoclip==1.3.0``, unzip; the folder that holds
-``model``): only its ``model/location_encoder.py`` and what that imports are loaded, with the published weights. Without it that row
-says "not run". SatCLIP's closed form stands here as ``closed_form`` below, written from the published formula and evaluated as
-SatCLIP does it: for each (l, m) the associated Legendre function anew from P_mm upwards, with the factorials of the normalisation
-as Python numbers. Its output goes into the same SIREN as our `sh_siren` with L = 40: harmonics and precision are all the
-difference. SatCLIP runs coordinates, harmonics and network in float64 (``.double()`` throughout its model.py), and so does its row;
-the row in float32 is what that would save, were it usable: (2m-1)!! overflows, and below the table stands how many values are lost.
+``model``): only its ``model/location_encoder.py`` and its imports are loaded, with the published weights. Without it that row
+says "not run". SatCLIP's closed form is ``closed_form`` below, written from the published formula and evaluated as
+SatCLIP does it: for each (l, m) the associated Legendre function again from P_mm upwards, with the factorials of the normalisation
+as Python numbers. Its output goes into the same SIREN as our `sh_siren` with L = 40, so only harmonics and precision
+differ. SatCLIP runs coordinates, harmonics and network in float64 (``.double()`` throughout its model.py), and so does its row;
+the row in float32 shows the saving if it were usable: (2m-1)!! overflows, and a line below the table gives the share of lost
+values.
 
 All outputs are 512 wide. The contestants take turns and the best of their turns counts, because machines are shared: trust the
 ratios within one run, not the rates.
@@ -25,7 +26,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-# Read when torch is imported. On a busy machine threads that wait actively hold up the very ones they wait for.
+# Read when torch is imported. On a busy machine actively waiting threads delay the very threads they wait for.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import torch
@@ -82,7 +83,7 @@ def main() -> None:
 
 
 def contestants(geoclip: Path | None) -> dict[str, Encode | None]:
-    """By name, with fresh weights but for GeoCLIP's; None: cannot run here."""
+    """By name, with fresh weights except for GeoCLIP's; None: cannot run here."""
     ours: dict[str, tuple[str, dict[str, Any]]] = {name: (name, {}) for name in names(REGISTRY) if name != "voronoi"} | VARIANTS
     encoders: dict[str, Encode | None] = {
         title: load(REGISTRY, name).build(**options, dim=DIM).eval() for title, (name, options) in ours.items()
@@ -101,7 +102,7 @@ def contestants(geoclip: Path | None) -> dict[str, Encode | None]:
 
 
 def published_geoclip(folder: Path) -> Encode:
-    """Imported without the package's own ``__init__``, which would bring transformers and an image encoder along."""
+    """Imported without the package's own ``__init__``, which would also import transformers and an image encoder."""
     for name, path in (("geoclip", folder), ("geoclip.model", folder / "model")):
         package = types.ModuleType(name)
         package.__path__ = [str(path)]
@@ -126,7 +127,7 @@ def closed_form(lat: Tensor, lon: Tensor, degrees: int) -> Tensor:
 
 
 def associated_legendre(degree: int, order: int, x: Tensor) -> Tensor:
-    """P_lm(x) with the Condon-Shortley phase: P_mm = (-1)^m (2m-1)!! (1-x^2)^(m/2), then upwards in the degree."""
+    """P_lm(x) with the Condon-Shortley phase: P_mm = (-1)^m (2m-1)!! (1-x^2)^(m/2), then upwards in degree."""
     before, current = torch.zeros_like(x), torch.ones_like(x)
     root = torch.sqrt((1 - x) * (1 + x))
     for odd in range(1, 2 * order, 2):
@@ -163,7 +164,7 @@ def as_table(rates: dict[str, float], title: str) -> Table:
 
 
 def table_by_batch(encoders: dict[str, Encode | None], lat: Tensor, lon: Tensor, runs: int) -> Table:
-    """A loop over 1,600 (l, m) costs the same for one coordinate as for hundreds: what it means depends on the batch."""
+    """A loop over 1,600 (l, m) costs the same for one coordinate as for hundreds, so its effect depends on the batch."""
     table = Table("batch", title=f"{OURS40}, and how many times as fast as SatCLIP's closed form", title_justify="left")
     for heading in ("coordinates/s", "x float64 as published", "x float32"):
         table.add_column(heading, justify="right")

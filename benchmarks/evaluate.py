@@ -1,11 +1,12 @@
-"""Many trained models beside floors and GeoCLIP, on every task that runs here: what helps, as mean and interval over seeds.
+"""Many trained models next to floors and GeoCLIP, on every task that runs here: what helps, as mean and interval over seeds.
 
     python -m benchmarks.evaluate RUNS --labels ../shared/data/labels --geoclip FOLDER --out FOLDER [--runs '*-seed0'] [--tasks ...]
 
 RUNS holds the folders that benchmarks/architectures.py (or `placebind train --compare`) leaves, named
 architecture-location-modalities-seedN; FOLDER of --geoclip is the unpacked wheel of the PyPI package. Every model is probed by
-RANGE's protocol at its hidden layer (--layer output: at its output). Rows are kept in --out: stopped and started again, it goes on,
-and floors are asked once. Writes evaluate.md there. All tasks cost some 250 s of a core for each model, and 1,500 s once for the
+RANGE's protocol at its hidden layer (--layer output: at its output). Rows are kept in --out: a stopped run resumes when started
+again, and floors are probed once. Writes evaluate.md there. All tasks cost some 250 s of a core for each model, and 1,500 s once
+for the
 floors and GeoCLIP.
 """
 
@@ -94,10 +95,10 @@ def table(split: str, rows: list[Row], scores: Scores) -> Iterator[str]:
 
 
 def differences(scores: Scores) -> Iterator[str]:
-    """Both modalities minus one, and each architecture minus imagebind: paired by all else and by seed.
+    """Both modalities minus one, and each architecture minus imagebind: paired by everything else and by seed.
 
-    Architectures are compared where there are two modalities: of one, cyclic and imagebind are the same training (so that of the
-    differences to one modality some share what they are compared with, and their interval is a little too narrow).
+    Architectures are compared where there are two modalities: with one, cyclic and imagebind are the same training. Therefore some
+    differences to one modality share their reference, and their interval is a little too narrow.
     """
     pairs = [("both minus articles", 0, "articles+tiles", "articles"), ("both minus tiles", 0, "articles+tiles", "tiles")]
     pairs += [(f"{name} minus imagebind", 1, name, "imagebind") for name in ("cyclic", "fused")]
@@ -110,7 +111,7 @@ def differences(scores: Scores) -> Iterator[str]:
 
 
 def against_floors(rows: list[Row], scores: Scores) -> Iterator[str]:
-    """The best of our groups (mean over seeds) against the best floor, which a reader should look at first."""
+    """The best of our groups (mean over seeds) against the best floor, which readers should check first."""
     yield "\n## Best of ours against the best floor\n"
     yield "| split | task | best floor | best of ours | ours minus floor |"
     yield "|---|---|---|---|---|"
@@ -123,7 +124,7 @@ def against_floors(rows: list[Row], scores: Scores) -> Iterator[str]:
 
 
 def _paired(groups: dict[Group, dict[int, float]], place: int, more: str, less: str) -> Iterator[float]:
-    """Differences of the seeds that both have, for every group that differs from another at this place only."""
+    """Differences of the seeds that both have, for every group that differs from another only at this position."""
     for group, seeds in groups.items():
         if group[place] == more and group[0] == MODALITIES[-1]:
             other = groups.get((*group[:place], less, *group[place + 1 :]), {})  # type: ignore[arg-type]

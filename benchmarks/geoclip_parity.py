@@ -1,10 +1,10 @@
 """How far `geoclip_rff` is from GeoCLIP's published location encoder: the largest difference of any number of 10,000 vectors.
 
     python benchmarks/geoclip_parity.py FOLDER     # the wheel of geoclip from PyPI, unpacked: FOLDER holds geoclip/model/...
-    python benchmarks/geoclip_parity.py            # geoclip as installed (an environment of its own: it wants huggingface-hub<2)
+    python benchmarks/geoclip_parity.py            # geoclip as installed (an environment of its own: it needs huggingface-hub<2)
 
-Their code and weights come from that package; this script imports its location encoder only, so that a folder needs pandas and
-torch but nothing else of what geoclip asks for. Exit code 1 if a difference is above 1e-5.
+Their code and weights come from that package; this script imports only its location encoder, so a folder needs pandas and
+torch but none of geoclip's other requirements. Exit code 1 if a difference is above 1e-5.
 """
 
 import argparse
@@ -25,7 +25,7 @@ ALLOWED = 1e-5
 
 
 def model_folder(unpacked: Path | None) -> Path:
-    """Where `location_encoder.py` and the weights lie, without importing geoclip (that would load CLIP as well)."""
+    """The folder of `location_encoder.py` and the weights, without importing geoclip (that would load CLIP as well)."""
     if unpacked is not None:
         folders = [unpacked / "geoclip" / "model", unpacked / "model", unpacked]
     else:

@@ -1,10 +1,10 @@
-"""Milliseconds of a heat map beside a bare numpy product of the same size, alternating in one run.
+"""Milliseconds of a heat map next to a bare numpy product of the same size, alternating in one run.
 
     python benchmarks/heat.py [--cells 100000] [--dim 512] [--width 2048] [--height 1024] [--dtype float32] [--runs 15]
 
 Cells lie evenly on the sphere, vectors are random. "bare" is ``vectors @ query`` by numpy's BLAS with as many threads as it takes
-(OMP_NUM_THREADS); ours scores the cells and adds, one after the other, what a map and an answer need. Kept parts (tree, nearest
-cell of each pixel) are made before and timed once. Medians, with the least of the runs in brackets.
+(OMP_NUM_THREADS); ours scores the cells and adds, step by step, what a map and an answer need. Cached parts (tree, nearest
+cell of each pixel) are made before and timed once. Medians, with the minimum of the runs in brackets.
 """
 
 import argparse
@@ -49,7 +49,7 @@ def main() -> None:
     for run in range(asked.runs + 1):
         for name, way in ways.items():
             taken = milliseconds(way)
-            times[name] += [taken] if run else []  # the first loads what is loaded once
+            times[name] += [taken] if run else []  # the first run loads what is loaded once
     show(
         times,
         once,

@@ -1,12 +1,12 @@
-"""What the life of an index costs: building it, appending one row to a hundred, tidying up; seconds, rows a second and memory.
+"""The cost of an index's life: building it, appending one row to a hundred, tidying up; seconds, rows a second and memory.
 
     OMP_NUM_THREADS=4 python benchmarks/indexing.py [--rows 100000 1000000] [--dim 512] [--json FILE] [--folder DIR]
 
-The vectors are given (in clusters, computed from the records' ids), so that what is timed is everything but the encoder: staging,
+The vectors are given (in clusters, computed from the records' ids), so the times cover everything but the encoder: staging,
 the vector column, the manifest, full text, the snapshot, and the index that Space would choose for so many rows. ``placebind index
-build`` and ``append`` are timed as they are; ingesting the records is told apart. An append is 1 % of the rows, after a build that
-had none of them; "of a build" is its share of the time of the build. Memory is what the process holds that is not a file's
-(RssAnon), its highest value; files that are mapped come on top as far as there is room. The seconds of each stage follow the table.
+build`` and ``append`` are timed as they are; ingesting the records is listed separately. An append is 1 % of the rows, after a
+build that had none of them; "of a build" is its share of the build's time. Memory is the peak of the process's memory that belongs
+to no file (RssAnon); mapped files come on top as far as there is room. The seconds of each stage follow the table.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from train.config import TrainConfig
 
 SHARE = 0.01  # appended
 ROWS_PER_CLUSTER = 100
-NOISE = 0.8  # of each component, beside centres of standard deviation 1
+NOISE = 0.8  # of each component, next to centres of standard deviation 1
 Vectors = npt.NDArray[np.float32]
 
 
@@ -58,7 +58,7 @@ class Step:
 
 
 class Watch:
-    """Times a step and its stages (it is a ``Progress``), and looks at the process' memory meanwhile."""
+    """Times a step and its stages (it is a ``Progress``), and samples the process's memory meanwhile."""
 
     def __init__(self) -> None:
         self.step = Step()
@@ -190,7 +190,7 @@ def report(rows: int, dim: int, steps: dict[str, Step]) -> None:
 
 
 def held_gib() -> float:
-    """Memory of this process that is not a file's."""
+    """Memory of this process that belongs to no file."""
     (line,) = (each for each in Path("/proc/self/status").read_text().splitlines() if each.startswith("RssAnon:"))
     return int(line.split()[1]) / 2**20
 

@@ -4,8 +4,8 @@
 
 "demo" is the catalogue of `placebind demo` (``--demo FOLDER``, 100,364 locations); "million" is made once in ``--million
 FOLDER``: 1,000,000 locations in clusters on the globe, embedded by a small model of 64 dimensions. A real Chromium types every
-question into a page of a real `placebind ui` over loopback; no two questions are alike, so that no cache answers. "hits" is when
-the new hits stand on the page, "heat" when every heat tile of the view has been painted, both from the key press; the browser runs
+question into a page of a real `placebind ui` over loopback; no two questions are the same, so no cache answers. "hits" is when
+the new hits are on the page, "heat" when every heat tile of the view has been painted, both from the key press; the browser runs
 on the same cores.
 """
 
@@ -41,7 +41,7 @@ TILES = [(2, x, y) for x in range(4) for y in (1, 2)]  # what a screen of the wh
 SECTIONS = ("first load", "key press", "users", "memory")
 MIB = 2**20
 
-# Runs in the page before a key is pressed. Hits are new elements in every answer; heat has another name in its address.
+# Runs in the page before a key is pressed. Hits are new elements in every answer; heat gets another name in its address.
 WATCH = """() => {
   const hit = () => [...document.querySelectorAll('*')].map(host => host.shadowRoot?.querySelector('.hit')).find(Boolean);
   const tiles = () => [...document.querySelector('iframe').contentDocument.querySelectorAll("img[src*='/api/v1/heat/']")];
@@ -83,7 +83,7 @@ def main() -> None:
 
 
 def million(folder: Path) -> Path:
-    """The catalogue of a million locations, made if it is not there; a build that was stopped goes on."""
+    """The catalogue of a million locations, made if it is not there; a stopped build resumes."""
     from index.store.catalogue import Catalogue
     from retrieval.building.build import build_index
     from tests.conftest import TINY, fill
@@ -170,7 +170,7 @@ def until_warm(address: str) -> None:
 
 
 def first_load(browser: Browser, address: str) -> dict[str, float]:
-    """A browser that has seen nothing: until the base map is painted and the page at rest, and what came over the wire."""
+    """A fresh browser: the time until the base map is painted and the page at rest, and the bytes over the wire."""
     taken_ms, sent = [], []
     for _ in range(5):
         visit = Visit(browser, address)
@@ -204,7 +204,7 @@ def key_press(browser: Browser, address: str, questions: list[str]) -> dict[str,
 
 
 def many_users(address: str, users: int, seconds: float, questions: Iterator[str]) -> dict[str, float]:
-    """Each asks, draws its heat, fetches eight tiles, and begins anew without a pause."""
+    """Each user searches, draws its heat, fetches eight tiles, and starts again without a pause."""
     taken: dict[str, list[float]] = {"search": [], "heat": [], "tile": []}
     errors, lock, begun_s = [0], threading.Lock(), time.monotonic()
 
@@ -238,7 +238,7 @@ def many_users(address: str, users: int, seconds: float, questions: Iterator[str
 
 
 def memory(address: str, process: int, questions_asked: int, questions: Iterator[str]) -> dict[str, float]:
-    """Resident memory of the server before, half way and after; caches are full long before the half."""
+    """Resident memory of the server before, halfway and after; caches are full long before halfway."""
     resident = [rss_mib(process)]
     with requests.Session() as session:
         for number, text in enumerate(itertools.islice(questions, questions_asked), start=1):

@@ -1,7 +1,7 @@
-"""The 40 descriptions of benchmarks/probes.py and the regions in which an answer is right: written before any was seen.
+"""The 40 descriptions of benchmarks/probes.py and the regions in which an answer is right: written before any answer was seen.
 
 A region is a box (south, west, north, east; west > east crosses the antimeridian) or a circle (lat, lon, radius in km). They are
-rough, and wide where the thing is found in many places; the page says how many land points would be right by chance.
+rough, and wide where a thing exists in many places; the page says how many random land points would be right.
 """
 
 from dataclasses import dataclass
@@ -210,7 +210,7 @@ def within(region: Box | Circle, lat: npt.ArrayLike, lon: npt.ArrayLike) -> npt.
 
 
 def probes() -> list[Probe]:
-    """All 40, in their order."""
+    """All 40, in order."""
     found = []
     for line in _LISTED.strip().replace("\n    ", " ").splitlines():
         text, names = line.split(": ")

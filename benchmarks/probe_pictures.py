@@ -25,7 +25,7 @@ def write_picture(heat: Heat, best: list[Peak], path: Path) -> None:
     image = package("PIL.Image").fromarray(_classes(heat), mode="P")
     image.putpalette([channel for colour in _colours() for channel in colour])
     draw, font = package("PIL.ImageDraw").Draw(image), package("PIL.ImageFont").load_default(size=9)
-    draw.fontmode = "1"  # two colours: what is smoothed would not fit the palette
+    draw.fontmode = "1"  # two colours: smoothed edges would not fit the palette
     for rank, peak in reversed(list(enumerate(best, start=1))):
         x, y = to_pixels(peak.place.lat, peak.place.lon)
         ring = (x - RADIUS_PX, y - RADIUS_PX, x + RADIUS_PX, y + RADIUS_PX)
@@ -52,7 +52,7 @@ def _classes(heat: Heat) -> Image:
 
 @cache
 def _coast() -> npt.NDArray[np.bool_]:
-    """[H, W]: pixels of the sea beside land."""
+    """[H, W]: pixels of the sea next to land."""
     lat, lon = np.meshgrid(GRID.lat, GRID.lon, indexing="ij")
     land = is_land(lat, lon)
     beside = np.zeros_like(land)
@@ -63,7 +63,7 @@ def _coast() -> npt.NDArray[np.bool_]:
 
 @cache
 def _colours() -> list[tuple[int, int, int]]:
-    """At most 16: the sea, the steps from pale to dark (magma turned around, as the page is white), outline, white, black."""
+    """At most 16: the sea, the steps from pale to dark (magma reversed, because the page is white), outline, white, black."""
     steps = palette()[np.linspace(250, 40, len(STEPS)).astype(np.int64), :3]
     return [SEA, *(tuple(int(each) for each in colour) for colour in steps), OUTLINE, WHITE, BLACK]
 

@@ -1,10 +1,10 @@
-"""40 descriptions without names, put to a model: where in the world does it see them, and is it right?
+"""40 descriptions without names, put to a model: where in the world does it place them, and is it right?
 
     python -m benchmarks.probes CHECKPOINT [--out docs/probes.md] [--images docs/images/probes] [--land 250000]
 
 The regions that count as right (benchmarks/probe_list.py) were written down before any answer was seen. The gallery is an even grid
 of land points, encoded by the model and kept in the temporary folder. Places are peaks of the heat, at least 500 km apart. The
-probability is that of the model's own calibrated or learnt temperature, weighted by area. One to two minutes.
+probability uses the model's own calibrated or learnt temperature, weighted by area. One to two minutes.
 """
 
 import argparse
@@ -39,7 +39,7 @@ SHARE = 0.9
 
 @dataclass(frozen=True)
 class Reply:
-    """What the model says to a text: its best places, the probability within ``NEAR_KM`` of the first, and the share of the land
+    """The model's answer to a text: its best places, the probability within ``NEAR_KM`` of the first, and the share of the land
     that holds ``SHARE`` of it."""
 
     text: str
@@ -51,7 +51,7 @@ class Reply:
 
 @dataclass(frozen=True)
 class Judged:
-    """A reply to a probe: ``right`` of each of the best places, and by chance of a point on land."""
+    """A reply to a probe: which of the best places are ``right``, and ``by_chance`` the share for a random point on land."""
 
     reply: Reply
     probe: Probe
@@ -86,7 +86,7 @@ def main() -> None:
 
 
 class Asker:
-    """A model and the land it has encoded."""
+    """A model and its encoded land points."""
 
     def __init__(self, checkpoint: Checkpoint, cells: Cells) -> None:
         self.tower: Any = checkpoint.encoder("articles", torch.device("cpu"))
@@ -105,14 +105,14 @@ class Asker:
 
 
 def temperature_of(checkpoint: Checkpoint) -> float:
-    """What cosines of texts and places are divided by: calibrated or learnt. Raises ``CheckpointError`` if it was not kept."""
+    """The divisor of cosines between texts and places: calibrated or learnt. Raises ``CheckpointError`` if it was not saved."""
     if checkpoint.temperature is None:
-        raise CheckpointError(f"{checkpoint.path} keeps no temperature of texts; save the model with it")
+        raise CheckpointError(f"{checkpoint.path} has no temperature for texts; save the model with it")
     return checkpoint.temperature
 
 
 def judge(asker: Asker, number: int, probe: Probe, images: Path) -> Judged:
-    """Ask, draw, and look up what is right."""
+    """Search, draw, and check the answers."""
     reply, heat = asker.reply(probe.text)
     lat, lon = ([getattr(peak.place, axis) for peak in reply.best] for axis in ("lat", "lon"))
     picture = images / f"{number:02}.png"
@@ -123,7 +123,7 @@ def judge(asker: Asker, number: int, probe: Probe, images: Path) -> Judged:
 
 
 def name_of(peak: Peak) -> str:
-    """The nearest town of 15,000 people and how far it is."""
+    """The nearest town of 15,000 people and its distance."""
     towns, tree = _towns()
     chord, row = tree.query(unit_xyz(peak.place.lat, peak.place.lon))
     away_km = float(chord_km(chord))
@@ -140,7 +140,7 @@ def _towns() -> tuple[list[Town], Any]:
 
 
 def summary(judged: Sequence[Judged]) -> str:
-    """One line: how many are right, and how many would be by chance."""
+    """One line: how many are right, and how many random ones would be."""
     first, any_of, chance = sum(j.right[0] for j in judged), sum(any(j.right) for j in judged), sum(j.by_chance for j in judged)
     total = len(judged)
     return (
@@ -164,7 +164,7 @@ def report(model: str, land: int, judged: Sequence[Judged], nowhere: Sequence[Re
 
 
 def bad_ones(judged: Sequence[Judged]) -> Iterator[str]:
-    """What went wrong, before anything else."""
+    """The wrong answers, before anything else."""
     yield "## The bad ones\n"
     for number, each in enumerate(judged, start=1):
         if not each.right[0]:
@@ -174,7 +174,7 @@ def bad_ones(judged: Sequence[Judged]) -> Iterator[str]:
 
 
 def without_geography(judged: Sequence[Judged], nowhere: Sequence[Reply]) -> Iterator[str]:
-    """How sure the model is of texts that are of no place, beside the probes."""
+    """How sure the model is of texts about no place, next to the probes."""
     near, share = (np.median([getattr(each.reply, name) for each in judged]) for name in ("near_mass", "land_share"))
     yield "## Texts without geography\n"
     yield "A model that knows what it does not know spreads these over the world. Of the probes (median)"

@@ -1,15 +1,15 @@
-"""What a vector costs: bytes, seconds and milliseconds at several sizes, the slopes through them, and what they say of 1e7 to 1e9.
+"""The cost of a vector: bytes, seconds and milliseconds at several sizes, their slopes, and the predictions for 1e7 to 1e9.
 
     OMP_NUM_THREADS=4 python benchmarks/scaling.py --rows 10000 100000 1000000 5000000 [--folder DISK]
 
-Prints the tables of docs/scaling.md, to be pasted there. The vectors are the clustered ones of benchmarks/search.py, 512 float32,
+Prints the tables to paste into docs/scaling.md. The vectors are the clustered ones of benchmarks/search.py, 512 float32,
 in a real catalogue: written through the staging table as `placebind index build` writes them, searched through the planner as
-`placebind search` does, without a filter. What an encoder takes to make them is not in here.
+`placebind search` does, without a filter. The time of an encoder is not included.
 
 Bytes are extrapolated along a straight line through all sizes. Seconds and milliseconds start from the largest size and grow by the
-power of the rows that was found between the sizes (least squares on logarithms; those below 100,000 rows, which mostly measure what
-every call costs, count only where there are no others), seconds at least in proportion. The last table also foretells the largest
-size from the smaller ones alone, beside what was measured there: so much for trust. 5,000,000 rows take 45 GB of disk and 20 GB of
+power of the rows measured between the sizes (least squares on logarithms; sizes below 100,000 rows mostly measure the cost of
+every call, and count only where there are no others), seconds at least in proportion. The last table also predicts the largest
+size from the smaller ones alone, next to its measurement, as a check. 5,000,000 rows take 45 GB of disk and 20 GB of
 memory.
 """
 
@@ -46,7 +46,7 @@ GB = 1e9
 
 @dataclass
 class Measured:
-    """What was found at one size, by the name of the quantity."""
+    """The measurements at one size, by the name of the quantity."""
 
     rows: int
     bytes: dict[str, float] = field(default_factory=dict)
@@ -97,7 +97,7 @@ def measure(rows: int, dim: int, queries: int, where: Path | None) -> Measured:
 
 
 def filled(catalogue: Catalogue, rows: int, dim: int, queries: int, found: Measured) -> Vectors:
-    """The catalogue with its vectors; returns the queries. The vectors themselves are let go: the searches need the memory."""
+    """The catalogue with its vectors; returns the queries. The vectors are freed because the searches need the memory."""
     world = clustered_world(rows, dim, queries)
     found.seconds["records"] = seconds(lambda: ingest(catalogue, Places(world.places)))[0]
     order = catalogue.column("locations", ["title"])["title"].to_numpy(zero_copy_only=False).astype(np.int64)
@@ -106,7 +106,7 @@ def filled(catalogue: Catalogue, rows: int, dim: int, queries: int, found: Measu
 
 
 def note_bytes(found: Measured, folder: str, snapshot: Snapshot) -> None:
-    """On disk, in what the newest version of the table needs."""
+    """On disk, in the files that the newest version of the table needs."""
     dataset = snapshot.table.to_lance()
     (vector,) = (each.id() for each in dataset.lance_schema.fields() if each.name() == VECTOR)
     files = [file for fragment in dataset.get_fragments() for file in fragment.metadata.files]
@@ -155,7 +155,7 @@ def known(found: list[Measured], kind: str, name: str) -> tuple[npt.NDArray[np.f
 
 
 def exponent(found: list[Measured], kind: str, name: str) -> float:
-    """By which power of the rows it grows; 1 where only one size is known."""
+    """The power of the rows by which it grows; 1 where only one size is known."""
     rows, values = known(found, kind, name)
     if kind != "bytes" and (rows >= LARGE).sum() > 1:
         rows, values = rows[rows >= LARGE], values[rows >= LARGE]
@@ -227,7 +227,7 @@ def print_row(*cells: str) -> None:
 
 
 def number(value: float | npt.NDArray[Any]) -> str:
-    """Three digits that count; nothing for what is not known."""
+    """Three significant digits; empty for unknown values."""
     if np.isnan(value):
         return ""
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"

@@ -1,14 +1,14 @@
-"""Latency and recall of our search beside raw numpy, raw FAISS and raw LanceDB, on the same vectors in one run.
+"""Latency and recall of our search next to raw numpy, raw FAISS and raw LanceDB, on the same vectors in one run.
 
     OMP_NUM_THREADS=4 python benchmarks/search.py [--rows 100000 1000000] [--dim 512] [--queries 200]
     OMP_NUM_THREADS=4 python benchmarks/search.py --catalogue FOLDER --modality articles       # real vectors
 
-Synthetic vectors lie in clusters; a cluster has a home on the globe and its members live around it, so that a box on the map is
-also a piece of the space: the hard case for filters. Vectors of --catalogue are copied with their places; every tenth-thousandth or
-so of them is held out and asked (no more than --queries). All contestants are asked the same queries one at a time, in turns, since
-machines are shared. For numpy and FAISS the rows inside a box are found by two comparisons on arrays, and that is timed as ours is;
-raw LanceDB filters by SQL over its BTREEs, before the search, as is its default. "FAISS" is what its wiki advises at this size,
-with its own refinement by stored vectors; "LanceDB" is asked through the same table and the same IVF_RQ index as ours.
+Synthetic vectors lie in clusters; a cluster has a home on the globe and its members live around it. A box on the map is therefore
+also a piece of the space: the hard case for filters. Vectors of --catalogue are copied with their places; about every
+ten-thousandth of them is held out as a query (no more than --queries). All contestants get the same queries one at a time, in
+turns, because machines are shared. For numpy and FAISS two comparisons on arrays find the rows inside a box, and that is timed as
+ours is; raw LanceDB filters by SQL over its BTREEs, before the search, as is its default. "FAISS" is what its wiki advises at this
+size, with its own refinement by stored vectors; "LanceDB" uses the same table and the same IVF_RQ index as ours.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-# Read when OpenMP starts. On a busy machine threads that wait actively hold up the very ones they wait for.
+# Read when OpenMP starts. On a busy machine actively waiting threads delay the very threads they wait for.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import numpy as np
@@ -42,8 +42,8 @@ from index.store.vectors import begin_vectors, finish_vectors, write_vectors
 from retrieval.ranking.plan import Planner
 
 K = 10
-NPROBE, REFINE, EF = 16, 10, 96  # of both FAISS and ours
-SHARES = (None, 0.0003, 0.01, 0.30)  # of the rows, that the boxes leave
+NPROBE, REFINE, EF = 16, 10, 96  # for both FAISS and ours
+SHARES = (None, 0.0003, 0.01, 0.30)  # of the rows, left by the boxes
 CHUNK_ROWS = 65536
 COMMIT_ROWS = 16384  # Lance's merge_insert may use 300 MB; 65,536 x 512 is too much for it
 Vectors = npt.NDArray[np.float32]
@@ -91,7 +91,7 @@ def report(world: World, hnsw: bool) -> None:
 
 
 def clustered_world(rows: int, dim: int, queries: int) -> World:
-    """About a hundred rows to a cluster; places within some ten degrees of its home, none on a pole (which has every longitude)."""
+    """About a hundred rows per cluster; places within some ten degrees of its home, none on a pole (which has every longitude)."""
     rng = np.random.default_rng(0)
     clusters = max(10, rows // 100)
     centres = rng.normal(size=(clusters, dim)).astype(np.float32)
@@ -129,7 +129,7 @@ class Places:
 
 
 def indexed(world: World, folder: str) -> Snapshot:
-    """A catalogue of the world's rows, with LanceDB's index; says how long each step took."""
+    """A catalogue of the world's rows, with LanceDB's index; prints the time of each step."""
     catalogue = Catalogue.open(folder, create=True)
     timed("records", len(world.places), lambda: ingest(catalogue, Places(world.places)))
     order = catalogue.column("locations", ["title"])["title"].to_numpy(zero_copy_only=False).astype(np.int64)
@@ -140,7 +140,7 @@ def indexed(world: World, folder: str) -> Snapshot:
 
 
 def write(catalogue: Catalogue, vectors: Vectors, order: npt.NDArray[np.int64]) -> None:
-    """Into the table, whose i-th id is that of row ``order[i]``."""
+    """Write into the table, whose i-th id is that of row ``order[i]``."""
     model = "0" * 64
     ids = begin_vectors(catalogue, "locations", model, vectors.shape[1])
     for start in range(0, len(ids), COMMIT_ROWS):
@@ -150,7 +150,7 @@ def write(catalogue: Catalogue, vectors: Vectors, order: npt.NDArray[np.int64]) 
 
 
 def boxes_with(snapshot: Snapshot, share: float, count: int = 5) -> list[BBox]:
-    """Boxes around rows, grown until this share of all rows is in them; they end at the antimeridian, as raw SQL has to."""
+    """Boxes around rows, grown until this share of all rows is in them; they end at the antimeridian, as raw SQL requires."""
     rng = np.random.default_rng(1)
     wanted = max(K, round(share * len(snapshot)))
     boxes = []
@@ -224,7 +224,7 @@ def raw_lancedb(snapshot: Snapshot) -> dict[str, Ask]:
 
 
 def ours(snapshot: Snapshot, hnsw: bool) -> dict[str, Ask]:
-    """The backends through the planner, as ``placebind search`` asks them."""
+    """The backends through the planner, as ``placebind search`` uses them."""
     oracle = exact.build(snapshot=snapshot)
     options = {"nprobe": NPROBE, "refine": REFINE, "ef_search": EF}
     kinds = ("ivf", "hnsw") if hnsw else ("ivf",)

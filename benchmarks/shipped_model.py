@@ -2,9 +2,9 @@
 
     python -m benchmarks.shipped_model WORK --geoclip FOLDER [--strict] [--data ../shared/data] [--set steps=2400 ...]
 
-WORK gets a catalogue (articles, names, coarse NASA tiles) and the checkpoint; both steps go on where they were stopped. FOLDER is
-the unpacked wheel of the PyPI package geoclip, whose location encoder is the teacher. With --strict nothing at all from the 5
-degree blocks of validation articles is learnt from, names included: what the figures of unseen blocks are measured with. The
+WORK gets a catalogue (articles, names, coarse NASA tiles) and the checkpoint; both steps resume where they were stopped. FOLDER is
+the unpacked wheel of the PyPI package geoclip, whose location encoder is the teacher. With --strict, training uses nothing at all
+from the 5 degree blocks of validation articles, names included; the figures of unseen blocks are measured with such a model. The
 shipped model knows the names of towns there, but no article.
 """
 
@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("--geoclip", type=Path, required=True, help="the unpacked wheel of geoclip")
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--strict", action="store_true", help="no names from the blocks of validation articles")
-    parser.add_argument("--set", nargs="*", default=[], help="training settings, as of `placebind train --set`")
+    parser.add_argument("--set", nargs="*", default=[], help="training settings, as in `placebind train --set`")
     parser.add_argument("--out", type=Path, help="folder of the checkpoint; default: WORK/checkpoint")
     asked = parser.parse_args()
     catalogue = Catalogue.open(asked.work / "world", create=True)
@@ -65,7 +65,7 @@ def ingest_all(catalogue: Catalogue, data: Path, work: Path, strict: bool, bars:
 
 
 def dbpedia_places(table: Path, out: Path, shut: np.ndarray) -> Path:
-    """A sentence for each place of the table outside of these blocks, without those that the table keeps for tests."""
+    """A sentence for each place of the table outside these blocks, without those that the table keeps for tests."""
     places = pq.read_table(table).to_pandas().query("country_agrees and not is_test")
     places = places[~np.isin(block_of(places["lat"], places["lon"], BLOCK_DEG), shut)]
     kind = places["entity_subtype"].str.replace(r"(?<=[a-z])(?=[A-Z])", " ", regex=True).str.lower()
@@ -79,7 +79,7 @@ def dbpedia_places(table: Path, out: Path, shut: np.ndarray) -> Path:
 
 
 def own_descriptions(out: Path, shut: np.ndarray) -> Path:
-    """PlaceBind's descriptions of well-known places outside of these blocks, which the demo shows as articles."""
+    """PlaceBind's descriptions of well-known places outside these blocks, which the demo shows as articles."""
     rows = [
         {"lat": each.place.lat, "lon": each.place.lon, "title": each.title, "text": each.text, "country": each.country,
          "source": each.source, "license": each.licence, "split": "train"}

@@ -1,13 +1,13 @@
-"""Text to place on held-out articles, asked as they are and with all place names masked, beside the nearest article by words.
+"""Text to place on held-out articles, unchanged and with all place names masked, next to the nearest article by words.
 
     python -m benchmarks.text_to_place CHECKPOINT --texts ../shared/data/text/wikipedia_articles.parquet \
         --gallery ../shared/data/labels/world_place_dbpedia.parquet [--land 250000] [--out FILE.md]
 
-Asked: rows with split = 'val', in 5 degree blocks that hold no training row. Our answer is the best place of a gallery: the DBpedia
-places whose country agrees with their position, or land points on an even grid. A floor's answer is the place of the most similar
-training article (TF-IDF; cosine of frozen MiniLM) out of ``TRAINED_ON`` in the folder of --texts, as they are or masked as well,
-which is the fairest rival of a masked question. "The same place for all" is the training article with the least median distance
-to the others of the asked source: what it is worth not to read at all where 54 % of articles are about the USA. Intervals: 95 %,
+Queries: rows with split = 'val', in 5 degree blocks that hold no training row. Our answer is the best place of a gallery: the
+DBpedia places whose country agrees with their position, or land points on an even grid. A floor's answer is the place of the most
+similar training article (TF-IDF; cosine of frozen MiniLM) out of ``TRAINED_ON`` in the folder of --texts, unchanged or masked as
+well, which is the fairest rival of a masked query. "The same place for all" is the training article with the least median distance
+to the others of the tested source: the score of not reading at all where 54 % of articles are about the USA. Intervals: 95 %,
 bootstrap over blocks of 10 degrees. Features are kept in the temporary folder; a later run takes less than half the time.
 """
 
@@ -44,7 +44,7 @@ Places = npt.NDArray[np.float64]  # [N, 2]: lat, lon
 
 @dataclass(frozen=True)
 class Texts:
-    """Articles as they are read: ``rows`` with title and text, ``places`` [N, 2]."""
+    """Articles to read: ``rows`` with title and text, ``places`` [N, 2]."""
 
     rows: pd.DataFrame
     places: Places
@@ -65,7 +65,7 @@ class Texts:
 
 @dataclass(frozen=True)
 class Answers:
-    """The place that a way of answering gives to each question [N, 2]; ``asked`` says how it was asked."""
+    """The place that one method gives to each question [N, 2]; ``asked`` says how the text was shown."""
 
     way: str
     asked: str
@@ -114,7 +114,7 @@ def text_vectors(tower: Any, texts: Texts) -> torch.Tensor:
 
 
 def floor_answers(known: Texts, questions: Texts, own: Texts) -> Iterator[Answers]:
-    """The places of the most similar training articles, of masked ones too; ``own`` are those of the source that is asked about."""
+    """The places of the most similar training articles, of masked ones too; ``own`` are those of the tested source."""
     hidden_known, hidden = known.masked(), questions.masked()
     for way, find in zip(FLOORS, (tfidf_nearest, minilm_nearest), strict=True):
         yield Answers(way, "as it is", known.places[find(known.whole, questions.whole)])
@@ -135,14 +135,14 @@ def minilm_features(texts: Sequence[str]) -> Vectors:
 
 
 def most_central(places: Places) -> Places:
-    """[2]: of some of these places, evenly drawn from them, the one with the least median distance to all."""
+    """[2]: of some of these places, evenly drawn, the one with the least median distance to all."""
     some = places[np.linspace(0, len(places) - 1, min(len(places), CANDIDATES)).astype(np.int64)]
     middle: Places = some[np.median(great_circle_km(*some.T, *places.T), axis=1).argmin()]
     return middle
 
 
 def weighted_median(values: npt.NDArray[np.float64], weights: npt.NDArray[np.float64]) -> float:
-    """The least of the values [N] that, with those below, has half of the weight."""
+    """The least of the values [N] that together with those below it has half of the weight."""
     order = np.argsort(values)
     held = np.cumsum(weights[order])
     return float(values[order][np.searchsorted(held, held[-1] / 2)])
@@ -173,7 +173,7 @@ def _cells(each: Answers, questions: Texts) -> Iterator[str]:
 
 
 def _ratios(answers: Sequence[Answers], questions: Texts) -> Iterator[str]:
-    """How many times nearer than the best masked floor each gallery's masked answers are."""
+    """How many times nearer each gallery's masked answers are than the best masked floor."""
     medians = {(each.way, each.asked): float(np.median(errors_km(each.places, questions.places))) for each in answers}
     floors = {way: min(km for (of, asked), km in medians.items() if of == way and asked.startswith("masked")) for way in FLOORS}
     yield ""

@@ -1,9 +1,9 @@
-"""Tiles per second of two sources beside bare rasterio reads of the same windows, and bytes per tile in the catalogue.
+"""Tiles per second of two sources next to bare rasterio reads of the same windows, and bytes per tile in the catalogue.
 
     python benchmarks/tiles.py [FOLDER OF GEOTIFFS]     default: ../shared/data/s2_tiles/geotiff, else invented tiles
 
-Sentinel-2 scenes come from a server on loopback, so the network costs nothing: what is left is our own work. The bare reads use the
-same GDAL settings and, where the source uses threads, as many of them. Ours and bare alternate, the best of three runs counts.
+Sentinel-2 scenes come from a server on loopback, so the network costs nothing and only our own work remains. The bare reads use the
+same GDAL settings and, where the source uses threads, as many of them. Ours and bare alternate; the best of three runs counts.
 """
 
 import logging
@@ -133,7 +133,7 @@ def source_at(url: str, workers: int) -> sentinel2_stac.Sentinel2Stac:
 
 @contextmanager
 def server(scene: Invented, files: dict[str, bytes], delay_s: float) -> Iterator[str]:
-    """In a process of its own, so as not to take the reader's time; at a new port each time, so GDAL's cache starts empty."""
+    """In a process of its own, which takes none of the reader's time; at a new port each time, so GDAL's cache starts empty."""
     ours, theirs = multiprocessing.Pipe()
     process = multiprocessing.get_context("fork").Process(target=serve, args=(theirs, scene, files, delay_s), daemon=True)
     process.start()
@@ -150,7 +150,7 @@ def serve(pipe: Any, scene: Invented, files: dict[str, bytes], delay_s: float) -
 
 
 def bare_windows(url: str, bounds: tuple[float, float, float, float]) -> int:
-    """12 bands and the classification of one tile, resampled by rasterio; 1 if it lies wholly in the scene."""
+    """12 bands and the classification of one tile, resampled by rasterio; 1 if it lies completely in the scene."""
     with rasterio.Env(**GDAL_OPTIONS):
         for band in ("SCL", *BANDS):
             with rasterio.open(f"/vsicurl/{url}/files/scene/{band}.tif") as file:

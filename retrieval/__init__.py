@@ -1,4 +1,4 @@
-"""Encoders and catalogue opened together as one shared space: fill the index, ask it."""
+"""Encoders and catalogue opened together as one shared space: fill the index, then search it."""
 
 from retrieval.answer import Answer
 from retrieval.asking.parts import Item, Part

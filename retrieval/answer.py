@@ -1,4 +1,4 @@
-"""What a search gives back: ranked hits of each modality, where they are measured from, and, if asked for, why each is a hit."""
+"""What a search returns: ranked hits of each modality, the origin of their distances and, on request, why each is a hit."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from retrieval.sureness.confidence import Confidence
 
 @dataclass(frozen=True)
 class Answer:
-    """``origin`` is the place that ``distance_km`` is measured from: the place asked for, that of the image, or where the query has
-    none the best location. ``ways`` tells how each modality was searched, ``vectors`` what with.
+    """``origin`` is the place that ``distance_km`` is measured from: the place of the question, else the place of its image, else
+    the best location. ``ways`` tells how each modality was searched, ``vectors`` holds the query vectors.
     ``confidence`` is how sure the answer to a text is; None for other queries, and without locations.
-    ``stages_ms`` is what each stage took (``retrieval.space.STAGES``); ``why`` holds the explanations of ``Space.explain``, by the
-    ids of the hits."""
+    ``stages_ms`` is the time of each stage (``retrieval.space.STAGES``); ``why`` holds the explanations of ``Space.explain``, by
+    the ids of the hits."""
 
     question: Question
     origin: Place | None
@@ -45,7 +45,7 @@ class Answer:
         return {"query": self.query, "origin": origin, "confidence": confidence, "ways": dict(self.ways), "hits": hits}
 
     def to_geodataframe(self) -> Any:
-        """All hits as a ``geopandas.GeoDataFrame`` of points in EPSG:4326, one row a hit."""
+        """All hits as a ``geopandas.GeoDataFrame`` of points in EPSG:4326, one row per hit."""
         import geopandas
 
         rows = [hit.as_dict() for hit in self]

@@ -1,8 +1,8 @@
-"""Hits as a file that maps and tables open: GeoJSON, GeoParquet or CSV, by the ending of its name; complete or not at all.
+"""Hits as a file for maps and tables: GeoJSON, GeoParquet or CSV, by the ending of its name; complete or not written at all.
 
-A GeoParquet file says which space its hits are from: the file's key ``placebind`` holds JSON with ``query``, ``model_digest``,
-``dim``, ``metric`` (of the column ``score``) and ``vector_column``, null where the vectors [dim] of the hits are not saved along.
-Vectors of files with the same ``model_digest`` may be compared. ``vectors_of`` reads both back.
+A GeoParquet file says which space its hits come from: the file's key ``placebind`` holds JSON with ``query``, ``model_digest``,
+``dim``, ``metric`` (of the column ``score``) and ``vector_column``, null where the vectors [dim] of the hits are not saved.
+Vectors from files with the same ``model_digest`` may be compared. ``vectors_of`` reads both back.
 """
 
 import csv
@@ -30,7 +30,7 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 @dataclass(frozen=True, kw_only=True)
 class Origin:
-    """Where hits come from: what was asked, and of which model, of how many dimensions."""
+    """Where hits come from: the question, the model and its number of dimensions."""
 
     query: str = ""
     model_digest: str = ""
@@ -38,10 +38,10 @@ class Origin:
 
 
 def export_hits(hits: Iterable[Hit], path: Path, origin: Origin | None = None, vectors: Vectors | None = None) -> int:
-    """Write hits (an ``Answer`` is an iterable of them) and return how many; ``vectors`` [n, D], of the hits in their order.
+    """Write hits (an ``Answer`` is an iterable of them) and return how many; ``vectors`` [n, D], in the order of the hits.
 
-    Raises ``InputError`` for another ending, for vectors that do not fit or that the format has no place for, and if the file
-    cannot be written; then what was there before stays.
+    Raises ``InputError`` for another ending, for vectors that do not fit or that the format cannot hold, and if the file
+    cannot be written; then an earlier file stays.
     """
     hits, origin = list(hits), origin or Origin()
     check_ending(path)
@@ -53,13 +53,13 @@ def export_hits(hits: Iterable[Hit], path: Path, origin: Origin | None = None, v
 
 
 def check_ending(path: Path) -> None:
-    """Raises ``InputError`` for a name that is of none of the formats."""
+    """Raises ``InputError`` for a name with the ending of no known format."""
     if path.suffix.lower() not in _WRITERS:
         raise InputError(f"hits are saved to a file ending in {', '.join(_WRITERS)}, got '{path.name}'")
 
 
 def vectors_of(path: Path) -> tuple[dict[str, Any], Vectors | None]:
-    """What a GeoParquet file of ours says about its space, and its vectors [n, dim]. Raises ``InputError`` for any other file."""
+    """What our GeoParquet file says about its space, and its vectors [n, dim]. Raises ``InputError`` for any other file."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -67,7 +67,7 @@ def vectors_of(path: Path) -> tuple[dict[str, Any], Vectors | None]:
         table = pq.read_table(path)
         said: dict[str, Any] = json.loads(table.schema.metadata[METADATA_KEY.encode()])
     except (OSError, KeyError, TypeError, ValueError, pa.ArrowException) as error:
-        raise InputError(f"{path} is no GeoParquet file of PlaceBind's: {one_line(error)}") from None
+        raise InputError(f"{path} is not a GeoParquet file from PlaceBind: {one_line(error)}") from None
     if said["vector_column"] is None:
         return said, None
     flat = table[said["vector_column"]].combine_chunks().flatten()
@@ -82,7 +82,7 @@ def _check_vectors(vectors: Vectors, count: int, dim: int | None, path: Path) ->
 
 
 def _write_geojson(hits: Sequence[Hit], path: Path, origin: Origin, vectors: Vectors | None) -> None:
-    """RFC 7946: WGS84, longitude first. The query and the model are members of the collection that others pass over."""
+    """RFC 7946: WGS84, longitude first. The query and the model are foreign members of the collection that other readers ignore."""
     features = [
         {
             "type": "Feature",
@@ -98,7 +98,7 @@ def _write_geojson(hits: Sequence[Hit], path: Path, origin: Origin, vectors: Vec
 
 
 def _write_csv(hits: Sequence[Hit], path: Path, origin: Origin, vectors: Vectors | None) -> None:
-    """Texts that a spreadsheet would run as a formula (CWE-1236) get a ' before them, as OWASP advises; numbers stay."""
+    """Texts that a spreadsheet would run as a formula (CWE-1236) get a leading ', as OWASP advises; numbers stay."""
     with path.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.DictWriter(stream, fieldnames=_columns())
         writer.writeheader()
@@ -110,7 +110,7 @@ def _as_cell(column: str, value: Any) -> Any:
 
 
 def _write_geoparquet(hits: Sequence[Hit], path: Path, origin: Origin, vectors: Vectors | None) -> None:
-    """As geopandas writes it; Arrow then adds the column and the key that geopandas has no place for."""
+    """As geopandas writes it; Arrow then adds the column and the key, for which geopandas has no option."""
     import geopandas
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -133,7 +133,7 @@ def _write_geoparquet(hits: Sequence[Hit], path: Path, origin: Origin, vectors: 
 
 
 def _columns() -> list[str]:
-    """The names of a hit's facts, in their order."""
+    """The names of a hit's fields, in order."""
     return list(Hit(rank=1, modality="articles", id="", title="", place=Place(lat=0, lon=0), score=0).as_dict())
 
 
@@ -147,7 +147,7 @@ _WRITERS: dict[str, Callable[[Sequence[Hit], Path, Origin, Vectors | None], None
 
 
 def whole(path: Path) -> AbstractContextManager[Path]:
-    """``made_whole`` for a file that the user named. Its folder must be there: a misspelt one would be made otherwise."""
+    """``made_whole`` for a file that the user named. Its folder must exist: otherwise a misspelt one would be created."""
     if not path.parent.is_dir():
         raise InputError(f"cannot write {path}: there is no folder {path.parent}; {CHOOSE_ANOTHER}")
     return made_whole(path, InputError, CHOOSE_ANOTHER)

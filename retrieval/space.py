@@ -1,4 +1,4 @@
-"""The shared space: a checkpoint's encoders and a catalogue's vectors, opened together after a check that they belong together."""
+"""The shared space: a checkpoint's encoders and a catalogue's vectors, opened together after a check that they match."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ from train.text.articles import ARTICLE_COLUMNS, article_batch, query_passages, 
 
 Vectors = npt.NDArray[np.float32]
 SNIPPET_CHARACTERS = 160
-STAGES = ("encode", "search", "read")  # of an answer: the query's vectors, the best rows, the records in these rows
+STAGES = ("encode", "search", "read")  # of an answer: the query's vectors, the best rows, the records of these rows
 READ_CHARACTERS = 65_536  # of a query: more than any text tower sees; a megabyte would take seconds to cut into tokens
-# What of a record's row its vector is made from.
+# The columns of a record's row that its vector is made from.
 ROW_COLUMNS: dict[Modality, tuple[str, ...]] = {
     "articles": ("lat", "lon", *ARTICLE_COLUMNS),
     "tiles": ("lat", "lon", *TILE_COLUMNS),
@@ -58,7 +58,7 @@ ROW_COLUMNS: dict[Modality, tuple[str, ...]] = {
 
 
 class Space:
-    """Open with ``Space.open(checkpoint, catalogue)``, ask with ``search``. Encoders and vectors are loaded when first needed."""
+    """Open it with ``Space.open(checkpoint, catalogue)``, search with ``search``. Encoders and vectors load on first use."""
 
     def __init__(self, checkpoint: Checkpoint, catalogue: Catalogue, device: str = "auto", backend: str = "auto") -> None:
         self.checkpoint = checkpoint
@@ -76,7 +76,7 @@ class Space:
         device: str = "auto",
         backend: str = "auto",
     ) -> Space:
-        """``checkpoint`` is the folder of a model; if none is given, the catalogue's own is taken, else the shipped
+        """``checkpoint`` is the folder of a model; without one, the catalogue's own model is used, else the shipped
         one. ``backend`` is one of index.search.backends, or auto: exact up to 300,000 records, FAISS above.
 
         Raises ``CheckpointError``, ``CatalogueError``, or ``ModelMismatchError`` if the vectors are of another model."""
@@ -125,14 +125,14 @@ class Space:
             return _unit(self.encoder("locations")(lats, lons))
 
     def embed_images(self, images: Sequence[Tile | Photo]) -> Vectors:
-        """Unit vectors [N, dim] float32. A photo is read as of the first sensor that the model has learnt. Raises ``InputError``
-        for a sensor that the model never saw."""
+        """Unit vectors [N, dim] float32. A photo is read as the first sensor that the model was trained on. Raises ``InputError``
+        for a sensor that the model was not trained on."""
         learnt = self.checkpoint.card.sensors
         for image in images:
             sensor = image.sensor if isinstance(image, Tile) else "a photo"
             if sensor not in learnt and (isinstance(image, Tile) or not learnt):
                 raise InputError(
-                    f"the model has learnt {', '.join(learnt) or 'no'} images, this one is {sensor}; "
+                    f"the model was trained on {', '.join(learnt) or 'no'} images, this one is {sensor}; "
                     "ingest such tiles and train with them"
                 )
         read = [image.measured_by(*self._camera) if isinstance(image, Photo) else image for image in images]
@@ -142,8 +142,8 @@ class Space:
 
     @once
     def _camera(self) -> tuple[Sensor, tuple[str, ...]]:
-        """The sensor that photos are taken to be from, and the bands that they are given. A model that has learnt to do without
-        bands gets the colours alone, another one all bands that tiles here have, as far as there are any."""
+        """The sensor that photos are assumed to be from, and the bands that they get. A model trained with missing bands
+        gets the colours alone, another model all bands that tiles here have, as far as there are any."""
         sensor = SENSORS[self.checkpoint.card.sensors[0]]
         if self.checkpoint.card.config.few_bands_share:
             return sensor, sensor.rgb
@@ -163,8 +163,8 @@ class Space:
         return self._embed_batch(modality, make_batch(self.catalogue, self.encoder(modality), ids, lat, lon))
 
     def embed_rows(self, modality: Modality, rows: pa.Table) -> Vectors:
-        """Unit vectors [N, dim] float32 of records as rows with ``ROW_COLUMNS``. Nothing is read from the catalogue and no cache is
-        filled, so this is for many processes at a time; an article's features are computed each time anew."""
+        """Unit vectors [N, dim] float32 of records as rows with ``ROW_COLUMNS``. It reads nothing from the catalogue and fills no
+        cache, so many processes can use it at a time; an article's features are computed again each time."""
         lat, lon = rows["lat"].to_numpy(), rows["lon"].to_numpy()
         if modality == "locations":
             return self.embed_places(lat, lon)
@@ -185,10 +185,10 @@ class Space:
     ) -> Answer:
         """Answer a ``Question``, or what ``Question.of`` makes of a text, an image, a place (or several of these) and ``settings``,
         as in ``search("salt flat", kinds=("articles",), k=3, filter={"countries": "Bolivia"})``. Answers come from the ``kinds``
-        asked for, or all indexed ones that the filter fits. ``pictures`` reads images that are only named; ``skip`` leaves out the
-        first hits of each kind.
+        of the question, or from all indexed ones that the filter fits. ``pictures`` reads images given only by name; ``skip`` omits
+        the first hits of each kind.
 
-        Raises ``InputError`` or ``ConfigError`` for what cannot be asked, ``CatalogueError`` for a modality that is not indexed.
+        Raises ``InputError`` or ``ConfigError`` for an invalid question, ``CatalogueError`` for a modality that is not indexed.
         """
         question = _question(asked, image, place, settings)
         times = [time.perf_counter()]
@@ -203,7 +203,7 @@ class Space:
             )
         searchers, how = [self.searcher(modality) for modality in wanted], question.how
         _check_countries(how.filter.countries, [searcher.snapshot for searcher in searchers])
-        with ThreadPoolExecutor(len(wanted) + 1) as pool:  # each waits for its own table
+        with ThreadPoolExecutor(len(wanted) + 1) as pool:  # each thread waits for its own table
             ranked = list(pool.map(lambda searcher: searcher.search(vectors, question.k + skip, how, question.text), searchers))
             found = dict(zip(wanted, ranked, strict=True))
             origin = vectors.origin or self._best_location(vectors, how, found)
@@ -216,15 +216,15 @@ class Space:
         return Answer(question, origin, hits, ways, vectors, stages_ms, confidence=confidence.result())
 
     def explain(self, answer: Answer) -> Answer:
-        """The same answer, that also says of each hit what every part of the query adds to its score, and which place with a name
-        is the nearest."""
+        """The same answer, which also says for each hit what every part of the query adds to its score, and which named place is
+        nearest."""
         why: dict[str, Explanation] = {}
         for modality, hits in answer.hits.items():
             why |= self._why(answer, modality, hits) if hits else {}
         return replace(answer, why=why)
 
     def heat(self, asked: Question | str, *, pictures: Pictures = no_pictures) -> Heat:
-        """How well every location fits what is asked for. Raises ``CatalogueError`` if the locations are not indexed."""
+        """How well every location fits the question. Raises ``CatalogueError`` if the locations are not indexed."""
         question = _question(asked, None, None, {})
         return heat_of(self.cells, question.embed(self, pictures).vectors, self.checkpoint.temperature)
 
@@ -236,12 +236,12 @@ class Space:
 
     @once
     def bridge(self) -> Bridge:
-        """What leads from texts to tiles and from pictures to articles by way of position."""
+        """Leads from texts to tiles and from pictures to articles through position."""
         return Bridge(self.embed_places)
 
     @once
     def confident(self) -> Confident | None:
-        """What says how sure an answer to a text is; None where locations are not indexed."""
+        """Says how sure an answer to a text is; None where locations are not indexed."""
         return Confident.of(self.searcher("locations").snapshot, self.checkpoint) if "locations" in self.manifests else None
 
     @once
@@ -257,7 +257,7 @@ class Space:
             return self._searchers[modality]
 
     def _best_location(self, vectors: QueryVectors, how: How, found: dict[Modality, Ranked]) -> Place | None:
-        """Where on Earth the query fits best, whatever may answer: found already if all locations were asked by meaning alone."""
+        """Where on Earth the query fits best, whatever may answer: known if all locations were searched by meaning alone."""
         if "locations" not in self.manifests:
             return None
         searcher, plain = self.searcher("locations"), How(centred=how.centred, direct=how.direct)
@@ -266,7 +266,7 @@ class Space:
         return Place(lat=float(lat), lon=float(lon))
 
     def _confidence(self, question: Question, vectors: QueryVectors, best: Place | None) -> Confidence | None:
-        """Of one text, by its plain cosines: nothing else was calibrated."""
+        """For one text, by its plain cosines: nothing else was calibrated."""
         if not question.is_one_text or question.centred or best is None or self.confident is None:
             return None
         return self.confident(vectors.vectors[0], best)
@@ -324,7 +324,7 @@ def _question(
 
 
 def _check_countries(wanted: Sequence[str], snapshots: Sequence[Snapshot]) -> None:
-    """Raises ``InputError`` for a country that no record is in: it would filter everything away without a word."""
+    """Raises ``InputError`` for a country that no record is in: it would silently filter everything away."""
     known = frozenset[str]().union(*(snapshot.values("country") for snapshot in snapshots)) if wanted else frozenset()
     keys = {name.casefold() for name in known}
     for country in wanted:

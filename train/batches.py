@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from index.records import Modality
 
-Chances = npt.NDArray[np.float64]  # [B, 2] uniform in [0, 1): what chance has in store for each record of a batch
+Chances = npt.NDArray[np.float64]  # [B, 2] uniform in [0, 1): the random numbers of each record of a batch
 
 
 class Batch(Protocol):
@@ -39,7 +39,7 @@ class Records:
     lat: npt.NDArray[np.float64]
     lon: npt.NDArray[np.float64]
     collate: Callable[[npt.NDArray[np.int64], Chances | None], Any]
-    sources: list[str] = field(default_factory=list)  # of each record, where that is known
+    sources: list[str] = field(default_factory=list)  # of each record, where known
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -49,6 +49,6 @@ class Records:
         return replace(self, ids=self.ids[:count], lat=self.lat[:count], lon=self.lon[:count])
 
     def batch(self, rows: npt.NDArray[np.int64], chances: Chances | None = None) -> Any:
-        """A ``Batch`` of these rows; with ``chances`` it is augmented. What is done to a record depends on its own row of them,
-        so a batch may be made in parts."""
+        """A ``Batch`` of these rows; with ``chances`` it is augmented. The augmentation of a record depends on its own row of them
+        alone, so a batch may be made in parts."""
         return self.collate(rows, chances)

@@ -1,4 +1,4 @@
-"""The model card: what a model learnt from, how it was made and how well it does, written beside every checkpoint."""
+"""The model card: what a model was trained on, how it was made and how well it does, written next to every checkpoint."""
 
 from collections import Counter
 from importlib.metadata import version

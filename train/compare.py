@@ -21,7 +21,7 @@ TABLE_FILE = "compare.csv"
 
 @dataclass(frozen=True)
 class Variant:
-    """One cell of the matrix, without its seeds. ``modalities`` () is all there are."""
+    """One cell of the matrix, without its seeds. ``modalities`` () means all there are."""
 
     architecture: str
     location: str
@@ -55,8 +55,8 @@ def compare(
 ) -> list[Outcome]:
     """Train each configuration into ``out/<variant>-seed<n>`` and write ``compare.csv``. Finished trainings are not repeated.
 
-    Raises ``CheckpointError`` if a folder holds a model of other settings, or if models learnt from different records: the
-    catalogue may have grown since the comparison was begun.
+    Raises ``CheckpointError`` if a folder holds a model of other settings, or if models were trained on different records: the
+    catalogue may have grown since the comparison began.
     """
     outcomes: list[Outcome] = []
     digests: dict[frozenset[Modality], str] = {}
@@ -66,7 +66,7 @@ def compare(
             folder = out / f"{variant.name}-seed{config.seed}"
             card = _card(config, catalogue, folder, progress)
             if digests.setdefault(frozenset(card.trained_on), card.data_digest) != card.data_digest:
-                raise CheckpointError(f"{folder} learnt from other records than the models before it; choose another --out")
+                raise CheckpointError(f"{folder} was trained on other records than the models before it; choose another --out")
             outcomes[-1].seeds[config.seed] = card.figures
         if rank() == 0:
             _write_table(outcomes, out / TABLE_FILE)

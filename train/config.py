@@ -1,4 +1,4 @@
-"""Everything that a training run can be told, with its defaults: defaults < TOML file < flags. Goes into the checkpoint whole."""
+"""All settings of a training run, with their defaults: defaults < TOML file < flags. The checkpoint holds them completely."""
 
 import tomllib
 from pathlib import Path
@@ -23,10 +23,10 @@ class TrainConfig(Settings):
     text: Component = Component(name="minilm")
     image: Component = Component(name="multispectral")
     dim: int = Field(256, ge=2, description="dimension of the shared space")
-    modalities: tuple[Literal["articles", "tiles"], ...] = Field((), description="what is bound to position; default: all there is")
+    modalities: tuple[Literal["articles", "tiles"], ...] = Field((), description="modalities bound to position; default: all")
     steps: int = Field(400, ge=1)
-    article_batch: int = Field(1024, ge=2, description="articles in a step, of all devices together")
-    tile_batch: int = Field(96, ge=2, description="tiles in a step, of all devices together")
+    article_batch: int = Field(1024, ge=2, description="articles per step, all devices together")
+    tile_batch: int = Field(96, ge=2, description="tiles per step, all devices together")
     encode_chunk: int = Field(0, ge=0, description="records encoded at a time where a batch does not fit into memory; 0: all")
     sampling: SamplingOptions = SamplingOptions()
     sentence_share: float = Field(0.25, ge=0, le=1, description="share of a batch's articles that are seen as one sentence only")
@@ -39,13 +39,13 @@ class TrainConfig(Settings):
     warmup_steps: int = Field(20, ge=0)
     validate_every: int = Field(50, ge=1, description="steps between validations")
     save_every: int = Field(50, ge=1, description="steps between states to resume from")
-    patience: int = Field(0, ge=0, description="validations without a better one until training ends early; 0: never")
-    teacher: TeacherOptions | None = Field(None, description="a published location encoder that ours learns from as well")
-    half: bool = Field(False, description="keep the finished model in half precision (float16)")
+    patience: int = Field(0, ge=0, description="validations without improvement until training ends early; 0: never")
+    teacher: TeacherOptions | None = Field(None, description="a published location encoder that ours also learns from")
+    half: bool = Field(False, description="save the finished model in half precision (float16)")
     seed: int = Field(0, ge=0)
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto, cpu or cuda")
     devices: int = Field(1, ge=1, description="processes, each with a device of its own and its share of every batch")
-    compile: bool = Field(False, description="compile the encoders (torch.compile): pays on GPUs and in long runs")
+    compile: bool = Field(False, description="compile the encoders (torch.compile): worthwhile on GPUs and in long runs")
 
     @classmethod
     def load(cls, file: Path | None = None, settings: tuple[str, ...] = (), **flags: Any) -> Self:
@@ -70,16 +70,16 @@ class TrainConfig(Settings):
         return cls.parse(values, where=str(file or "training settings")).resolved()
 
     def resolved(self) -> Self:
-        """The same with every option of every component spelt out. Raises ``ConfigError`` also for what does not go together."""
+        """The same with every option of every component spelt out. Raises ``ConfigError`` also for settings that conflict."""
         for name in ("article_batch", "tile_batch"):
             if getattr(self, name) % self.devices:
                 raise ConfigError(
-                    f"{name} {getattr(self, name)} is not a multiple of devices {self.devices}; every device takes as many"
+                    f"{name} {getattr(self, name)} is not a multiple of devices {self.devices}; every device takes equally many"
                 )
         if self.encode_chunk and self.devices > 1:
             raise ConfigError("encode_chunk works on one device; use devices=1, or smaller batches on each")
         if self.teacher and self.devices > 1:
-            raise ConfigError("a teacher is asked on one device; use devices=1")
+            raise ConfigError("a teacher runs on one device; use devices=1")
         if self.teacher:
             resolve("train.probing.features", self.teacher.name, self.teacher.options)
         if self.sentence_share + self.masked_share > 1:
@@ -89,7 +89,7 @@ class TrainConfig(Settings):
             )
         if ":" in self.device and self.devices > 1:
             raise ConfigError(
-                f"device={self.device} is one device, devices={self.devices} are several; use device=cuda for the first ones"
+                f"device={self.device} is one device, devices={self.devices} is several; use device=cuda for the first ones"
             )
         registries = {"architecture": "train.objective.architectures", **ENCODERS}
         full = {}
@@ -116,7 +116,7 @@ def _is_component(config: type[Settings], field: str) -> bool:
 
 
 def _named(given: Any, name: str) -> dict[str, Any]:
-    """The component of this name, with the options that were given for it or for none in particular."""
+    """The component of this name, with the options given for it or for no component in particular."""
     same = isinstance(given, dict) and str(given.get("name", name)).replace("-", "_") == name.replace("-", "_")
     options = given.get("options", {}) if same else {}
     return {"name": name, "options": options}
@@ -134,5 +134,5 @@ def _assign(values: dict[str, Any], setting: str) -> None:
     for parent in parents:
         values = values.setdefault(parent, {})
         if not isinstance(values, dict):
-            raise ConfigError(f"--set {setting}: '{parent}' is a value, it has no settings of its own")
+            raise ConfigError(f"--set {setting}: '{parent}' is a value and has no settings of its own")
     values[last] = value

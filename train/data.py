@@ -1,4 +1,4 @@
-"""Which records of a catalogue are learnt from, and which are held out."""
+"""Which records of a catalogue are for training, and which are held out."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from train.text.articles import article_records
 
 TRAINING = "split IS NULL OR split IN ('', 'train')"
 VALIDATION = "split = 'val'"
-HELD_OUT_TILES = 512  # are enough to see where a run is going, and few enough to be encoded at every validation
+HELD_OUT_TILES = 512  # enough to see where a run is going, and few enough to encode at every validation
 
 
 def training_records(
@@ -29,9 +29,9 @@ def training_records(
     masked_share: float = 0.0,
     few_bands_share: float = 0.0,
 ) -> list[Records]:
-    """All modalities of the catalogue that can be bound to position, or those asked for.
+    """All modalities of the catalogue that can be bound to position, or those requested.
 
-    Raises ``CatalogueError`` if there is nothing, or not what was asked for.
+    Raises ``CatalogueError`` if there are none, or not the requested ones.
     """
     found = [
         records
@@ -57,7 +57,7 @@ def training_records(
 def held_out_records(
     catalogue: Catalogue, encoders: nn.ModuleDict, modalities: tuple[Modality, ...], advance: Callable[[int], None] = lambda n: None
 ) -> list[Records]:
-    """The validation records of these modalities; of the tiles the first ``HELD_OUT_TILES`` by id, which is chance."""
+    """The validation records of these modalities; of the tiles the first ``HELD_OUT_TILES`` by id, which is random."""
     found = _records(catalogue, encoders, VALIDATION, modalities, advance)
     return [records.first(HELD_OUT_TILES) if records.modality == "tiles" else records for records in found]
 

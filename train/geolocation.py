@@ -1,4 +1,4 @@
-"""How well a text is put on the map: median geodesic error and the share within given distances, with the floors beside it."""
+"""How well a text is put on the map: median geodesic error and the share within given distances, next to the floors."""
 
 from collections.abc import Sequence
 
@@ -36,7 +36,7 @@ def nearest(queries: Tensor, gallery: Tensor, chunk: int = 256) -> npt.NDArray[n
 
 def recall_at(queries: Tensor, gallery: Tensor, k: int, chunk: int = 1024) -> float:
     """Share of queries [N, D] whose own row of the gallery [N, D] is among the ``k`` nearest; ties count against it, and so does
-    a vector that is not a number."""
+    a vector with NaN."""
     ranks = []
     for start in range(0, len(queries), chunk):
         scores = queries[start : start + chunk] @ gallery.T
@@ -59,5 +59,5 @@ def tfidf_nearest(train_texts: Sequence[str], texts: Sequence[str]) -> npt.NDArr
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     vectorizer = TfidfVectorizer(sublinear_tf=True, stop_words="english")
-    known = vectorizer.fit_transform(train_texts).T.tocsr()  # turned once, not for each text
+    known = vectorizer.fit_transform(train_texts).T.tocsr()  # transposed once, not for each text
     return np.concatenate([np.asarray((vectorizer.transform([text]) @ known).todense()).argmax(axis=1) for text in texts])

@@ -1,4 +1,4 @@
-"""The curve of a run: one row of figures a step, kept in ``history.csv`` beside the checkpoint."""
+"""The curve of a run: one row of figures per step, saved in ``history.csv`` next to the checkpoint."""
 
 import csv
 from pathlib import Path
@@ -10,14 +10,14 @@ HISTORY_FILE = "history.csv"
 
 
 class History:
-    """``rows``: step -> figure by name. A figure that a step does not have is an empty cell in the file."""
+    """``rows``: step -> figure by name. A figure missing from a step is an empty cell in the file."""
 
     def __init__(self, path: Path, rows: list[dict[str, float]] | None = None) -> None:
         self.path, self.rows = path, rows or []
 
     @classmethod
     def open(cls, folder: Path, before: int = 0) -> Self:
-        """The curve so far of a run that goes on at step ``before``; rows from there on are forgotten, they come again."""
+        """The curve so far of a run that resumes at step ``before``; rows from there on are dropped and written again."""
         path = folder / HISTORY_FILE
         if not before or not path.is_file():
             return cls(path)

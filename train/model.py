@@ -1,4 +1,4 @@
-"""From a configuration to a network: the encoders by name, put under an architecture."""
+"""From a configuration to a network: the encoders by name, combined by an architecture."""
 
 from pathlib import Path
 
@@ -13,12 +13,12 @@ from train.config import TrainConfig
 from train.objective.architecture import TOWERS, Architecture
 from train.protocols import StartsFromFiles
 
-_PROBES = 20  # places at which a loaded location encoder is compared with the one in its checkpoint
+_PROBES = 20  # places for comparing a loaded location encoder with the one in its checkpoint
 
 
 def build_model(config: TrainConfig, *, pretrained: bool = True) -> Architecture:
     """The architecture with fresh weights that depend on ``config.seed`` alone, or on the files that its components start from;
-    without ``pretrained`` these are not read, because a state follows that holds all weights."""
+    without ``pretrained`` these files are not read, because a state that holds all weights follows."""
     torch.manual_seed(config.seed)
     encoders = nn.ModuleDict({modality: build_encoder(config, modality) for modality in ("locations", *TOWERS)})
     component = config.architecture
@@ -41,8 +41,8 @@ def load_pretrained(model: Architecture) -> None:
 
 
 def _load_locations(encoder: nn.Module, folder: Path) -> None:
-    """Raises ``CheckpointError`` unless it is the encoder asked for. Its vectors are compared too: a SIREN's frequency is in no
-    tensor, and with another one the weights mean nothing."""
+    """Raises ``CheckpointError`` unless it is the configured encoder. Its vectors are compared too: a SIREN's frequency is in no
+    tensor, and with another frequency the weights mean nothing."""
     trained, ours = Checkpoint.open(folder).encoder("locations", torch.device("cpu")), encoder.eval()
     lat, lon = (torch.from_numpy(each) for each in fibonacci_sphere(_PROBES))
     try:
@@ -53,7 +53,7 @@ def _load_locations(encoder: nn.Module, folder: Path) -> None:
         differs = one_line(error)
     if differs:
         raise CheckpointError(
-            f"the location encoder in {folder} is another than the one asked for ({differs}); "
+            f"the location encoder in {folder} is not the configured one ({differs}); "
             "choose its name and options with --location and --set location.options.…"
         )
     ours.train()

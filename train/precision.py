@@ -1,6 +1,6 @@
-"""Where reduced precision pays: bfloat16 autocast on accelerators and on CPUs with bfloat16 instructions, float32 elsewhere.
+"""Where reduced precision helps: bfloat16 autocast on accelerators and on CPUs with bfloat16 instructions, float32 elsewhere.
 
-In bfloat16 a text has another feature beside other texts in its batch: the batch decides in which order sums are rounded.
+In bfloat16 the features of a text depend on the other texts in its batch: the batch decides the order of rounding in sums.
 """
 
 from functools import cache

@@ -1,4 +1,4 @@
-"""Let torchvision be imported beside a CPU-only torch.
+"""Let torchvision be imported next to a CPU-only torch.
 
 torchvision's wheel registers shape functions for CUDA operators that a CPU-only torch does not know, and its import ends with
 "operator torchvision::nms does not exist"; timm, open_clip and sentence_transformers then cannot be imported either, though

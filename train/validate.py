@@ -1,4 +1,4 @@
-"""How a run stands: held-out records of each modality put on the map by their nearest location vector."""
+"""The state of a run: held-out records of each modality put on the map by their nearest location vector."""
 
 import math
 from collections.abc import Sequence
@@ -49,6 +49,7 @@ def encode_records(model: Architecture, records: Records) -> torch.Tensor:
 
 
 def score(figures: dict[str, float]) -> float | None:
-    """What early stopping watches, less is better: the geometric mean of the modalities' median errors. None without validation."""
+    """The value that early stopping watches, less is better: the geometric mean of the modalities' median errors. None without
+    validation."""
     medians = [value for name, value in figures.items() if name.startswith("val_") and name.endswith("_median_km")]
     return float(np.exp(np.mean(np.log(np.maximum(medians, 1e-3))))) if medians else None

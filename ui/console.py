@@ -1,4 +1,4 @@
-"""How the command line speaks: progress bars and remarks on standard error, answers on standard output."""
+"""The output of the command line: progress bars and remarks on standard error, answers on standard output."""
 
 import json
 import os
@@ -12,40 +12,41 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
-PIPE_WIDTH = 132  # rich would take 80 where there is no terminal to ask
+PIPE_WIDTH = 132  # rich would assume 80 without a terminal
 
-# Of the processes that share a training (``--devices``, torchrun) the first speaks for all. Whoever starts the others tells them so
-# in their environment; errors are said by each, for it may be the only one that has it.
+# Of the processes that share a training (``--devices``, torchrun) the first one prints for all. The process that starts the others
+# tells them so in their environment. Each prints its own errors, because it may be the only one with them.
 IS_FIRST = os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")) == "0"
 
 out = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else PIPE_WIDTH, quiet=not IS_FIRST)
 err = Console(stderr=True, highlight=False, emoji=False)
 
-# What is no text to a terminal: 8-bit control characters (some take U+009B for ESC [), separators of lines and paragraphs, marks
-# that turn the direction of all that follows (CVE-2021-42574), halves of surrogate pairs; and what JSON escapes by itself.
+# Characters that are no text to a terminal: 8-bit control characters (some take U+009B for ESC [), separators of lines and
+# paragraphs, marks that turn the direction of the following text (CVE-2021-42574), halves of surrogate pairs; and what JSON escapes
+# by itself.
 _COMMANDS = "\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff"
 _IN_JSON, _IN_TEXT = re.compile(f"[{_COMMANDS}]"), re.compile(f"[\x00-\x1f{_COMMANDS}]")
 
 
 def harmless(text: str) -> str:
-    """Text from outside in one line, without what commands a terminal or turns the direction of what follows."""
+    """Text from outside in one line, without characters that command a terminal or turn the direction of what follows."""
     return _IN_TEXT.sub(" ", text)
 
 
 def plain(text: str) -> str:
-    """Text from outside, as it may be printed among our own: ``harmless``, and no markup of rich's."""
+    """Text from outside, safe to print within ours: ``harmless``, and without rich's markup."""
     return escape(harmless(text))
 
 
 def print_json(value: Any) -> None:
-    """Nothing is lost: what is no text to a terminal is escaped, as JSON has it anyway for half of them."""
+    """Nothing is lost: characters that are no text to a terminal are escaped, as JSON does anyway for half of them."""
     if IS_FIRST:
         text = json.dumps(value, ensure_ascii=False, indent=1)
         sys.stdout.write(_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n")
 
 
 def remark(text: str) -> None:
-    """Something worth knowing that is no answer, on standard error."""
+    """A remark that is not an answer, on standard error."""
     if IS_FIRST:
         err.print(plain(text), soft_wrap=True)
 
@@ -60,7 +61,7 @@ WATCHED = {
 
 
 class ProgressBars:
-    """``index.progress.Progress`` as rich bars; where nobody watches (a pipe, CI), one line a stage instead."""
+    """``index.progress.Progress`` as rich bars; without a terminal (a pipe, CI), one line per stage instead."""
 
     def __init__(self) -> None:
         columns = (

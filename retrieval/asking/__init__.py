@@ -1,1 +1,1 @@
-"""What is asked: the parts of a query, photos among them."""
+"""What a question is made of: the parts of a query, photos among them."""

@@ -1,4 +1,4 @@
-"""How an answer is made: what may answer, and what its hits are compared and ordered by."""
+"""How an answer is made: which records may answer, and what hits are compared and ordered by."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,13 +10,13 @@ from index.settings import Settings
 
 
 class How(Settings):
-    """Raises ``ConfigError`` or ``InputError`` for a filter that cannot be."""
+    """Raises ``ConfigError`` or ``InputError`` for an impossible filter."""
 
-    filter: Filter = Field(default_factory=lambda: Filter.parse({}), description="what may answer")
-    words: bool = Field(default=False, description="count the words of a text too, not only their meaning")
-    centred: bool = Field(default=False, description="take the gap between modalities out of the scores")
+    filter: Filter = Field(default_factory=lambda: Filter.parse({}), description="which records may answer")
+    words: bool = Field(default=False, description="search the words of a text too, not only its meaning")
+    centred: bool = Field(default=False, description="remove the gap between modalities from the scores")
     direct: bool = Field(
-        default=False, description="compare texts with tiles, and pictures with articles, themselves instead of by position"
+        default=False, description="compare texts with tiles, and pictures with articles, directly instead of by position"
     )
     apart_km: float | None = Field(default=None, ge=0, allow_inf_nan=False, description="least geodesic distance between hits")
 

@@ -1,4 +1,4 @@
-"""What a question is made of: texts, images, places and stored records, each with a weight. A ``Space`` makes a vector of each."""
+"""What a question is made of: texts, images, places and stored records, each with a weight. A ``Space`` makes vectors of them."""
 
 import hashlib
 import math
@@ -18,12 +18,12 @@ from index.settings import Settings, check_characters
 from retrieval.asking.photo import Photo, content, read_image
 
 Vectors = npt.NDArray[np.float32]
-MAX_TEXT_CHARACTERS = 2**20  # a book; of it ``Space.embed_texts`` reads what a tower can see
+MAX_TEXT_CHARACTERS = 2**20  # a book; ``Space.embed_texts`` reads as much of it as a tower can see
 HEAVIEST = 10.0
 LABEL_CHARACTERS = 200
 _ID = re.compile(r"[0-9a-f]{32}", re.ASCII)  # what ``index.records.content_id`` makes
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
-Pictures = Callable[[str], bytes]  # the bytes of a picture by its name; raises a ``PlaceBindError`` where it is not kept
+Pictures = Callable[[str], bytes]  # the bytes of a picture by its name; raises a ``PlaceBindError`` for an unknown name
 
 
 class Encoders(Protocol):
@@ -40,7 +40,7 @@ class Encoders(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A record of the catalogue. Raises ``InputError`` for what cannot be an id (ids come from outside and go into SQL)."""
+    """A record of the catalogue. Raises ``InputError`` for an impossible id (ids come from outside and go into SQL)."""
 
     modality: Modality
     id: str
@@ -67,9 +67,9 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """An image: its file, its bytes, what was read from them, or the ``name`` under which somebody keeps it (``Pictures``).
+    """An image: its file, its bytes, what was read from them, or the ``name`` under which it is stored (``Pictures``).
 
-    Raises ``InputError`` for a text that is no such name.
+    Raises ``InputError`` for an invalid name.
     """
 
     given: str | Path | bytes | Tile | Photo
@@ -80,7 +80,7 @@ class Picture:
 
     @property
     def name(self) -> str:
-        """The SHA-256 of what is in it, in hexadecimal. Raises ``InputError`` for a file that cannot be read."""
+        """The SHA-256 of its content, in hexadecimal. Raises ``InputError`` for a file that cannot be read."""
         if isinstance(self.given, str):
             return self.given
         read = self.given.pixels.tobytes() if isinstance(self.given, Tile | Photo) else content(self.given)
@@ -93,7 +93,7 @@ class Picture:
         return (self.given.title if isinstance(self.given, Tile | Photo) else "") or "image"
 
     def read(self, pictures: Pictures) -> Tile | Photo:
-        """Raises ``InputError``, with the file's name if it has one, for what is no image or cannot be read."""
+        """Raises ``InputError``, with the file's name if it has one, for anything that is not an image or cannot be read."""
         if isinstance(self.given, Tile | Photo):
             return self.given
         try:
@@ -103,8 +103,8 @@ class Picture:
 
 
 def no_pictures(name: str) -> bytes:
-    """Of who keeps none."""
-    raise InputError("the image is only named here; give its file, or ask the server that it was uploaded to")
+    """For callers that store no pictures."""
+    raise InputError("the question only names the image; give its file, or ask the server that it was uploaded to")
 
 
 # A text, an image, a place, a stored record.
@@ -135,7 +135,7 @@ def _picture(given: Any) -> Any:
 
 class Part(Settings):
     """One thing asked for (``weight`` > 0) or asked away from (< 0): one of a text, a place, a record or an image. Only ratios of
-    weights matter. Raises ``InputError`` for text that is no text, and for a weight of 0 or beyond 10."""
+    weights matter. Raises ``InputError`` for invalid text, and for a weight of 0 or beyond 10."""
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
@@ -145,11 +145,11 @@ class Part(Settings):
     image: Annotated[
         Picture, BeforeValidator(_picture), PlainSerializer(lambda picture: picture.name), WithJsonSchema(_IMAGE)
     ] | None = None  # fmt: skip
-    weight: float = Field(default=1.0, ge=-HEAVIEST, le=HEAVIEST, description="below 0: away from it")
+    weight: float = Field(default=1.0, ge=-HEAVIEST, le=HEAVIEST, description="negative: away from it")
 
     @classmethod
     def of(cls, what: Subject | Path | bytes | Tile | Photo, weight: float = 1.0) -> Self:
-        """A part by the kind of what it is; a file, its bytes, a tile or a photo is an image."""
+        """A part of the kind that fits ``what``; a file, its bytes, a tile or a photo is an image."""
         kind = "text" if isinstance(what, str) else "place" if isinstance(what, Place) else "record"
         return cls.parse({kind if isinstance(what, str | Place | Item) else "image": what, "weight": weight}, where="part")
 
@@ -160,7 +160,7 @@ class Part(Settings):
 
     @property
     def modality(self) -> Modality:
-        """Whose encoder reads it."""
+        """The modality whose encoder reads it."""
         if self.record is not None:
             return self.record.modality
         return "articles" if self.text is not None else "locations" if self.place is not None else "tiles"
@@ -175,9 +175,9 @@ class Part(Settings):
         return self.image.label if self.image is not None else _line(str(self.text))
 
     def read(self, pictures: Pictures = no_pictures) -> tuple[str | Tile | Photo | Place | Item, Place | None]:
-        """What an encoder reads, and where that is if it says so itself. Raises ``InputError`` for an image that cannot be read."""
+        """What an encoder reads, and its place if the image states one. Raises ``InputError`` for an image that cannot be read."""
         if self.image is None:
-            return self.what, self.place  # type: ignore[return-value]  # no Picture here
+            return self.what, self.place  # type: ignore[return-value]  # never a Picture here
         image = self.image.read(pictures)
         return image, image.place
 
@@ -199,12 +199,12 @@ class Part(Settings):
     def _one_thing(self) -> Self:
         given = [name for name in ("text", "place", "record", "image") if getattr(self, name) is not None]
         if len(given) != 1:
-            raise ValueError(f"a part is one of text, place, record or image, got {', '.join(given) or 'none'}")
+            raise ValueError(f"a part needs exactly one of text, place, record or image, got {', '.join(given) or 'none'}")
         return self
 
 
 def embed(what: str | Tile | Photo | Place | Item, space: Encoders) -> Vectors:
-    """[D] of unit norm. One by one: questions have few parts."""
+    """[D] of unit norm. One at a time, because questions have few parts."""
     if isinstance(what, str):
         return space.embed_texts([what])[0]
     if isinstance(what, Tile | Photo):

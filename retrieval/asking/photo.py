@@ -1,7 +1,7 @@
-"""Pictures to ask with, from outside: GeoTIFF, PNG, JPEG, WebP or plain TIFF, as a file or as bytes that somebody has sent.
+"""Pictures from outside as parts of a question: GeoTIFF, PNG, JPEG, WebP or plain TIFF, as a file or as uploaded bytes.
 
-``read_image`` -> a ``Tile`` where a GeoTIFF holds the bands of a sensor, else a ``Photo`` -> ``Space.embed_images``. Nothing is
-trusted: the kind is told by content, not by name, the size is known before a pixel is decoded, and no other decoder is asked.
+``read_image`` -> a ``Tile`` where a GeoTIFF holds the bands of a sensor, else a ``Photo`` -> ``Space.embed_images``. No input is
+trusted: content, not the name, decides the format, the size is known before a pixel is decoded, and no other decoder runs.
 """
 
 import struct
@@ -37,7 +37,7 @@ _DECODING = threading.Lock()
 _FORMATS = ("PNG", "JPEG", "WEBP")
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _EIGHT_BIT = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "LAB"})
-# What Pillow raises where a file is damaged depends on the byte.
+# The exception that Pillow raises for a damaged file depends on the damaged byte.
 _DAMAGED = (
     OSError, ValueError, SyntaxError, EOFError, ArithmeticError, LookupError, TypeError, AttributeError, struct.error, zlib.error,
 )  # fmt: skip
@@ -45,7 +45,7 @@ _DAMAGED = (
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """``pixels`` [C, H, W] in a sensor's stored unit, one layer a band, as a ``Tile`` has them."""
+    """``pixels`` [C, H, W] in a sensor's stored unit, one layer per band, as in a ``Tile``."""
 
     pixels: npt.NDArray[np.uint16]
     bands: tuple[str, ...]
@@ -54,16 +54,16 @@ class Measured:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Photo:
-    """Colours [3, H, W] uint8 as a screen shows them; a pixel that is 0 in all three is none. Few say their ``place``."""
+    """Colours [3, H, W] uint8 as a screen shows them; a pixel that is 0 in all three is no data. Few state a ``place``."""
 
     pixels: npt.NDArray[np.uint8]
     title: str = ""
     place: Place | None = None
 
     def measured_by(self, sensor: Sensor, bands: tuple[str, ...]) -> Measured:
-        """What these bands of the sensor would have measured. Red, green and blue must have been so to be shown so: the display is
-        undone. Of others nothing is known: they are as they are on average, for a network that never learnt what it means that a
-        band is missing is lost without it (docs/experiments.md); who asks one that did learn it names the colours' bands only.
+        """What these bands of the sensor would have measured. Red, green and blue follow by undoing the display. Other bands are
+        unknown and get their average. A network that was never trained with missing bands fails without them
+        (docs/experiments.md). For a network that was, the caller names only the bands of the colours.
         """
         there = self.pixels.any(axis=0)
         shown = dict(zip(sensor.rgb, self.pixels * (sensor.white / sensor.scale / 255), strict=True))
@@ -73,7 +73,7 @@ class Photo:
 
 
 def read_image(given: Path | bytes) -> Tile | Photo:
-    """Raises ``InputError``, with the remedy, for what is none of the formats, damaged or too large."""
+    """Raises ``InputError``, with the remedy, for an unknown format, and for a damaged or too large file."""
     data = content(given)
     if len(data) > MAX_BYTES:
         raise InputError(f"an image may have {MAX_BYTES >> 20} MiB, this one has more; save it smaller, or cut it")
@@ -108,7 +108,7 @@ def _decoded(content: bytes) -> Any:
 
 
 def _read_tiff(given: Path | bytes, content: bytes) -> Tile | Photo:
-    """Up to four layers of 8 bits without a name, or named as colours, are to look at, with or without a place."""
+    """Up to four layers of 8 bits, without names or named as colours, are a picture to look at, with or without a place."""
     average = import_rasterio().enums.Resampling.average
     with _quietly(), opened_geotiff(content) as raster:
         is_picture = raster.count <= 4 and set(raster.dtypes) == {"uint8"}
@@ -128,14 +128,14 @@ def _read_tiff(given: Path | bytes, content: bytes) -> Tile | Photo:
 
 
 def _shown(colours: npt.NDArray[np.uint8], alpha: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """[3, H, W] of colours with their alpha [H, W]: what is transparent is no data, and so 0; what is black is not."""
+    """[3, H, W] of colours with their alpha [H, W]: transparent pixels are no data, and so 0; black pixels are data."""
     if not (alpha >= OPAQUE).any():
-        raise InputError("the picture is transparent everywhere; give one with something in it")
+        raise InputError("the picture is transparent everywhere; give one with visible content")
     return np.where(alpha >= OPAQUE, np.maximum(colours, 1), 0).astype(np.uint8)
 
 
 def content(given: Path | bytes) -> bytes:
-    """The bytes; of a file as many as tell whether it is too large. Raises ``InputError`` for one that cannot be read."""
+    """The bytes; only as many as show whether the file is too large. Raises ``InputError`` for a file that cannot be read."""
     if isinstance(given, bytes):
         return given
     if not given.is_file():
@@ -144,16 +144,16 @@ def content(given: Path | bytes) -> bytes:
         with given.open("rb") as file:
             return file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise InputError(f"cannot be read ({one_line(error)}); give a file that may be read") from None
+        raise InputError(f"cannot be read ({one_line(error)}); give a readable file") from None
 
 
 @contextmanager
 def _checked() -> Iterator[None]:
-    """Pillow's errors come out as ``InputError`` with the remedy."""
+    """Turns Pillow's errors into ``InputError`` with the remedy."""
     from PIL import Image
 
     try:
-        with _quietly():  # what it would warn of, large pictures and odd metadata, we check or do not read
+        with _quietly():  # it warns of large pictures, which we check, and odd metadata, which we do not read
             yield
     except Image.DecompressionBombError:
         raise _too_large() from None

@@ -1,7 +1,7 @@
-"""A question in the shared space: its parts as vectors, and the one or several vectors to search with that they sum up to.
+"""A question in the shared space: the vectors of its parts, and their sum or sums to search with.
 
 "mean" searches with the direction of the weighted sum of all parts; a negative weight pushes away. "max" searches with every
-positive part by itself (each with all negatives), and a row counts as much as for the part it fits best.
+positive part separately (each with all negatives), and a row has the score of the part that it fits best.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from index.errors import InputError
 from index.records import Modality, Place, check_unit_vectors
 from retrieval.asking.parts import Vectors
 
-CANCELLED = 1e-3  # a sum shorter than this share of its weights is noise: the parts have cancelled out
+CANCELLED = 1e-3  # a sum shorter than this share of its weights is noise: the parts cancel each other out
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class QueryVectors:
     """A query in the shared space: ``parts`` [n, D] of unit norm, summed up with ``weights`` [P, n] into P vectors to search with.
 
     ``origin`` is the place of the first positive part that has one. Raises ``InputError`` where parts cancel each other out, and
-    for one that is zero or no number (the encoder is at fault).
+    for a part that is zero or not finite (a fault of the encoder).
     """
 
     labels: tuple[str, ...]
@@ -45,7 +45,7 @@ class QueryVectors:
 
     @cached_property
     def lengths(self) -> npt.NDArray[np.float64]:
-        """[P]: what the sums are divided by."""
+        """[P]: the divisors of the sums."""
         return np.asarray(np.linalg.norm(self.sums, axis=1))
 
     @cached_property
@@ -59,8 +59,8 @@ def best_of(
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
     """One answer from those of P vectors: rows and cosines [P, K] -> ([k'], [k']), best first, each row once with its best cosine.
 
-    As exact as what it is given if K >= k: a row among the k best of all is among the k best of the part that it fits best. Row -1
-    is none. Equal cosines are ordered by row.
+    As exact as its input if K >= k: a row among the k best of all is among the k best of the part that it fits best. Row -1
+    means no row. Equal cosines are ordered by row.
     """
     flat, scores = rows.ravel(), cosines.ravel()
     order = np.lexsort((flat, -scores))

@@ -1,7 +1,7 @@
-"""What is asked, as data: one frozen model behind Python, the command line, the HTTP API, the page and the permalink.
+"""A question as data: one frozen model behind Python, the command line, the HTTP API, the page and the permalink.
 
 ``Question.of`` (Python, the command line), ``Question.parse`` (HTTP, JSON) or ``Question.from_link`` -> here -> ``embed`` makes
-vectors of its parts, ``Space.search`` and ``Space.heat`` answer it. Its JSON has what is not default.
+vectors of its parts, ``Space.search`` and ``Space.heat`` answer it. Its JSON omits defaults.
 """
 
 import json
@@ -22,19 +22,19 @@ from retrieval.asking.query import QueryVectors
 
 MAX_PARTS = 32
 MAX_K = 10_000
-_OLD_NAMES = {"into": "kinds", "calibrated": "centred"}  # of links made before 0.2
+_OLD_NAMES = {"into": "kinds", "calibrated": "centred"}  # in links made before 0.2
 
 
 class Question(How):
-    """``parts`` are weighed and summed up ("mean"), or each is asked by itself and a record counts as much as for the part that it
+    """``parts`` are weighted and summed ("mean"), or each is searched separately and a record has the score of the part that it
     fits best ("max": "a glacier, or else a geyser"); then all positive weights are equal.
 
-    Raises ``ConfigError`` from ``parse``, or ``InputError``, for what cannot be asked.
+    Raises ``ConfigError`` from ``parse``, or ``InputError``, for an invalid question.
     """
 
-    parts: tuple[Part, ...] = Field(min_length=1, max_length=MAX_PARTS, description="what is asked for, or away from")
-    combine: Literal["mean", "max"] = Field(default="mean", description="sum up all parts, or take the part that fits best")
-    kinds: tuple[Modality, ...] = Field(default=(), description="what to search; empty: all that is indexed")
+    parts: tuple[Part, ...] = Field(min_length=1, max_length=MAX_PARTS, description="what to search for, or away from")
+    combine: Literal["mean", "max"] = Field(default="mean", description="sum all parts, or take the part that fits best")
+    kinds: tuple[Modality, ...] = Field(default=(), description="what to search; empty: everything that is indexed")
     k: int = Field(default=10, ge=1, le=MAX_K, description="hits of each kind")
 
     @classmethod
@@ -48,8 +48,8 @@ class Question(How):
         unlike: Iterable[Item | str] = (),
         **settings: Any,
     ) -> Self:
-        """All that is given counts the same; ``unlike`` counts against. ``image`` is a file or its bytes, ``settings`` are the
-        other fields. Raises ``InputError`` if there is nothing to ask for."""
+        """All arguments have equal weight; ``unlike`` counts against. ``image`` is a file or its bytes, ``settings`` are the
+        other fields. Raises ``InputError`` if there is nothing to search for."""
         picture = Path(image) if isinstance(image, str) else image
         wanted = [Part.of(each) for each in (text, picture, place, *like) if each is not None]
         if not wanted:
@@ -58,23 +58,23 @@ class Question(How):
 
     @classmethod
     def from_link(cls, text: str) -> Self:
-        """The question of a permalink, also of an older one. Raises ``InputError`` or ``ConfigError`` for one that is damaged."""
+        """The question of a permalink, old ones included. Raises ``InputError`` or ``ConfigError`` for a damaged link."""
         try:
             values = json.loads(text)
-        except (ValueError, RecursionError):  # the latter from brackets in brackets in brackets
+        except (ValueError, RecursionError):  # the latter from deeply nested brackets
             values = None
         if not isinstance(values, dict):
-            raise InputError("the link is damaged: what it asks for cannot be read; ask again and copy the new link")
+            raise InputError("the link is damaged and its question cannot be read; search again and copy the new link")
         for old in _OLD_NAMES.keys() & values.keys():
             values[_OLD_NAMES[old]] = values.pop(old)
         return cls.parse(values, where="link")
 
     def to_link(self) -> str:
-        """Compact JSON without what is default."""
+        """Compact JSON without defaults."""
         return self.model_dump_json(exclude_defaults=True)
 
     def changed(self, **settings: Any) -> Self:
-        """The same with other settings. Raises as ``parse``."""
+        """The same with other settings. Raises what ``parse`` raises."""
         return self.parse({**dict(self), **settings}, where="question")
 
     def pieces(self) -> Iterator[tuple[str, str]]:
@@ -94,7 +94,7 @@ class Question(How):
 
     @property
     def how(self) -> How:
-        """The same for any question that is answered in this way."""
+        """The same settings for any question that is answered in this way."""
         return How(filter=self.filter, words=self.words, centred=self.centred, direct=self.direct, apart_km=self.apart_km)
 
     @property
@@ -106,16 +106,16 @@ class Question(How):
 
     @property
     def text(self) -> str:
-        """The texts that are asked for, as one."""
+        """The texts of the positive parts, joined."""
         return " ".join(part.text for part in self.parts if part.text is not None and part.weight > 0)
 
     @property
     def is_one_text(self) -> bool:
-        """Whether it is a text that is asked for, and nothing else."""
+        """Whether it asks for text and nothing else."""
         return len(self.parts) == 1 and self.parts[0].text is not None and self.parts[0].weight > 0
 
     def embed(self, space: Encoders, pictures: Pictures = no_pictures) -> QueryVectors:
-        """Raises ``InputError`` for what the encoders refuse and for parts that cancel each other out."""
+        """Raises ``InputError`` for input that the encoders refuse and for parts that cancel each other out."""
         read = [part.read(pictures) for part in self.parts]
         return QueryVectors(
             labels=tuple(part.label for part in self.parts),
@@ -143,7 +143,7 @@ class Question(How):
 
     @model_validator(mode="after")
     def _of_one_weight(self) -> Self:
-        """In a "max" each part asks by itself, and weights count only against the negatives."""
+        """In a "max" each part searches separately, and weights count only against the negatives."""
         if self.combine == "max" and len({part.weight for part in self.parts if part.weight > 0}) != 1:
-            raise InputError("'max' needs positive parts, all of one weight; combine by 'mean' to weigh them")
+            raise InputError("'max' needs positive parts of equal weight; combine by 'mean' to weight them")
         return self

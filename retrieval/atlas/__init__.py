@@ -1,1 +1,1 @@
-"""The shared space looked at as a whole: what its directions, clusters, neighbours and gaps are, and how fine it is."""
+"""The shared space as a whole: its directions, clusters, neighbours and gaps, and its resolution."""

@@ -1,8 +1,8 @@
-"""The gap between modalities in two numbers for each pair: how far apart their centroids are, and how mixed their clouds.
+"""The gap between modalities in two numbers for each pair: how far apart their centroids are, and how mixed their clouds are.
 
-``mixing`` takes as many records of either, and asks how many of the nearest neighbours of each are of the other: 0 none, 1 as many
-as if it did not matter which modality a record is of. Both are measured with vectors as they are, and as seen from the mean of
-their modality (``retrieval.ranking.centring``); whether that helps to find anything is another question, which
+``mixing`` takes equally many records of both modalities, and counts how many of the nearest neighbours of a record are of the
+other: 0 means none, 1 as many as if modality did not matter. Both numbers are measured with the vectors as they are, and as seen
+from the mean of their modality (``retrieval.ranking.centring``). Whether centring improves a search is another question, which
 ``retrieval.ranking.gap`` answers.
 """
 
@@ -27,7 +27,7 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Clouds:
-    """Two modalities, as they are and centred; ``distance`` of the centroids in [0, 2]."""
+    """Two modalities, plain and centred; ``distance`` of the centroids in [0, 2]."""
 
     one: Modality
     other: Modality
@@ -56,8 +56,8 @@ def measure_clouds(vectors: Mapping[Modality, npt.NDArray[Any]], *, seed: int = 
 
 
 def mixing(one: Floats, other: Floats) -> float:
-    """How much of the other modality is among the nearest of each record, over what chance would bring. [N, D] and [M, D], of which
-    as many as the smaller has are compared. Raises ``InputError`` for fewer than 2 of either."""
+    """The share of the other modality among the nearest neighbours of each record, over its expected share at random. Of [N, D] and
+    [M, D], as many as the smaller has are compared. Raises ``InputError`` for fewer than 2 of either."""
     count = min(len(one), len(other))
     if count < 2:
         raise InputError(f"clouds are compared between 2 records or more of each modality, got {count}; index more")

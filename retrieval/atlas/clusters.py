@@ -1,7 +1,7 @@
-"""Regions that the location encoder sees as alike: k-means on the vectors of the locations, named by the articles that lie in them.
+"""Regions that look alike to the location encoder: k-means on the vectors of the locations, named by the articles that lie in them.
 
-A cluster is called after the articles on its ground that are nearest to its centre in the shared space. One without an article on
-its ground borrows titles of elsewhere, and says so (``Named.borrowed``).
+A cluster is named after the articles on its ground that are nearest to its centre in the shared space. A cluster without an article
+on its ground borrows titles from elsewhere, and says so (``Named.borrowed``).
 """
 
 from collections import Counter
@@ -19,20 +19,21 @@ from retrieval.atlas.components import in_chunks, some_rows
 from retrieval.atlas.lab import in_gamut, lab_to_srgb
 from retrieval.heat.cells import NO_DATA, Cells
 
-MAX_FITTED = 200_000  # vectors that the centres are found from; all are assigned
-BATCH = 4096  # vectors of one step, as scikit-learn advises: 256 times the cores at least
+MAX_FITTED = 200_000  # vectors that the centres are fitted on; all are assigned
+BATCH = 4096  # vectors per step; scikit-learn advises at least 256 times the cores
 STARTS = 3
 NAMED_BY = 3  # articles
 LEAST_CHROMA = 30.0
-MIN_CLUSTERS, MAX_CLUSTERS = 2, 64  # more colours nobody can tell apart
+MIN_CLUSTERS, MAX_CLUSTERS = 2, 64  # more colours cannot be told apart
 Floats = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """What a cluster is called by: ``titles`` of articles, nearest to its centre first; how many ``articles`` lie on its ground,
-    and in which ``countries``, most first, with their number. ``borrowed``: none does, and the titles are of elsewhere."""
+    """What names a cluster: ``titles`` of articles, nearest to its centre first; how many ``articles`` lie on its ground, and
+    in which ``countries``, most first, with their number. ``borrowed``: no article lies there, and the titles are from
+    elsewhere."""
 
     titles: tuple[str, ...] = ()
     articles: int = 0
@@ -45,7 +46,7 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """``area_share`` is of the area that all cells stand for, ``medoid`` the cell nearest to the centre in the shared space,
+    """``area_share`` is a share of the area that all cells cover, ``medoid`` the cell nearest to the centre in the shared space,
     ``alike`` the mean cosine of the cells with the centre."""
 
     cells: int
@@ -58,7 +59,7 @@ class Cluster:
 
 @dataclass(frozen=True, eq=False)
 class Clusters:
-    """``labels`` [N] of all cells are indices into ``each``, which goes from the largest area to the smallest."""
+    """``labels`` [N] of all cells are indices into ``each``, which is ordered from the largest area to the smallest."""
 
     labels: npt.NDArray[np.int32]
     each: tuple[Cluster, ...]
@@ -89,7 +90,7 @@ def clusters_of(cells: Cells, articles: Snapshot | None, count: int, *, seed: in
 
 
 def distinct_colours(count: int) -> npt.NDArray[np.uint8]:
-    """sRGB [count, 3]: each as far in CIELAB from those before it as can be (farthest first, Gonzalez 1985), none dark or grey."""
+    """sRGB [count, 3]: each farthest from the earlier ones in CIELAB (farthest first, Gonzalez 1985), not dark or grey."""
     axes = np.arange(40, 86, 9), np.arange(-85, 86, 10), np.arange(-85, 86, 10)
     lab = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3).astype(np.float64)
     lab = lab[in_gamut(lab)[:, 0] & (np.hypot(lab[:, 1], lab[:, 2]) > LEAST_CHROMA)]
@@ -110,14 +111,14 @@ def _k_means(vectors: npt.NDArray[Any], count: int, seed: int) -> npt.NDArray[np
 
 
 def _by_area(labels: npt.NDArray[np.int32], areas: npt.NDArray[np.float64]) -> npt.NDArray[np.int32]:
-    """Numbered anew from the largest area, without those that nothing fell to."""
+    """Renumbered from the largest area, without the empty ones."""
     _, number = np.unique(labels, return_inverse=True)
     order = np.argsort(-np.bincount(number, areas), kind="stable")
     return np.argsort(order)[number].astype(np.int32)
 
 
 def _centres(vectors: npt.NDArray[Any], labels: npt.NDArray[np.int32]) -> Floats:
-    """The mean directions [K, D] of what fell to each, of unit norm."""
+    """The mean directions [K, D] of the vectors of each cluster, of unit norm."""
     sums = np.stack([vectors[labels == number].sum(axis=0, dtype=np.float64) for number in range(labels.max() + 1)])
     return (sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)).astype(np.float32)
 
@@ -131,7 +132,7 @@ def _names(cells: Cells, articles: Snapshot | None, labels: npt.NDArray[np.int32
 
 
 def _named(articles: Snapshot, here: Rows, cosines: Floats) -> Named:
-    """By the articles ``here`` (rows), or by any if there are none, that have the highest ``cosines`` [M] with the centre."""
+    """Named by the articles ``here`` (rows), or by any if there are none, that have the highest ``cosines`` [M] with the centre."""
     candidates = here if len(here) else np.arange(len(articles))
     nearest = candidates[np.argsort(-cosines[candidates], kind="stable")[:NAMED_BY]]
     titles = tuple(articles.take(nearest, ["title"])["title"].to_pylist())

@@ -1,7 +1,8 @@
 """The globe in the colours of its vectors: their first three principal components as lightness and two hues.
 
-Places of like colour are alike to the location encoder. Components become CIELAB, where equal steps look equal; each is stretched
-between two of its percentiles, so that the third is as strong in the picture as the first: ``explained`` says what it is worth.
+Places of similar colour are alike to the location encoder. Components become CIELAB, where equal steps look equal. Each is
+stretched between two of its percentiles, which makes the third as strong in the picture as the first; ``explained`` gives their
+true shares.
 """
 
 from dataclasses import dataclass
@@ -13,10 +14,10 @@ import numpy.typing as npt
 from index.errors import InputError
 from retrieval.atlas.lab import lab_to_srgb
 
-MAX_FITTED = 100_000  # vectors that the axes are found from; the others are only projected
+MAX_FITTED = 100_000  # vectors that the axes are fitted on; the others are only projected
 CHUNK = 65_536  # rows: the matrix may be a mapped file
-STRETCHED = (2.0, 98.0)  # percentiles: a few odd places shall not leave the rest grey
-DARKEST, BRIGHTEST, CHROMA = 25.0, 90.0, 70.0  # of L*; of a* and b*, more than sRGB has at most hues, so that they are saturated
+STRETCHED = (2.0, 98.0)  # percentiles: a few odd places must not leave the rest grey
+DARKEST, BRIGHTEST, CHROMA = 25.0, 90.0, 70.0  # of L*; of a* and b*, beyond sRGB at most hues, which saturates them
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +41,7 @@ def components_of(vectors: npt.NDArray[Any], *, seed: int = 0) -> Components:
 
 
 def colours_of(scores: npt.NDArray[np.floating]) -> npt.NDArray[np.uint8]:
-    """sRGB [N, 3] of scores [N, 3]: the first is from dark to bright, the second from green to red, the third from blue to
+    """sRGB [N, 3] of scores [N, 3]: the first runs from dark to bright, the second from green to red, the third from blue to
     yellow."""
     low, high = np.percentile(scores, STRETCHED, axis=0)
     stretched = np.clip((scores - low) / np.where(high > low, high - low, 1), 0, 1)
@@ -50,7 +51,7 @@ def colours_of(scores: npt.NDArray[np.floating]) -> npt.NDArray[np.uint8]:
 
 
 def in_chunks(vectors: npt.NDArray[Any], project: Any) -> npt.NDArray[np.float32]:
-    """What ``project`` makes of all rows, without a second copy of the matrix in memory."""
+    """All rows projected, without a second copy of the matrix in memory."""
     parts = [project(vectors[start : start + CHUNK].astype(np.float32)) for start in range(0, len(vectors), CHUNK)]
     return np.concatenate(parts).astype(np.float32)
 
@@ -60,5 +61,5 @@ def _some(vectors: npt.NDArray[Any], seed: int) -> npt.NDArray[np.float32]:
 
 
 def some_rows(count: int, most: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
-    """All rows, or ``most`` of them by chance, ascending."""
+    """All rows, or ``most`` of them at random, ascending."""
     return np.arange(count) if count <= most else np.sort(rng.choice(count, most, replace=False))

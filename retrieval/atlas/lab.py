@@ -1,6 +1,6 @@
-"""CIELAB colours as sRGB: equal steps in the one look equal, and only the other can be shown.
+"""CIELAB colours as sRGB: equal steps look equal in CIELAB, and screens show only sRGB.
 
-L* from the inverse of CIE 15 (CIELAB, white point D65), the matrix and the curve of sRGB from IEC 61966-2-1.
+L* by the inverse of CIE 15 (CIELAB, white point D65), the matrix and the curve of sRGB from IEC 61966-2-1.
 """
 
 import numpy as np
@@ -12,14 +12,14 @@ _D65 = np.array([0.95047, 1.0, 1.08883])
 _XYZ_TO_LINEAR = np.array(
     [(3.2404542, -1.5371385, -0.4985314), (-0.9692660, 1.8760108, 0.0415560), (0.0556434, -0.2040259, 1.0572252)]
 )
-_BLACK = 216 / 24389  # of the curve of L*: below it is a straight line
+_BLACK = 216 / 24389  # of the curve of L*, which is a straight line below it
 _SLOPE = 24389 / 27
 HALVINGS = 10  # of the chroma: to a thousandth, finer than 8 bits
-EDGE = 1e-3  # by which a colour may lie outside: the matrix is rounded
+EDGE = 1e-3  # how far a colour may lie outside, because the matrix is rounded
 
 
 def lab_to_srgb(lab: npt.ArrayLike) -> npt.NDArray[np.uint8]:
-    """[..., 3] of L* in [0, 100], a* and b* -> [..., 3]. Colours that sRGB does not have lose chroma until it has them, and keep
+    """[..., 3] of L* in [0, 100], a* and b* -> [..., 3]. Colours outside sRGB lose chroma until they are inside, and keep
     lightness and hue."""
     colours = np.asarray(lab, dtype=np.float64)
     grey = colours * [1, 0, 0]
@@ -34,7 +34,7 @@ def lab_to_srgb(lab: npt.ArrayLike) -> npt.NDArray[np.uint8]:
 
 
 def _linear(lab: Floats) -> Floats:
-    """Linear sRGB [..., 3], outside of [0, 1] where a colour is out of gamut."""
+    """Linear sRGB [..., 3], outside [0, 1] where a colour is out of gamut."""
     y = (lab[..., 0] + 16) / 116
     f = np.stack([y + lab[..., 1] / 500, y, y - lab[..., 2] / 200], axis=-1)
     relative = np.where(f**3 > _BLACK, f**3, (116 * f - 16) / _SLOPE)

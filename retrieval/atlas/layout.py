@@ -1,7 +1,7 @@
-"""All kinds of records on one sheet: like vectors near each other, whatever they are vectors of.
+"""All kinds of records on one sheet: similar vectors lie near each other, whatever their modality.
 
-Every modality is seen from its own mean (``retrieval.ranking.centring``), else the sheet would show the gap between modalities and
-little more. Distances on it mean little beyond near and far, and sizes of groups nothing (Wattenberg et al. 2016, How to use t-SNE
+Every modality is seen from its own mean (``retrieval.ranking.centring``); otherwise the sheet would show little but the gap between
+modalities. Distances on it mean little beyond near and far, and sizes of groups nothing (Wattenberg et al. 2016, How to use t-SNE
 effectively).
 """
 
@@ -19,7 +19,7 @@ from retrieval.atlas.components import some_rows
 from retrieval.ranking.centring import centred
 
 Method = Literal["tsne", "pca"]
-MOST: Mapping[Method, int] = {"tsne": 3000, "pca": 20_000}  # items: what t-SNE does in some seconds, and a browser draws at once
+MOST: Mapping[Method, int] = {"tsne": 3000, "pca": 20_000}  # items: t-SNE takes a few seconds, and a browser draws them at once
 MIN_ITEMS = 8
 PERPLEXITY = 30.0
 Floats = npt.NDArray[np.float32]
@@ -38,7 +38,7 @@ class Layout:
 
 
 def layout_of(snapshots: Mapping[Modality, Snapshot], method: Method, *, seed: int = 0) -> Layout:
-    """As many of each modality as there is room for, chosen by chance. Raises ``InputError`` for fewer than 8 items in all."""
+    """As many of each modality as there is room for, chosen at random. Raises ``InputError`` for fewer than 8 items in all."""
     rng = np.random.default_rng(seed)
     rows = {name: some_rows(len(snapshots[name]), most, rng) for name, most in _quotas(snapshots, MOST[method]).items()}
     count = sum(map(len, rows.values()))
@@ -55,7 +55,7 @@ def layout_of(snapshots: Mapping[Modality, Snapshot], method: Method, *, seed: i
 
 
 def _quotas(snapshots: Mapping[Modality, Snapshot], most: int) -> dict[Modality, int]:
-    """How many of each, the largest kind first, to be drawn first: the same for all, and what a small one leaves goes to others."""
+    """How many of each, the largest kind first, to be drawn first. All get the same; what a small kind leaves goes to others."""
     quotas: dict[Modality, int] = {}
     by_size = sorted((name for name in snapshots if len(snapshots[name])), key=lambda name: len(snapshots[name]))
     for position, name in enumerate(by_size):
@@ -74,8 +74,8 @@ def _pca(vectors: Floats) -> Floats:
 
 
 def _tsne(vectors: Floats, seed: int) -> Floats:
-    """van der Maaten and Hinton 2008, begun from the principal components, which keeps the large shape (Kobak and Berens 2019).
-    The vectors have unit norm, so that Euclidean distances are in the order of cosines."""
+    """van der Maaten and Hinton 2008, initialised with the principal components, which keeps the large shape (Kobak and Berens
+    2019). The vectors have unit norm, so Euclidean distances rank like cosines."""
     from sklearn.manifold import TSNE
 
     perplexity = min(PERPLEXITY, (len(vectors) - 1) / 3)
@@ -83,6 +83,6 @@ def _tsne(vectors: Floats, seed: int) -> Floats:
 
 
 def _fitted(xy: Floats) -> Floats:
-    """Moved and scaled alike in both directions into [-1, 1]."""
+    """Moved and scaled equally in both directions into [-1, 1]."""
     low, high = xy.min(axis=0), xy.max(axis=0)
     return ((xy - (low + high) / 2) * (2 / max(float((high - low).max()), 1e-12))).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Whether two modalities find each other: neighbours that are mutual, and how far from each other they lie on the globe."""
+"""Whether two modalities find each other: mutual neighbours, and how far apart neighbours lie on the globe."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ NEIGHBOURS = 10
 @dataclass(frozen=True, slots=True)
 class Mutual:
     """``mutual``: share of the records of ``one`` that are among the ``k`` nearest of ``one`` to their own nearest of ``other``;
-    ``chance`` is what that would be of vectors without meaning. ``median_km``: from a record to its nearest, on the globe."""
+    ``chance`` is the value for vectors without meaning. ``median_km``: from a record to its nearest, on the globe."""
 
     one: Modality
     other: Modality
@@ -33,7 +33,7 @@ class Mutual:
 
 
 def measure_mutual(sides: Mapping[Modality, Side], *, k: int = NEIGHBOURS, seed: int = 0) -> list[Mutual]:
-    """From each modality to each other, in samples of at most 2,000. Raises ``InputError`` where one has no records."""
+    """From each modality to the other, in samples of at most 2,000. Raises ``InputError`` where one has no records."""
     rng = np.random.default_rng(seed)
     some = {name: _sample(side, rng) for name, side in sides.items()}
     return [mutual(one, some[one], other, some[other], k) for one, other in permutations(some, 2)]
@@ -41,11 +41,11 @@ def measure_mutual(sides: Mapping[Modality, Side], *, k: int = NEIGHBOURS, seed:
 
 def mutual(one: Modality, asking: Side, other: Modality, answering: Side, k: int) -> Mutual:
     if not len(asking.vectors) or not len(answering.vectors) or k < 1:
-        raise InputError(f"neighbours are found between records of two modalities at k >= 1, got none of one or k = {k}")
+        raise InputError(f"neighbours need records of two modalities and k >= 1, got none of one or k = {k}")
     cosines = asking.vectors @ answering.vectors.T
     nearest = cosines.argmax(axis=1)
-    back = cosines[:, nearest]  # [N, N]: of all that ask, with the nearest of each
-    ahead = (back > np.diag(back)).sum(axis=0)  # of those that ask, how many are nearer to it
+    back = cosines[:, nearest]  # [N, N]: of all queries with the nearest of each
+    ahead = (back > np.diag(back)).sum(axis=0)  # how many queries are nearer to it
     here, there = asking.places, answering.places[nearest]
     return Mutual(
         one=one,

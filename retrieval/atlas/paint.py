@@ -1,4 +1,4 @@
-"""Maps of cells that have a colour each."""
+"""Maps of cells that each have a colour."""
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,7 @@ def paint(cells: Cells, colours: Colours, grid: Grid) -> Colours:
     rows = cells.rows_on(grid)
     opacity = np.where(rows == NO_DATA, 0, 255).astype(np.uint8)
     painted = np.concatenate([colours[rows], opacity[..., None]], axis=-1)
-    painted[rows == NO_DATA] = 0  # row -1 was the last cell's
+    painted[rows == NO_DATA] = 0  # row -1 had indexed the last cell
     return painted
 
 

@@ -1,9 +1,9 @@
-"""How far apart two places must be to be told apart by their vectors.
+"""How far apart two places must be for their vectors to tell them apart.
 
-Places are moved by a distance to a side chosen by chance, and their vectors compared with those of where they came from. The cosine
-falls from 1 to what two places anywhere have (``floor``); half way down they count as told apart. For an encoder that begins with
+Places are moved by a distance in a random direction, and their vectors are compared with the original ones. The cosine falls from 1
+to that of two random places (``floor``). Halfway down the two places count as told apart. For an encoder that begins with
 spherical harmonics up to degree L, half a wavelength of the finest is about 20,000 km / L (L half-waves between the poles). That
-is a scale to compare with, not a bound: cosines fall within a wave, and the network behind may make finer detail of its own.
+is a scale to compare with, not a bound: cosines fall within a wave, and the network behind may add finer detail.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ DISTANCES_KM = (1, 2, 5, 10, 20, 50, 100, 150, 200, 300, 400, 500, 700, 1000, 15
 BANDS_DEG = ((0.0, 23.5), (23.5, 45.0), (45.0, 66.5), (66.5, 90.0))  # between equator, tropics, 45, polar circles and poles
 QUANTILES = (0.1, 0.9)
 HALF_EQUATOR_KM = 20_000.0
-MIN_IN_BAND = 20  # places: of fewer no line is drawn
+MIN_IN_BAND = 20  # places: no line is drawn for fewer
 Floats = npt.NDArray[np.float64]
 EmbedPlaces = Callable[[npt.ArrayLike, npt.ArrayLike], npt.NDArray[np.float32]]
 
@@ -28,7 +28,7 @@ EmbedPlaces = Callable[[npt.ArrayLike, npt.ArrayLike], npt.NDArray[np.float32]]
 class Curve:
     """``mean``, ``low`` and ``high`` [K] (the 10th and the 90th percentile) of the cosines of places that far apart.
 
-    ``half_km``: where the mean falls half way down to the floor; None if it never does. ``label`` is '' for all latitudes.
+    ``half_km``: where the mean falls halfway to the floor; None if it never does. ``label`` is '' for all latitudes.
     """
 
     label: str
@@ -41,8 +41,8 @@ class Curve:
 
 @dataclass(frozen=True, eq=False)
 class Resolution:
-    """``curves``: of all places first, then of each band of latitude with enough of them; ``floor``: the mean cosine of two places
-    anywhere; ``half_wave_km``: half a wavelength of the finest harmonics, None without any."""
+    """``curves``: of all places first, then of each band of latitude with enough places; ``floor``: the mean cosine of two random
+    places; ``half_wave_km``: half a wavelength of the finest harmonics, None without harmonics."""
 
     distances_km: tuple[float, ...]
     curves: tuple[Curve, ...]
@@ -58,7 +58,7 @@ def measure_resolution(
     distances_km: tuple[float, ...] = DISTANCES_KM,
     degrees: int | None = None,
 ) -> Resolution:
-    """Of places [N, 2] (lat, lon), with the location encoder as ``embed``; ``degrees`` is its highest of spherical harmonics.
+    """At places [N, 2] (lat, lon), with the location encoder as ``embed``; ``degrees`` is its highest degree of harmonics.
 
     Raises ``InputError`` for fewer than 2 places.
     """
@@ -90,8 +90,8 @@ def _curve(label: str, cosines: Floats, floor: float, distances_km: tuple[float,
 
 
 def crossing_km(distances_km: tuple[float, ...], mean: Floats, level: float) -> float | None:
-    """Where the mean first falls below a level, between distances straight over the logarithm; the first of them if it is below
-    there already, None if nowhere."""
+    """Where the mean first falls below a level, interpolated between distances on a logarithmic scale; the first distance if it is
+    already below there, None if it never falls."""
     below = np.flatnonzero(mean < level)
     if not len(below):
         return None

@@ -1,6 +1,6 @@
-"""The globe in the colours of a UMAP (McInnes, Healy and Melville 2018, arXiv 1802.03426): places of like vectors in like colours.
+"""The globe in the colours of a UMAP (McInnes, Healy and Melville 2018, arXiv 1802.03426): similar vectors get similar colours.
 
-Principal components keep the large differences, UMAP the neighbourhoods. Needs umap-learn, which PlaceBind does not install.
+Principal components keep the large differences, UMAP the neighbourhoods. It needs umap-learn, which PlaceBind does not install.
 """
 
 from importlib import import_module
@@ -14,10 +14,10 @@ from index.errors import InputError
 from retrieval.atlas.components import in_chunks, some_rows
 
 PACKAGE = "umap"
-MAX_FITTED = 4_000  # vectors that are laid out; the others go to where their nearest of these are
+MAX_FITTED = 4_000  # vectors that are laid out; the others go to the mean of their nearest of these
 MIN_FITTED = 16
 NEAREST = 3
-CHUNK = 4096  # rows: 64 MiB of cosines with those laid out
+CHUNK = 4096  # rows: 64 MiB of cosines with the laid-out vectors
 
 
 def is_installed() -> bool:
@@ -33,13 +33,13 @@ def umap_scores(vectors: npt.NDArray[Any], *, seed: int = 0) -> npt.NDArray[np.f
     known = vectors[some_rows(len(vectors), MAX_FITTED, np.random.default_rng(seed))].astype(np.float32)
     model = import_module(PACKAGE).UMAP(
         n_components=3, metric="cosine", random_state=seed, n_jobs=1
-    )  # with a seed it uses one thread anyway, and warns
+    )  # a seed makes it use one thread anyway, with a warning
     laid_out = np.asarray(model.fit_transform(known), dtype=np.float32)
     return in_chunks(vectors, lambda rows: _between(rows, known, laid_out))
 
 
 def _between(rows: npt.NDArray[np.float32], known: npt.NDArray[np.float32], laid_out: npt.NDArray[np.float32]) -> npt.NDArray[Any]:
-    """The mean of where the nearest of those laid out are, [n, 3]."""
+    """The mean coordinates of the nearest laid-out vectors, [n, 3]."""
     parts = []
     for start in range(0, len(rows), CHUNK):
         cosines = rows[start : start + CHUNK] @ known.T

@@ -1,6 +1,6 @@
-"""Fill the index: every record's vector into its own table, and what searches them fast, so that no first query waits for it.
+"""Fill the index: write every record's vector into its table, and build the search indexes, so the first query does not wait.
 
-What was embedded is kept (``index.store.staging``): a killed build goes on where it stopped.
+Finished vectors are kept (``index.store.staging``): a killed build resumes where it stopped.
 """
 
 from datetime import timedelta
@@ -27,20 +27,20 @@ from train.checkpoint import Checkpoint
 
 CHUNK: dict[Modality, int] = {"articles": 4096, "tiles": 256, "locations": 16384}
 
-LEARNT_FROM = 0.8  # the least share of the rows that a search index should have been learnt from
+LEARNT_FROM = 0.8  # the least share of the rows that a search index should be trained on
 
 
 class Engine(Protocol):
-    """Who embeds: this process, or many (``retrieval.building.ray_engine``)."""
+    """What embeds: this process, or many (``retrieval.building.ray_engine``)."""
 
     def embed(
         self, checkpoint: Checkpoint, catalogue: Catalogue, modality: Modality, ids: pa.Array, staging: Staging, progress: Progress
     ) -> None:
-        """Write the vectors of the records with these ids into ``staging``, and tell ``progress`` of each that is committed."""
+        """Write the vectors of the records with these ids into ``staging``, and tell ``progress`` of each committed one."""
 
 
 class LocalEngine:
-    """Embeds in this process, one chunk after the other, each committed."""
+    """Embeds in this process, one chunk after the other, and commits each."""
 
     def embed(
         self, checkpoint: Checkpoint, catalogue: Catalogue, modality: Modality, ids: pa.Array, staging: Staging, progress: Progress
@@ -61,12 +61,12 @@ def build_index(
     engine: Engine | None = None,
     backend: str = "auto",
 ) -> dict[Modality, int]:
-    """Embed what has no vector yet in every table that the model can read; returns how many vectors are new, by modality.
-    Tiles of sensors that the model never saw are left out (``retrieval.building.unlearnt`` says which).
+    """Embed the records without a vector in every table that the model can read; returns the number of new vectors by modality.
+    Tiles of sensors that the model was not trained on are left out (``retrieval.building.unlearnt`` says which).
 
-    Rows that came after a finished index are added to it and to what searches it, and the old ones answer meanwhile. ``backend`` is
-    what will search, as of ``Space.open``. Raises ``ModelMismatchError`` if the index is of another model and ``rebuild`` is not
-    asked for.
+    Rows that came after a finished index are added to it and to its search index, and the old rows answer meanwhile. ``backend`` is
+    the search backend, as in ``Space.open``. Raises ``ModelMismatchError`` if the index is of another model and ``rebuild`` is not
+    set.
     """
     progress, engine = progress or Quiet(), engine or LocalEngine()
     present = readable(checkpoint, catalogue)
@@ -84,7 +84,7 @@ def build_index(
 def append_to_index(
     checkpoint: Checkpoint, catalogue: Catalogue, *, progress: Progress | None = None, engine: Engine | None = None
 ) -> dict[Modality, int]:
-    """As ``build_index``, but only onto finished indexes. Raises ``CatalogueError`` for a table that has none."""
+    """Like ``build_index``, but only for finished indexes. Raises ``CatalogueError`` for a table without one."""
     for modality in readable(checkpoint, catalogue):
         if manifest_of(catalogue, modality) is None:
             raise not_indexed(catalogue, modality)
@@ -98,7 +98,7 @@ def readable(checkpoint: Checkpoint, catalogue: Catalogue) -> list[Modality]:
     if not present:
         left_out = about_unlearnt(checkpoint, catalogue)
         raise CatalogueError(
-            f"{catalogue.uri} has nothing that this model can embed; {left_out or 'add some with `placebind ingest`'}"
+            f"{catalogue.uri} has nothing that this model can embed; {left_out or 'add records with `placebind ingest`'}"
         )
     return present
 
@@ -124,8 +124,8 @@ def _fill(
 
 
 def optimize_index(catalogue: Catalogue, keep: timedelta = KEPT, *, progress: Progress | None = None) -> dict[Modality, Tidied]:
-    """Put every indexed table in order (``index.store.upkeep``). Where appends have added much, the search index is made anew, so
-    that it is learnt from all rows. Raises ``CatalogueError`` if nothing is indexed."""
+    """Compact every indexed table (``index.store.upkeep``). Where appends have added much, the search index is rebuilt and so
+    trained on all rows. Raises ``CatalogueError`` if nothing is indexed."""
     progress, tidied = progress or Quiet(), {}
     for modality in MODALITIES:
         if not (catalogue.has(modality) and manifest_of(catalogue, modality)):

@@ -1,7 +1,7 @@
-"""The vectors of a table as a GeoParquet file that maps, tables and other programs open: ids, places, vectors, and whose they are.
+"""The vectors of a table as a GeoParquet file for maps, tables and other programs: ids, places, vectors, and their model.
 
-The file's key ``placebind`` holds the JSON that files of hits have (``retrieval.export``), so ``vectors_of`` reads both; it adds
-``modality`` and ``preprocessing``. Rows are written in groups, so that any number of them fits into memory.
+The file's key ``placebind`` holds the same JSON as files of hits (``retrieval.export``), so ``vectors_of`` reads both; it adds
+``modality`` and ``preprocessing``. Rows are written in groups, so any number of rows fits into memory.
 """
 
 import json
@@ -21,7 +21,7 @@ _POINT = np.dtype([("order", "u1"), ("kind", "<u4"), ("lon", "<f8"), ("lat", "<f
 
 
 def export_index(snapshot: Snapshot, path: Path) -> int:
-    """Write every row that has a vector; returns how many. Raises ``InputError`` for another ending, or if it cannot be written."""
+    """Write every row that has a vector; returns how many. Raises ``InputError`` for another ending or a failed write."""
     import pyarrow.parquet as pq
 
     if path.suffix.lower() not in GEOPARQUET:

@@ -1,15 +1,15 @@
 """Embed on many machines at once: Ray Data reads and embeds, lance-ray writes, one process commits.
 
-What the local engine does in a loop, here is a stream of blocks over a Ray cluster: row numbers of the records without a vector ->
-rows, read from the Lance table by whatever machine is to use them -> vectors, made by workers that hold the model -> a Lance
-fragment, written by the worker. Only the description of a fragment comes back, and this process commits it to the staging table
-(``index.store.staging``). A block whose worker or machine died is done again by Ray; a fragment that was written but never
-committed is no part of any table. Stopped at any time, what was committed stays, and the next run goes on with the rest.
+The local engine's loop becomes a stream of blocks over a Ray cluster: row numbers of the records without a vector -> rows, read
+from the Lance table by the machine that will use them -> vectors, made by workers that hold the model -> a Lance fragment, written
+by the worker. Only the description of a fragment comes back, and this process commits it to the staging table
+(``index.store.staging``). Ray repeats a block whose worker or machine died. A fragment that was written but never committed
+belongs to no table. Work can stop at any time: committed vectors stay, and the next run does the rest.
 
-The cluster is that of ``RAY_ADDRESS``, or one that runs on this machine, or else one is started here for as long as this process
-lives. On every machine of it the same PlaceBind must be installed (``pip install 'placebind[scale]'``), and the checkpoint's folder
-and the catalogue must be found under the same path or address. A frozen backbone comes from each machine's own disk, as it
-does in training. Lance reads the credentials of an object store from each machine's environment.
+The cluster is that of ``RAY_ADDRESS``, or one that runs on this machine, or else one is started here for the lifetime of this
+process. Every machine needs the same PlaceBind (``pip install 'placebind[scale]'``), and must see the checkpoint's folder and the
+catalogue under the same path or address. A frozen backbone comes from each machine's own disk, as in training. Lance reads the
+credentials of an object store from each machine's environment.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from retrieval.building.build import CHUNK
 from retrieval.space import ROW_COLUMNS, Space
 from train.checkpoint import Checkpoint
 
-COMMIT_EVERY_S = 10.0  # each commit writes the list of all fragments anew
+COMMIT_EVERY_S = 10.0  # each commit rewrites the list of all fragments
 _TOLD = pa.schema(
     [("fragments", pa.list_(pa.string())), ("rows", pa.int64()), *((name, pa.string()) for name in ("node", "error", "message"))]
 )
@@ -51,10 +51,11 @@ _LANCE_RETRIES = {"description": "write vectors", "match": ["LanceError(IO)"], "
 
 
 class RayEngine:
-    """Embeds with every processor of a Ray cluster; where the cluster has GPUs, with these alone.
+    """Embeds with every processor of a Ray cluster; where the cluster has GPUs, with GPUs alone.
 
-    ``rows_by_node`` counts the committed rows by the id of the node that embedded them. Making one joins or starts the cluster;
-    raises ``MissingExtraError`` where Ray or lance-ray is not installed, ``ConfigError`` where the cluster cannot be reached.
+    ``rows_by_node`` counts the committed rows by the id of the node that embedded them. Constructing it joins or starts the
+    cluster; raises ``MissingExtraError`` where Ray or lance-ray is not installed, ``ConfigError`` where the cluster cannot be
+    reached.
     """
 
     def __init__(self) -> None:
@@ -64,9 +65,9 @@ class RayEngine:
     def embed(
         self, checkpoint: Checkpoint, catalogue: Catalogue, modality: Modality, ids: pa.Array, staging: Staging, progress: Progress
     ) -> None:
-        """Append the vectors of the records with these ids to the staging table; those that were deleted meanwhile are left out.
+        """Append the vectors of the records with these ids to the staging table; records deleted meanwhile are left out.
 
-        Raises the ``PlaceBindError`` that a worker met; what else happens in a worker is raised by Ray, with its traceback.
+        Raises the ``PlaceBindError`` that a worker met; Ray raises other errors of a worker, with their traceback.
         """
         dataset = catalogue.table(modality).to_lance()
         numbers = _row_numbers(dataset, ids)
@@ -78,7 +79,7 @@ class RayEngine:
             self._commit_all(written, staging, progress)
 
     def _commit_all(self, written: Any, staging: Staging, progress: Progress) -> None:
-        """The one committer. What workers had delivered is committed also when this is stopped."""
+        """The only committer. It commits what workers had delivered even when this is stopped."""
         waiting: list[dict[str, Any]] = []
         committed_s = time.monotonic()
         try:
@@ -126,11 +127,11 @@ class Embedder:
         return Space(_checkpoint_here(self.checkpoint_folder, self.model_digest), Catalogue.open(self.catalogue_uri))
 
     def __call__(self, rows: pa.Table) -> pa.Table:
-        """One row: descriptions of fragments, how many vectors are in them, the node, and why it could not be done, if so."""
+        """One row: descriptions of fragments, their number of vectors, the node, and the error if the work failed."""
         told = {"fragments": [], "rows": 0, "node": self.node, "error": "", "message": ""}
         try:
             told |= {"fragments": self._write(rows), "rows": len(rows)}
-        except PlaceBindError as error:  # handed on as data: of an exception Ray would only hand on a text with its traceback
+        except PlaceBindError as error:  # passed on as data: Ray would reduce an exception to a text with its traceback
             told |= {"error": type(error).__name__, "message": str(error)}
         return pa.Table.from_pylist([told], schema=_TOLD)
 
@@ -146,9 +147,9 @@ class Embedder:
 
 
 def _written(dataset: Any, blocks: list[npt.NDArray[np.int64]], modality: Modality, arguments: dict[str, Any]) -> Any:
-    """The stream of what is written, one row for each of ``blocks``; ``arguments`` are those of ``Embedder``.
+    """The stream of written fragments, one row for each of ``blocks``; ``arguments`` are those of ``Embedder``.
 
-    Reading mostly waits for the disk: it takes no CPU from those that embed.
+    Reading mostly waits for the disk and takes no CPU from the embedding workers.
     """
     import ray
     from ray.data import ActorPoolStrategy, TaskPoolStrategy
@@ -171,12 +172,12 @@ def _read_rows(numbers: pa.Table, uri: str, version: int, columns: list[str]) ->
 
 
 def _row_numbers(dataset: Any, ids: pa.Array) -> npt.NDArray[np.int64]:
-    """Where in the table these ids stand, ascending: neighbours are read together."""
+    """The positions of these ids in the table, ascending: neighbours are read together."""
     return np.flatnonzero(pc.is_in(dataset.to_table(columns=["id"])["id"], value_set=pa.array(ids)).to_numpy())
 
 
 def _arguments(checkpoint: Checkpoint, catalogue: Catalogue, modality: Modality, staging: Staging) -> dict[str, Any]:
-    """What an ``Embedder`` is made with, wherever it is."""
+    """The arguments of an ``Embedder``, on whichever machine."""
     return {
         "checkpoint_folder": checkpoint.path.parent.resolve(),
         "model_digest": checkpoint.digest,
@@ -187,7 +188,7 @@ def _arguments(checkpoint: Checkpoint, catalogue: Catalogue, modality: Modality,
 
 
 def _checkpoint_here(folder: Path, model_digest: str) -> Checkpoint:
-    """The checkpoint as this machine finds it. Raises ``CheckpointError`` if it is not there, or another one."""
+    """The checkpoint as this machine sees it. Raises ``CheckpointError`` if it is missing or another one."""
     where = f"a Ray worker on {os.uname().nodename}"
     try:
         checkpoint = Checkpoint.open(folder)
@@ -195,7 +196,7 @@ def _checkpoint_here(folder: Path, model_digest: str) -> Checkpoint:
         raise CheckpointError(f"{where}: {error}; every machine must see the same folder") from error
     if checkpoint.digest != model_digest:
         raise CheckpointError(
-            f"{where} finds model {checkpoint.digest[:8]}… in {folder}, not {model_digest[:8]}…; copy the same to every machine"
+            f"{where} finds model {checkpoint.digest[:8]}… in {folder}, not {model_digest[:8]}…; copy the same one to every machine"
         )
     return checkpoint
 
@@ -209,7 +210,7 @@ def _join_cluster() -> None:
         raise MissingExtraError(f"the engine ray needs {error.name}; run `pip install 'placebind[scale]'`") from error
     if ray.is_initialized():
         return
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray would report to its makers
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray would report usage to its makers
     address = os.environ.get("RAY_ADDRESS", "")
     try:
         with _quiet():
@@ -223,7 +224,7 @@ def _join_cluster() -> None:
 
 
 def _knock(address: str) -> None:
-    """Raises ``OSError`` if nobody answers at a host:port; Ray would try for three minutes."""
+    """Raises ``OSError`` if nothing answers at a host:port; Ray would try for three minutes."""
     host, _, port = address.rpartition(":")
     if port.isdigit() and "/" not in host:
         socket.create_connection((host, int(port)), timeout=10).close()
@@ -231,7 +232,7 @@ def _knock(address: str) -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without Ray Data's own bars and notes, and without Lance's warning of forks: Ray's are followed by exec, which is safe."""
+    """Without Ray Data's own bars and notes, and without Lance's warning about forks: exec follows Ray's forks, which is safe."""
     from ray.data import DataContext
 
     context, logger = DataContext.get_current(), logging.getLogger("ray.data")

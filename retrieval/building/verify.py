@@ -1,7 +1,7 @@
-"""How much of the exact answer a search finds: recall@k of the backend that is used, without a filter and under boxes on the map.
+"""How much of the exact answer a search finds: recall@k of the backend in use, without a filter and under boxes on the map.
 
-Asked are stored vectors of every indexed table, drawn at random: those of the table itself and, since all share one space, those of
-the others, which is how texts ask for places. A hit counts if its cosine reaches that of the exact k-th, so equals are not missed.
+The queries are stored vectors of every indexed table, drawn at random: those of the table itself and, since all share one space,
+those of the others, as when texts ask for places. A hit counts if its cosine reaches that of the exact k-th, so ties count too.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from index.store.catalogue import Catalogue
 from index.store.vectors import manifests_of
 from retrieval.ranking.search import Searcher
 
-SHARES = (1.0, 0.30, 0.01, 0.0003)  # of the rows, that a box leaves; 1: no filter
-BOXES = 5  # of each share, asked in turn
+SHARES = (1.0, 0.30, 0.01, 0.0003)  # of the rows, left by a box; 1: no filter
+BOXES = 5  # per share, used in turn
 ROUNDING = 1e-6
 Vectors = npt.NDArray[np.float32]
 
@@ -57,14 +57,14 @@ def verify(catalogue: Catalogue, *, backend: str = "auto", queries: int = 100, k
 
 
 def drawn(snapshots: Sequence[Snapshot], count: int, rng: np.random.Generator) -> Vectors:
-    """About ``count`` vectors, as many of each snapshot."""
+    """About ``count`` vectors, equally many from each snapshot."""
     each = max(1, count // len(snapshots))
     rows = [np.sort(rng.choice(len(snapshot), min(each, len(snapshot)), replace=False)) for snapshot in snapshots]
     return np.concatenate([snapshot.vectors[at].astype(np.float32) for snapshot, at in zip(snapshots, rows, strict=True)])
 
 
 def recall_of(searcher: Searcher, queries: Vectors, share: float, k: int, rng: np.random.Generator) -> Recall:
-    """Of queries [Q, D], each under one of the boxes that leave this share of the rows."""
+    """For queries [Q, D], each under one of the boxes that leave this share of the rows."""
     snapshot = searcher.snapshot
     boxes = [None] if share >= 1 else [box_around(snapshot, int(row), share) for row in rng.integers(len(snapshot), size=BOXES)]
     recalls: list[float] = []
@@ -92,7 +92,7 @@ def box_around(snapshot: Snapshot, row: int, share: float) -> BBox:
 
 
 def _shares(searcher: Searcher, queries: Vectors, k: int, rows: Rows | None) -> tuple[npt.NDArray[np.float64], str]:
-    """The share of the exact hits found for each query [Q], and the way that was taken."""
+    """The share of the exact hits that were found for each query [Q], and the way that was taken."""
     found = searcher.planner.search(queries, k, rows)
     _, best = exact.build(snapshot=searcher.snapshot).search(queries, k, rows)
     return (found.cosines >= best[:, -1:] - ROUNDING).sum(axis=1).clip(max=best.shape[1]) / best.shape[1], found.how

@@ -1,4 +1,4 @@
-"""How many dimensions vectors really fill: the TwoNN estimator.
+"""How many dimensions vectors really span: the TwoNN estimator.
 
 Facco, d'Errico, Rodriguez and Laio 2017 (Scientific Reports 7:12140): where points lie evenly at the scale of their neighbours, the
 ratio of the distances to the second and to the first neighbour follows a Pareto law whose exponent is the dimension. The package
@@ -8,12 +8,12 @@ scikit-dimension has it too, but brings numba and matplotlib for what is one lin
 import numpy as np
 import numpy.typing as npt
 
-SAMPLE = 5_000  # drawn by chance; which dimension is seen depends on how dense the points are, so compare like with like
+SAMPLE = 5_000  # drawn at random; the estimate depends on how dense the points are, so compare equal samples
 KEPT = 0.9  # of the ratios: the largest tenth is noise, and the paper leaves it out
 
 
 def two_nn(vectors: npt.NDArray[np.floating], rng: np.random.Generator, sample: int = SAMPLE) -> float | None:
-    """Intrinsic dimension of vectors [N, D]; repeated ones count once. None for fewer than 20 different vectors."""
+    """Intrinsic dimension of vectors [N, D]; repeated vectors count once. None for fewer than 20 different vectors."""
     from sklearn.neighbors import NearestNeighbors
 
     chosen = vectors if len(vectors) <= sample else vectors[np.sort(rng.choice(len(vectors), sample, replace=False))]

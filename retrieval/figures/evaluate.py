@@ -1,7 +1,7 @@
-"""All questions of retrieval put to models: text and tile to location, text to tile and back.
+"""All retrieval questions to models: text and tile to location, text to tile and back.
 
-Records of the catalogue that no model learnt from ask; its locations (or a file of places) answer. What is encoded lies in the
-results' folder, so a stopped run goes on behind it, and questions that were answered before are not put again.
+Records of the catalogue that no model was trained on are the queries; its locations (or a file of places) answer. Encoded vectors
+lie in the results' folder, so a stopped run resumes, and answered questions are not repeated.
 """
 
 import hashlib
@@ -29,11 +29,11 @@ from train.geolocation import encode_locations
 from train.probing.geo_bias import geo_bias
 from train.probing.results import kept_vectors, load_features
 
-PROTOCOL = 1  # goes up when the same request would give other numbers
+PROTOCOL = 1  # increases when the same request would give other numbers
 PLACE_KM = 25.0  # a hit among places: a city (Hays and Efros 2008); in a grid of 100,000 land points, 38 km apart, one lies so near
-RECORD_KM = 200.0  # a hit among records that are not paired: a region, as in ``retrieval.ranking.gap``
-PAIR_KM = 1.0  # text and tile this near speak of the same place
-BIAS_HIT_KM = 750  # a hit for the geo-bias score: the right country, which is neither rare nor sure
+RECORD_KM = 200.0  # a hit among unpaired records: a region, as in ``retrieval.ranking.gap``
+PAIR_KM = 1.0  # a text and a tile this near describe the same place
+BIAS_HIT_KM = 750  # a hit for the geo-bias score: the right country, which is neither rare nor certain
 CHUNKS: dict[Modality, int] = {"articles": 1024, "tiles": 256, "locations": 8192}  # records encoded at a time
 QUESTIONS: tuple[tuple[Modality, Modality, float], ...] = (
     ("articles", "locations", PLACE_KM), ("tiles", "locations", PLACE_KM),
@@ -48,9 +48,9 @@ def evaluate_retrieval(
     gallery: HeldOut | None = None,
     progress: Progress | None = None,
 ) -> list[Row]:
-    """The rows (see ``kept``) of models with their names, as the folder keeps them; ``gallery``: other places than the catalogue's.
+    """The rows (see ``kept``) of models with their names, as the folder keeps them; ``gallery``: places other than the catalogue's.
 
-    What cannot be asked, up to all where there is no catalogue, is a row that says why.
+    A question that is impossible, such as all of them without a catalogue, becomes a row that says why.
     """
     kept = ResultRows(folder)
     try:
@@ -66,7 +66,7 @@ def evaluate_retrieval(
 
 @dataclass
 class Asker:
-    """One model that is asked; every record is encoded once."""
+    """One model under test; every record is encoded once."""
 
     name: str
     space: Space
@@ -106,7 +106,7 @@ class Asker:
         return self._found[modality]
 
     def answer(self, title: str, asking: HeldOut, answering: HeldOut, radius_km: float, only: Mask | None = None) -> list[Row]:
-        """The rows of one question, one for each group of the queries, or of those in the mask ``only`` [N]."""
+        """The rows of one question, one for each group of the queries, or of the queries in the mask ``only`` [N]."""
         asked = asking if only is None else asking.take(only)
         key = _key(self.space.checkpoint.digest, title, asked.digest, answering.digest, str(radius_km))
         known = self.kept.of(key, self.name)
@@ -121,7 +121,7 @@ class Asker:
         return rows
 
     def _paired(self, title: str, one: HeldOut, other: HeldOut) -> Iterator[list[Row]]:
-        """Only those that have a partner at their own place, which alone is right."""
+        """Only records that have a partner at their own place, which is the only right answer."""
         has = np.array([len(rows) > 0 for rows in rows_within(one.places, other.places, PAIR_KM)])
         title = f"{title}, paired"
         if not has.any():
@@ -200,7 +200,7 @@ class Asker:
 
 
 def _grouped(base: Row, asking: HeldOut, placed: Placed, *, bias: bool) -> list[Row]:
-    """A row for each group; the first, which is of all queries, may have the geo-bias too."""
+    """A row for each group; the first group holds all queries, and its row may have the geo-bias too."""
     rows = []
     for group, mask in asking.groups.items():
         ranks = None if placed.ranks is None else placed.ranks[mask]
@@ -211,7 +211,7 @@ def _grouped(base: Row, asking: HeldOut, placed: Placed, *, bias: bool) -> list[
 
 
 def _gap(one: Side, other: Side) -> Row:
-    """Empty where a side is one vector, or one many times: seen from its own mean that has no direction."""
+    """Empty where a side is a single vector or one repeated vector: seen from its own mean it has no direction."""
     try:
         gap = measure_gap(one, other, np.random.default_rng(0))
     except InputError:

@@ -1,4 +1,4 @@
-"""What must be beaten: the place of the nearest known article by words or by the frozen text tower, and chance."""
+"""What a model must beat: the place of the nearest known article by words or by the frozen text tower, and random order."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ from train.text.articles import cached_features
 
 @dataclass(frozen=True)
 class Floor:
-    """``place`` puts the queries somewhere among ``gallery`` rows; ``key`` changes whenever that would. ``radius_km`` is that of a
-    hit, where it ranks."""
+    """``place`` ranks the queries among ``gallery`` rows; ``key`` changes whenever the result would. ``radius_km`` is that of a
+    hit, where the floor ranks."""
 
     name: str
     key: str
@@ -26,7 +26,7 @@ class Floor:
 
 
 def random_order(asked: HeldOut, gallery: HeldOut, radius_km: float) -> Floor:
-    """The gallery in another random order for every query: what a model gets that knows nothing."""
+    """The gallery in another random order for every query: the score of a model that knows nothing."""
 
     def placed() -> Placed:
         rng = np.random.default_rng(0)

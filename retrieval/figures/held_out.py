@@ -1,4 +1,4 @@
-"""Who asks and who answers: held-out articles and tiles of a catalogue with the groups they fall into, and galleries of places."""
+"""Queries and answers: held-out articles and tiles of a catalogue with their groups, and galleries of places."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ from index.store.catalogue import Catalogue
 from train.data import TRAINING, VALIDATION
 from train.text.articles import whole_text
 
-MOST = 5_000  # held-out records of one modality: the first by id, which is chance
+MOST = 5_000  # held-out records of one modality: the first by id, which is random
 SHORT_WORDS, LONG_WORDS = 25, 100  # a sentence; more than a paragraph
 SINGULAR: dict[Modality, str] = {"articles": "text", "tiles": "tile", "locations": "location"}
 ALL = "all"
@@ -26,7 +26,7 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Records with their ``places`` [N, 2], lat and lon. ``groups``: by name which of them belong [N], the first is all of them;
+    """Records with their ``places`` [N, 2], lat and lon. ``groups``: by name, the mask [N] of the group, the first is all of them;
     ``texts`` of articles; ``lacking`` says why there are no continents among the groups."""
 
     modality: Modality
@@ -42,7 +42,7 @@ class HeldOut:
 
     @property
     def digest(self) -> str:
-        """What kept vectors and figures are found by."""
+        """The key of stored vectors and figures."""
         content = "|".join([self.modality, *self.ids]).encode() + np.ascontiguousarray(self.places).tobytes()
         return hashlib.sha256(content + "|".join(self.groups).encode()).hexdigest()
 
@@ -54,7 +54,7 @@ class HeldOut:
         return HeldOut("locations", [], self.places)
 
     def take(self, rows: Mask) -> "HeldOut":
-        """Those of a mask [N]; groups that none of them is in are gone."""
+        """The records of a mask [N]; groups without any of them are dropped."""
         chosen = np.flatnonzero(rows).tolist()
         groups = {name: mask[rows] for name, mask in self.groups.items() if mask[rows].any()}
         texts = [self.texts[row] for row in chosen] if self.texts else []
@@ -62,7 +62,7 @@ class HeldOut:
 
 
 def held_out(catalogue: Catalogue, modality: Modality, sensors: tuple[str, ...] = ()) -> HeldOut:
-    """Records with split = 'val', of tiles those of these sensors; at most ``MOST``. Never others.
+    """Records with split = 'val', and of tiles only those of these sensors; at most ``MOST``. Never any others.
 
     Raises ``CatalogueError`` if there are none.
     """
@@ -70,7 +70,7 @@ def held_out(catalogue: Catalogue, modality: Modality, sensors: tuple[str, ...] 
     where = VALIDATION if modality == "articles" else f"{VALIDATION} AND sensor IN ({known})"
     if not catalogue.count(modality, where):
         raise CatalogueError(
-            f"{catalogue.uri} holds out no {modality} (split = 'val'), and what was trained on is not asked; "
+            f"{catalogue.uri} holds out no {modality} (split = 'val'), and training records are not used as queries; "
             "ingest some with that split"
         )
     columns = ["lat", "lon", "source", *(["title", "text"] if modality == "articles" else [])]
@@ -89,7 +89,7 @@ def held_out(catalogue: Catalogue, modality: Modality, sensors: tuple[str, ...] 
 
 
 def known_articles(catalogue: Catalogue) -> HeldOut:
-    """The articles that a model may have learnt from, which floors answer with. Raises ``CatalogueError`` if there are none."""
+    """The articles that a model may have been trained on, which floors answer with. Raises ``CatalogueError`` if there are none."""
     if not catalogue.count("articles", TRAINING):
         raise CatalogueError(f"{catalogue.uri} has no articles to learn from")
     rows = catalogue.column("articles", ["lat", "lon", "title", "text"], where=TRAINING)
@@ -107,14 +107,14 @@ def gallery_of(catalogue: Catalogue) -> HeldOut:
 
 
 def gallery_in(file: Path) -> HeldOut:
-    """The places of a Parquet file with columns lat and lon, but for rows where a column country_agrees says that position and
+    """The places of a Parquet file with columns lat and lon, without the rows where a column country_agrees says that position and
     country contradict each other. Raises ``InputError`` for a file without such columns or places."""
     try:
         rows = pq.read_table(file)
         places = places_of(rows)
         agrees = rows["country_agrees"].to_numpy().astype(bool) if "country_agrees" in rows.column_names else True
     except (OSError, pa.ArrowException, KeyError, ValueError, TypeError) as error:
-        raise InputError(f"{file} is no Parquet file with columns lat and lon ({one_line(error)})") from None
+        raise InputError(f"{file} is not a Parquet file with columns lat and lon ({one_line(error)})") from None
     kept = places[np.isfinite(places).all(axis=1) & agrees]
     if not len(kept) or np.abs(kept[:, 0]).max() > 90:
         raise InputError(f"{file}: expected places in degrees, lat from -90 to 90; got none, or a latitude beyond a pole")

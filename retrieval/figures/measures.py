@@ -13,11 +13,11 @@ Floats = npt.NDArray[np.float64]
 
 
 def figures_of(errors_km: Floats, ranks: Floats | None, places: Floats) -> dict[str, float | None]:
-    """``median_km``, ``mean_km``, ``within_<km>_km``; of ranks also ``recall_at_<k>``, ``mrr`` and ``reachable`` (the share of the
-    queries that any row could answer, the most that recall can be). Each has ``_low`` and ``_high`` beside it.
+    """``median_km``, ``mean_km``, ``within_<km>_km``; for ranks also ``recall_at_<k>``, ``mrr`` and ``reachable`` (the share of the
+    queries that any row could answer, the upper bound of recall). Each has ``_low`` and ``_high`` next to it.
 
-    Queries [N] at ``places`` [N, 2]. The interval is a bootstrap over blocks of 10 degrees, as neighbours are no independent
-    witnesses; it is None where all queries lie in one block.
+    Queries [N] at ``places`` [N, 2]. The interval is a bootstrap over blocks of 10 degrees, because neighbours are not independent;
+    it is None where all queries lie in one block.
     """
     numbers = np.unique(blocks_of(places[:, 0], places[:, 1], INTERVAL_SIZES_DEG[0]), return_inverse=True)[1]
     draws = block_draws(int(numbers.max()) + 1)  # how often each block is drawn, [R, B]
@@ -34,7 +34,7 @@ def figures_of(errors_km: Floats, ranks: Floats | None, places: Floats) -> dict[
 
 
 def columns_of(errors_km: Floats, ranks: Floats | None) -> dict[str, Floats]:
-    """What the figures but the median are the mean of, a value for each query."""
+    """The values, one per query, whose mean is each figure but the median."""
     columns = {"mean_km": errors_km} | {f"within_{km}_km": (errors_km <= km).astype(np.float64) for km in WITHIN_KM}
     if ranks is not None:
         columns |= {f"recall_at_{k}": (ranks <= k).astype(np.float64) for k in RECALL_K}
@@ -43,7 +43,7 @@ def columns_of(errors_km: Floats, ranks: Floats | None) -> dict[str, Floats]:
 
 
 def _medians(values: Floats, draws: npt.NDArray[np.int64]) -> Floats:
-    """The median of each resample [R], in which every value [N] is as often as the draws [R, N] say."""
+    """The median of each resample [R], in which every value [N] occurs as often as the draws [R, N] say."""
     order = np.argsort(values)
     until, total = draws[:, order].cumsum(axis=1), draws.sum(axis=1, keepdims=True)
     lower, upper = ((until <= middle).sum(axis=1) for middle in ((total - 1) // 2, total // 2))

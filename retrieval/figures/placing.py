@@ -1,4 +1,4 @@
-"""Queries put among the rows of a gallery: which row is best, how far off that is, and at what rank the first near row comes."""
+"""Queries ranked against a gallery: which row is best, how far off it is, and at what rank the first near row comes."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -18,8 +18,8 @@ Rows = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Placed:
-    """Of each query [N]: ``errors_km`` from its place to that of the best row, and the rank (from 1) of the first row that is near
-    enough: infinite where the gallery has none; ties count against it. None where nothing was ranked.
+    """For each query [N]: ``errors_km`` from its place to that of the best row, and the rank (from 1) of the first row that is near
+    enough: infinite where the gallery has none; ties count against it. ``ranks`` is None where nothing was ranked.
     """
 
     errors_km: Floats
@@ -54,7 +54,7 @@ def errors_km(said: Floats, true: Floats) -> Floats:
 
 
 def first_rank(scores: Scores, right: Rows) -> float:
-    """At which rank (from 1) the best of the rows ``right`` comes; every other row that is as good comes before it."""
+    """The rank (from 1) of the best of the rows ``right``; every other row with the same score comes before it."""
     if not len(right):
         return np.inf
     ahead = scores >= scores[right].max()
@@ -62,7 +62,7 @@ def first_rank(scores: Scores, right: Rows) -> float:
 
 
 def rows_within(places: Floats, gallery: Floats, radius_km: float) -> Iterator[Rows]:
-    """For each place [N, 2] the rows of the gallery [G, 2] at most so far away, by geodesic."""
+    """For each place [N, 2] the rows of the gallery [G, 2] at most so far away, by geodesic distance."""
     from scipy.spatial import cKDTree
 
     tree = cKDTree(unit_xyz(gallery[:, 0], gallery[:, 1]))

@@ -1,7 +1,7 @@
-"""The rows of retrieval figures in the folder of an evaluation: one flat table, as Parquet and as JSON, that grows as rows come.
+"""The rows of retrieval figures in the folder of an evaluation: one flat table, as Parquet and as JSON, to which rows are added.
 
-A row is a model (or a floor), a question and a group of the queries; what does not apply is null, also where ``not_run`` says why
-there are no figures. Rows with the same ``key`` are the figures of one question to one model, and are never computed twice.
+A row is a model (or a floor), a question and a group of the queries. Fields that do not apply are null, also where ``not_run`` says
+why there are no figures. Rows with the same ``key`` are the figures of one question to one model, and are computed only once.
 """
 
 import json
@@ -41,24 +41,24 @@ class ResultRows:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._earlier: dict[str, list[Row]] = defaultdict(list)
-        self.asked: list[Row] = []  # in this run, in its order
+        self.asked: list[Row] = []  # in this run, in order
         file = folder / PARQUET_FILE
         if file.is_file():
             try:
                 found = pq.read_table(file, schema=SCHEMA).to_pylist()
             except (pa.ArrowException, OSError, KeyError, ValueError) as error:
-                raise InputError(f"{file} is no table of retrieval figures ({one_line(error)}); choose another --out") from None
+                raise InputError(f"{file} is not a table of retrieval figures ({one_line(error)}); choose another --out") from None
             for row in found:
                 if row["key"]:
                     self._earlier[row["key"]].append(row)
 
     def of(self, key: str, model: str) -> list[Row] | None:
-        """The rows of a question that was answered before, under the name that the model has now; None if it was not."""
+        """The stored rows of a question, under the name that the model has now; None if it has not been answered."""
         known = [row for row in self.asked if row["key"] == key] or self._earlier.get(key)
         return None if not known else [row | {"model": model} for row in known if row["model"] == known[0]["model"]]
 
     def add(self, rows: Sequence[Row]) -> None:
-        """Rows of this run, at once on disk; columns that they lack are null. Floors that are there already stay once."""
+        """Write rows of this run to disk at once; missing columns are null. Floors that are there already are not repeated."""
         whole = [{name: row.get(name) for name in SCHEMA.names} for row in rows]
         self.asked += [row for row in whole if row not in self.asked]
         keys = {row["key"] for row in self.asked}

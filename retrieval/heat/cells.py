@@ -1,8 +1,8 @@
 """Location cells: the points that a heat map scores, and which of them is nearest to each pixel of a grid.
 
-What is dear and the same for every query is found once and kept: the tree over the unit sphere, the nearest cell of every pixel (by
-grid) and the area that each cell stands for. A new query then costs one pass over the vectors and one gather for each grid.
-Nearest means on the sphere, so neither the antimeridian nor a pole is an edge.
+What is expensive and the same for every query is computed once and kept: the tree over the unit sphere, the nearest cell of every
+pixel (by grid) and the area of each cell. A new query then costs one pass over the vectors and one gather for each grid. Nearest
+means on the sphere, so neither the antimeridian nor a pole is an edge.
 """
 
 import math
@@ -26,10 +26,10 @@ Rows = npt.NDArray[np.int32]
 
 
 class Cells:
-    """``vectors`` [N, D] float32 or float16 of unit norm at ``places`` [N, 2] (lat, lon), as a snapshot of the locations has them.
+    """``vectors`` [N, D] float32 or float16 of unit norm at ``places`` [N, 2] (lat, lon), as in a snapshot of the locations.
 
     A pixel farther than ``reach_km`` from every cell has no data (the sea); the default closes the gaps between neighbours. A pixel
-    larger than that has data where a cell may lie in it. Raises ``InputError`` where shapes do not match or nothing is there.
+    larger than that has data where a cell may lie in it. Raises ``InputError`` where shapes do not match or are empty.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Cells:
 
     @once
     def reach_km(self) -> float:
-        """As given, else half as far again as 19 of 20 cells have their next neighbour; a single cell reaches everywhere."""
+        """As given, else 1.5 times the distance within which 19 of 20 cells have a neighbour; a single cell reaches everywhere."""
         if self._reach_km is not None:
             return self._reach_km
         if len(self) == 1:
@@ -69,7 +69,7 @@ class Cells:
         return 1.5 * float(np.quantile(chord_km(chord[:, 1]), 0.95))
 
     def rows_on(self, grid: Grid) -> Rows:
-        """The nearest cell of each pixel [H, W], ``NO_DATA`` where none is in reach. Kept: do not write into it."""
+        """The nearest cell of each pixel [H, W], ``NO_DATA`` where none is in reach. Cached: do not write into it."""
         return self._on_tiles(grid) if isinstance(grid, MercatorTile) else self._on_worlds(grid)
 
     def _rows_on(self, grid: Grid) -> Rows:
@@ -82,15 +82,15 @@ class Cells:
     def _nearest(self, lat: npt.NDArray[np.float64], lon: npt.NDArray[np.float64], reach_km: npt.ArrayLike) -> Rows:
         reach_km = np.asarray(reach_km)
         bound = chord_of_km(float(reach_km.max()))
-        # The bound keeps the tree from looking far out at sea; a little more than it, as points at the bound itself are left out.
+        # The bound keeps the tree from searching far out at sea; a margin is added because the tree excludes points at the bound.
         chord, rows = self.tree.query(unit_xyz(lat, lon), distance_upper_bound=bound * (1 + 1e-9), workers=-1)
         return np.where(chord_km(chord) <= reach_km * (1 + 1e-9), rows, NO_DATA).astype(np.int32)
 
     @once
     def area_shares(self) -> npt.NDArray[np.float64]:
-        """[N]: the share of the sphere that is nearest to each cell and within its reach; at sea nothing counts.
+        """[N]: the share of the sphere that is nearest to each cell and within its reach; points out of reach do not count.
 
-        By points spread evenly over the sphere, at least 16 for each cell; a cell that none falls to has half a point, not nothing.
+        Counted with points spread evenly over the sphere, at least 16 per cell; a cell without any point gets half a point, not 0.
         """
         count = max(MIN_AREA_POINTS, AREA_POINTS_PER_CELL * len(self))
         lat, lon = fibonacci_sphere(count)

@@ -1,7 +1,7 @@
-"""Colours of heat maps, and PNGs of them with nothing but the standard library.
+"""Colours of heat maps, and PNGs of them from the standard library alone.
 
-The colour map is magma: even in perceived lightness, so that equal steps look equal, and readable to the colour-blind and in grey.
-A PNG with a palette is a quarter the bytes of one in RGBA, made in a millisecond, and needs no extra to be installed.
+The colour map is magma: even in perceived lightness, so equal steps look equal, and readable to the colour-blind and in grey.
+A PNG with a palette is a quarter the bytes of one in RGBA, takes a millisecond, and needs no extra package.
 """
 
 import struct
@@ -11,7 +11,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-# Every 15th of the 256 colours of magma by Smith and van der Walt (2015, https://github.com/BIDS/colormap, CC0), as 8 bit numbers.
+# Every 15th of the 256 colours of magma by Smith and van der Walt (2015, https://github.com/BIDS/colormap, CC0), as 8-bit numbers.
 _MAGMA = (
     "000004 090720 1a1042 311165 4a1079 621980 792282 912b81 aa337d c23b75 d9466b ec5860 f7725c fc8e64 feaa74 fec68a fde2a3 fcfdbf"
 )
@@ -32,11 +32,11 @@ def palette() -> npt.NDArray[np.uint8]:
 
 
 def shade(values: npt.NDArray[np.floating], *, transparent_below: float = 0.0) -> Indices:
-    """Indices into ``palette`` for values in [0, 1]: NaN, and what lies below ``transparent_below``, is transparent.
+    """Indices into ``palette`` for values in [0, 1]: NaN and values below ``transparent_below`` are transparent.
 
-    What is left has all the colours for itself: the darkest is ``transparent_below``, the brightest 1.
+    The other values share all the colours: the darkest is ``transparent_below``, the brightest 1.
     """
-    drawn = values >= transparent_below  # NaN is not
+    drawn = values >= transparent_below  # False for NaN
     above = (np.clip(values, 0, 1) - transparent_below) / max(1 - transparent_below, 1e-6)
     scaled = np.where(drawn, above * 254 + 1.5, TRANSPARENT)
     return scaled.astype(np.uint8)

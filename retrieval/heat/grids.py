@@ -1,7 +1,7 @@
-"""Grids that heat is drawn on: the world by degrees, and 256 px web tiles. Pixels of one row have one latitude, of one column one
-longitude.
+"""Grids that heat is drawn on: the world by degrees, and 256 px web tiles. Pixels of one row share a latitude, pixels of one column
+a longitude.
 
-Both are hashable, so that what is found once for a grid (the nearest cell of each pixel) can be kept under it.
+Both are hashable, so a result for a grid (the nearest cell of each pixel) can be cached under it.
 """
 
 import math
@@ -15,7 +15,7 @@ from index.errors import InputError
 from index.geo import KM_PER_DEG
 
 TILE_PX = 256
-MAX_ZOOM = 22  # a pixel of 4 cm: finer ones are asked for by mistake
+MAX_ZOOM = 22  # a pixel of 4 cm: finer ones are a mistake
 MAX_PIXELS = 2**27  # 16,384 x 8,192: 512 MiB of nearest cells
 Degrees = npt.NDArray[np.float64]
 
@@ -37,7 +37,7 @@ class Grid(Protocol):
 
 @dataclass(frozen=True)
 class WorldGrid:
-    """The whole world, equirectangular (EPSG:4326): every pixel is as many degrees wide and high as any other of its axis."""
+    """The whole world, equirectangular (EPSG:4326): all pixels span the same degrees of longitude and of latitude."""
 
     width: int = 2048
     height: int = 1024
@@ -63,8 +63,8 @@ class WorldGrid:
 class MercatorTile:
     """One 256 px tile of the Web Mercator pyramid (EPSG:3857): ``y`` counts from the north, as in {z}/{x}/{y} addresses.
 
-    The pyramid ends at 85.0511 degrees north and south, where the world is a square. Raises ``InputError`` for a tile outside of
-    it; tiles are not wrapped around the antimeridian, which is for the map that asks.
+    The pyramid ends at 85.0511 degrees north and south, where the world is a square. Raises ``InputError`` for a tile outside it.
+    Tiles are not wrapped around the antimeridian, which is the task of the map that asks for them.
     """
 
     z: int

@@ -27,12 +27,12 @@ from retrieval.ranking.percentile import percentiles_among
 Scores = npt.NDArray[np.float32]
 Scale = Literal["cosine", "percentile", "probability"]
 COSINES = 2**22  # of several queries at a time: 16 MiB
-CHUNK = 4096  # rows: float16 ones are widened and used while they lie in the cache
+CHUNK = 4096  # rows: float16 ones are widened and used while in the cache
 
 
 @dataclass(frozen=True)
 class Peak:
-    """A cell that no other within the distance asked for beats. ``percentile`` in [0, 100] is among all cells."""
+    """A cell that is the best within the requested distance. ``percentile`` in [0, 100] is among all cells."""
 
     row: int
     place: Place
@@ -42,7 +42,7 @@ class Peak:
 
 @dataclass(frozen=True)
 class Heat:
-    """Scores of all cells for one query: ``cosines`` [N], and what can be made of them; ``temperature`` is the model's."""
+    """Scores of all cells for one query, ``cosines`` [N], and what follows from them; ``temperature`` is the model's."""
 
     cells: Cells
     cosines: Scores
@@ -55,12 +55,12 @@ class Heat:
 
     @once
     def outside(self) -> Scores:
-        """[N], in [0, 100]: the percentage of the probability that lies at no denser places than a cell, itself included. Cells of
+        """[N], in [0, 100]: the percentage of the probability at places no denser than a cell, itself included. Cells of
         at least 10 are the smallest region that holds 90 % of it. Raises ``InputError`` without a temperature."""
         if self.temperature is None:
-            raise InputError("the model keeps no temperature, so nothing is known of probability; ask for percentiles")
+            raise InputError("the model has no temperature, so probability is unknown; ask for percentiles")
         mass = self.mass(self.temperature)
-        order = np.argsort(self.cosines)  # as the density; from the thinnest to the densest
+        order = np.argsort(self.cosines)  # same order as the density; from the thinnest to the densest
         outside = np.empty(len(mass), dtype=np.float32)
         outside[order] = 100 * np.minimum(1, np.cumsum(mass[order]))
         return outside
@@ -68,11 +68,11 @@ class Heat:
     def raster(self, grid: Grid, scale: Scale = "percentile") -> Scores:
         """[H, W]: the score of the cell nearest to each pixel, NaN where none is in reach."""
         scores = self.outside if scale == "probability" else self.percentiles if scale == "percentile" else self.cosines
-        # NO_DATA is -1, the last element: one gather does for cells and sea.
+        # NO_DATA is -1, the last element: one gather serves cells and sea.
         return np.take(np.append(scores, np.float32(np.nan)), self.cells.rows_on(grid))
 
     def png(self, grid: Grid, *, transparent_below: float = 0.0, scale: Scale = "percentile") -> bytes:
-        """The percentiles (or ``outside``) as a picture; no data, and what is below ``transparent_below``, is transparent."""
+        """The percentiles (or ``outside``) as a picture; no data, and values below ``transparent_below``, are transparent."""
         return png(shade(self.raster(grid, scale) / 100, transparent_below=transparent_below / 100))
 
     def tile_png(self, z: int, x: int, y: int, *, transparent_below: float = 0.0, scale: Scale = "percentile") -> bytes:
@@ -80,16 +80,16 @@ class Heat:
         return self.png(MercatorTile(z, x, y), transparent_below=transparent_below, scale=scale)
 
     def peaks(self, count: int = 10, *, min_km: float = 500.0) -> list[Peak]:
-        """Up to ``count`` cells that are the best of all within ``min_km`` of them, best first: they lie farther apart than that.
+        """Up to ``count`` cells that are the best of all within ``min_km`` of them, best first; peaks lie farther apart than that.
 
-        The flank of a peak is none, however high; so there may be fewer than asked for.
+        The flank of a peak is not a peak, however high, so there may be fewer than ``count``.
         """
         if count < 1 or not min_km > 0:
-            raise InputError(f"expected at least 1 peak, more than 0 km apart, got {count} and {min_km} km")
+            raise InputError(f"expected at least 1 peak and a distance above 0 km, got {count} and {min_km} km")
         return [self._peak(row) for row in _peak_rows(self.cells, self.cosines, count, min_km)]
 
     def mass(self, temperature: float, *, by_area: bool = True) -> npt.NDArray[np.float64]:
-        """The probability [N] of each cell at the model's temperature, weighted by the area it stands for unless told not to."""
+        """The probability [N] of each cell at the model's temperature, weighted by its area unless told not to."""
         return probability_mass(self.cosines, temperature, self.cells.area_shares if by_area else None)
 
     def _peak(self, row: int) -> Peak:
@@ -103,7 +103,7 @@ def heat_of(cells: Cells, queries: npt.NDArray[np.floating], temperature: float 
 
 
 def best_cosines(vectors: npt.NDArray[Any], queries: npt.NDArray[np.floating]) -> Scores:
-    """The inner product of each vector [N, D] with the query [D] or the nearest of several [Q, D]: float32 [N].
+    """The inner product of each vector [N, D] with the query [D], or the greatest over several [Q, D]: float32 [N].
 
     Raises ``InputError`` for queries of another size, or with NaN.
     """
@@ -121,7 +121,7 @@ def best_cosines(vectors: npt.NDArray[Any], queries: npt.NDArray[np.floating]) -
 
     def score(start: int) -> None:
         chunk = vectors[start : start + CHUNK].astype(np.float32)
-        # Not by BLAS: its own threads under ours would fight for the cores.
+        # Not BLAS: its own threads would compete with ours for the cores.
         each = [np.einsum("nd,d->n", chunk, query) for query in asked]
         np.maximum.reduce(each, out=best[start : start + CHUNK])
 
@@ -131,10 +131,10 @@ def best_cosines(vectors: npt.NDArray[Any], queries: npt.NDArray[np.floating]) -
 
 
 def _peak_rows(cells: Cells, cosines: Scores, count: int, min_km: float) -> list[int]:
-    """Rows of the peaks, best first, ties by row. The best cell left hides all within ``min_km``: being worse, none is a peak.
+    """Rows of the peaks, best first, ties by row. The best remaining cell hides all within ``min_km``: being worse, none is a peak.
 
-    Each look for the best is a pass over all cells (0.1 ms for a million), which a few dozen looks stay far below sorting them.
-    All that were best lie farther apart than ``min_km``, so that at 500 km there are never more than some 2,400 looks.
+    Each search for the best is a pass over all cells (0.1 ms for a million), and a few dozen passes cost far less than sorting
+    them. All best cells lie farther apart than ``min_km``, so at 500 km there are never more than some 2,400 passes.
     """
     chord = chord_of_km(min_km)
     left = cosines.copy()
@@ -145,6 +145,6 @@ def _peak_rows(cells: Cells, cosines: Scores, count: int, min_km: float) -> list
             break
         near = np.array(cells.tree.query_ball_point(cells.xyz[row], chord, return_sorted=True))
         left[near] = -np.inf
-        if near[np.argmax(cosines[near])] == row:  # else it is on the flank of one that was itself hidden
+        if near[np.argmax(cosines[near])] == row:  # else it is on the flank of a cell that was itself hidden
             found.append(row)
     return found

@@ -1,4 +1,4 @@
-"""Heat as files: a GeoTIFF for a geographic information system, a PNG to look at. Complete or not there at all."""
+"""Heat as files: a GeoTIFF for a geographic information system, a PNG to look at. Complete or not written at all."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ MAX_TAG_CHARACTERS = 1000
 def write_heat_geotiff(heat: Heat, path: Path, grid: WorldGrid, *, query: str) -> None:
     """A cloud-optimised GeoTIFF in EPSG:4326, float32, NaN for no data; band 1 holds cosines, band 2 percentiles.
 
-    Tags: PLACEBIND_QUERY (``query`` as words, at most 1,000 characters) and PLACEBIND_MODEL (digest). Raises ``MissingExtraError``
+    Tags: PLACEBIND_QUERY (``query`` as text, at most 1,000 characters) and PLACEBIND_MODEL (digest). Raises ``MissingExtraError``
     without rasterio, ``InputError`` where the file cannot be written.
     """
     rasterio = import_rasterio()
@@ -31,7 +31,7 @@ def write_heat_geotiff(heat: Heat, path: Path, grid: WorldGrid, *, query: str) -
         "transform": rasterio.transform.from_bounds(-180, -90, 180, 90, grid.width, grid.height),
         "nodata": np.nan,
         "compress": "deflate",
-        "predictor": "3",  # of floating point numbers
+        "predictor": "3",  # the predictor for floating point numbers
         "overview_resampling": "nearest",  # a mean would let the sea bleed into the coast
     }
     with rasterio.MemoryFile() as memory:

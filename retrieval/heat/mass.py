@@ -6,14 +6,14 @@ import numpy.typing as npt
 from index.errors import InputError
 
 Numbers = npt.NDArray[np.float64]
-BINS = 4096  # of the logarithm of the density, in which cells are counted rather than sorted
+BINS = 4096  # of the logarithm of the density; cells are counted in them, not sorted
 
 
 def probability_mass(cosines: npt.NDArray[np.floating], temperature: float, weights: npt.ArrayLike | None = None) -> Numbers:
     """Each cell's share [N] of the probability, softmax(cosine / temperature) times its weight; they sum to 1.
 
-    ``temperature`` is the model's: what its cosines were divided by when it learnt. It was learnt on places drawn from somewhere;
-    ``weights`` [N] (any unit) say how much of the world each cell stands for, else a town with ten cells counts tenfold.
+    ``temperature`` is the model's: the divisor of its cosines in training. Training drew places from some distribution;
+    ``weights`` [N] (any unit) say how much of the world each cell covers, otherwise a town with ten cells counts tenfold.
     Raises ``InputError`` for a temperature or weights that are not positive.
     """
     if not (np.isfinite(temperature) and temperature > 0):
@@ -26,21 +26,21 @@ def probability_mass(cosines: npt.NDArray[np.floating], temperature: float, weig
 def smallest_set(mass: Numbers, share: float, weights: npt.ArrayLike | None = None) -> npt.NDArray[np.int64]:
     """Rows of the smallest set of cells that holds ``share`` (such as 0.9) of the mass, densest first, ties by row.
 
-    Smallest by the sum of ``weights`` (areas: the smallest region), else by number of cells.
+    Smallest by the sum of ``weights`` (areas: the smallest region), otherwise by number of cells.
     """
     if not 0 < share <= 1:
         raise InputError(f"the share of the mass must lie in (0, 1], got {share}")
     order = np.argsort(-mass / _checked(weights, len(mass)), kind="stable")
     held = np.cumsum(mass[order])
-    # A share that a sum meets exactly is met; rounding of the sum shall not ask for one more cell.
+    # A sum that equals the share is enough; rounding must not add one more cell.
     return order[: int(np.searchsorted(held, share * held[-1] * (1 - 1e-12))) + 1]
 
 
 def smallest_area(mass: Numbers, share: float, areas: npt.NDArray[np.float64]) -> float:
-    """The sum of ``areas`` over ``smallest_set``, without sorting all cells: those that are dense enough for sure are counted in
+    """The sum of ``areas`` over ``smallest_set``, without sorting all cells: cells that are certainly dense enough are counted in
     bins of the density's logarithm, and only the bin in which the share is reached is sorted."""
     with np.errstate(divide="ignore"):
-        level = np.maximum(np.log(mass / areas), -700.0)  # a mass of nothing is the least there is
+        level = np.maximum(np.log(mass / areas), -700.0)  # a mass of 0 gets the least level
     top, low = level.max(), level.min()
     bins = ((top - level) * ((BINS - 1) / max(top - low, 1e-9))).astype(np.int32)  # 0: the densest
     held, size = (np.cumsum(np.bincount(bins, weights=each, minlength=BINS)) for each in (mass, areas))

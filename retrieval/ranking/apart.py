@@ -1,6 +1,6 @@
-"""Hits that lie apart on the globe, chosen from candidates that come best first.
+"""Hits that lie apart on the globe, chosen from candidates in order of rank.
 
-It only drops: of more candidates it keeps the same first ones and more behind, so that a search that came short can be asked for
+It only drops hits. Given more candidates it keeps the same first hits and adds more behind, so a search that came short can ask for
 more (``retrieval.ranking.widen``).
 """
 
@@ -14,7 +14,7 @@ SPHERE_ERROR = 0.007  # great circles are at most 0.56 % off the geodesic
 
 
 def apart(lat: npt.ArrayLike, lon: npt.ArrayLike, min_km: float, k: int) -> npt.NDArray[np.int64]:
-    """The first ``k`` of which none lies nearer than ``min_km`` (geodesic, WGS84) to one chosen before it; ``lat``, ``lon`` [n].
+    """The first ``k`` hits, none nearer than ``min_km`` (geodesic, WGS84) to one chosen before it; ``lat``, ``lon`` [n].
 
     Each that is chosen strikes out its neighbours: by the chord, and by the geodesic only where that is too close to tell. As those
     chosen lie apart, no point is a neighbour of more than a few.
@@ -22,7 +22,7 @@ def apart(lat: npt.ArrayLike, lon: npt.ArrayLike, min_km: float, k: int) -> npt.
     from scipy.spatial import cKDTree
 
     if not min_km >= 0:
-        raise InputError(f"the least distance between hits is at least 0 km, got {min_km}")
+        raise InputError(f"the least distance between hits must be at least 0 km, got {min_km}")
     lats, lons = np.asarray(lat, dtype=np.float64), np.asarray(lon, dtype=np.float64)
     points, left, chosen = unit_xyz(lats, lons), np.ones(len(lats), dtype=bool), list[int]()
     tree = cKDTree(points, balanced_tree=False, compact_nodes=False)  # made in a third of the time

@@ -1,12 +1,12 @@
-"""From texts to tiles and from pictures to articles by way of position, which is what binds the space.
+"""From texts to tiles and from pictures to articles through position, which binds the space together.
 
-Texts learn to lie where positions lie, and so do tiles; texts and tiles seldom learn from each other, so that a cosine between the
-two says little. But every record has a position. A part of a query that is a text is therefore compared with the positions of
-tiles, cos(text, location encoder(lat, lon of the tile)), and a picture with those of articles. docs/evaluation.md: what it is
-worth.
+Texts learn to lie where positions lie, and so do tiles. Texts and tiles seldom learn from each other, so a cosine between the two
+says little. But every record has a position. A part of a query that is a text is therefore compared with the positions of tiles,
+cos(text, location encoder(lat, lon of the tile)), and a picture with those of articles. docs/evaluation.md says how much this
+improves.
 
-Of up to 10,000 records that may answer all positions are compared. Of more that takes long, so a grid over the whole Earth is
-encoded once, and the records in the cells that fit best are the ones whose own positions are then compared. A position is encoded
+Up to 10,000 records that may answer are all compared by position. For more that takes long, so a grid over the whole Earth is
+encoded once, and only records in the cells that fit best are then compared by their own positions. Each position is encoded
 once.
 """
 
@@ -28,10 +28,10 @@ from retrieval.asking.query import QueryVectors
 Floats = npt.NDArray[np.float32]
 Places = npt.NDArray[np.float64]
 Locate = Callable[[npt.ArrayLike, npt.ArrayLike], Floats]  # lat [N], lon [N] -> unit vectors [N, D]
-FEW_ROWS = 10_000  # a second of one core, once
-MOST_KNOWN = 2_000_000  # rows, 4 GiB if all are asked for: of larger tables positions are encoded anew for each question
+FEW_ROWS = 10_000  # one second on one core, once
+MOST_KNOWN = 2_000_000  # rows, 4 GiB if all are read: in larger tables each question encodes positions again
 FINEST_SPOT_DEG = 0.02  # 2 km
-GRID_POINTS = 32_768  # 125 km apart; the shipped model encodes them in a second of two cores
+GRID_POINTS = 32_768  # 125 km apart; the shipped model encodes them in a second on two cores
 
 
 class Bridge:
@@ -47,7 +47,7 @@ class Bridge:
 
 
 class Positions:
-    """The vectors of the ``places`` [N, 2] that the rows of a snapshot are at: encoded when first asked for, then known."""
+    """The vectors of the ``places`` [N, 2] of a snapshot's rows: encoded when first needed, then remembered."""
 
     def __init__(self, bridge: Bridge, places: Places) -> None:
         self.bridge, self.places = bridge, places
@@ -61,17 +61,17 @@ class Positions:
         unknown = np.unique(rows[~self._known[rows]])
         if len(unknown) or self._vectors is None:
             found = self.bridge.locate(*self.places[unknown].T)
-            if self._vectors is None:  # memory that is never written to takes no room
+            if self._vectors is None:  # memory that is never written to takes no space
                 self._vectors = np.zeros((len(self.places), found.shape[1]), np.float32)
             self._vectors[unknown] = found
             self._known[unknown] = True
         return self._vectors[rows]
 
     def likeliest(self, crossing: Crossing, count: int, allowed: Rows | None) -> Rows:
-        """All, or all ``allowed`` rows, where these are few; else at least so many of them, those in the places that fit best.
+        """All, or all ``allowed`` rows, where these are few; else at least ``count``, those in the places that fit best.
 
-        Cells come whole: what lies in one cannot be told apart by it. Where a cell holds more than can be compared, as around a
-        city, the spots in it are told apart by a record of each.
+        Cells come whole, because a cell cannot tell its rows apart. Where a cell holds more than can be compared, as around a
+        city, one record of each spot in it tells the spots apart.
         """
         rows = np.arange(len(self.places)) if allowed is None else allowed
         if len(rows) <= FEW_ROWS:
@@ -82,7 +82,7 @@ class Positions:
             _, first, spot = np.unique(np.rint(self.places[chosen] / spot_deg), axis=0, return_index=True, return_inverse=True)
             if len(first) <= FEW_ROWS:
                 fit = crossing.fit(self.of(chosen[first]))[spot.ravel()]
-                return _best_groups(chosen, fit, count)[:FEW_ROWS]  # what is at one spot is as good as at another row of it
+                return _best_groups(chosen, fit, count)[:FEW_ROWS]  # any row of a spot is as good as another
             spot_deg *= 2
         return chosen
 
@@ -96,7 +96,7 @@ class Positions:
 
 
 def _best_groups(rows: Rows, fit: Floats, count: int) -> Rows:
-    """At least ``count`` of the rows [n], those that ``fit`` [n] best, with all that fit as well as the last of them."""
+    """At least ``count`` of the rows [n], those that ``fit`` [n] best, with all ties of the last one."""
     if count >= len(rows):
         return rows
     return rows[fit >= np.partition(fit, -count)[-count]]
@@ -104,8 +104,8 @@ def _best_groups(rows: Rows, fit: Floats, count: int) -> Rows:
 
 @dataclass(frozen=True)
 class Records:
-    """Some ``rows`` [n] of a snapshot with what they are compared by, read when it is asked for; ``where`` for positions only, and
-    ``known`` are their vectors if they are at hand."""
+    """Some ``rows`` [n] of a snapshot with the vectors that they are compared by, read on demand. ``where`` is for positions only;
+    ``known`` holds their vectors if they are at hand."""
 
     rows: Rows
     snapshot: Snapshot
@@ -119,15 +119,15 @@ class Records:
 
     @cached_property
     def positions(self) -> Floats:
-        """[n, D]: the vectors of the places that they are at."""
+        """[n, D]: the vectors of their places."""
         assert self.where
         return self.where.of(self.rows)
 
 
 @dataclass(frozen=True)
 class Crossing:
-    """A query on its way to records of one modality: the parts ``by_position`` [n] are compared with where these are, others with
-    their vectors. A score is the weighed sum of cosines / (|sum of the former| + |sum of the latter|), so it lies in [-1, 1]; if
+    """A query to records of one modality: the parts ``by_position`` [n] are compared with the records' places, others with
+    their vectors. A score is the weighted sum of cosines / (|sum of the former| + |sum of the latter|), so it lies in [-1, 1]; if
     all parts are of one sort it is a cosine."""
 
     query: QueryVectors
@@ -141,19 +141,19 @@ class Crossing:
 
     @property
     def by_vector(self) -> Floats:
-        """Unit vectors [P', D] to ask the records' own vectors with: of the other parts, if any."""
+        """Unit vectors [P', D] to search the records' own vectors with: from the other parts, if any."""
         sums = self._sums(~self.by_position)
         lengths = np.linalg.norm(sums, axis=1, keepdims=True)
         return np.asarray(sums / np.where(lengths > 0, lengths, 1), np.float32)[lengths[:, 0] > 0]
 
     @cached_property
     def lengths(self) -> npt.NDArray[np.float64]:
-        """[P]: what the sums of the query's vectors are divided by."""
+        """[P]: the divisors of the sums of the query's vectors."""
         sorts = (self.by_position, ~self.by_position)
         return np.asarray(sum(np.linalg.norm(self._sums(sort), axis=1) for sort in sorts))
 
     def cosines(self, records: Records) -> Floats:
-        """[n, N]: of each part with the records; what no part is compared with is not read."""
+        """[n, N]: of each part with the records; vectors that no part is compared with are not read."""
         parts, found = self.query.parts, np.empty((len(self.by_position), len(records.rows)), np.float32)
         found[self.by_position] = parts[self.by_position] @ records.positions.T
         if not self.by_position.all():
@@ -161,11 +161,11 @@ class Crossing:
         return found
 
     def scores(self, records: Records) -> Floats:
-        """[N]: of the records, the greatest over the query's vectors."""
+        """[N]: for each record, the greatest over the query's vectors."""
         return self._best(self.query.weights @ self.cosines(records))
 
     def fit(self, positions: Floats) -> Floats:
-        """[G]: what the parts by position say of the vectors of any places [G, D]."""
+        """[G]: the score of the parts by position for the vectors of any places [G, D]."""
         return self._best(self._sums(self.by_position).astype(np.float32) @ positions.T)
 
     def _sums(self, sort: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:

@@ -1,11 +1,11 @@
-"""The modality gap taken out of cosines: every modality seen from its own mean, without touching a stored vector.
+"""The modality gap removed from cosines: every modality is seen from its own mean, and no stored vector changes.
 
-Vectors of one modality fill a narrow cone, and the cones of two lie apart (Liang et al. 2022, Mind the gap, arXiv 2203.02053), so a
-part of every cosine across modalities says only that they are two. Off by default: ``retrieval.ranking.gap`` measures what it does,
+Vectors of one modality fill a narrow cone, and the cones of two lie apart (Liang et al. 2022, Mind the gap, arXiv 2203.02053), so
+part of every cosine across modalities says only that they differ. Off by default: ``retrieval.ranking.gap`` measures its effect,
 and in the two worlds trained so far it changed little or cost up to 7 percentage points of recall (tiles to locations).
 
 With m the mean of the rows' modality (in the manifest) and q' = (q - a) / |q - a| the query seen from the mean a of its own, the
-corrected cosine of a row r is that of q' with r - m, and needs only the plain inner product and one length for each row:
+corrected cosine of a row r is that of q' with r - m. It needs only the plain inner product and one length per row:
 
     cos'(q, r) = q' . (r - m) / |r - m| = (q' . r - q' . m) / |r - m|
 """
@@ -40,7 +40,7 @@ def centred(vectors: Floats, mean: npt.ArrayLike) -> Floats:
 
 
 def centred_query(query: QueryVectors, means: Mapping[Modality, npt.ArrayLike]) -> QueryVectors:
-    """Every part seen from the mean of its own modality, then summed up as before: q' above."""
+    """Every part seen from the mean of its own modality, then summed as before: q' above."""
     lacking = sorted(set(query.modalities) - set(means))
     if lacking:
         raise CatalogueError(
@@ -52,7 +52,7 @@ def centred_query(query: QueryVectors, means: Mapping[Modality, npt.ArrayLike]) 
 
 @dataclass(frozen=True)
 class Centring:
-    """What corrects cosines with the rows of one modality: its ``mean`` [D], and ``lengths`` [N], how far each row is from it."""
+    """Corrects cosines with the rows of one modality: its ``mean`` [D], and ``lengths`` [N], the distance of each row from it."""
 
     mean: npt.NDArray[np.float64]
     lengths: npt.NDArray[np.float64]
@@ -77,8 +77,9 @@ class Centring:
     def search(self, search: Search, query: Floats, k: int, most: int) -> tuple[Rows, Floats]:
         """The ``k`` rows with the highest corrected cosine to a centred query [D]: (rows [k'], corrected cosines [k']).
 
-        ``search`` ranks by plain inner product, of ``most`` rows in all. It is asked for more until no row beyond can come in: rows
-        beyond have at most the last product, and no row is nearer to the mean than the nearest. So it is as exact as ``search``.
+        ``search`` ranks by plain inner product, of ``most`` rows in all. It is asked for more until no further row can enter:
+        further rows have at most the last product, and no row is nearer to the mean than the nearest. So it is as exact as
+        ``search``.
         """
 
         def find(wanted: int) -> tuple[Rows, Floats, bool]:

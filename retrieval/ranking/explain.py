@@ -1,4 +1,4 @@
-"""Why a hit is one: what each part of the query adds to its score, and which place with a name lies next to it."""
+"""Why a hit is one: what each part of the query adds to its score, and which named place lies next to it."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -18,7 +18,7 @@ CANDIDATES = 8  # nearest on the sphere, of which the nearest on the ellipsoid i
 class Contribution:
     """What one part adds to a score: ``share`` = weight / length of the sum * ``cosine`` of this part with the hit.
 
-    Shares of all parts add up to the score. A ``weight`` of 0 is a part of a "max" query that another part fitted better.
+    Shares of all parts add up to the score. A ``weight`` of 0 marks a part of a "max" query that another part surpassed.
     """
 
     label: str
@@ -28,10 +28,10 @@ class Contribution:
 
 
 def contributions(query: QueryVectors, cosines: npt.ArrayLike, lengths: npt.ArrayLike | None = None) -> list[Contribution]:
-    """In the order of the query's parts, for their ``cosines`` [n] with a hit, both centred or neither; ``lengths`` [P]: what
-    the sums are divided by, where that is not their length (``retrieval.ranking.bridge``).
+    """In the order of the query's parts, for their ``cosines`` [n] with a hit, both centred or neither; ``lengths`` [P]: the
+    divisors of the sums, where they are not their lengths (``retrieval.ranking.bridge``).
 
-    Exact, as the cosine with a sum is a sum: with q = sum(w_i p_i) / |sum(w_i p_i)|, q . r = sum(w_i p_i . r) / |sum(w_i p_i)|.
+    Exact, since the cosine with a sum is a sum: with q = sum(w_i p_i) / |sum(w_i p_i)|, q . r = sum(w_i p_i . r) / |sum(w_i p_i)|.
     """
     cosines = np.asarray(cosines, dtype=np.float64)
     lengths = query.lengths if lengths is None else np.asarray(lengths, dtype=np.float64)
@@ -44,7 +44,7 @@ def contributions(query: QueryVectors, cosines: npt.ArrayLike, lengths: npt.Arra
 
 @dataclass(frozen=True, slots=True)
 class Prototype:
-    """A record with a name near a hit: ``distance_km`` from it on the globe, ``cosine`` with its vector in the shared space."""
+    """A named record near a hit: ``distance_km`` from it on the globe, ``cosine`` with its vector in the shared space."""
 
     id: str
     title: str
@@ -55,7 +55,7 @@ class Prototype:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Of one hit: what each part of the query adds to its score, and the nearest place with a name (None where that is the hit)."""
+    """Of one hit: what each part of the query adds to its score, and the nearest named place (None where the hit is that place)."""
 
     parts: tuple[Contribution, ...]
     near: Prototype | None
@@ -69,7 +69,7 @@ class Explanation:
 
 
 class NamedPlaces:
-    """The records of a snapshot (of locations or articles) that have a title, ready to be asked for the nearest to a place."""
+    """The records of a snapshot (of locations or articles) that have a title, ready to find the nearest to a place."""
 
     def __init__(self, snapshot: Snapshot) -> None:
         from scipy.spatial import cKDTree
@@ -79,7 +79,7 @@ class NamedPlaces:
         self._tree = cKDTree(unit_xyz(*snapshot.places[self._rows].T)) if len(self._rows) else None
 
     def nearest(self, place: Place, vector: npt.NDArray[np.floating]) -> Prototype | None:
-        """The one nearest to ``place``, compared with ``vector`` [D] (of the hit, or of the query); None if none has a name."""
+        """The record nearest to ``place``, compared with ``vector`` [D] (of the hit, or of the query); None if none has a name."""
         if self._tree is None:
             return None
         _, near = self._tree.query(unit_xyz(place.lat, place.lon), k=min(CANDIDATES, len(self._rows)))

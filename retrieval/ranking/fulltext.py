@@ -1,6 +1,6 @@
 """Words instead of meaning: BM25 over titles and texts by LanceDB, in rows of a snapshot, to be fused with vector hits.
 
-A vector finds what is alike and misses names; words find names and miss what is said otherwise (``retrieval.ranking.fuse``).
+Vectors find similar texts and miss names; words find names and miss paraphrases (``retrieval.ranking.fuse``).
 """
 
 from typing import Any
@@ -16,13 +16,13 @@ from index.store.upkeep import extend_indexes
 from retrieval.ranking.widen import widen
 
 COLUMNS: dict[Modality, tuple[str, ...]] = {"articles": ("title", "text"), "tiles": ("title",), "locations": ("title",)}
-QUERY_CHARACTERS = 1000  # of a query; the time grows with the words: 100 take 0.2 s among 20,000 articles
+QUERY_CHARACTERS = 1000  # of a query; time grows with the number of words: 100 take 0.2 s among 20,000 articles
 Rows = npt.NDArray[np.int64]
 Scores = npt.NDArray[np.float32]
 
 
 def build_text_index(catalogue: Catalogue) -> dict[Modality, tuple[str, ...]]:
-    """Index the words of every table that has rows, and of rows that came later; returns the columns by modality.
+    """Index the words of every table that has rows, and of later rows; returns the columns by modality.
 
     An empty table is left alone: an index over no rows misses those that come (github.com/lance-format/lance/issues/4780).
     """
@@ -39,10 +39,10 @@ def build_text_index(catalogue: Catalogue) -> dict[Modality, tuple[str, ...]]:
 
 
 def text_hits(snapshot: Snapshot, query: str, n: int, rows: Rows | None = None) -> tuple[Rows, Scores]:
-    """The ``n`` rows that fit the words of a query best, of all or of those in ``rows`` (sorted), with their BM25: ([n'], [n']).
+    """The ``n`` rows that fit the words of a query best, of all or of the rows in ``rows`` (sorted), with their BM25: ([n'], [n']).
 
-    A row need hold only one of the words; n' < n only where no more do. Any text is a query, none is syntax; of a long one only the
-    first 1,000 characters count. BM25 of title and text are added. Raises ``InputError`` for an empty query, ``CatalogueError``
+    A row need hold only one of the words; n' < n only where no more do. Any text is a query without syntax; only the first 1,000
+    characters count. BM25 of title and text are added. Raises ``InputError`` for an empty query, ``CatalogueError``
     without an index of words at the snapshot's version.
     """
     if not query.strip():
@@ -64,7 +64,7 @@ def text_hits(snapshot: Snapshot, query: str, n: int, rows: Rows | None = None) 
 
 
 def _search(snapshot: Snapshot, query: str, n: int) -> tuple[Rows, Scores]:
-    """The ``n`` best of the whole table, best first, equal ones by id; row -1 for a record that has no vector."""
+    """The ``n`` best of the whole table, best first, ties by id; row -1 for a record that has no vector."""
     from lancedb.query import BooleanQuery, MatchQuery, Occur
 
     words = " ".join(dict.fromkeys(query[:QUERY_CHARACTERS].split())).encode("utf-8", "replace").decode()
@@ -79,7 +79,7 @@ def _search(snapshot: Snapshot, query: str, n: int) -> tuple[Rows, Scores]:
 def _row_of(snapshot: Snapshot, id_: str) -> int:
     try:
         return int(snapshot.row_of([id_])[0])
-    except CatalogueError:  # written after the vectors, and waiting for its own
+    except CatalogueError:  # written after the vectors were; it still waits for its own
         return -1
 
 
@@ -89,7 +89,7 @@ def _indexed(table: Any) -> set[str]:
 
 
 def _words() -> Any:
-    """Words of any script (ICU, also Chinese and Japanese), without case and accents, stems of English. Common words are kept:
+    """Words of any script (ICU, also Chinese and Japanese), without case and accents, stems of English. Common words stay:
     BM25 hardly counts them, and 'The Wash' is a place."""
     from lancedb.index import FTS
 

@@ -1,4 +1,4 @@
-"""Several rankings of the same records made one by reciprocal ranks: BM25 of full text and cosines do not compare, ranks do."""
+"""Several rankings of the same records merged by reciprocal ranks: BM25 and cosines are not comparable, ranks are."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 from index.errors import InputError
 
 Key = TypeVar("Key", str, int)  # an id, or a row of a snapshot
-K = 60  # of Cormack et al.: damps the advantage of the very first ranks, so that two good ranks beat one excellent
+K = 60  # of Cormack et al.: damps the advantage of the very first ranks, so two good ranks beat an excellent one
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +32,11 @@ def reciprocal_rank_fusion(
         raise InputError(f"{len(rankings)} rankings need as many weights of at least 0, got {weights}")
     rank_of = [{key: rank for rank, key in enumerate(ranking, start=1)} for ranking in rankings]
     if any(len(ranks) != len(ranking) for ranks, ranking in zip(rank_of, rankings, strict=True)):
-        raise InputError("a record stands twice in one ranking; leave the worse one out")
+        raise InputError("a record is twice in one ranking; remove the worse one")
     fused = [_fuse(key, [ranks.get(key) for ranks in rank_of], weights, k) for key in set().union(*rank_of)]
     return sorted(fused, key=lambda each: (-each.score, min(rank for rank in each.ranks if rank), each.key))
 
 
 def _fuse(key: Key, ranks: Sequence[int | None], weights: Sequence[float], k: int) -> Fused[Key]:
     shares = [weight / (k + rank) for rank, weight in zip(ranks, weights, strict=True) if rank is not None]
-    return Fused(key, sum(sorted(shares)), tuple(ranks))  # sorted, so that the order of the rankings cannot change a tie
+    return Fused(key, sum(sorted(shares)), tuple(ranks))  # sorted, so the order of the rankings cannot change a tie

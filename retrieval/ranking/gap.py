@@ -1,4 +1,4 @@
-"""How far two modalities lie apart in the shared space, and whether taking the gap out helps to find one from the other."""
+"""How far apart two modalities lie in the shared space, and whether removing the gap helps to find one from the other."""
 
 from dataclasses import asdict, dataclass
 
@@ -51,12 +51,12 @@ def centroid_distance(one: npt.NDArray[np.floating], other: npt.NDArray[np.float
 def measure_gap(
     asking: Side, answering: Side, rng: np.random.Generator, *, k: int = 10, radius_km: float = 200.0, sample: int = 1000
 ) -> Gap:
-    """Records of one modality (``sample`` of them by chance) ask for those of another that lie near them on the globe.
+    """Records of one modality (``sample`` of them at random) search for records of another that lie near them on the globe.
 
-    Nothing need be paired: place says what belongs together. Raises ``InputError`` for an empty side or ``k`` below 1.
+    Records need not be paired: their places decide what belongs together. Raises ``InputError`` for an empty side or ``k`` below 1.
     """
     if not len(asking.vectors) or not len(answering.vectors) or k < 1:
-        raise InputError(f"a gap is measured between vectors of two modalities at k >= 1, got none on a side or k = {k}")
+        raise InputError(f"a gap needs vectors of two modalities and k >= 1, got none on a side or k = {k}")
     chosen = np.sort(rng.choice(len(asking.vectors), size=min(sample, len(asking.vectors)), replace=False))
     queries, rows = asking.vectors[chosen].astype(np.float32), answering.vectors.astype(np.float32)
     queries_centred, rows_centred = centred(queries, asking.mean()), centred(rows, answering.mean())

@@ -1,4 +1,4 @@
-"""Three ways to rank the rows of a snapshot by what a query means: directly, with the modality gap taken out, or by position."""
+"""Three ways to rank the rows of a snapshot by the meaning of a query: directly, with the modality gap removed, or by position."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from retrieval.ranking.centring import Centring
 from retrieval.ranking.plan import Planner
 
 Floats = npt.NDArray[np.float32]
-# Records whose positions are compared: so many, or so many for each hit. Of 30,000 places recall@10 is 1.00, with 500 it is .98.
+# Records compared by position: so many, or so many for each hit. For 30,000 places recall@10 is 1.00, with 500 it is .98.
 SHORTLIST, SHORTLIST_TIMES = 2_000, 2
 LONGEST_SHORTLIST = FEW_ROWS
 
@@ -26,7 +26,7 @@ class Meaning(Protocol):
     reach: ClassVar[int | None]
 
     def best(self, k: int, allowed: Rows | None) -> tuple[Rows, Floats, str]:
-        """The ``k`` best of all or of the ``allowed`` rows with their scores, and in words how they were found."""
+        """The ``k`` best of all or of the ``allowed`` rows with their scores, and a phrase that says how they were found."""
 
     def scores(self, records: Records) -> Floats:
         """[n]: the best over the query's vectors."""
@@ -51,7 +51,7 @@ class Direct:
 
 @dataclass(frozen=True)
 class Centred:
-    """By the cosines as they are seen from the means of the modalities; the query is centred already."""
+    """By the cosines as seen from the means of the modalities; the query is already centred."""
 
     query: QueryVectors
     planner: Planner
@@ -78,13 +78,13 @@ class Centred:
 
 @dataclass
 class ByPosition:
-    """By the cosines of the query's parts with ``where`` the rows are."""
+    """By the cosines of the query's parts with the positions of the rows."""
 
     crossing: Crossing
     planner: Planner
     where: Positions
     reach: ClassVar[int | None] = LONGEST_SHORTLIST
-    _ranked: tuple[int, Rows, Floats] | None = None  # the last shortlist, and how long it was to be
+    _ranked: tuple[int, Rows, Floats] | None = None  # the last shortlist, and its requested length
 
     def best(self, k: int, allowed: Rows | None) -> tuple[Rows, Floats, str]:
         wanted = min(max(SHORTLIST, SHORTLIST_TIMES * k), LONGEST_SHORTLIST)
@@ -100,7 +100,7 @@ class ByPosition:
         return self.crossing.scores(records)
 
     def _shortlist(self, wanted: int, allowed: Rows | None) -> Rows:
-        """Where some parts are compared with the rows' vectors, also the rows that these find."""
+        """Where some parts are compared with the rows' vectors, this adds the rows that these parts find."""
         rows = self.where.likeliest(self.crossing, wanted, allowed)
         by_vector = self.crossing.by_vector
         if len(by_vector):
@@ -110,6 +110,6 @@ class ByPosition:
 
 
 def _stacked(arrays: list[npt.NDArray[Any]]) -> npt.NDArray[Any]:
-    """[P, K] of answers that may be of unlike length: what is missing is row -1, which is none."""
+    """[P, K] of answers that may differ in length: gaps are row -1, which means no row."""
     width = max(len(each) for each in arrays)
     return np.stack([np.pad(each, (0, width - len(each)), constant_values=-1) for each in arrays])

@@ -1,7 +1,7 @@
-"""What a cosine means among all rows of a modality: the share of them that a hit beats. Cosines of two modalities do not compare.
+"""What a cosine means among all rows of a modality: the share of rows that a hit beats. Cosines of two modalities do not compare.
 
-Estimated on rows drawn by chance: a filter must not change it, and all cosines of a million rows would cost more than the search.
-With 4,096 of them (8 MiB of 512 float32, 0.4 ms to compare with a query) the error is nowhere above 2.2 percentage points with a
+Estimated on rows drawn at random: a filter must not change it, and all cosines of a million rows would cost more than the search.
+With 4,096 rows (8 MiB of 512 float32, 0.4 ms to compare with a query) the error is nowhere above 2.2 percentage points with a
 probability of .95 (Dvoretzky, Kiefer and Wolfowitz 1956; constant of Massart 1990). Near the top, where hits are, it is less: the
 standard deviation at 99.9 % is 0.05. It is 0 where a modality has no more rows than that.
 """
@@ -14,12 +14,12 @@ STEPS = 2**18  # of the range of scores, in which they are counted where there a
 
 
 def sample_rows(count: int, rng: np.random.Generator, sample: int = SAMPLE) -> npt.NDArray[np.int64]:
-    """Rows [min(count, sample)] drawn without repetition, sorted: to be read once from a snapshot of ``count`` rows."""
+    """Rows [min(count, sample)] drawn without replacement, sorted, to read once from a snapshot of ``count`` rows."""
     return np.sort(rng.choice(count, size=min(count, sample), replace=False)).astype(np.int64)
 
 
 def percentiles(scores: npt.ArrayLike, sampled: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """Percentage [n], in [0, 100], of the ``sampled`` scores [S] that each of ``scores`` [n] beats; an equal one counts half."""
+    """Percentage [n], in [0, 100], of the ``sampled`` scores [S] that each of ``scores`` [n] beats; a tie counts half."""
     reference = np.sort(sampled)
     if not len(reference):
         raise ValueError("percentiles need at least one sampled score")

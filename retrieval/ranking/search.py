@@ -1,7 +1,7 @@
 """One search from a query's vectors to ranked rows: filter, planner, bridge or centring, words, diversity, in this order.
 
 ``Space.search`` -> here -> ``retrieval.ranking.plan`` and the steps around it, each a file. Every step that drops or reorders hits
-is asked for more until enough are left, so no answer is short while records are left (by position: among the likeliest 10,000).
+is asked for more until enough remain. No answer is short while records remain (by position: among the likeliest 10,000).
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from retrieval.ranking.plan import Planner
 from retrieval.ranking.widen import widen
 
 Floats = npt.NDArray[np.float32]
-EXACT_UP_TO_ROWS = 300_000  # one matrix product of these takes some 30 ms, to learn an index first some 20 s of the demo's minute
-WORD_CANDIDATES = 10  # ranks of each list for every hit that the fusion of meaning and words is to give
+EXACT_UP_TO_ROWS = 300_000  # one matrix product takes some 30 ms; training an index takes some 20 s of the demo's minute
+WORD_CANDIDATES = 10  # ranks of each list per hit in the fusion of meaning and words
 
 
 @dataclass(frozen=True)
 class Ranked:
-    """``rows`` [n] of a snapshot, best first, with their ``scores`` and the ``percentiles`` [n] these have among all rows; ``way``
-    says in words how they were found."""
+    """``rows`` [n] of a snapshot, best first, with their ``scores`` and the ``percentiles`` [n] of these among all rows; ``way``
+    is a phrase that says how they were found."""
 
     rows: Rows
     scores: Floats
@@ -43,7 +43,7 @@ class Ranked:
 
 
 class Searcher:
-    """One modality, ready to be searched; without a ``bridge`` all is compared directly."""
+    """One modality, ready to search; without a ``bridge`` everything is compared directly."""
 
     def __init__(self, snapshot: Snapshot, backend: str = "auto", bridge: Bridge | None = None) -> None:
         self.snapshot, self.bridge = snapshot, bridge
@@ -54,11 +54,11 @@ class Searcher:
         self.planner = Planner(snapshot, fast, exact)
 
     def search(self, query: QueryVectors, k: int, how: How, words: str = "") -> Ranked:
-        """The ``k`` best rows; ``query`` is centred already if ``how`` asks for centring, ``words`` are those in it, if any."""
+        """The ``k`` best rows; ``query`` is already centred if ``how`` asks for centring, ``words`` are its words, if any."""
         allowed = how.filter.rows(self.snapshot)
         most = len(self.snapshot) if allowed is None else len(allowed)
         if not most:
-            return Ranked(np.empty(0, np.int64), np.empty(0, np.float32), np.empty(0), "no row fulfils the filter")
+            return Ranked(np.empty(0, np.int64), np.empty(0, np.float32), np.empty(0), "no row passes the filter")
         meaning = self._meaning(query, how)
 
         def find(wanted: int) -> tuple[Rows, Floats, str]:
@@ -71,11 +71,11 @@ class Searcher:
         return Ranked(rows, scores, percentiles(scores, meaning.scores(self._sample)), way)
 
     def crossing(self, query: QueryVectors, how: How) -> Crossing | None:
-        """What of the query is compared with the positions of these records; None if nothing is."""
+        """The parts of the query that are compared with the positions of these records; None if there are none."""
         return None if self._where is None or how.direct or how.centred else Crossing.of(query, self.snapshot.modality)
 
     def records(self, rows: Rows) -> Records:
-        """These rows as a query is compared with them."""
+        """These rows in the form that a query is compared with."""
         return Records(rows, self.snapshot, self._where)
 
     @once
@@ -89,7 +89,7 @@ class Searcher:
         return ByPosition(crossing, self.planner, self._where) if crossing and self._where else Direct(query, self.planner)
 
     def _ranked(self, meaning: Meaning, k: int, allowed: Rows | None, words: str) -> tuple[Rows, Floats, str]:
-        """By meaning alone, or fused with the words; the scores stay those of meaning, which compare with other queries."""
+        """By meaning alone, or fused with the words; the scores stay those of meaning, which are comparable across queries."""
         if not words:
             return meaning.best(k, allowed)
         rows, _, way = meaning.best(WORD_CANDIDATES * k, allowed)
@@ -100,6 +100,6 @@ class Searcher:
 
     @once
     def _sample(self) -> Records:
-        """What a score is compared with to find its percentile."""
+        """The sample that a score is compared with to find its percentile."""
         rows, vectors = self.planner.sample
         return Records(rows, self.snapshot, self._where, vectors)

@@ -1,4 +1,4 @@
-"""Ask for more until enough is left: for steps behind a search that drop or reorder hits, so that no answer is silently short."""
+"""Ask for more until enough remains, for steps after a search that drop or reorder hits, so no answer is silently short."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -8,7 +8,7 @@ FACTOR = 4  # each round costs about four of the one before, so all rounds toget
 
 
 def widen(find: Callable[[int], Found], first: int, most: int, enough: Callable[[Found], bool]) -> Found:
-    """``find(n)`` with n = ``first``, four times that, and so on, until it is ``enough`` or n is ``most``, all there is."""
+    """``find(n)`` with n = ``first``, four times that, and so on, until it is ``enough`` or n is ``most``, the total number."""
     wanted = min(first, most)
     found = find(wanted)
     while wanted < most and not enough(found):

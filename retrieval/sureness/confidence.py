@@ -1,10 +1,10 @@
-"""How sure an answer to a text is: how much of the probability lies near the best place, and whether the text is of any place.
+"""How sure an answer to a text is: how much of the probability lies near the best place, and whether the text is about any place.
 
     Confident(snapshot of the locations, checkpoint)(query vector, best place) -> Confidence
 
 The probability is the softmax of cosines at the checkpoint's temperature, weighted by area (``retrieval.heat.mass``), over some of
-the locations only: 40 km apart or 80 makes no difference to what lies within 750 km, and a quarter of the cells costs a quarter of
-the time. ``retrieval.sureness.fit_confidence`` fits the temperature, and the cosine below which a text is called one of nowhere.
+the locations only. Spacings of 40 km and 80 km give the same probability within 750 km, and a quarter of the cells costs a quarter
+of the time. ``retrieval.sureness.fit_confidence`` fits the temperature, and the cosine below which a text is about nowhere.
 """
 
 from __future__ import annotations
@@ -24,11 +24,9 @@ from retrieval.heat.heat import best_cosines
 from retrieval.heat.mass import probability_mass, smallest_area
 from train.checkpoint import Checkpoint
 
-CELLS = 32_768  # locations up to so many all count
-SURROUNDINGS = (
-    65_536  # points all over the sphere, 88 km apart: of the locations that are nearest to one of them, one stands for all
-)
-FINE_KM = 900.0  # around the best place all locations count: beyond the farthest of ``NEAR_KM`` by more than surroundings reach
+CELLS = 32_768  # up to so many locations all count
+SURROUNDINGS = 65_536  # points all over the sphere, 88 km apart: one location stands for all that are nearest to a point
+FINE_KM = 900.0  # around the best place all locations count: the farthest of ``NEAR_KM`` plus more than the surroundings reach
 NEAR_KM = (200, 750)
 SHARE = 0.9
 EARTH_KM2 = 4 * np.pi * MEAN_RADIUS_KM**2
@@ -44,7 +42,7 @@ class Members:
 
     @classmethod
     def of(cls, snapshot: Snapshot) -> tuple[Members, npt.NDArray[np.int64]]:
-        """And which rows stand for the others: the first of those that are nearest to one point of an even grid."""
+        """And the rows that stand for the others: the first of those nearest to one point of an even grid."""
         if len(snapshot) <= CELLS:
             stands = np.arange(len(snapshot))
             return cls(snapshot.vectors, snapshot.places, stands), stands
@@ -57,15 +55,16 @@ class Members:
 
     @once
     def size(self) -> npt.NDArray[np.int64]:
-        """[C]: for how many locations each cell stands."""
+        """[C]: the number of locations that each cell stands for."""
         return np.bincount(self.cell)
 
 
 @dataclass(frozen=True)
 class Confidence:
-    """``within_200_km`` and ``within_750_km``: the probability that what a text is about lies so near to the best place, if it lies
-    at an indexed location at all. ``area_km2``: of the smallest region that holds 90 % of the probability. ``nowhere``: the text is
-    of no place in particular; None where the model is not ``calibrated`` (`placebind calibrate`), and the rest is a guess too."""
+    """``within_200_km`` and ``within_750_km``: the probability that the subject of a text lies so near to the best place, if it
+    lies at an indexed location at all. ``area_km2``: of the smallest region that holds 90 % of the probability. ``nowhere``: the
+    text is about no place in particular; None where the model is not ``calibrated`` (`placebind calibrate`), and the rest is a
+    guess too."""
 
     within_200_km: float
     within_750_km: float
@@ -95,7 +94,7 @@ class Confidence:
 
 
 class Confident:
-    """What a model's texts are asked against; ready once, then ``__call__`` for each query."""
+    """What a model's texts are compared with; prepared once, then ``__call__`` for each query."""
 
     def __init__(self, cells: Cells, temperature: float, least_cosine: float | None, members: Members | None = None) -> None:
         self.cells, self.temperature, self.least_cosine = cells, temperature, least_cosine
@@ -103,7 +102,7 @@ class Confident:
 
     @classmethod
     def of(cls, snapshot: Snapshot, checkpoint: Checkpoint) -> Confident | None:
-        """None for a model that keeps no temperature, and where there are no locations."""
+        """None for a model without a temperature, and where there are no locations."""
         if checkpoint.temperature is None or not len(snapshot):
             return None
         members, some = Members.of(snapshot)
@@ -133,7 +132,7 @@ class Confident:
 
 
 def _area(km2: float) -> str:
-    """'4.1 million km²', '57,000 km²': two figures are more than can be known."""
+    """'4.1 million km²', '57,000 km²': more than two figures would be false precision."""
     if km2 >= 999_500:
         return f"{km2 / 1e6:.1f} million km²"
     return f"{float(f'{km2:.2g}'):,.0f} km²"

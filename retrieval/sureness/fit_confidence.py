@@ -1,14 +1,15 @@
-"""Fit how sure a model is of texts, on held-out articles: one temperature, and the cosine below which a text is of nowhere.
+"""Fit how sure a model is of texts, on held-out articles: one temperature, and the cosine below which a text is about nowhere.
 
-catalogue's validation articles -> texts as people ask them (whole, title, a sentence, names masked) -> cosines with land points
--> ``TextConfidence`` for the checkpoint, and a table of how often the truth lies where it was said to lie.
+catalogue's validation articles -> texts as users type them (whole, title, a sentence, names masked) -> cosines with land points
+-> ``TextConfidence`` for the checkpoint, and a table of how often the truth lies where the model said.
 
 Temperature scaling (Guo et al. 2017, arXiv:1706.04599): the one temperature with the least mean negative log likelihood of the cell
-that is nearest to an article's place. Half of the 10 degree blocks are fitted on, figures are of the other half.
+that is nearest to an article's place. Half of the 10 degree blocks are for fitting, the figures come from the other half.
 
-Texts of nowhere (nowhere.txt) have low cosines with all places. That the best cosine tells them apart (as the largest logit does
-what is unknown, Hendrycks et al. 2022, arXiv:1911.11132) was found on the odd lines of that file, beside the mass within 750 km,
-its entropy and others (docs/confidence.md). One in ten of the articles' texts lies below the threshold; figures: the even lines.
+Texts of nowhere (nowhere.txt) have low cosines with all places. The odd lines of that file showed that the best cosine tells them
+apart (as the largest logit does for unknown inputs, Hendrycks et al. 2022, arXiv:1911.11132); the mass within 750 km, its entropy
+and others were also tried (docs/confidence.md). One in ten of the articles' texts lies below the threshold; figures: the even
+lines.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ from train.text.articles import query_passages, whole_text
 from train.text.masking import mask_names
 from train.text.sentences import sentences
 
-ARTICLES = 600  # of the held-out ones, drawn by chance: half of them to fit, half to report
+ARTICLES = 600  # of the held-out ones, drawn at random: half to fit, half to report
 LEAST_ARTICLES = 20
 CALLED_NOWHERE = 0.1  # of the articles' texts lie below the threshold
 SHARES = (0.5, 0.8, 0.9)
@@ -51,7 +52,7 @@ Rows = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class HeldOutTexts:
-    """Texts of one kind: unit vectors [N, D], and of each the row of the cell where its truth lies."""
+    """Texts of one kind: unit vectors [N, D], and for each the row of the cell where its truth lies."""
 
     vectors: Vectors
     rows: Rows
@@ -59,8 +60,8 @@ class HeldOutTexts:
 
 @dataclass(frozen=True)
 class Reliability:
-    """Of the texts of one kind that were not fitted on: the part whose true place lies in the smallest region said to hold each of
-    ``SHARES``, at the learnt temperature and at the fitted one; and the part called nowhere."""
+    """For the texts of one kind that were not fitted on: the share whose true place lies in the smallest region said to hold each
+    of ``SHARES``, at the learnt temperature and at the fitted one; and the share called nowhere."""
 
     kind: str
     texts: int
@@ -80,7 +81,7 @@ def fit_confidence(
 ) -> Fitted:
     """Raises ``CatalogueError`` without held-out articles, ``CheckpointError`` for a model without texts or temperature."""
     if checkpoint.learnt_temperature is None:
-        raise CheckpointError(f"the model in {checkpoint.path.parent} keeps no temperature of texts; train one with articles")
+        raise CheckpointError(f"the model in {checkpoint.path.parent} has no temperature for texts; train one with articles")
     articles, fitting = _held_out(catalogue, seed)
     tower = checkpoint.encoder("articles", torch.device("cpu"))
     cells = land_cells(checkpoint)
@@ -100,7 +101,7 @@ def fit_confidence(
 def fit(
     cells: Cells, asked: dict[str, HeldOutTexts], reported: dict[str, HeldOutTexts], nowhere: Vectors, learnt: float, articles: int
 ) -> Fitted:
-    """From vectors: fit on ``asked``, by kind, and see how it does on ``reported`` and on texts of ``nowhere`` [N, D]."""
+    """From vectors: fit on ``asked``, by kind, and measure on ``reported`` and on texts of ``nowhere`` [N, D]."""
     every = HeldOutTexts(
         np.concatenate([each.vectors for each in asked.values()]), np.concatenate([each.rows for each in asked.values()])
     )
@@ -146,7 +147,7 @@ def negative_log_likelihood(cells: Cells, asked: HeldOutTexts, temperature: floa
 
 
 def coverage(cells: Cells, asked: HeldOutTexts, temperature: float) -> tuple[float, ...]:
-    """For each of ``SHARES``, the part of the texts whose true cell is in the smallest region that holds so much: whose denser
+    """For each of ``SHARES``, the share of the texts whose true cell is in the smallest region that holds so much: the denser
     cells, those of higher cosines, hold less."""
     denser = [
         float(probability_mass(each, temperature, cells.area_shares)[each > each[row]].sum())
@@ -157,7 +158,7 @@ def coverage(cells: Cells, asked: HeldOutTexts, temperature: float) -> tuple[flo
 
 
 def texts_of(articles: Sequence[dict[str, Any]]) -> dict[str, list[str]]:
-    """Articles as they may be asked for, by kind; a text that nothing is left of is empty."""
+    """Articles as users may type them, by kind; a text that ends up with nothing is empty."""
     return {
         "whole": [whole_text(each["title"], each["text"]) for each in articles],
         "title": [each["title"] or "" for each in articles],
@@ -179,7 +180,7 @@ def land_cells(checkpoint: Checkpoint, points: int = CELLS) -> Cells:
 
 
 def _held_out(catalogue: Catalogue, seed: int) -> tuple[list[dict[str, Any]], npt.NDArray[np.bool_]]:
-    """Some held-out articles, and which of them [N] are to be fitted on: no 10 degree block has both kinds."""
+    """Some held-out articles, and a mask [N] of those to fit on: no 10 degree block has both kinds."""
     count = catalogue.count("articles", VALIDATION) if catalogue.has("articles") else 0
     if count < LEAST_ARTICLES:
         raise CatalogueError(

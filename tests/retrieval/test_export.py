@@ -150,5 +150,5 @@ def test_a_file_that_is_not_ours_is_refused(tmp_path: Path) -> None:
     (tmp_path / "text.parquet").write_text("no parquet")
     pq.write_table(pa.table({"x": [1]}), tmp_path / "other.parquet")
     for name in ("text.parquet", "other.parquet", "missing.parquet"):
-        with pytest.raises(InputError, match=f"{name} is no GeoParquet file of PlaceBind's"):
+        with pytest.raises(InputError, match=f"{name} is not a GeoParquet file from PlaceBind"):
             vectors_of(tmp_path / name)

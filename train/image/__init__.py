@@ -1,1 +1,1 @@
-"""Tiles on their way into a model: bands, normalisation, hidden bands, towers and what of them is tuned."""
+"""Tiles on their way into a model: bands, normalisation, hidden bands, towers and which of their weights are tuned."""

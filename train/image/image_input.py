@@ -1,4 +1,4 @@
-"""From a stored tile to what a network sees: the one way for all image towers."""
+"""From a stored tile to the input of a network: the one way for all image towers."""
 
 from dataclasses import dataclass
 
@@ -16,8 +16,8 @@ from index.imagery.sensors import SENSORS, Sensor
 class BandInput:
     """Which bands of a sensor a network takes, in its order, and their scale.
 
-    ``mean`` and ``std``, one per band, are in the sensor's unit (``Sensor.scale``). With ``white`` values are first shown as a
-    picture: 0 .. ``white`` becomes 0 .. 1, what is brighter is 1; ``mean`` and ``std`` are then those of the picture.
+    ``mean`` and ``std``, one per band, are in the sensor's unit (``Sensor.scale``). With ``white`` values are first converted to a
+    picture: 0 .. ``white`` becomes 0 .. 1, brighter values are 1; ``mean`` and ``std`` are then those of the picture.
     """
 
     bands: tuple[str, ...]
@@ -26,7 +26,7 @@ class BandInput:
     white: float | None = None
 
     def normalise(self, values: Tensor, rows: list[int]) -> Tensor:
-        """``values`` [k, H, W] of the bands with these numbers, in the sensor's unit -> as the network was trained to see them."""
+        """``values`` [k, H, W] of the bands with these numbers, in the sensor's unit -> the network's training range."""
         if self.white is not None:
             values = (values / self.white).clamp(0, 1)
         mean, std = torch.tensor(self.mean)[rows], torch.tensor(self.std)[rows]
@@ -40,10 +40,10 @@ def prepare_tile(
     wanted: BandInput,
     size_px: int,
 ) -> tuple[Tensor, Tensor]:
-    """A stored tile [c, H, W] with its bands' names -> normalised bands [C, S, S] in the wanted order and which were there [C].
+    """A stored tile [c, H, W] with its bands' names -> normalised bands [C, S, S] in the network's order and which exist [C].
 
     The centre square is averaged down (or interpolated up) to ``size_px``. Pixels without data become their band's mean over
-    land (``Sensor.mean``); bands that the tile lacks are zero.
+    land (``Sensor.mean``); bands missing from the tile are zero.
     """
     taken = [row for row, band in enumerate(bands) if band in wanted.bands]
     rows = [wanted.bands.index(bands[row]) for row in taken]
@@ -55,7 +55,7 @@ def prepare_tile(
 
 
 def known_sensor(name: str) -> Sensor:
-    """Raises ``InputError`` for a name that is none."""
+    """Raises ``InputError`` for an unknown name."""
     if name not in SENSORS:
         raise InputError(f"unknown sensor '{name}'; known: {', '.join(SENSORS)}")
     return SENSORS[name]

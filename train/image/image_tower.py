@@ -1,4 +1,4 @@
-"""What the image towers with a published network share: its weights' file, its tune mode, its features, our head on top."""
+"""What image towers with a published network share: its weights' file, its tune mode, its features, our head on top."""
 
 import hashlib
 import json
@@ -23,7 +23,7 @@ from train.weights.pretrained import copy_weights, note_sha256, read_weights, sh
 
 
 class TowerOptions(TuneOptions):
-    """What can be said of any tower with a published network; a tower's ``Options`` add its own."""
+    """Options of any tower with a published network; a tower's ``Options`` add its own."""
 
     hidden: int = Field(512, ge=1, description="units of the head's hidden layer")
     dropout: float = Field(0.2, ge=0, lt=1, description="share of the head's hidden units that are dropped in training")
@@ -32,10 +32,10 @@ class TowerOptions(TuneOptions):
 
 @dataclass(frozen=True)
 class Published:
-    """A network that others trained. ``name`` says which and has only what a table's name may have.
+    """A network that others trained. ``name`` identifies it and has only characters that a table's name may have.
 
     ``make`` builds it with fresh weights: pixels [B, C, S, S] -> features [B, F]. ``file`` finds what the option ``weights``
-    names, perhaps on the internet; ``adapt`` picks the network's tensors out of what is in the file, where ``optional`` ones may
+    names, perhaps on the internet; ``adapt`` selects the network's tensors in the file, where ``optional`` ones may
     be missing.
     """
 
@@ -53,7 +53,7 @@ class Published:
 class PretrainedImageTower(nn.Module):
     """Pixels [B, C, S, S] and band mask [B, C] of one sensor -> [B, dim], not normalised.
 
-    Frozen, the network is kept where ``nn.Module`` does not see it: neither saved nor trained. The checkpoint then holds the
+    When frozen, the network is held where ``nn.Module`` does not see it: neither saved nor trained. The checkpoint then holds the
     SHA-256 of its file, and only that file is accepted afterwards. Building reads no file in any mode.
     """
 
@@ -82,7 +82,7 @@ class PretrainedImageTower(nn.Module):
     def prepare(
         self, pixels: npt.NDArray[np.uint8] | npt.NDArray[np.uint16], bands: tuple[str, ...], sensor_name: str
     ) -> tuple[Tensor, Tensor]:
-        """A tile [c, H, W] as the network sees it [C, S, S], and which of its bands were there [C]."""
+        """A tile [c, H, W] as the network's input [C, S, S], and which of its bands exist [C]."""
         sensor = known_sensor(sensor_name)
         return prepare_tile(pixels, bands, sensor, self._input(sensor_name), self.published.size_px)
 
@@ -91,13 +91,13 @@ class PretrainedImageTower(nn.Module):
 
     @torch.no_grad()
     def features(self, pixels: Tensor, present: Tensor, sensor: str) -> Tensor:
-        """[B, F] as the published network gives them, to the digits of ``train.precision``; a frozen one's can be cached under
-        ``feature_key``."""
+        """[B, F] as the published network gives them, to the digits of ``train.precision``; those of a frozen one can be cached
+        under ``feature_key``."""
         return self._features(pixels, present, sensor)
 
     @property
     def feature_key(self) -> str | None:
-        """Names the frozen network, its exact weights and what it sees; None if the network is part of what is trained."""
+        """Names the frozen network, its exact weights and its input; None if the network is trained too."""
         if not self.frozen:
             return None
         if not self._known_sha256():
@@ -107,7 +107,7 @@ class PretrainedImageTower(nn.Module):
         return f"{self.published.name}_{hashlib.sha256(recipe.encode()).hexdigest()[:16]}"
 
     def load_pretrained(self) -> None:
-        """Read the published weights, where there are any to start from. Raises ``CheckpointError`` if the file does not fit."""
+        """Read the published weights, if the options name any. Raises ``CheckpointError`` if the file does not fit."""
         if self.frozen:
             self._frozen_network()
         elif self.options.weights is not None:
@@ -147,7 +147,7 @@ class PretrainedImageTower(nn.Module):
 
     @cached_property
     def _read(self) -> tuple[Path, str, nn.Module]:
-        """(file, its SHA-256, network in evaluation mode): at the first need of it, and where ``nn.Module`` does not see it."""
+        """(file, its SHA-256, network in evaluation mode): loaded at first use, and held where ``nn.Module`` does not see it."""
         assert self.options.weights is not None  # TuneOptions sees to that
         path, network = self.published.file(self.options.weights), self.published.make()
         _load(self.published, network, path)

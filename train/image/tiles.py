@@ -1,4 +1,4 @@
-"""Tiles on their way into a batch: read by row from Lance when their batch comes, or as cached features of a frozen tower."""
+"""Tiles on their way into a batch: read by row from Lance when their batch is due, or as cached features of a frozen tower."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from train.image.hidden_bands import OftenShown, often_shown, still_shown
 from train.precision import choose_device
 from train.protocols import FrozenImageEncoder, ImageEncoder, is_frozen
 
-KEPT_TILES_BYTES = 2**30  # prepared tiles held in memory; what does not fit is read again for each batch
+KEPT_TILES_BYTES = 2**30  # prepared tiles held in memory; the others are read again for each batch
 FEATURE_CHUNK = 64
 PreparedTile = tuple[str, Tensor, Tensor]  # sensor, pixels [C, S, S], band mask [C]
 TILE_COLUMNS = ("bands", "sensor", "height", "width", "dtype", "pixels")
@@ -58,7 +58,7 @@ class TileBatch:
 
 @dataclass
 class TileFeatureBatch:
-    """Cached features [B, F] of a frozen tower, whose head is all that is left to do."""
+    """Cached features [B, F] of a frozen tower, for which only the head remains to run."""
 
     features: Tensor
     lat: Tensor
@@ -81,8 +81,8 @@ def tile_records(
     *,
     few_bands_share: float = 0.0,
 ) -> Records:
-    """The tiles that fulfil ``where``, of the sensors that the tower knows. Those of a frozen tower are not augmented; of others a
-    share loses most of its bands for a batch (train/image/hidden_bands.py)."""
+    """The tiles that match ``where``, of the sensors that the tower knows. Tiles of a frozen tower are not augmented; of the others
+    a share loses most of its bands for a batch (train/image/hidden_bands.py)."""
     known = ", ".join(f"'{sensor}'" for sensor in tower.sensors)
     rows = catalogue.column("tiles", ["lat", "lon"], where=f"({where}) AND sensor IN ({known})")
     ids, lat, lon = rows["id"].to_pylist(), rows["lat"].to_numpy(), rows["lon"].to_numpy()
@@ -125,7 +125,7 @@ def _pixels_of(
 
 
 def _with_few_bands(batch: TileBatch, often: OftenShown, chances: Chances, share: float) -> TileBatch:
-    """The batch with some bands of some tiles hidden: as if the tiles did not have them (``prepare_tile``)."""
+    """The batch with some bands of some tiles hidden, as if the tiles lacked them (``prepare_tile``)."""
     groups = {}
     for sensor, (rows, pixels, present) in batch.groups.items():
         shown = still_shown(present, often[sensor], chances[rows.numpy(), 1], share)
@@ -176,7 +176,7 @@ def group_tiles(
     lon: npt.NDArray[np.float64],
     chances: Chances | None = None,
 ) -> TileBatch:
-    """A batch of prepared tiles, turned and mirrored by chance if there are any."""
+    """A batch of prepared tiles, rotated and mirrored at random if there are ``chances``."""
     groups = {}
     for sensor in dict.fromkeys(sensor for sensor, _, _ in prepared):
         members = [row for row, (name, _, _) in enumerate(prepared) if name == sensor]
@@ -188,7 +188,7 @@ def group_tiles(
 
 
 def _turn(images: Tensor, which: npt.NDArray[np.int64]) -> Tensor:
-    """[N, C, S, S] each in one of the eight symmetries of a square (0 .. 7): seen from above, no direction is special."""
+    """[N, C, S, S], each in one of the eight symmetries of a square (0 .. 7): seen from above, no direction is special."""
     turned = images.clone()
     for symmetry in range(1, 8):
         rows = torch.from_numpy(np.flatnonzero(which == symmetry))

@@ -6,7 +6,7 @@ partial  the last blocks and what follows them
 lora     low-rank adapters on every linear layer (Hu et al. 2021, arXiv:2106.09685); the network itself is fixed
 full     everything
 
-In all modes but ``frozen`` the network's weights are in ``state_dict``, so that a finished checkpoint needs no other file.
+In all modes but ``frozen`` the network's weights are in ``state_dict``, so a finished checkpoint needs no other file.
 """
 
 import math
@@ -31,7 +31,7 @@ _ADAPTER = re.compile(r"parametrizations\.\w+\.\d+\.")
 
 
 class TuneOptions(Settings):
-    """What any tower with a pretrained network can be told about it."""
+    """Options of any tower with a pretrained network."""
 
     weights: str | None = Field(None, description="pretrained weights: a file (.safetensors, .pth, .pt, .bin) or a published name")
     tune: Tune = Field("full", description="how much of the pretrained network is trained: frozen, head, partial, lora or full")
@@ -64,7 +64,7 @@ def apply_tuning(network: nn.Module, options: TuneOptions, groups_of: Callable[[
     if options.tune == "partial":
         groups = groups_of(network)
         if options.partial_blocks >= len(groups):
-            raise ConfigError(f"partial_blocks = {options.partial_blocks}, but the network has {len(groups) - 1}; take tune = full")
+            raise ConfigError(f"partial_blocks = {options.partial_blocks}, but the network has {len(groups) - 1}; use tune = full")
         for group in groups[-options.partial_blocks :]:
             for parameter in group:
                 parameter.requires_grad_(True)
@@ -75,13 +75,13 @@ def apply_tuning(network: nn.Module, options: TuneOptions, groups_of: Callable[[
 def parameter_groups(network: nn.Module, matcher: Mapping[str, Any]) -> Groups:
     """A network's parameters by block, from first to last. ``matcher`` is what timm's networks give as ``group_matcher()``.
 
-    The stem's, if there is one, come first; what follows the blocks (norms, projections) belongs to the last of them.
+    Those of the stem, if there is one, come first; those after the blocks (norms, projections) belong to the last block.
     """
     from timm.models import group_parameters
 
     blocks = matcher["blocks"]
     listed = [(blocks, None)] if isinstance(blocks, str) else list(blocks)
-    rest = (r"", (99999,))  # timm's mark of what belongs to the group before; without it an unmatched norm would be a "block"
+    rest = (r"", (99999,))  # timm's mark for parameters of the preceding group; without it an unmatched norm would be a "block"
     found: dict[int, list[nn.Parameter]] = group_parameters(
         network, {"stem": matcher["stem"], "blocks": [*listed, rest]}, return_values=True
     )
@@ -89,16 +89,16 @@ def parameter_groups(network: nn.Module, matcher: Mapping[str, Any]) -> Groups:
 
 
 def timm_groups(network: Any) -> Groups:
-    """The same of any network of timm's."""
+    """The same for any timm network."""
     return parameter_groups(network, network.group_matcher())
 
 
 def keep_fixed_parts_in_eval(network: nn.Module) -> None:
-    """Put all that is not trained into evaluation mode, and every BatchNorm: no dropout there, no statistics of a batch.
+    """Put every part without trainable weights into evaluation mode, and every BatchNorm: no dropout, no batch statistics.
 
-    A trained BatchNorm learns its scale and shift and keeps the statistics it came with. Those of a batch would depend on what a
-    record is encoded with: a chunk of a batch (``train.objective.gradcache``) and a device's share of one would give other
-    gradients than the whole. To be called after ``network.train()``, which knows of modes only.
+    A trained BatchNorm learns its scale and shift and keeps its original statistics. Batch statistics would depend on the other
+    records of a batch: a chunk (``train.objective.gradcache``) and a device's share would give other gradients than the whole
+    batch. Call it after ``network.train()``, which sets modes everywhere.
     """
     for module in network.modules():
         parameters = list(module.parameters())
@@ -136,12 +136,12 @@ def add_adapters(network: nn.Module, rank: int, alpha: float) -> None:
         if isinstance(module, nn.Linear) or (isinstance(module, nn.MultiheadAttention) and module.in_proj_weight is not None)
     ]
     if not adapted:
-        raise ConfigError("tune = lora adapts linear layers and this network has none; take tune = partial, or a transformer")
+        raise ConfigError("tune = lora adapts linear layers and this network has none; use tune = partial, or a transformer")
     for module, name in adapted:
         parametrize.register_parametrization(module, name, LowRankUpdate(getattr(module, name), rank, alpha))
 
 
 def plain_state(network: nn.Module) -> dict[str, Tensor]:
-    """The network's own tensors under the names that they have without adapters; what is copied into them takes effect."""
+    """The network's own tensors under their names without adapters; values copied into them take effect."""
     state = network.state_dict()
     return {_ADAPTED.sub(r"\1", name): tensor for name, tensor in state.items() if not _ADAPTER.search(name)}

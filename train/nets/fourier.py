@@ -10,7 +10,7 @@ class RandomFourier(nn.Module):
     """x [B, in_dim] -> cos(2 pi M x), sin(2 pi M x) [B, 2 * frequencies], in the type of x; M ~ N(0, sigma^2) stays as drawn.
 
     ``sigma`` is in cycles per unit of x: half of the frequencies of one axis are below 0.67 sigma. The matrix is a buffer: it is
-    not trained, but a model is not the same without it, so that it is saved with the weights. Give x in float64: at sigma 256 the
+    not trained, but a model depends on it, so it is saved with the weights. Give x in float64: at sigma 256 the
     phases reach thousands of radians, of which float32 keeps three decimals.
     """
 

@@ -3,8 +3,8 @@
 The closed form with factorials overflows float32 near degree 29 (see SatCLIP's implementation); the recurrence on fully
 normalised Legendre functions is stable to degrees in the thousands (Holmes and Featherstone 2002, doi:10.1007/s00190-002-0216-2).
 
-The recurrence runs over the degree and is linear, so it may just as well carry cos(m lon) and sin(m lon) along: each step then
-reads the two blocks of columns before its own and writes its own, straight into the result, for all points and orders at once.
+The recurrence runs over the degree and is linear, so it can carry cos(m lon) and sin(m lon) along: each step then
+reads the two blocks of columns before its own and writes its own directly into the result, for all points and orders at once.
 """
 
 import math
@@ -20,14 +20,14 @@ def real_harmonics(lat: Tensor, lon: Tensor, degrees: int) -> Tensor:
     Column l*l + l + m holds Y_lm for l < ``degrees``, -l <= m <= l, without the Condon-Shortley phase: m > 0 goes with
     cos(m lon), m < 0 with sin(|m| lon). The integral of Y_lm squared over the unit sphere is 1. No gradient reaches the points.
 
-    The result is a transposed view: in memory one column follows the other, which is what the recurrence and a matrix product
-    (a network's first layer) are quick with.
+    The result is a transposed view: columns are contiguous in memory, which is the fast layout for the recurrence and for a matrix
+    product (a network's first layer).
     """
     phi, theta = torch.deg2rad(lat.to(torch.float64)), torch.deg2rad(lon.to(torch.float64))
     columns = torch.empty(degrees**2, len(phi), dtype=torch.float64, device=phi.device)
     columns[0] = math.sqrt(1 / (4 * math.pi))
-    sectoral = torch.full_like(phi, math.sqrt(2 / (4 * math.pi)))  # that of order m = degree; the root of 2 is for real ones
-    sin_lat, cos_lat = torch.sin(phi), torch.cos(phi)  # not sqrt(1 - sin^2), which has lost half of its digits near the poles
+    sectoral = torch.full_like(phi, math.sqrt(2 / (4 * math.pi)))  # the one of order m = degree; real harmonics need the root of 2
+    sin_lat, cos_lat = torch.sin(phi), torch.cos(phi)  # not sqrt(1 - sin^2), which loses half of its digits near the poles
     for degree in range(1, degrees):
         block = columns[degree**2 : (degree + 1) ** 2]
         _inner_orders(block[1:-1], columns, sin_lat, degree)

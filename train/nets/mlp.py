@@ -24,7 +24,7 @@ class DenseLayer(nn.Module):
 class Mlp(nn.Module):
     """[B, in_dim] -> [B, out_dim]: ``depth`` layers of ``hidden`` units (``body``), then a plain linear one (``head``).
 
-    What a downstream probe reads is ``body(x)`` [B, hidden]; ``forward`` is ``head(body(x))``. Each layer is an object of its own:
+    Downstream probes read ``body(x)`` [B, hidden]; ``forward`` is ``head(body(x))``. Each layer is an object of its own:
     ``[Linear, ReLU] * n``, as in SatCLIP's code, would be one layer applied n times.
     """
 

@@ -1,4 +1,4 @@
-"""Coordinates seen at many scales, then a multilayer perceptron: what Space2Vec and Sphere2Vec have in common."""
+"""Coordinates at many scales, then a multilayer perceptron: the common part of Space2Vec and Sphere2Vec."""
 
 from abc import ABC, abstractmethod
 
@@ -21,8 +21,8 @@ class MultiscaleOptions(Settings):
 class MultiscaleEncoder(nn.Module, ABC):
     """lat, lon [B] in WGS84 degrees -> features at S scales -> MLP -> [B, dim], not normalised.
 
-    A subclass says in ``per_scale`` how many features it makes of one scale and in ``features`` which. The scales are
-    computed anew in each call: a buffer would lose its digits when the model is cast to half precision.
+    A subclass says in ``per_scale`` how many features one scale has and computes them in ``features``. The scales are
+    computed in each call: a buffer would lose its digits when the model is cast to half precision.
     """
 
     per_scale: int
@@ -38,7 +38,7 @@ class MultiscaleEncoder(nn.Module, ABC):
         """lat, lon [B, 1] in float64 degrees, scales [S] -> [B, per_scale * S] in float64."""
 
     def hidden(self, lat: Tensor, lon: Tensor) -> Tensor:
-        """[B, hidden]: what the last linear layer reads."""
+        """[B, hidden]: the input of the last linear layer."""
         scales = geometric_scales(self.smallest, self.largest, self.count, lat.device)
         features = self.features(lat.to(torch.float64)[:, None], lon.to(torch.float64)[:, None], scales)
         return self.network.body(features.to(next(self.parameters()).dtype))

@@ -25,10 +25,10 @@ class SineLayer(nn.Module):
 
 
 class ResidualSineLayers(nn.Sequential):
-    """Sine layers that pass on what they had before the sine: u_1 = W_1 x + b_1, u_i = (W_i sin(w0 u_(i-1)) + b_i + u_(i-1)) / 2.
+    """Sine layers that pass on their input to the sine: u_1 = W_1 x + b_1, u_i = (W_i sin(w0 u_(i-1)) + b_i + u_(i-1)) / 2.
 
-    The mean, not the sum, keeps u in the range that the initialisation was made for. ReSIREN, in the location encoder of Climplicit
-    (Dollinger et al. 2025, arXiv:2504.05089), which is 16 such layers deep.
+    The mean, not the sum, keeps u in the range that the initialisation assumes. ReSIREN, in the location encoder of Climplicit
+    (Dollinger et al. 2025, arXiv:2504.05089), is 16 such layers deep.
     """
 
     def forward(self, x: Tensor) -> Tensor:

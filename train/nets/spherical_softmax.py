@@ -1,12 +1,12 @@
-"""softmax(tau_k <g, s_k>) E over very many sites s_k on the sphere, without looking at those too far away to count.
+"""softmax(tau_k <g, s_k>) E over very many sites s_k on the sphere, skipping those too far away to count.
 
 How many sites count follows from tau: at tau 45 the softmax is a bell of 8.5 degrees, which holds 99.9 % of its weight within 32
 degrees, some 310 of 4,096 even sites, but 1,260 of 16,384. A fixed number of neighbours that is right for one is wrong for the
-other (the 256 nearest of 16,384 leave a quarter of the weight out), and temperatures are learned. So not the number is given but
-the share of the weight that may be left out, and a bound on it decides.
+other (the 256 nearest of 16,384 leave a quarter of the weight out), and temperatures are learned. So the parameter is not a number
+of sites but the share of the weight that may be left out, and a bound on that share decides.
 
-Points are sorted into caps around the points of a Fibonacci lattice. For each cap the sites are found that together stay below the
-given share wherever in the cap one asks, and the rest is a dense softmax of few points over few sites. What is left out depends on
+Points are sorted into caps around the points of a Fibonacci lattice. For each cap, sites are dropped that together stay below the
+given share anywhere in the cap, and the rest is a dense softmax of few points over few sites. The dropped sites depend on
 a point's own place, never on the rest of the batch.
 """
 
@@ -21,7 +21,7 @@ from torch.autograd.function import once_differentiable
 
 from index.geo import fibonacci_sphere, unit_xyz
 
-CAPS = 64  # more caps leave out more sites but take more and smaller products: 32 to 128 are alike
+CAPS = 64  # more caps leave out more sites but need more and smaller products: 32 to 128 perform alike
 BISECTIONS = 10  # halvings of the interval in which a cap's threshold lies
 
 
@@ -35,9 +35,9 @@ class Group(NamedTuple):
 def soft_mix(points: Tensor, sites: Tensor, tau: Tensor, tokens: Tensor, left_out: float) -> Tensor:
     """softmax over k of (tau_k <points_b, sites_k>) times ``tokens``: [B, D] in the dtype of ``tokens``.
 
-    ``points`` [B, 3] and ``sites`` [K, 3] are unit vectors, ``tau`` [K] positive, ``tokens`` [K, D]. Of each softmax at most the
-    share ``left_out`` is missing, its place taken by the rest in proportion; 0 takes all sites. Differentiable in all four, memory
-    beyond inputs and gradients is that of one cap. Not in half precision: a logit of 45 would be off by 0.1.
+    ``points`` [B, 3] and ``sites`` [K, 3] are unit vectors, ``tau`` [K] positive, ``tokens`` [K, D]. Each softmax lacks at most the
+    share ``left_out``, and the rest is renormalised; 0 uses all sites. Differentiable in all four; memory beyond inputs and
+    gradients is that of one cap. Not in half precision: a logit of 45 would be off by 0.1.
     """
     dtype = torch.promote_types(tokens.dtype, torch.float32)
     directions = sites.to(dtype) * tau.to(dtype)[:, None]
@@ -49,7 +49,7 @@ def soft_mix(points: Tensor, sites: Tensor, tau: Tensor, tokens: Tensor, left_ou
 
 
 class _GroupedMix(torch.autograd.Function):
-    """softmax(points directions^T) tokens, group by group. The softmax is computed again on the way back instead of kept."""
+    """softmax(points directions^T) tokens, group by group. The backward pass recomputes the softmax instead of storing it."""
 
     @staticmethod
     def forward(ctx: Any, points: Tensor, directions: Tensor, tokens: Tensor, groups: list[Group]) -> Tensor:
@@ -91,11 +91,11 @@ def _grouped(points: Tensor, directions: Tensor, left_out: float) -> list[Group]
 def sites_that_count(centres: Tensor, radius: float, directions: Tensor, left_out: float) -> Tensor:
     """Which sites to keep for the points within ``radius`` (rad) of each centre: [C, K] bool. ``directions`` [K, 3] is tau_k s_k.
 
-    Whatever point of the cap is asked, the sites that are not kept have at most the share ``left_out`` of its softmax together.
+    For any point of the cap, the dropped sites together have at most the share ``left_out`` of its softmax.
     """
     at_most = _largest_log_share(centres, radius, directions)
     share = at_most.exp()
-    below = torch.full_like(at_most[:, :1], math.log(left_out / len(directions)))  # leaving out all below this is allowed
+    below = torch.full_like(at_most[:, :1], math.log(left_out / len(directions)))  # sites below this may all be left out
     above = torch.full_like(below, math.log(left_out))
     for _ in range(BISECTIONS):
         middle = (below + above) / 2
@@ -108,8 +108,8 @@ def _largest_log_share(centres: Tensor, radius: float, directions: Tensor) -> Te
     """A bound on the log softmax of each site over all points of each cap: [C, K].
 
     With d_k = tau_k s_k the log share of k at g is <g, d_k> - F(g), F = log sum exp of all. F is convex, so it lies above its
-    tangent at the centre c, F(c) + <p, g - c>. What remains to be maximised, <g, d_k - p>, is the length of d_k - p times the
-    cosine of its angle to g, and g can come nearer to it than c by the radius at most.
+    tangent at the centre c, F(c) + <p, g - c>. It remains to maximise <g, d_k - p>: the length of d_k - p times the
+    cosine of its angle to g, and g can come nearer to it than c by at most the radius.
     """
     logits = centres @ directions.T
     pull = torch.softmax(logits, dim=-1) @ directions  # p, the gradient of F at the centre

@@ -1,4 +1,4 @@
-"""What the architectures have in common: encoders, batches in the shared space, further negatives. Each says how to bind them."""
+"""What the architectures share: encoders, batches in the shared space, further negatives. Each defines its own binding."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ class Bound:
 class Architecture(nn.Module):
     """``encoders`` has 'locations' and the towers bound to it, 'articles' and 'tiles'.
 
-    A step is ``forward``: encode each batch, then bind. The two can also be called one after the other, so that a batch too large
-    to be encoded with gradients at once can be encoded in parts.
+    A step is ``forward``: encode each batch, then bind. The two can also be called one after the other, so a batch too large
+    to encode with gradients at once can be encoded in parts.
     """
 
     def __init__(self, encoders: nn.ModuleDict, options: ContrastOptions, seed: int = 0) -> None:
@@ -76,7 +76,7 @@ class Architecture(nn.Module):
         return (to_place + from_place) / 2
 
     def plan(self, epoch_steps: dict[Modality, int]) -> None:
-        """Told before training which modalities there are and how many batches make up the records of each."""
+        """Called before training with the modalities and the number of batches that cover the records of each."""
 
     def active(self, step: int, modalities: tuple[Modality, ...]) -> tuple[Modality, ...]:
         """Which of the modalities take part in this step."""
@@ -92,11 +92,11 @@ class Architecture(nn.Module):
         return None
 
     def start(self) -> None:
-        """Told once at the start of a fresh run, when the encoders have the weights that they start from."""
+        """Called once at the start of a fresh run, when the encoders have their initial weights."""
 
     def negatives(self, step: int) -> tuple[Tensor, Tensor]:
         """Unit vectors [N, D] of further places and these places [N, 3]: those of the queue, and some drawn uniformly over the
-        sphere. They depend on seed and step alone, so all processes have the same."""
+        sphere. They depend on seed and step alone, so all processes have the same ones."""
         device = next(self.encoders["locations"].parameters()).device
         lats, lons = [], []
         if self.queue is not None:

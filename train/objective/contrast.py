@@ -12,25 +12,25 @@ from index.settings import Settings
 from train.objective.losses import Targets, info_nce, sigmoid_loss
 
 MAX_SCALE = 100.0  # as CLIP: beyond it training becomes unstable
-SIGLIP_BIAS = -10.0  # as SigLIP: nearly all pairs are wrong, so start by saying so
+SIGLIP_BIAS = -10.0  # as SigLIP: nearly all pairs are wrong, so training starts there
 
 
 class ContrastOptions(Settings):
-    """What every architecture can be told about its loss."""
+    """Options of the loss that every architecture has."""
 
     loss: Literal["info_nce", "siglip"] = "info_nce"
     temperature: float = Field(0.07, gt=0, description="temperature at the start; learnt from there")
     target_falloff_km: float = Field(
-        150.0, ge=0, description="distance over which neighbours share the label; 0: only the very place"
+        150.0, ge=0, description="distance over which neighbours share the label; 0: only the exact place"
     )
-    matryoshka: tuple[int, ...] = Field((), description="prefixes of the vectors that must do on their own, for example 32,64")
-    gps_queue: int = Field(0, ge=0, description="places of earlier batches that are kept as further negatives")
+    matryoshka: tuple[int, ...] = Field((), description="prefixes of the vectors that must work on their own, for example 32,64")
+    gps_queue: int = Field(0, ge=0, description="places of earlier batches used as further negatives")
     uniform_negatives: int = Field(0, ge=0, description="places drawn uniformly over the sphere each step as further negatives")
     loss_chunk: int = Field(0, ge=0, description="rows of the loss at a time: less memory for more time; 0: all")
 
 
 class Contrast(nn.Module):
-    """The loss of queries against keys, with a temperature (and for SigLIP a bias) of its own."""
+    """The loss of queries against keys, with its own temperature (and for SigLIP its own bias)."""
 
     def __init__(self, options: ContrastOptions) -> None:
         super().__init__()
@@ -48,7 +48,7 @@ class Contrast(nn.Module):
         return torch.stack(losses).mean()
 
     def scale(self) -> Tensor:
-        """1/temperature. The parameter itself is kept at the limit, as CLIP does: behind a clamp its gradient would be zero."""
+        """1/temperature. The parameter itself stays at the limit, as in CLIP: behind a clamp its gradient would be zero."""
         self.log_scale.data.clamp_(max=math.log(MAX_SCALE))
         return self.log_scale.exp()
 
@@ -62,7 +62,7 @@ class Contrast(nn.Module):
 class PlaceQueue(nn.Module):
     """The places of earlier batches, as further negatives (the GPS queue of GeoCLIP, Vivanco Cepeda et al. 2023, arXiv:2309.16020).
 
-    Holds nothing until something came in, and takes batches of any size. Degrees; the part that is filled is [n <= size].
+    Empty until the first batch, and takes batches of any size. Degrees; the filled part is [n <= size].
     """
 
     lat: Tensor
@@ -80,7 +80,7 @@ class PlaceQueue(nn.Module):
         return self.lat[:filled].clone(), self.lon[:filled].clone()
 
     def add(self, lat: Tensor, lon: Tensor) -> None:
-        """The newest push out the oldest; of a batch larger than the queue the last rows stay."""
+        """The newest replace the oldest; of a batch larger than the queue the last rows stay."""
         size = len(self.lat)
         count = min(len(lat), size)
         slots = (self.seen + len(lat) - count + torch.arange(count, device=self.seen.device)) % size

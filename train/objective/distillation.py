@@ -1,7 +1,7 @@
-"""A published location encoder as a teacher: what it knows of places everywhere, our location encoder learns to say as well.
+"""A published location encoder as a teacher: our location encoder learns to reproduce what it knows of places everywhere.
 
-Records say something of the places where they are; a teacher can be asked anywhere on land. What the student makes of a place in
-its hidden layer (what downstream tasks read) is led through a linear layer and compared with the teacher's vector, standardised
+Records describe only the places where they are; a teacher has a vector for any place on land. The student's hidden layer (which
+downstream tasks read) goes through a linear layer and is compared with the teacher's vector, standardised
 (Hinton et al. 2015, arXiv:1503.02531; features instead of classes as in FitNets, Romero et al. 2015, arXiv:1412.6550). The linear
 layer is dropped when training ends.
 """
@@ -28,9 +28,9 @@ CHUNK = 4096
 class TeacherOptions(Settings):
     name: str = Field(description="one of train/probing/features: geoclip, satclip …")
     options: dict[str, Any] = Field(default_factory=dict)
-    weight: float = Field(0.3, gt=0, description="of its loss beside the others")
-    points: int = Field(100_000, ge=1000, description="about how many places on land it is asked about, before training")
-    batch: int = Field(1024, ge=2, description="of these places in a step")
+    weight: float = Field(0.3, gt=0, description="weight of its loss among the others")
+    points: int = Field(100_000, ge=1000, description="number of places on land, roughly, that it embeds before training")
+    batch: int = Field(1024, ge=2, description="number of these places per step")
 
 
 class Distillation(nn.Module):

@@ -1,4 +1,4 @@
-"""Contrast across processes: every process sees the rows of all, and gradients find their way back to where they belong."""
+"""Contrast across processes: every process sees the rows of all, and gradients return to the process that owns the row."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ def gather_rows(rows: Tensor) -> Tensor:
 
 
 class _Gather(torch.autograd.Function):
-    """The gradient of a row is the sum of what all processes want of it; the one behind torch's own all_gather is deprecated."""
+    """The gradient of a row is the sum of those from all processes; the one behind torch's own all_gather is deprecated."""
 
     @staticmethod
     def forward(context: Any, rows: Tensor) -> Tensor:
@@ -32,6 +32,6 @@ class _Gather(torch.autograd.Function):
 
     @staticmethod
     def backward(context: Any, gradient: Tensor) -> Tensor:
-        total = gradient.clone(memory_format=torch.contiguous_format)  # it may be another's gradient too
+        total = gradient.clone(memory_format=torch.contiguous_format)  # the tensor may be shared with another gradient
         dist.all_reduce(total)
         return total[rank() * context.count :][: context.count]

@@ -1,7 +1,7 @@
-"""A batch too large to be encoded with gradients at once: encode it in parts, bind it whole, go back part by part.
+"""A batch too large to encode with gradients at once: encode it in parts, bind it whole, go back part by part.
 
-GradCache (Gao et al. 2021, arXiv:2101.06983): the loss needs all vectors but not what the encoders remember of making them. They
-are made once without gradients; the loss gives the gradient of each vector; each part is then encoded again, with the same
+GradCache (Gao et al. 2021, arXiv:2101.06983): the loss needs all vectors but not the activations of the encoders. The vectors
+are computed once without gradients; the loss gives the gradient of each vector; each part is then encoded again, with the same
 randomness, and its vectors' gradients are sent back through it. Exact, for the price of a second forward pass.
 """
 
@@ -19,7 +19,7 @@ Chunk = Callable[[], Batch]
 def backward_in_chunks(
     model: Architecture, batches: Sequence[Sequence[Chunk]], step: int, seed_of_chunk: Callable[[int], int]
 ) -> dict[str, Tensor]:
-    """Losses of the batches, each given as the parts that make it up; the gradients are left in the parameters."""
+    """Losses of the batches, each given as its parts; the gradients stay in the parameters."""
     with torch.no_grad():
         encoded = [[_encode(model, part, step, seed_of_chunk(number)) for number, part in enumerate(parts)] for parts in batches]
     whole = [_joined(parts) for parts in encoded]

@@ -1,8 +1,8 @@
-"""Contrastive objectives over soft labels: how right each key is for each query falls off with the distance between them.
+"""Contrastive objectives over soft labels: how right each key is for each query decreases with the distance between them.
 
-A loss takes unit vectors of queries [B, D] and keys [K, D] and ``Targets``, the labels [B, K], which are made a block of rows at a
-time. With ``chunk`` > 0 so are the logits, forwards and backwards: memory then grows with chunk x K instead of B x K, and values
-and gradients are the same.
+A loss takes unit vectors of queries [B, D] and keys [K, D] and ``Targets``, the labels [B, K], which are computed one block of rows
+at a time. With ``chunk`` > 0 so are the logits, forwards and backwards: memory then grows with chunk x K instead of B x K, and
+values and gradients are the same.
 """
 
 from collections.abc import Callable
@@ -25,9 +25,9 @@ class Targets:
     """How right each of K keys is for each of B queries.
 
     exp(-d/r) ("exponential", the kernel of PIGEON, Haas et al. 2023, arXiv:2307.05845) or exp(-d^2/2r^2) ("gaussian") over the
-    great-circle distance d, r = ``falloff_km``: neighbours in a batch stop being false negatives. With r = 0 only keys at the very
-    same place are right. ``places`` [B, 3] and ``key_places`` [K, 3] come from ``on_sphere``; ``itself`` [B] is the column in which
-    the query itself stands among the keys, which is then neither right nor wrong.
+    great-circle distance d, r = ``falloff_km``: neighbours in a batch stop being false negatives. With r = 0 only keys at the exact
+    same place are right. ``places`` [B, 3] and ``key_places`` [K, 3] come from ``on_sphere``; ``itself`` [B] is the column of
+    the query itself among the keys, which is then neither right nor wrong.
     """
 
     places: Tensor
@@ -37,7 +37,7 @@ class Targets:
     itself: Tensor | None = None
 
     def log_weights(self, rows: slice) -> Tensor:
-        """[b, K]: 0 for what is as right as can be, -inf for what is wrong."""
+        """[b, K]: 0 for a fully right key, -inf for a wrong one."""
         distances = distances_km(self.places[rows], self.key_places)
         if self.falloff_km == 0:
             logs = torch.zeros_like(distances).masked_fill(distances > 0, -torch.inf)
@@ -52,7 +52,7 @@ def info_nce(queries: Tensor, keys: Tensor, scale: Tensor, targets: Targets, *, 
     """Mean over queries of the cross entropy between softmax(scale * Q K^T) and the targets, rows normalised (InfoNCE, van den
     Oord et al. 2018, arXiv:1807.03748). One direction: the symmetric form is the mean of this and of keys against queries.
 
-    ``scale`` is 1/temperature, one number or one for each query [B, 1]. Needs batches in which what is far really is wrong.
+    ``scale`` is 1/temperature, one number or one for each query [B, 1]. It needs batches in which distant records really are wrong.
     """
     scales = scale.expand(len(queries), 1)
 
@@ -84,14 +84,14 @@ def on_sphere(lat: Tensor, lon: Tensor) -> Tensor:
     """[N] WGS84 degrees -> unit vectors [N, 3] in float32: 0.4 m on the ground, computed in float64.
 
     Rounded to 6 mm first: the cosine of 90 degrees and the sine of 180 are not quite 0, and a pole or a place on the antimeridian
-    would be another place by each of its names.
+    would be a different place under each of its coordinates.
     """
     return sphere_xyz(lat, lon).round(decimals=9).float()
 
 
 def distances_km(places: Tensor, others: Tensor) -> Tensor:
     """Great-circle distances [N, M] between unit vectors [N, 3] and [M, 3]; exactly 0 for the same vector, also in float32."""
-    chords = torch.cdist(places, others, compute_mode="donot_use_mm_for_euclid_dist")  # by products, 1 km would drown in rounding
+    chords = torch.cdist(places, others, compute_mode="donot_use_mm_for_euclid_dist")  # with products, rounding would swamp 1 km
     return 2 * MEAN_RADIUS_KM * torch.arcsin((chords / 2).clamp(max=1))
 
 

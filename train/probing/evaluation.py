@@ -1,4 +1,4 @@
-"""The matrix of an evaluation: every task x features x split, asked by a probe; what is finished is kept, so a stopped run goes on.
+"""The matrix of an evaluation: every task x features x split, by a probe; finished rows are kept, so a stopped run resumes.
 
 train/probing/tasks -> labels, train/probing/features -> features (encoded once, cached in the run's folder),
 train/probing/splits.py -> folds, train/probing/probes.py -> scores -> train/probing/results.py. `placebind evaluate` prints the
@@ -26,13 +26,13 @@ from train.probing.tasks._task import REGISTRY as TASKS
 from train.probing.tasks._task import Kind, Labelled, Task, TaskUnavailableError
 
 FLOORS = ("lonlat", "sh:degrees=10", "sh:degrees=40", "xyz")  # in every table
-MAX_POINTS = 10_000  # of a task; the larger tables of the field have 20,000 and more, and scores hardly move
-KNOWN_CLASSES = 0.5  # of the test points must be of classes that can be known, else a score says nothing
+MAX_POINTS = 10_000  # of a task; larger tables of the field have 20,000 and more, and scores hardly change
+KNOWN_CLASSES = 0.5  # of the test points must be of classes seen in training, else a score says nothing
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is asked. ``probe`` asks all features but those that name their own (xyz: knn); ``lacking``: what could not be built."""
+    """The plan. ``probe`` reads all features but those that name their own (xyz: knn); ``lacking``: what could not be built."""
 
     tasks: Sequence[Task]
     features: Sequence[Features]
@@ -44,7 +44,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Evaluated:
-    """The rows that the plan asks for, in its order, and what could not be run."""
+    """The rows of the plan, in its order, and what could not be run."""
 
     rows: list[Row]
     not_run: list[NotRun]
@@ -52,7 +52,7 @@ class Evaluated:
 
 @dataclass(frozen=True)
 class Cell:
-    """One row to be; ``vectors`` is the file with its features, once they are encoded."""
+    """One future row; ``vectors`` is the file with its features, once they are encoded."""
 
     key: Key
     task: Task
@@ -64,10 +64,10 @@ class Cell:
 
 
 def evaluate(plan: Plan, folder: Path, progress: Progress | None = None, workers: int | None = None) -> Evaluated:
-    """Run what is not in ``folder`` yet, in ``workers`` processes of one thread each (default: one a core).
+    """Run the rows that ``folder`` lacks, in ``workers`` processes of one thread each (default: one per core).
 
-    Raises what encoding or reading labels raises, but labels that cannot be had here, splits that a task has not enough points for
-    and classes that no training point has are only reported.
+    Raises what encoding or reading labels raises, but unavailable labels, splits with too few points of a task
+    and classes without a training point are only reported.
     """
     progress, results = progress or Quiet(), ResultsFolder(folder)
     cells, not_run = _cells(plan, progress)
@@ -76,7 +76,7 @@ def evaluate(plan: Plan, folder: Path, progress: Progress | None = None, workers
     progress.start("probe", sum(len(cell.folds) for cell in todo))
     for cell, predicted, seconds in _predicted(todo, progress, workers or os.cpu_count() or 1):
         results.add(_finish(cell, predicted, seconds, results))
-    rows = [replace(results.rows[cell.key], features=cell.features.name) for cell in cells]  # kept ones may have another name
+    rows = [replace(results.rows[cell.key], features=cell.features.name) for cell in cells]  # stored ones may have another name
     results.write_json(rows, not_run, plan.tasks)
     return Evaluated(rows, not_run)
 
@@ -98,14 +98,14 @@ def features_of(
 ) -> tuple[list[Features], list[NotRun]]:
     """Features by name, as ``parts_of`` reads them; two with a + between are concatenated. ``defaults``: options by name.
 
-    What cannot be had here is reported; raises ``ConfigError`` for an unknown name or option.
+    Unavailable features are reported; raises ``ConfigError`` for an unknown name or option.
     """
     made: list[Features] = []
     not_run: list[NotRun] = []
     for text in texts:
         parts = [(name, {**(defaults or {}).get(name, {}), **options}) for name, options in parts_of(text)]
         if len(parts) > 2:
-            raise InputError(f"two features can be concatenated, '{text}' has {len(parts)}")
+            raise InputError(f"exactly two features can be concatenated, '{text}' has {len(parts)}")
         try:
             made.append(_built(parts))
         except (FeaturesUnavailableError, MissingExtraError) as error:
@@ -114,7 +114,7 @@ def features_of(
 
 
 def tasks_of(texts: Sequence[str], **where: Any) -> list[Task]:
-    """Tasks by name; ``where`` is where their labels are looked for (``LabelOptions``)."""
+    """Tasks by name; ``where`` says where to look for their labels (``LabelOptions``)."""
     named = [part for text in texts for part in parts_of(text)]
     return [load(TASKS, name).build(**{**where, **options}) for name, options in named]
 
@@ -163,7 +163,7 @@ def _folds(task: Task, split: Split, labelled: Labelled) -> list[Fold]:
     folds = split.folds(labelled)
     unseen = _unseen(task, labelled, folds)
     if unseen > 1 - KNOWN_CLASSES:
-        raise InputError(f"{unseen:.0%} of the points asked about are of classes that no point to learn from has")
+        raise InputError(f"{unseen:.0%} of the test points are of classes that no training point has")
     return folds
 
 
@@ -209,8 +209,8 @@ def _predicted(cells: Sequence[Cell], progress: Progress, workers: int) -> Itera
 def _one_fold(
     number: int, place: int, vectors: Path, probe: str, kind: Kind, target: Values, fold: Fold
 ) -> tuple[int, int, Values, float]:
-    """In a process of its own: what comes in is small, the features are read from their file."""
-    started = time.process_time()  # of one thread: what it costs, however busy the machine is
+    """In a process of its own: arguments are small, and features are read from their file."""
+    started = time.process_time()  # of one thread: the cost, however busy the machine is
     said = predict(probe, kind, load_features(vectors), target, fold)
     return number, place, said, time.process_time() - started
 

@@ -1,13 +1,13 @@
-"""Is a model as good here as there? How far its hits around each point on the globe depart from an even spread, in nats.
+"""Is a model equally good everywhere? How far its hits around each point on the globe depart from an even spread, in nats.
 
 The Distance-Lag score of GeoBS (Wang et al. 2025, arXiv 2509.23482, by the authors of TorchSpatial, arXiv 2406.15658), as they
 compute it in github.com/seai-lab/PyGBS: around every point lie all within ``RADIUS_KM`` (its region), cut into rings ``LAG_KM``
-wide. Of each ring with 20 points or more, the relative entropy of the region's hits to the ring's, KL(region || ring), is weighed
-by the ring's share of the region. Where they sum over all points, each weighed by the size of its region, we take the mean with
+wide. For each ring with 20 points or more, the relative entropy of the region's hits to the ring's, KL(region || ring), is weighted
+by the ring's share of the region. Where they sum over all points, each weighted by the size of its region, we take the mean with
 these weights: a sum grows with the number of points.
 
-Few points scatter, so that also a fair model scores above 0, and a ring without a hit counts much (their 1e-8 bounds it). So the
-score says little without that of the same hits dealt out to the same points by chance, which stands beside it.
+Few points scatter, so even a fair model scores above 0, and a ring without a hit counts much (their 1e-8 bounds it). So the
+score says little without that of the same hits dealt out to the same points at random, which is reported next to it.
 """
 
 from dataclasses import dataclass
@@ -22,14 +22,14 @@ LAG_KM = 637.0  # 0.1 radians; their 0.05 would leave most rings of a few hundre
 RING_POINTS = 20
 SMOOTH = 1e-8
 SHUFFLES = 20
-CHUNK = 256  # centres at a time: beside 10,000 points 20 MB of distances
+CHUNK = 256  # centres at a time: with 10,000 points 20 MB of distances
 Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class GeoBias:
     """``score`` in nats, ``shuffled`` the mean of the same hits in ``SHUFFLES`` random orders, ``covered`` the share of the pairs
-    of a point and a neighbour that lie in a ring of enough points; all three not a number where there is no such ring."""
+    of a point and a neighbour that lie in a ring with enough points; all three are NaN where there is no such ring."""
 
     score: float
     shuffled: float
@@ -39,7 +39,7 @@ class GeoBias:
 def geo_bias(
     lat: npt.ArrayLike, lon: npt.ArrayLike, hits: npt.ArrayLike, *, radius_km: float = RADIUS_KM, lag_km: float = LAG_KM
 ) -> GeoBias:
-    """Of points [N] in WGS84 degrees and whether the model was right at each [N]: a class that is right, an error small enough."""
+    """For points [N] in WGS84 degrees and whether the model was right at each [N]: the right class, or a small enough error."""
     lat, lon = np.asarray(lat, dtype=np.float64), np.asarray(lon, dtype=np.float64)
     rng, right = np.random.default_rng(0), np.asarray(hits, dtype=np.float64)
     dealt = np.stack([right, *(rng.permutation(right) for _ in range(SHUFFLES))], axis=1)  # [N, 1 + shuffles]
@@ -55,7 +55,7 @@ def geo_bias(
 
 
 def _divergence(away_km: Floats, dealt: Floats, lags: Floats, lag_km: float) -> tuple[Floats, float]:
-    """Of regions [C, N] (infinite beyond): the sum of points x KL(region || ring) over all rings [H], and the points of these.
+    """For regions [C, N] (infinite beyond): the sum of points x KL(region || ring) over all rings [H], and the points of these.
 
     A region's weight is its size n, a ring's share of it m / n: together m, the points of the ring.
     """
@@ -73,7 +73,7 @@ def _divergence(away_km: Floats, dealt: Floats, lags: Floats, lag_km: float) -> 
 
 
 def _relative_entropy(whole: Floats, part: Floats) -> Floats:
-    """KL in nats of two shares of hits, elementwise; the second is smoothed as its authors do."""
+    """KL in nats of two shares of hits, elementwise; the second is smoothed as in the authors' code."""
     from scipy.special import rel_entr
 
     return np.asarray(rel_entr(whole, part + SMOOTH) + rel_entr(1 - whole, 1 - part + SMOOTH))

@@ -1,4 +1,4 @@
-"""What asks frozen features for a label: scikit-learn's estimators by the protocols of the field, scores, and their intervals.
+"""Probes that read a label from frozen features: scikit-learn's estimators by the protocols of the field, scores, intervals.
 
 ridge   RANGE (arXiv:2502.19781, as in its published code): features to [0, 1] by the training rows, ridge regression or ridge
         classification, the penalty .1, 1 or 10 chosen by cross-validation within the training rows, in 3 parts or 10
@@ -56,10 +56,10 @@ def probe_of(name: str, kind: Kind, target: Values) -> Any:
 
 
 def predict(name: str, kind: Kind, features: npt.NDArray[np.float32], target: Values, fold: Fold) -> Values:
-    """What a probe that learnt from the training rows says of the fold's test rows [T]."""
+    """The predictions of a probe, trained on the training rows, for the fold's test rows [T]."""
     estimator = probe_of(name, kind, target[fold.train])
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="The least populated class")  # RANGE's parts are not all of all classes either
+        warnings.filterwarnings("ignore", message="The least populated class")  # RANGE's parts lack some classes too
         warnings.filterwarnings("ignore", message="Stochastic Optimizer: Maximum iterations")  # the steps are the protocol
         estimator.fit(features[fold.train].astype(np.float64), target[fold.train])
     found: Values = estimator.predict(features[fold.test].astype(np.float64))
@@ -124,7 +124,7 @@ def _mlp(kind: Kind, count: int) -> Any:
 
 @dataclass(frozen=True)
 class _BlockSums:
-    """What a score needs of each block with test points, [B, 4] (see ``_sums``)."""
+    """The sums that a score needs of each block with test points, [B, 4] (see ``_sums``)."""
 
     blocks: npt.NDArray[np.int64]
     values: npt.NDArray[np.float64]
@@ -135,7 +135,7 @@ class _BlockSums:
 
 
 def _sums(target: Values, predicted: Values, blocks: npt.NDArray[np.int64], centre: float | None) -> _BlockSums:
-    """By block: points; then of a regression squared errors, labels, squared labels; of a classification how many are right."""
+    """By block: points; then for a regression squared errors, labels, squared labels; for a classification the number right."""
     found, place = np.unique(blocks, return_inverse=True)
     one = np.ones(len(target))
     if centre is not None:
@@ -146,7 +146,7 @@ def _sums(target: Values, predicted: Values, blocks: npt.NDArray[np.int64], cent
 
 
 def _score(kind: Kind, totals: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """From sums [..., 4] to scores [...]; not a number where nothing was drawn, or labels that are all the same."""
+    """From sums [..., 4] to scores [...]; NaN where nothing was drawn, or where all labels are the same."""
     points, first, labels, squares = np.moveaxis(totals, -1, 0)
     with np.errstate(divide="ignore", invalid="ignore"):
         if kind == "classification":
@@ -162,7 +162,7 @@ def _mean(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def _balanced(target: Values, folds: list[Fold], predicted: list[Values], *, pooled: bool) -> float:
-    """Mean over the classes that were asked about of the share that is right."""
+    """Mean over the tested classes of the share that is right."""
     pairs = [(target[fold.test], each) for fold, each in zip(folds, predicted, strict=True)]
     if pooled:
         pairs = [(np.concatenate([true for true, _ in pairs]), np.concatenate([said for _, said in pairs]))]

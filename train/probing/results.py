@@ -3,10 +3,10 @@
     results.parquet       a row for each task, features, split and probe, written as it comes
     results.json          the same rows, what was not run and why, and where each task's labels are from
     predictions/*.parquet lat, lon, fold, target, predicted, residual of a row's test points
-    features/*.npy        what was encoded, [N, D] float32; may be deleted at any time
+    features/*.npy        encoded features, [N, D] float32; may be deleted at any time
 
-The residual is predicted minus target; of a classification 0 where it is right and 1 where it is wrong. Of a random split the
-points of the first fold are kept, of the others those of all folds.
+The residual is predicted minus target; for a classification it is 0 where right and 1 where wrong. A random split keeps the points
+of the first fold, the others those of all folds.
 """
 
 import hashlib
@@ -28,13 +28,13 @@ from train.probing.probes import Values
 from train.probing.splits import Fold
 from train.probing.tasks._task import Labelled, Task
 
-PROTOCOL = 1  # goes up when the same request would give other numbers: older rows are then made anew
+PROTOCOL = 1  # increases when the same request would give other numbers: older rows are then recomputed
 RESULTS_FILE, JSON_FILE = "results.parquet", "results.json"
 
 
 @dataclass(frozen=True)
 class Key:
-    """What makes a row the same row."""
+    """The fields that identify a row."""
 
     task: str
     labels_digest: str
@@ -51,7 +51,7 @@ class Key:
 @dataclass(frozen=True)
 class Row:
     """One score. ``metric`` is R2 or accuracy, ``folds`` are the folds' own; ``unseen`` is the share of test points of a class that
-    no training point of their fold has; ``seconds`` of one core is what it took."""
+    no training point of their fold has; ``seconds`` is the time it took on one core."""
 
     task: str
     kind: str
@@ -84,7 +84,7 @@ class Row:
 
 @dataclass(frozen=True)
 class NotRun:
-    """What was asked for and could not be had: never a number in its place."""
+    """A request that could not be met: never replaced by a number."""
 
     what: str
     why: str
@@ -115,18 +115,18 @@ class ResultsFolder:
                 found = pq.read_table(file).to_pylist()
                 rows = [Row(**{**row, "folds": tuple(row["folds"])}) for row in found]
             except (pa.ArrowException, OSError, TypeError, KeyError) as error:
-                raise InputError(f"{file} is no table of results ({one_line(error)}); choose another --out") from None
+                raise InputError(f"{file} is not a table of results ({one_line(error)}); choose another --out") from None
             self.rows = {row.key: row for row in rows if row.protocol == PROTOCOL}
 
     def add(self, row: Row) -> None:
-        """Keep a finished row: the table is written anew, and takes the old one's place in one step."""
+        """Store a finished row: the table is rewritten, and replaces the old one in one step."""
         self.rows[row.key] = row
         table = pa.Table.from_pylist([asdict(each) for each in self.rows.values()], schema=SCHEMA)
         with made_whole(self.path / RESULTS_FILE) as partial:
             pq.write_table(table, partial)
 
     def write_json(self, asked: Sequence[Row], not_run: Sequence[NotRun], tasks: Sequence[Task]) -> None:
-        """The rows ``asked`` for last, under the names they were asked for by, before them those of earlier runs."""
+        """The rows ``asked`` for last, under the names of this request, after those of earlier runs."""
         keys = {row.key for row in asked}
         earlier = [row for key, row in self.rows.items() if key not in keys]
         known = {field.name for field in fields(Task)} - {"load"}
@@ -165,11 +165,11 @@ class ResultsFolder:
 
 def _check(features: Features, vectors: Vectors, count: int) -> None:
     if vectors.shape[0] != count or not np.isfinite(vectors).all():
-        raise InputError(f"{features.name} gave {vectors.shape} features for {count} points, or some that are no numbers")
+        raise InputError(f"{features.name} gave {vectors.shape} features for {count} points, or some NaN")
 
 
 def _without_nan(value: Any) -> Any:
-    """None for what JSON does not have."""
+    """None for numbers that JSON does not have."""
     if isinstance(value, dict):
         return {name: _without_nan(each) for name, each in value.items()}
     if isinstance(value, tuple):
@@ -178,7 +178,7 @@ def _without_nan(value: Any) -> Any:
 
 
 def kept_vectors(folder: Path, key: str, make: Callable[[], Vectors]) -> Path:
-    """The file in ``folder``/features with what belongs to ``key``, made if it is not there."""
+    """The file for ``key`` in ``folder``/features, computed if it is missing."""
     path = folder / "features" / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.npy"
     if not path.is_file():
         vectors = make()
@@ -188,6 +188,6 @@ def kept_vectors(folder: Path, key: str, make: Callable[[], Vectors]) -> Path:
 
 
 def load_features(path: Path) -> npt.NDArray[np.float32]:
-    """[N, D] of a cached file, read as it is needed."""
+    """[N, D] of a cached file, read on demand."""
     found: npt.NDArray[np.float32] = np.load(path, mmap_mode="r")
     return found

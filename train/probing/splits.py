@@ -1,7 +1,7 @@
-"""Which points a probe learns from and which it is asked about: at random, by blocks of the globe, or by continents.
+"""Which points a probe is trained on and which it is tested on: at random, by blocks of the globe, or by continents.
 
 A random split mostly measures interpolation: nearly every test point has a training point close by. ``Block`` and ``Continent``
-hold whole regions out; with a ``buffer_km`` training points that near to any test point are left out too. ->
+hold whole regions out; with a ``buffer_km`` training points that close to any test point are left out too. ->
 train/probing/evaluation.py
 """
 
@@ -27,7 +27,7 @@ Rows = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Fold:
-    """Rows to learn from, in an order by chance (probes choose among penalties by consecutive rows), and rows to be asked about."""
+    """Training rows, in random order (probes choose among penalties by consecutive rows), and test rows."""
 
     name: str
     train: Rows
@@ -35,7 +35,7 @@ class Fold:
 
 
 class Points(Protocol):
-    """What a split looks at: train.probing.tasks._task.Labelled is such."""
+    """What a split reads: train.probing.tasks._task.Labelled is one."""
 
     @property
     def lat(self) -> npt.NDArray[np.float64]: ...
@@ -48,8 +48,8 @@ class Points(Protocol):
 
 
 class Split(Protocol):
-    """``pooled``: one score is taken over the points of all folds together, else the mean of the folds' scores; ``once``: no point
-    is asked about twice."""
+    """``pooled``: one score over the points of all folds together, else the mean of the folds' scores; ``once``: no point
+    is tested twice."""
 
     @property
     def name(self) -> str: ...
@@ -65,7 +65,7 @@ class Split(Protocol):
 
 @dataclass(frozen=True)
 class Random:
-    """80/20 by chance, five times: RANGE's."""
+    """80/20 at random, five times: RANGE's."""
 
     name: str = "random"
     pooled: bool = False
@@ -81,7 +81,7 @@ class Random:
 
 @dataclass(frozen=True)
 class Block:
-    """Five folds of whole blocks, squares of ``size_deg`` degrees or, if ``size_km`` is given, equal-area cells of so many km."""
+    """Five folds of whole blocks, squares of ``size_deg`` degrees or, if ``size_km`` is given, equal-area cells of that size."""
 
     size_deg: float = 10.0
     size_km: float | None = None
@@ -110,8 +110,8 @@ class Block:
 class Continent:
     """Each continent with at least ten points is held out once.
 
-    Pooled: against a continent's own mean, which nobody can know who has no point there, R2 is far below zero for the small ones,
-    and a mean over continents would be theirs. The folds' scores say it for each.
+    Pooled: against a continent's own mean, which is unknown without a point there, R2 is far below zero for the small ones,
+    and they would dominate a mean over continents. The folds' scores show each continent.
     """
 
     buffer_km: float = 0.0
@@ -133,7 +133,7 @@ class Continent:
 
 
 def split_of(name: str, **options: Any) -> Split:
-    """A split by its name; ``options`` that it does not have are ignored. Raises ``ConfigError`` naming the choices."""
+    """A split by its name; options that it lacks in ``options`` are ignored. Raises ``ConfigError`` naming the choices."""
     if name == "random":
         return Random()
     if name == "block":
@@ -176,7 +176,7 @@ def outside_buffer(points: Points, test: Rows, buffer_km: float) -> npt.NDArray[
 def _fold(name: str, test: Rows, points: Points, buffer_km: float) -> Fold:
     train = np.flatnonzero(outside_buffer(points, test, buffer_km))
     if len(train) < MIN_TEST:
-        raise InputError(f"{name}: {len(train)} points are left to learn from; give a smaller buffer or smaller blocks")
+        raise InputError(f"{name}: {len(train)} training points are left; give a smaller buffer or smaller blocks")
     return Fold(name, np.random.default_rng(0).permutation(train), test)
 
 

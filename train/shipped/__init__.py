@@ -1,6 +1,6 @@
 """The model that comes with PlaceBind: ``model.safetensors`` and its card, ``README.md``, in this folder and in every wheel.
 
-Whoever asks without naming a checkpoint asks ``checkpoint_for``: the catalogue's own model if it has one, else this.
+A caller that names no checkpoint uses ``checkpoint_for``: the catalogue's own model if it has one, else this.
 """
 
 from pathlib import Path
@@ -36,5 +36,5 @@ def is_shipped(checkpoint: Path) -> bool:
 
 
 def name_of(checkpoint: Path) -> str:
-    """What to call the model in this folder."""
+    """The name of the model in this folder, for messages."""
     return f"the {'shipped ' if is_shipped(checkpoint) else ''}model in {checkpoint}"

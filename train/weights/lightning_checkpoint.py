@@ -1,4 +1,4 @@
-"""Checkpoints with settings beside the weights, as PyTorch Lightning's, read for their tensors and plain values.
+"""Checkpoints with settings next to the weights, such as PyTorch Lightning's, read for their tensors and plain values.
 
 No class or function that they name is ever called.
 """
@@ -16,7 +16,7 @@ from train.weights.pretrained import UNREADABLE
 
 
 class _Nothing:
-    """Stands for an object of any class that a checkpoint names: takes what it is given and does nothing with it."""
+    """Stands for an object of any class that a checkpoint names: accepts any arguments and does nothing with them."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None: ...
 
@@ -24,9 +24,9 @@ class _Nothing:
 
 
 def read_lightning(path: Path, settings: str = "hyper_parameters") -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """(tensors by name, what stands under ``settings`` by name), on the CPU. Raises ``CheckpointError`` for any other file.
+    """(tensors by name, entries under ``settings`` by name), on the CPU. Raises ``CheckpointError`` for any other file.
 
-    Lightning pickles hyper-parameters, which may be objects of any class, beside the weights. Those objects come back empty.
+    Lightning pickles hyper-parameters, which may be objects of any class, next to the weights. Those objects come back empty.
     """
     if not path.is_file():
         raise CheckpointError(f"no checkpoint at {path}; put the file there, or name another in the option `weights`")
@@ -41,14 +41,14 @@ def read_lightning(path: Path, settings: str = "hyper_parameters") -> tuple[dict
 
 
 def _stand_ins(path: Path) -> AbstractContextManager[None]:
-    """Lets ``torch.load`` go on at names it does not know, with a dictionary or with nothing in the place of what they name."""
+    """Lets ``torch.load`` continue at unknown names, with a dictionary or with nothing in place of what they name."""
     unknown = torch.serialization.get_unsafe_globals_in_checkpoint(path)
     pairs: list[Any] = [(OrderedDict if name.endswith("Dict") else _Nothing, name) for name in unknown]
     return torch.serialization.safe_globals(pairs)
 
 
 def _reason(error: Exception) -> str:
-    """The error's last line, without PyTorch's advice around it to load the file anyway and run what is in it."""
+    """The error's last line, without PyTorch's surrounding advice to load the file anyway and run what is in it."""
     message, _, _ = str(error).partition("Check the documentation of torch.load")
     lines = message.strip().splitlines() or [type(error).__name__]
     return one_line(ValueError(lines[-1]))

@@ -1,4 +1,4 @@
-"""What open_clip (Ilharco et al. 2021) knows: models by name, published weights by tag; for the towers that are built on it."""
+"""The catalogue of open_clip (Ilharco et al. 2021): models by name, published weights by tag, for the towers that use it."""
 
 import difflib
 from pathlib import Path
@@ -23,7 +23,7 @@ def model_config(model: str) -> dict[str, Any]:
 
 
 def tag_config(model: str, weights: str) -> dict[str, Any]:
-    """Address, normalisation and activation of published weights; nothing for a file. Raises ``ConfigError`` for an unknown tag."""
+    """Address, normalisation and activation of published weights; empty for a file. Raises ``ConfigError`` for an unknown tag."""
     if names_a_file(weights):
         return {}
     import open_clip
@@ -32,13 +32,13 @@ def tag_config(model: str, weights: str) -> dict[str, Any]:
     if not config:
         known = ", ".join(open_clip.list_pretrained_tags_by_model(model)[:6]) or "none"
         raise ConfigError(
-            f"open_clip has no weights '{weights}' of {model} (the first that it has: {known}); a file ends in .safetensors or .pt"
+            f"open_clip has no weights '{weights}' of {model} (it has for example: {known}); a file ends in .safetensors or .pt"
         )
     return config
 
 
 def weights_file(tag: dict[str, Any], weights: str) -> Path:
-    """The file itself, or that of a tag's config: fetched once. Raises ``CheckpointError`` if it cannot be."""
+    """The file itself, or that of a tag's config: fetched once. Raises ``CheckpointError`` if that fails."""
     if not tag:
         return Path(weights).expanduser()
     import open_clip

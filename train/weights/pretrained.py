@@ -1,4 +1,4 @@
-"""Weights that others trained: read from a file without ever running what is in it, and checked before they are copied."""
+"""Weights that others trained: read from a file without running any code in it, and checked before they are copied."""
 
 import pickle
 import re
@@ -14,8 +14,8 @@ from index.errors import CheckpointError, one_line
 from index.files import file_sha256
 
 SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt")
-_WRAPPINGS = ("state_dict", "model")  # under which training scripts keep the weights beside other things
-# What readers of weights raise for files that are none.
+_WRAPPINGS = ("state_dict", "model")  # the keys under which training scripts store the weights among other things
+# The exceptions that readers of weights raise for other files.
 UNREADABLE = (
     OSError,
     RuntimeError,
@@ -35,9 +35,9 @@ def names_a_file(weights: str) -> bool:
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """The tensors of a state dict by name, on the CPU. Raises ``CheckpointError`` for a file that holds anything else.
+    """The tensors of a state dict by name, on the CPU. Raises ``CheckpointError`` for a file with other content.
 
-    safetensors, or PyTorch's format with nothing but tensors in it (``weights_only``): no code of the file is run.
+    safetensors, or PyTorch's format with only tensors in it (``weights_only``): no code of the file is run.
     """
     if not path.is_file():
         raise CheckpointError(f"no pretrained weights at {path}; put the file there, or name another in the option `weights`")
@@ -50,7 +50,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         if isinstance(found, dict) and isinstance(found.get(key), dict):
             found = found[key]
     if not isinstance(found, dict) or not all(isinstance(value, Tensor) for value in found.values()):
-        raise CheckpointError(f"{path} holds a {type(found).__name__} that is no state dict; expected tensors by name")
+        raise CheckpointError(f"{path} holds a {type(found).__name__} that is not a state dict; expected tensors by name")
     return {str(name).removeprefix("module."): tensor for name, tensor in found.items()}  # DistributedDataParallel's prefix
 
 
@@ -83,7 +83,7 @@ def copy_weights(
         name = misfits[0]
         problem = f"has {name} of shape {tuple(found[name].shape)}, expected {tuple(target[name].shape)}"
     if problem:
-        raise CheckpointError(f"{path} {problem}; give the file of the network that the option names, or name the file's network")
+        raise CheckpointError(f"{path} {problem}; give the file of the named network, or name the network of the file")
     for name in shared:
         target[name].copy_(found[name])
 
@@ -102,7 +102,7 @@ def unknown_sha256() -> Tensor:
 
 
 def sha256_in(buffer: Tensor) -> str:
-    """The digest in hexadecimal, '' while it is not known."""
+    """The digest in hexadecimal, '' while unknown."""
     digest = bytes(buffer.tolist())
     return digest.hex() if any(digest) else ""
 

@@ -1,4 +1,4 @@
-"""The flags that say what is asked, for every command that asks, made into a ``Question``."""
+"""The flags of a question, shared by every command that asks one, made into a ``Question``."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,8 +17,8 @@ ImageFlag = Annotated[Path | None, typer.Option(help="a picture to ask with: Geo
 LatFlag = Annotated[float | None, typer.Option(help="latitude to ask with, WGS84 degrees")]
 LonFlag = Annotated[float | None, typer.Option(help="longitude to ask with, WGS84 degrees")]
 LikeFlag = Annotated[list[str] | None, typer.Option(help="a record to ask with, as articles:ID; may be repeated")]
-UnlikeFlag = Annotated[list[str] | None, typer.Option(help="a record, or words, to ask away from; may be repeated")]
-EitherFlag = Annotated[bool, typer.Option("--either", help="hits need fit one thing asked for only, not their sum")]
+UnlikeFlag = Annotated[list[str] | None, typer.Option(help="a record or a text to ask away from; may be repeated")]
+EitherFlag = Annotated[bool, typer.Option("--either", help="hits need to fit only one of the things asked for, not their sum")]
 
 
 def asked(

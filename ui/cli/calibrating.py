@@ -1,4 +1,4 @@
-"""``placebind calibrate``: fit how sure a model is of texts, keep it in the model's file, say how reliable it is."""
+"""``placebind calibrate``: fit how sure a model is of texts, save it in the model's file, say how reliable it is."""
 
 import os
 from pathlib import Path
@@ -17,19 +17,19 @@ from ui.console import ProgressBars, out, print_json, remark
 
 
 def calibrate_model(checkpoint: Path | None, catalogue: Path, *, overwrite: bool, as_json: bool) -> None:
-    """Raises ``InputError`` for what ``--overwrite`` would lose, besides what ``fit_confidence`` raises."""
+    """Raises ``InputError`` for what only ``--overwrite`` may lose, and what ``fit_confidence`` raises."""
     folder = checkpoint or checkpoint_for(catalogue)
     model, opened = Checkpoint.open(folder), Catalogue.open(catalogue)
     indexed = _indexed_by(model, opened)
     if not overwrite:
         _refuse_to_lose(model, indexed, catalogue)
     if not os.access(folder, os.W_OK):
-        raise InputError(f"{folder} cannot be written; copy the model to a folder of your own and name that with --checkpoint")
+        raise InputError(f"{folder} cannot be written; copy the model to a folder of your own and give that to --checkpoint")
     with ProgressBars() as bars:
         bars.start("read texts", None)
         fitted = fit_confidence(model, opened, advance=bars.advance)
     new = model.with_confidence(fitted.confidence)
-    if not is_shipped(folder):  # whose card is written by hand
+    if not is_shipped(folder):  # the shipped model's card is written by hand
         write_card(folder, new)
     if as_json:
         print_json(
@@ -38,15 +38,15 @@ def calibrate_model(checkpoint: Path | None, catalogue: Path, *, overwrite: bool
     else:
         _print(fitted, model)
     if indexed:
-        remark(f"the index in {catalogue} is of the model before; run `placebind index build --rebuild --catalogue {catalogue}`")
+        remark(f"the index in {catalogue} is of the previous model; run `placebind index build --rebuild --catalogue {catalogue}`")
 
 
 def _refuse_to_lose(model: Checkpoint, indexed: list[str], catalogue: Path) -> None:
     if model.card.confidence:
-        raise InputError(f"the model in {model.path.parent} is calibrated already; calibrate it anew with --overwrite")
+        raise InputError(f"the model in {model.path.parent} is already calibrated; calibrate it again with --overwrite")
     if indexed:
         raise InputError(
-            f"the {' and '.join(indexed)} of {catalogue} are indexed with this model as it is, and calibrated it is another file; "
+            f"the {' and '.join(indexed)} of {catalogue} are indexed with this model, and calibration changes its file; "
             "calibrate before `placebind index build`, or with --overwrite and then `placebind index build --rebuild`"
         )
 

@@ -22,7 +22,7 @@ _STYLES = {"error": "bold red", "warning": "yellow", "note": "dim"}
 
 
 def check(folder: Path, as_json: bool = False, picture: Path | None = None) -> int:
-    """Examine a catalogue and print what was found. Returns the exit code: 1 if there is an error among the findings, else 0."""
+    """Examine a catalogue and print the findings. Returns the exit code: 1 if there is an error among them, else 0."""
     if picture and (picture.suffix.lower() != ".png" or not picture.parent.is_dir()):
         raise InputError(f"--map takes the name of a .png file in a folder that exists, got {picture}")
     catalogue = Catalogue.open(folder)
@@ -43,7 +43,7 @@ def check(folder: Path, as_json: bool = False, picture: Path | None = None) -> i
 
 
 def summary(catalogue: Catalogue, findings: Sequence[Finding]) -> dict[str, Any]:
-    """How many records there are, and how many findings of each severity and kind."""
+    """The number of records, and of findings by severity and kind."""
     severities = [finding.severity for finding in findings]
     kinds = [finding.kind for finding in findings]
     return {
@@ -55,7 +55,7 @@ def summary(catalogue: Catalogue, findings: Sequence[Finding]) -> dict[str, Any]
 
 
 def print_report(report: dict[str, Any], findings: Sequence[Finding]) -> None:
-    """A row for each kind of finding, the gravest first, with up to five examples."""
+    """A row for each kind of finding, the most severe first, with up to five examples."""
     table = Table("", "what", "in", "count", "for example", box=None, pad_edge=False, header_style="bold cyan")
     for (severity, kind, name), group in groupby(findings, key=lambda each: (each.severity, each.kind, each.table)):
         members = list(group)

@@ -1,4 +1,4 @@
-"""A picture of where the records of a catalogue are, and where something is wrong with them: Pillow over NASA Blue Marble."""
+"""A picture of where the records of a catalogue are, and where they have findings: Pillow over NASA Blue Marble."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -34,7 +34,7 @@ def load_world() -> Any:
 
 
 def draw_map(world: Any, catalogue: Catalogue, findings: Sequence[Finding], path: Path, progress: Progress | None = None) -> None:
-    """Save a PNG: a dot for each record, a ring around each that something was found about; complete or not at all."""
+    """Save a PNG: a dot for each record, a ring around each record with findings; complete or not written at all."""
     canvas = np.zeros((HEIGHT_PX + LEGEND_PX, WIDTH_PX, 3), dtype=np.uint8)
     canvas[:HEIGHT_PX] = np.asarray(world)
     grave = {finding.id: finding.severity for finding in sorted(findings, key=_gravity) if finding.id}
@@ -58,14 +58,14 @@ def draw_map(world: Any, catalogue: Catalogue, findings: Sequence[Finding], path
 
 
 def to_pixels(lat: npt.NDArray[np.float64], lon: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Column and row of each point; what is not on Earth is drawn at its edge, NaN in the corner."""
+    """Column and row of each point; a point off the Earth is drawn at its edge, NaN in the corner."""
     x = np.nan_to_num((lon + 180) / 360 * WIDTH_PX).clip(0, WIDTH_PX - 1)
     y = np.nan_to_num((90 - lat) / 180 * HEIGHT_PX).clip(0, HEIGHT_PX - 1)
     return x.astype(np.int64), y.astype(np.int64)
 
 
 def _gravity(finding: Finding) -> int:
-    return -SEVERITIES.index(finding.severity)  # ascending: of several findings about a record the gravest is kept
+    return -SEVERITIES.index(finding.severity)  # ascending, so the most severe finding of a record stays
 
 
 def _dots(canvas: npt.NDArray[np.uint8], x: npt.NDArray[np.int64], y: npt.NDArray[np.int64], colour: Colour, side_px: int) -> None:

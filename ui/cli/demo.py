@@ -1,7 +1,7 @@
-"""The embedded default: a small real world that any machine can build, and three questions to it.
+"""The embedded default: a small real world that any machine can build, and three questions about it.
 
-It is asked with the model that comes with PlaceBind, so nothing is trained. The places come first: words are answered while
-articles and tiles are still on their way. Every step is skipped if an earlier start finished it, and goes on where one was stopped.
+It uses the model that comes with PlaceBind, so nothing is trained. The places come first: texts are answered while
+articles and tiles are still on their way. Every step is skipped if an earlier start finished it, and resumed where it was stopped.
 """
 
 from collections.abc import Mapping
@@ -31,8 +31,8 @@ EXAMPLE_TILE = "example-nile-delta.tif"
 EXAMPLE_PLACE = Place(lat=30.9, lon=31.1)
 QUESTION = "salt flat in the Andes"
 
-# Settings of `placebind train --demo`: under three minutes on two cores. The tiles are cut from 32 pixels, so the network need not
-# see more.
+# Settings of `placebind train --demo`: under three minutes on two cores. The tiles are cut from 32 pixels, so the network need see
+# no more.
 TRAINING = ("steps=300", "article_batch=768", "tile_batch=256", "sentence_share=0.5", "image.options.size_px=32")
 
 
@@ -44,7 +44,7 @@ def run_demo(folder: Path, places: Options = PLACES, records: Options = RECORDS)
         _build(folder, catalogue, model, places, records)
     elif not is_shipped(model.path.parent):
         remark(
-            f"the model in {model.path.parent} was trained on this machine and is used; for the one that comes with PlaceBind move "
+            f"the model in {model.path.parent} was trained on this machine and is used; to use PlaceBind's own instead, move "
             f"the folder {folder} away, or build another world with --catalogue"
         )
     space = Space.open(model.path.parent, folder)
@@ -62,15 +62,15 @@ def fill_demo(folder: Path) -> None:
 
 
 def how_to_use(catalogue: Path, checkpoint: Path) -> str:
-    """What to do with a model that was trained on the demo world, whose index is another model's."""
+    """What to do with a model that was trained on the demo world when the index is another model's."""
     return (
         f"to use it: placebind index build --rebuild --catalogue {catalogue} --checkpoint {checkpoint}, then give search, heat and "
-        "ui the same --checkpoint; the same build without --checkpoint goes back to the model that was used before"
+        "ui the same --checkpoint; the same build without --checkpoint returns to the previous model"
     )
 
 
 def _fill(catalogue: Catalogue, sources: Options, progress: Progress) -> None:
-    """Ingest what the catalogue does not have yet of these sources."""
+    """Ingest the records of these sources that the catalogue does not have yet."""
     for name, options in sources.items():
         source = load("index.sources", name).build(**options)
         if catalogue.count(source.modality) < source.total:
@@ -79,7 +79,7 @@ def _fill(catalogue: Catalogue, sources: Options, progress: Progress) -> None:
 
 
 def _is_ready(folder: Path, catalogue: Catalogue, model: Checkpoint) -> bool:
-    """Whether an earlier start came to its end: every table is indexed by this model."""
+    """Whether an earlier start finished: every table is indexed by this model."""
     return (folder / EXAMPLE_TILE).is_file() and _models_of_index(catalogue) == [model.digest] * len(MODALITIES)
 
 
@@ -91,13 +91,13 @@ def _models_of_index(catalogue: Catalogue) -> list[str]:
 def _build(folder: Path, catalogue: Catalogue, model: Checkpoint, places: Options, records: Options) -> None:
     stale = any(digest != model.digest for digest in _models_of_index(catalogue))
     if stale:
-        remark(f"the index in {folder} was made with another model; it is made anew with the one in {model.path.parent}")
+        remark(f"the index in {folder} was made with another model; it is rebuilt with the one in {model.path.parent}")
     out.print(f"Building the demo world in {plain(str(folder))}: about a minute, once.", soft_wrap=True)
     with ProgressBars() as bars:
         _fill(catalogue, places, bars)
         build_index(model, catalogue, rebuild=stale, progress=bars)
     print_answer(Space.open(model.path.parent, folder).search(QUESTION, kinds=("locations",), k=3))
-    out.print("Words are answered with places from now on. Articles and satellite tiles follow.")
+    out.print("Texts are answered with places from now on. Articles and satellite tiles follow.")
     with ProgressBars() as bars:
         _fill(catalogue, records, bars)
         write_tile(example_tile(EXAMPLE_PLACE), folder / EXAMPLE_TILE)
@@ -115,7 +115,7 @@ def _say_what_is_real(space: Space) -> None:
 
 
 def _about(model: Checkpoint) -> str:
-    """Where the model is from and what it has learnt from."""
+    """Where the model is from and what it was trained on."""
     learnt = " and ".join(f"{count:,} {modality}" for modality, count in model.card.trained_on.items())
     if not is_shipped(model.path.parent):
         return f"The model was trained on {learnt}, on this machine: expect the right region, not the valley."

@@ -1,4 +1,4 @@
-"""Look whether what PlaceBind stands on is installed and works, and say how to mend what does not."""
+"""Check whether PlaceBind's requirements are installed and work, and say how to repair those that do not."""
 
 import importlib
 import platform
@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Check:
-    """``needed`` is False for what only some uses need."""
+    """``needed`` is False for a requirement of only some uses."""
 
     what: str
     ok: bool
@@ -41,7 +41,7 @@ _PACKAGES = (  # distribution, module, the extra that brings it ("" for the base
 
 
 def check_all() -> list[Check]:
-    """All checks, in the order in which to read them."""
+    """All checks, in reading order."""
     from train.torchvision_cpu import tolerate_missing_operators
 
     tolerate_missing_operators()
@@ -62,7 +62,7 @@ def _package(distribution: str, module: str, extra: str, needed: bool) -> Check:
 
 
 def _front_end() -> Check:
-    """The map's libraries of the browser; without them its page needs a network."""
+    """The map's browser libraries; without them its page needs a network."""
     from ui.server import front
 
     lacking = front.missing()
@@ -83,7 +83,7 @@ def _text_tower() -> Check:
 
 
 def _shipped_model() -> Check:
-    """What answers where a catalogue has no model of its own."""
+    """The model that answers where a catalogue has none of its own."""
     from index.errors import PlaceBindError
     from train.checkpoint import Checkpoint
     from train.shipped import shipped_model

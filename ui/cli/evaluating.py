@@ -1,4 +1,4 @@
-"""``placebind evaluate``: what models know of places, beside floors and peers, and how well they find them, as tables."""
+"""``placebind evaluate``: what models know of places, next to floors and peers, and how well they find them, as tables."""
 
 import json
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ from ui.report import write_report
 
 LAYERS = ("output", "hidden")
 PARTS = ("tasks", "retrieval")
-SCORE_WIDTH = 6  # of "±0.012": a cell that is broken keeps its numbers whole
+SCORE_WIDTH = 6  # of "±0.012": a wrapped cell keeps its numbers whole
 
 
 def evaluate_models(
@@ -95,7 +95,7 @@ def print_evaluated(found: Evaluated) -> None:
 
 
 def _kept(folder: Path, only: str | None) -> Any:
-    """What the folder has, as JSON: the scores of the tasks and, under 'retrieval', the rows of the other part."""
+    """The results in the folder, as JSON: the scores of the tasks and, under 'retrieval', the rows of the other part."""
     read = {name: json.loads((folder / name).read_text(encoding="utf-8")) for name in _files(only)}
     return read.get(JSON_FILE, {}) | ({"retrieval": read[RETRIEVAL_FILE]} if RETRIEVAL_FILE in read else {})
 
@@ -105,7 +105,7 @@ def _files(only: str | None) -> list[str]:
 
 
 def _labels(checkpoints: Sequence[Path]) -> list[str]:
-    """What models are called: nothing where there is one, else the names of their folders, or all of their paths."""
+    """The names of models: empty for a single model, else the names of their folders, or all of their paths."""
     labels = [path.name if len(checkpoints) > 1 else "" for path in checkpoints]
     return labels if len(set(labels)) == len(labels) else [str(path) for path in checkpoints]
 

@@ -22,7 +22,7 @@ JsonFlag = Annotated[bool, typer.Option("--json", help="print JSON to standard o
 
 
 def kind_named(name: str) -> Modality:
-    """What ``--in`` names. Raises ``InputError`` for what is none of the kinds."""
+    """The modality that ``--in`` names. Raises ``InputError`` for anything else."""
     for modality in MODALITIES:
         if name == modality:
             return modality

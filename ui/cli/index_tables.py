@@ -1,4 +1,4 @@
-"""What ``placebind index`` shows, as tables for a terminal."""
+"""The output of ``placebind index``, as tables for a terminal."""
 
 from collections.abc import Sequence
 
@@ -24,7 +24,7 @@ def print_inventory(found: Inventory, versions: Sequence[Version]) -> None:
         model += "".join(f"; {count:,} of {sensor}, which the model never saw" for sensor, count in found.unlearnt.items())
     size = f"{found.rows:,} rows in {found.fragments} fragments, {decimal(found.table_bytes)}, version {found.version}"
     out.print(f"[bold]{found.modality}[/]: {size}")
-    out.print(model + (f"; {found.staged:,} embedded, not yet put in" if found.staged else ""), markup=False)
+    out.print(model + (f"; {found.staged:,} embedded, not yet written" if found.staged else ""), markup=False)
     table = _table("index or file", "kind", "rows", "size")
     for file in found.files:
         rows = "" if file.rows is None else f"{file.rows:,}"

@@ -1,4 +1,4 @@
-"""The command line: its commands, one file each in ``ui.cli.commands``, and how it ends."""
+"""The command line: its commands, one file each in ``ui.cli.commands``, and its exit codes."""
 
 import os
 import sys
@@ -37,7 +37,7 @@ def _say_version(wanted: bool) -> None:
 @app.callback()
 def options(
     show_version: Annotated[
-        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="say which this is")
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="print the version")
     ] = False,
 ) -> None:
     """Search the Earth by what is written about a place, what it looks like from space, and where it is."""
@@ -46,7 +46,7 @@ def options(
 def main() -> None:
     """Run the command line. Expected errors are one line on standard error and exit code 2; Ctrl-C is 130."""
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):  # a terminal or pipe of another code than UTF-8 shows '?' for what it does not have
+        if isinstance(stream, TextIOWrapper):  # a terminal or pipe that is not UTF-8 shows '?' for missing characters
             stream.reconfigure(errors="replace")
     try:
         app()
@@ -57,7 +57,7 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
     except KeyboardInterrupt:
-        err.print("stopped; what was finished is kept, run the same command again to go on")
+        err.print("stopped; finished work is kept; run the same command again to resume")
         sys.exit(130)
 
 

@@ -1,4 +1,4 @@
-"""Sub-commands made from the parts of a registry: a new source gets its command and its flags by being there."""
+"""Sub-commands made from the components of a registry: a new source gets its command and its flags by being there."""
 
 import inspect
 import types
@@ -18,9 +18,9 @@ Run = Callable[[str, dict[str, Any]], None]
 
 
 def sources_group(run: Run, shared: list[inspect.Parameter]) -> type[TyperGroup]:
-    """A command group with one command for each source. A source's module is imported only when its command is asked for.
+    """A command group with one command for each source. A source's module is imported only when its command is used.
 
-    ``run`` gets the source's name and every flag that was given; ``shared`` are flags that all commands have.
+    ``run`` receives the source's name and every flag that was given; ``shared`` are flags that all commands have.
     """
 
     class SourcesGroup(TyperGroup):
@@ -49,7 +49,7 @@ def _command(name: str, options: type[Settings], run: Run, shared: list[inspect.
 
 
 def _parameter(name: str, field: FieldInfo) -> inspect.Parameter:
-    """The flag of one field. Its default stays the business of ``Options``: what is not given is not passed on."""
+    """The flag of one field. ``Options`` owns its default: a flag that is not given is not passed on."""
     shown = "" if field.is_required() or field.default in ((), None, "") else str(field.default)
     keyword = inspect.Parameter.KEYWORD_ONLY
     if name == "paths":

@@ -1,4 +1,4 @@
-"""The figures of retrieval as tables for a terminal; intervals of all figures, and floors by group, are in retrieval.json."""
+"""The retrieval figures as tables for a terminal; intervals of all figures, and floors by group, are in retrieval.json."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +14,7 @@ NONE = "—"
 
 
 def print_retrieval(rows: Sequence[Row]) -> None:
-    """One table for each question, one of what the space is like, its dimensions, and what was not run."""
+    """One table for each question, one about the space, its dimensions, and what was not run."""
     placed = [row for row in rows if row["median_km"] is not None]
     for query in dict.fromkeys(row["query"] for row in placed):
         out.print(_table(query, [row for row in placed if row["query"] == query]))
@@ -81,5 +81,5 @@ def _print_dimensions(rows: Sequence[Row]) -> None:
 
 
 def _number(value: Any) -> str:
-    """Three digits after the point; the nought before it says nothing."""
+    """Three digits after the point; the leading zero is omitted."""
     return NONE if value is None else f"{value:.3f}".removeprefix("0")

@@ -13,8 +13,8 @@ from ui.console import out, plain
 
 
 def print_answer(answer: Answer) -> None:
-    """One table a modality: rank, score, share of all records that it beats, distance, position, title, first words, why it is a
-    hit (if the answer was explained) and link."""
+    """One table per modality: rank, score, share of all records that it beats, distance, position, title, first words, reasons
+    (if the answer was explained) and link."""
     out.print(f"[bold]{plain(answer.query)}[/]")
     if answer.origin:
         out.print(f"distances from {_position(answer.origin.lat, answer.origin.lon)}", style="dim")
@@ -22,7 +22,7 @@ def print_answer(answer: Answer) -> None:
         out.print(answer.confidence.sentence, style="yellow" if answer.confidence.nowhere else "dim", highlight=False)
     for modality, hits in answer.hits.items():
         table = Table("#", "score", "beats", "km", "position", box=None, pad_edge=False, header_style="bold cyan")
-        table.add_column(modality, overflow="fold")  # a link that is cut leads nowhere
+        table.add_column(modality, overflow="fold")  # a truncated link leads nowhere
         for hit in hits:
             distance = "" if hit.distance_km is None else f"{hit.distance_km:,.0f}"
             why = _as_text(answer.why[hit.id]) if hit.id in answer.why else ""
@@ -44,7 +44,7 @@ def print_info(catalogue: str, tables: dict[str, Any], statistics: Sequence[Band
 
 
 def _print_statistics(statistics: Sequence[BandStatistics]) -> None:
-    """What was measured by each band; the mean and the standard deviation of Sentinel-2 are reflectances."""
+    """The values measured by each band; the mean and the standard deviation of Sentinel-2 are reflectances."""
     table = Table("sensor", "level", "band", "tiles", "valid pixels", "mean", "std", box=None, pad_edge=False)
     for each in statistics:
         numbers = f"{each.tiles:,}", f"{each.pixels:,}", f"{each.mean:.4f}", f"{each.std:.4f}"

@@ -26,7 +26,7 @@ WATCHED = {
 
 
 def train_one(configs: dict[Variant, list[TrainConfig]], catalogue: Path, folder: Path, *, overwrite: bool, as_json: bool) -> None:
-    """Train the only configuration there is and say what came of it."""
+    """Train the only configuration there is and print the result."""
     ((config, *others), *more) = configs.values()
     if others or more:
         raise ConfigError(
@@ -68,7 +68,7 @@ def configurations(
     seeds: Sequence[int],
     **flags: Any,
 ) -> dict[Variant, list[TrainConfig]]:
-    """The settings of every cell of the matrix, all checked before anything is trained. What is not given is as in the file."""
+    """The settings of every cell of the matrix, all checked before anything is trained. Others are as in the file."""
     first = {"architecture": next(iter(architectures), None), "location": next(iter(locations), None)}
     base = TrainConfig.load(file, tuple(settings), **first, **flags)
     made: dict[Variant, list[TrainConfig]] = {}

@@ -30,22 +30,22 @@ TOUR = f"""
 **Three ways to ask**
 
 1. **Words.** Describe a place above, or take one of the examples.
-2. **A picture.** Drop a satellite image: which places and articles are like it?
+2. **A picture.** Drop a satellite image: which places and articles resemble it?
 3. **A place.** Click the map: what is written about such places, what do they look like?
 
 The brighter the map, the better a place fits. Then use **+** and **−** on the hits to ask for more or less of the same, draw a box
 or a polygon on the map to search only there, and copy the address of the page to share what you see.
 """
 
-PARTS_HEADING = "What is asked"
+PARTS_HEADING = "Your question"
 PART_KIND = {"text": "Words", "place": "Place", "record": "Record", "image": "Picture"}
 WEIGHT, REMOVE, CLEAR = "Weight", "Take this out", "Start over"
 FILTERS, SHOW = "Filters", "Show"
 INTO, HITS_EACH, COUNTRIES = "Search in", "Hits of each kind", "Countries"
 COUNTRIES_HELP = "As the catalogue writes them"
-DATES, DATES_HELP = "Days of tiles", "As 2021-06-01/2021-08-31; either may be left out"
-APART, WORDS = "Least distance between hits (km; 0: any)", "Count the words themselves too"
-WORDS_HELP = "Full text beside meaning: for names and rare words"
+DATES, DATES_HELP = "Days of tiles", "As 2021-06-01/2021-08-31; either may be omitted"
+APART, WORDS = "Least distance between hits (km; 0: any)", "Search the words themselves too"
+WORDS_HELP = "Full text next to meaning: for names and rare words"
 CATALOGUE, COMPARE, NO_COMPARE = "Catalogue and model", "Compare with", "nothing"
 BACKGROUND = "Base map"
 HEAT_FROM = "Show the best … of the Earth"
@@ -56,15 +56,15 @@ LEGEND_MASS = "holds {share} %"
 LEGEND_LOW, LEGEND_HIGH = "best {share} %", "best of all"
 STAGES = "Found in {total:.0f} ms ({stages})"
 EXPORT = "Export hits"
-EMPTY_COLUMN = "Nothing fulfils the filters. Widen the area, or remove a filter."
+EMPTY_COLUMN = "Nothing passes the filters. Widen the area, or remove a filter."
 NOT_INDEXED = "Nothing is indexed here yet. Run {command} and reload this page."
 STALE = "{count:,} {what} are not indexed yet and cannot be found; run `placebind index append`."
-UNLEARNT = "{count:,} tiles of {sensor} cannot be found: the model has never seen such images. Train one with them."
+UNLEARNT = "{count:,} tiles of {sensor} cannot be found: the model was not trained on such images. Train one with them."
 HIT_WORDS = {
     "score": "cosine",
     "scoreHelp": "Cosine with the question: comparable within a column",
     "beatsHelp": "Share of all records of this kind with a lower score",
-    "distanceHelp": "Geodesic distance from the place asked for, or from the best place for words",
+    "distanceHelp": "Geodesic distance from the place of the question, or for a text from the best place",
     "more": "More like this",
     "less": "Less like this",
     "link": "open",
@@ -81,5 +81,5 @@ CHECKING = "Searching exactly and by the index …"
 VERSIONS = "Versions of the tables"
 MEASURED = "What the tiles measured"
 MODEL_CARD, MANIFESTS = "Model card", "Manifests of the index"
-BUILD, BUILD_HELP = "Build what is missing", "Embeds the records that have no vector yet; can be stopped and goes on"
+BUILD, BUILD_HELP = "Build what is missing", "Embeds the records that have no vector yet; can be stopped and resumed"
 BUILT = "New vectors: {what}."

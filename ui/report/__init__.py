@@ -1,12 +1,12 @@
-"""The report of an evaluation as one HTML file that needs nothing else: no network, no script, no other file.
+"""The report of an evaluation as one self-contained HTML file: no network, no script, no other file.
 
 ``placebind evaluate`` -> the folder of results (train/probing/results.py) -> ``write_report`` -> ``report.html`` in it. All numbers
-are read from that folder, so a finished run asked for again (nothing is computed then) writes its report anew.
+are read from that folder, so repeating a finished run (which computes nothing) rewrites its report.
 
-    found.py        what the folder holds        scores.py       tables of scores, and what they say in words
+    found.py        what the folder holds        scores.py       tables of scores, and their meaning in words
     chart.py        the same as a chart          errors.py       the figures of each task
-    maps.py         maps of errors, their land   agreement.py  predicted beside true
-    retrieved.py    what was found               cards.py        model cards
+    maps.py         maps of errors, their land   agreement.py    predicted values against true ones
+    retrieved.py    retrieval results            cards.py        model cards
     heading.py      what was run, when and how   page.py         the page around them
     numbers.py      how numbers are shown        html.py         how all of it is escaped
 """
@@ -19,7 +19,7 @@ REPORT_FILE = "report.html"
 
 
 def write_report(folder: Path, checkpoints: Sequence[Path], made: datetime) -> Path:
-    """``folder/report.html``, whole or as it was; the cards of ``checkpoints`` are kept in ``folder/cards`` for later reports.
+    """Write ``folder/report.html``, whole or not at all; ``folder/cards`` keeps the cards of ``checkpoints`` for later reports.
 
     Raises ``InputError`` where the folder holds no results or damaged ones.
     """

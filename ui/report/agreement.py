@@ -1,8 +1,8 @@
-"""What was predicted beside what is true, as small inline SVG.
+"""Predicted values against true ones, as small inline SVG.
 
-Of a regression an agreement plot: points in ten bins of equal size by what was predicted, the mean truth of each with the middle
-80 % of it, and the diagonal. Of a classification the kept answers have no probabilities (RidgeClassifierCV gives none), so there
-is no reliability diagram: by class the share found and the share right, and the commonest mistakes.
+A regression gets an agreement plot: points in ten bins of equal size by predicted value, the mean truth of each with the middle
+80 % of it, and the diagonal. The stored answers of a classification have no probabilities (RidgeClassifierCV gives none), so there
+is no reliability diagram: it gets the recall and precision of each class, and the most common mistakes.
 """
 
 import math
@@ -44,7 +44,7 @@ class Axis:
 
 @dataclass(frozen=True)
 class Bin:
-    """``points`` that were predicted alike: means of both, and the range of the middle 80 % of the truth."""
+    """``points`` with similar predictions: means of both, and the range of the middle 80 % of the truth."""
 
     predicted: float
     true: float
@@ -54,7 +54,7 @@ class Bin:
 
 
 def bins_of(points: dict[str, Any]) -> list[Bin]:
-    """By what was predicted, in its order."""
+    """By predicted value, in its order."""
     order = np.argsort(points["predicted"], kind="stable")
     made = []
     for rows in np.array_split(order, max(1, min(BINS, len(order) // LEAST_IN_BIN))):
@@ -65,7 +65,7 @@ def bins_of(points: dict[str, Any]) -> list[Bin]:
 
 
 def axis_of(targets: npt.NDArray[np.float64]) -> Axis:
-    """For all plots of a task: nearly all that is true, so that plots can be compared; what lies beyond is drawn at the edge."""
+    """For all plots of a task: covers nearly all true values, so plots are comparable; values beyond are drawn at the edge."""
     low, high = (float(value) for value in np.quantile(targets, (0.02, 0.98)))
     if low == high:
         low, high = low - 1, high + 1
@@ -90,7 +90,7 @@ def agreement_plot(points: dict[str, Any], axis: Axis, unit: str, label: str) ->
 
 
 def class_plot(points: dict[str, Any], label: str) -> Html:
-    """Of the commonest classes: how many of their points were found, and how many of those named so are."""
+    """Of the most common classes: the share of their points that were found, and the share of points so named that are."""
     target, said = points["target"].astype(str), points["predicted"].astype(str)
     common = [name for name, _ in Counter(target.tolist()).most_common(CLASSES_SHOWN)]
     rows = [_class_row(number, name, target == name, said == name) for number, name in enumerate(common)]
@@ -105,7 +105,7 @@ def class_plot(points: dict[str, Any], label: str) -> Html:
 
 
 def mistakes(points: dict[str, Any]) -> list[tuple[str, str, int]]:
-    """The commonest pairs of a true class, the one that was said instead, and how often."""
+    """The most common pairs of a true class and the class predicted instead, with their counts."""
     pairs = zip(points["target"].astype(str).tolist(), points["predicted"].astype(str).tolist(), strict=True)
     return [
         (true, said, count)
@@ -114,7 +114,7 @@ def mistakes(points: dict[str, Any]) -> list[tuple[str, str, int]]:
 
 
 def _class_row(number: int, name: str, is_it: npt.NDArray[np.bool_], said_it: npt.NDArray[np.bool_]) -> Html:
-    """A filled dot for what was found of a class, a ring for what is right among what was called so."""
+    """A filled dot for the share of a class that was found, a ring for the share that is right among the points named so."""
     both, true, said = int((is_it & said_it).sum()), int(is_it.sum()), int(said_it.sum())
     y = TOP_PX + CLASS_ROW_PX * (number + 0.5)
     short = name if len(name) <= LABEL_CHARACTERS else name[: LABEL_CHARACTERS - 1] + "…"
@@ -135,7 +135,7 @@ def _class_x(share: float) -> float:
 
 
 def _frame(axis: Axis, unit: str) -> Sequence[Html]:
-    """Axes with ticks: what was predicted to the right, what is true upwards."""
+    """Axes with ticks: predicted values to the right, true ones upwards."""
     left, bottom = axis.x(axis.low), axis.y(axis.low)
     box = tag("path", d=f"M{left} {TOP_PX}V{bottom}H{SIDE_PX - TOP_PX}", class_="axis")
     across = [tag("text", short(tick), x=axis.x(tick), y=bottom + 12, class_="middle") for tick in axis.ticks]

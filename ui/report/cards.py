@@ -1,4 +1,4 @@
-"""The cards of the models that were evaluated: kept in the folder of results, shown without what Markdown could load or link."""
+"""The cards of the evaluated models: kept in the folder of results, shown without anything that Markdown could load or link."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,12 +32,12 @@ def keep_cards(folder: Path, checkpoints: Sequence[Path]) -> None:
 
 
 def read_cards(folder: Path) -> list[Card]:
-    """The kept cards of all models that were evaluated into this folder."""
+    """The stored cards of all models that were evaluated into this folder."""
     return [Card(file.stem, file.read_text(encoding="utf-8", errors="replace")) for file in sorted((folder / FOLDER).glob("*.md"))]
 
 
 def card_html(card: Card) -> Html:
-    """Headings, lists and tables; HTML in the card is shown as text, pictures and links are not made."""
+    """Headings, lists and tables; HTML in the card is shown as text, pictures and links are dropped."""
     from markdown_it import MarkdownIt  # rich depends on it
 
     reader = MarkdownIt("commonmark", {"html": False}).enable("table").disable(["link", "image", "autolink", "reference"])

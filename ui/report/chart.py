@@ -43,7 +43,7 @@ def _grid(start: float, bottom: float) -> list[Html]:
 
 
 def _line(found: Found, task: TaskRows, rows: Sequence[Row], y: float, start: float) -> Html:
-    """Ours on top of the others."""
+    """Ours drawn over the others."""
     name = task.label if len(task.label) <= LABEL_CHARACTERS else task.label[: LABEL_CHARACTERS - 1] + "…"
     ordered = sorted(rows, key=lambda row: found.column(row).kind == "ours")
     marks = [_mark(found, row, y, start) for row in ordered]
@@ -69,4 +69,4 @@ def _symbol(kind: ColumnKind, x: float, y: float, *, is_below: bool) -> Html:
 
 def _key(kinds: Sequence[ColumnKind]) -> Html:
     marks = [tag("span", f"{SYMBOLS[kind]} {kind}", class_=f"key {kind}") for kind in kinds]
-    return tag("p", marks, " with 95 % intervals; a mark that points to the left is of a lower score", class_="below")
+    return tag("p", marks, " with 95 % intervals; a mark that points to the left has a lower score", class_="below")

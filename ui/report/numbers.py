@@ -1,8 +1,8 @@
-"""Numbers for people: round steps of axes and scales, short labels, and as many digits as mean something."""
+"""Numbers for people: round steps of axes and scales, short labels, and as many digits as are meaningful."""
 
 import math
 
-_SIZES = ((1e9, 1e9, "G"), (1e6, 1e6, "M"), (1e4, 1e3, "k"))  # from here on, in units of, called
+_SIZES = ((1e9, 1e9, "G"), (1e6, 1e6, "M"), (1e4, 1e3, "k"))  # threshold, unit, suffix
 DIGITS = 3
 
 
@@ -21,6 +21,6 @@ def short(value: float, *, signed: bool = False) -> str:
 
 
 def beside(value: float, typical: float) -> str:
-    """As exact as three digits of what is ``typical``: a mean error of 0.0003 is 0.00 beside errors of 1.42."""
+    """To three significant digits of ``typical``: a mean error of 0.0003 is 0.00 next to errors of 1.42."""
     decimals = max(0, DIGITS - 1 - math.floor(math.log10(typical))) if typical > 0 else 0
     return f"{round(value, decimals) + 0.0:,.{decimals}f}"

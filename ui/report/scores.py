@@ -1,4 +1,4 @@
-"""The scores of each split as a table, and what they say in words: the best of ours beside the best of floors and of peers."""
+"""The scores of each split as a table, and their meaning in words: the best of ours next to the best of floors and of peers."""
 
 import math
 import re
@@ -13,17 +13,17 @@ METRICS = {"R2": "R²"}
 SPLITS = {
     "random": (
         "Random split",
-        "A fifth of the points is asked about, chosen by chance: mostly interpolation between near neighbours.",
+        "A fifth of the points is tested, chosen at random: mostly interpolation between near neighbours.",
     ),
-    "block": ("Blocks held out", "Whole blocks of the globe are asked about: no label from inside them is known."),
-    "continent": ("Continents held out", "Each continent is asked about with not one of its labels known."),
+    "block": ("Blocks held out", "Whole blocks of the globe are tested: no label from inside them is known."),
+    "continent": ("Continents held out", "Each continent is tested without any of its labels."),
 }
 RIVALS: dict[ColumnKind, str] = {"floor": "floor", "peer": "peer"}
 
 
 @dataclass(frozen=True)
 class Duel:
-    """The best row of ours on a task beside the best of a rival kind."""
+    """The best row of ours on a task next to the best of a rival kind."""
 
     task: TaskRows
     ours: Row
@@ -59,7 +59,7 @@ def as_text(row: Row) -> str:
 
 
 def score_table(found: Found, split: str) -> Html:
-    """A row for each task, a column for each of the features that were asked in this split."""
+    """A row for each task, a column for each of the features in this split."""
     columns = [
         key for key in found.columns if any((row.features_digest, row.probe) == key for row in found.rows if row.split == split)
     ]
@@ -76,13 +76,13 @@ def kind_mark(kind: ColumnKind) -> Html:
 
 
 def readings(found: Found, split: str) -> Html:
-    """Sentences that say where the best of ours is ahead of the best floor and the best peer beyond both intervals, where not."""
+    """Sentences that say where the best of ours is ahead of the best floor and the best peer beyond both intervals, and not."""
     said = [_reading(duels, name) for kind, name in RIVALS.items() if (duels := duels_of(found, split, kind))]
     return joined(said)
 
 
 def duels_of(found: Found, split: str, rival: ColumnKind) -> list[Duel]:
-    """A duel for each task that both ours and the rival were asked."""
+    """A duel for each task that both ours and the rival were tested on."""
     made = []
     for task in found.tasks:
         ours = _best(row for row in task.rows if row.split == split and found.column(row).kind == "ours")
@@ -129,5 +129,5 @@ def _reading(duels: Sequence[Duel], rival: str) -> Html:
 
 
 def _best(rows: Iterable[Row]) -> Row | None:
-    """The highest score that is a number, the first of equal ones."""
+    """The highest score that is a number, the first of ties."""
     return max((row for row in rows if math.isfinite(row.score)), key=lambda row: row.score, default=None)

@@ -273,7 +273,7 @@ def test_files_beside_a_geotiff_are_not_looked_at(tmp_path: Path) -> None:
 
 def test_sixteen_bit_grey_is_refused_with_the_remedy() -> None:
     deep = Image.fromarray(np.full((4, 4), 40_000, dtype=np.uint16))
-    with pytest.raises(InputError, match=r"8 bits a colour.*save it as an 8-bit PNG"):
+    with pytest.raises(InputError, match=r"8 bits per colour.*save it as an 8-bit PNG"):
         read_image(file_of(deep))
 
 
@@ -372,5 +372,5 @@ def test_a_model_without_images_says_so(world: World) -> None:
     space = Space.open(world.checkpoint, world.folder)
     blind = space.checkpoint.card.model_copy(update={"sensors": ()})
     space.checkpoint = replace(space.checkpoint, card=blind)
-    with pytest.raises(InputError, match="learnt no images, this one is a photo"):
+    with pytest.raises(InputError, match="trained on no images, this one is a photo"):
         space.search(image=snow_as("PNG"))

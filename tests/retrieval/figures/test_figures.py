@@ -205,7 +205,7 @@ def test_the_gallery_is_the_locations_or_the_places_of_a_file(tmp_path):
 def test_a_file_that_is_no_gallery_is_refused(rows, tmp_path):
     with pytest.raises(InputError, match="lat"):
         gallery_in(write_parquet(tmp_path / "gallery.parquet", rows))
-    with pytest.raises(InputError, match="no Parquet file"):
+    with pytest.raises(InputError, match="not a Parquet file"):
         gallery_in(tmp_path / "nowhere.parquet")
 
 

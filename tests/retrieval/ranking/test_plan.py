@@ -167,7 +167,7 @@ def test_asking_for_more_than_there_is_gives_all_there_is(snapshot: Snapshot, or
 
 def test_no_row_left_is_said_and_not_an_error(snapshot: Snapshot, oracle: Backend) -> None:
     found = Planner(snapshot, oracle, oracle).search(queries_like(snapshot, 2), 10, Filter.parse({"near": "-90,0,1"}))
-    assert (found.rows.shape, found.cosines.shape, found.how) == ((2, 0), (2, 0), "no row fulfils the filter")
+    assert (found.rows.shape, found.cosines.shape, found.how) == ((2, 0), (2, 0), "no row passes the filter")
 
 
 # Bad backends

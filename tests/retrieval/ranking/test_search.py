@@ -32,7 +32,7 @@ def test_only_what_the_filter_lets_through_answers_and_the_answer_is_not_short(s
 def test_a_filter_that_lets_nothing_through_gives_no_hits_and_says_why(space):
     answer = space.search("snow", kinds=("articles",), **dict(filtered(near="-80,0,10")))
     assert answer.hits == {"articles": []}
-    assert answer.ways == {"articles": "no row fulfils the filter"}
+    assert answer.ways == {"articles": "no row passes the filter"}
 
 
 def test_modalities_that_lack_a_fact_are_left_out_unless_they_were_asked_for(space):

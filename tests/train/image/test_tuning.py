@@ -213,7 +213,7 @@ def test_every_parameter_is_in_one_block_and_what_no_pattern_knows_belongs_to_th
 
 
 def test_more_blocks_than_there_are_is_refused_with_their_number() -> None:
-    with pytest.raises(ConfigError, match=r"partial_blocks = 99, but the network has \d+; take tune = full"):
+    with pytest.raises(ConfigError, match=r"partial_blocks = 99, but the network has \d+; use tune = full"):
         apply_tuning(timm_network("test_vit"), options("partial", partial_blocks=99), timm_groups)
 
 

@@ -131,7 +131,7 @@ def test_features_that_fail_leave_nothing_half_written(tmp_path):
     with pytest.raises(MemoryError):
         run(tmp_path, features=[Counted(fails=0)])
     assert not list(tmp_path.rglob("*.np*"))
-    with pytest.raises(InputError, match="no numbers"):
+    with pytest.raises(InputError, match="some NaN"):
         run(tmp_path, features=[Broken()])
 
 
@@ -163,7 +163,7 @@ def test_a_split_that_asks_for_classes_nobody_has_seen_is_not_run(tmp_path):
     assert [row.split for row in found.rows] == ["random"]
     ((what, why),) = [(each.what, each.why) for each in found.not_run]
     assert what == "continent, continent"
-    assert "100% of the points" in why
+    assert "100% of the test points" in why
 
 
 def test_the_share_of_points_of_unseen_classes_is_said(tmp_path):

@@ -64,7 +64,7 @@ def test_a_file_of_something_else_is_refused_by_name(tmp_path: Path, name: str, 
 @pytest.mark.parametrize("content", [[1, 2], {"a.weight": 3}, torch.ones(2)])
 def test_a_file_of_pytorch_without_a_state_dict_is_refused(tmp_path: Path, content: object) -> None:
     torch.save(content, tmp_path / "w.pth")
-    with pytest.raises(CheckpointError, match="is no state dict"):
+    with pytest.raises(CheckpointError, match="is not a state dict"):
         read_weights(tmp_path / "w.pth")
 
 

@@ -69,7 +69,7 @@ def test_the_atlas_shows_each_of_its_views(visit):
         (words_atlas.COLOURS, "of the variance"),
         (words_atlas.SIMILAR, words_atlas.SIMILAR_EMPTY),
         (words_atlas.CLUSTERS, words_atlas.CLUSTERS_CHOOSE),
-        (words_atlas.SHEET, "chosen by chance"),
+        (words_atlas.SHEET, "chosen at random"),
         (words_atlas.NEIGHBOURS, words_atlas.NEIGHBOURS_EMPTY),
         (words_atlas.GAP, "fills its own part"),
         (words_atlas.RESOLUTION, "Measured at"),

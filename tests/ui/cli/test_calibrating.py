@@ -50,7 +50,7 @@ def test_calibrated_indexed_and_asked(run, held_out: World) -> None:
     assert said["sentence"] in run("search", "ice and snow", *at)[1].replace("\n", " ")
     code, _, err = run("calibrate", *at)
     assert code == 2
-    assert "calibrated already" in err
+    assert "already calibrated" in err
 
 
 def test_a_model_that_cannot_be_written_is_refused_before_any_work(run, held_out: World, monkeypatch) -> None:

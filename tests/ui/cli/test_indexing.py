@@ -128,11 +128,13 @@ def test_a_tagged_version_is_brought_back(run, own_world):
     assert (tagged["rows"], listed[-1]["rows"]) == (48, 49)
     code, out, err = run("index", "versions", "restore", "first", "--catalogue", folder)
     assert code == 0, err
-    assert out.count("as in first again") == 3
+    assert out.count("restored from first") == 3
     assert len(read_embeddings(Catalogue.open(folder), "articles").ids) == 48
     assert run("search", "snow", "--catalogue", folder)[0] == 0
     number = listed[-1]["number"]
-    one_line_error(run("index", "versions", "restore", number, "--catalogue", folder), f"whose version {number}", "--in")
+    one_line_error(
+        run("index", "versions", "restore", number, "--catalogue", folder), f"name the table of version {number}", "--in"
+    )
     assert run("index", "versions", "restore", number, "--in", "articles", "--catalogue", folder)[0] == 0
     assert len(read_embeddings(Catalogue.open(folder), "articles").ids) == 49
     assert run("index", "versions", "untag", "first", "--catalogue", folder)[0] == 0

@@ -165,7 +165,7 @@ def test_where_the_best_part_counts_a_hit_weighs_as_much_as_the_others(session) 
     shown = session('{"parts": [{"text": "snow", "weight": 3}, {"text": "sand", "weight": 3}], "combine": "max"}')
     assert session_says(shown, "more") == ""
     assert [part.weight for part in asked(shown).parts] == [3, 3, 3]
-    assert "all of one weight" in session_says(shown, "more")
+    assert "of equal weight" in session_says(shown, "more")
 
 
 def test_the_last_part_of_a_question_by_the_best_part_can_be_taken_out(session) -> None:

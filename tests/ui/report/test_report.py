@@ -279,7 +279,7 @@ def test_figures_stand_in_the_section_of_their_task_with_what_they_are_of(folder
 
 def test_a_task_without_kept_predictions_says_so_and_damaged_ones_are_refused(folder, tmp_path):
     (folder / "predictions" / "ours.parquet").unlink()
-    assert "not in the folder any more" in report(folder).words
+    assert "no longer in the folder" in report(folder).words
     (folder / "predictions" / "ours.parquet").write_bytes(b"no parquet")
     with pytest.raises(InputError, match="delete it"):
         report(folder)

@@ -1,9 +1,9 @@
 """Cyclic training: one modality at a time is bound to position, and they take turns.
 
 The turn changes when a modality's records have been seen once (the epoch of Hecht, INTERGEO 2025, and of SALT, Hecht et al. 2026,
-arXiv:2606.20167) or every ``swap_every`` steps. The location encoder learns throughout, or only in the first turn, or not at all
-(taken from a checkpoint): then the towers are locked onto it. Where it goes on learning it forgets; a slowly moving average of
-itself as a teacher (Tarvainen and Valpola 2017, arXiv:1703.01780) holds it back.
+arXiv:2606.20167) or every ``swap_every`` steps. The location encoder is trained throughout, or only in the first turn, or not at
+all (loaded from a checkpoint): then the towers are locked onto it. While it keeps learning it forgets; a slow moving average of
+itself as a teacher (Tarvainen and Valpola 2017, arXiv:1703.01780) counteracts that.
 """
 
 import copy
@@ -29,9 +29,9 @@ class Options(ContrastOptions):
     location: Literal["trained", "fixed_after_first", "fixed"] = Field("trained", description="when the location encoder learns")
     location_checkpoint: Path | None = Field(None, description="finished checkpoint that the location encoder starts from")
     teacher_decay: float = Field(
-        0.0, ge=0, lt=1, description="of the location encoder's moving average, for example 0.99; 0: no teacher"
+        0.0, ge=0, lt=1, description="decay of the location encoder's moving average, for example 0.99; 0: no teacher"
     )
-    teacher_weight: float = Field(1.0, ge=0, description="of the mean of 1 - cosine between location encoder and teacher")
+    teacher_weight: float = Field(1.0, ge=0, description="weight of the mean of 1 - cosine between location encoder and teacher")
 
 
 def build(*, encoders: nn.ModuleDict, seed: int = 0, **options: Any) -> "Cyclic":
@@ -91,18 +91,18 @@ class Cyclic(Architecture):
         return self.options.location == "trained"
 
     def _drift(self, bound: Bound, step: int) -> Tensor:
-        """Mean of 1 - cosine to the teacher at the places of the batch and as many anywhere: forgetting happens where this modality
-        has no records. The teacher follows once a step."""
+        """Mean of 1 - cosine to the teacher at the places of the batch and as many random ones: forgetting happens where this
+        modality has no records. The teacher is updated once per step."""
         assert self.teacher is not None
         if self.training:
             with torch.no_grad():
                 for slow, fast in zip(self.teacher.parameters(), self.encoders["locations"].parameters(), strict=True):
                     slow.lerp_(fast, 1 - self.options.teacher_decay)
         rng = generator(self.seed, step, Stream.FORGETTING)
-        anywhere = uniform_on_sphere(world_size() * len(bound.lat), rng)  # of all processes; each takes its share
+        anywhere = uniform_on_sphere(world_size() * len(bound.lat), rng)  # for all processes; each takes its share
         lat, lon = (torch.from_numpy(each[rank() :: world_size()]).to(bound.lat.device) for each in anywhere)
         ours = torch.cat([bound.locations, self.locate(lat, lon, step)])
         with torch.no_grad():
-            teacher = self.teacher.eval()  # what dropout would leave of it is no memory to hold on to
+            teacher = self.teacher.eval()  # dropout would corrupt the teacher's memory
             theirs = F.normalize(teacher(torch.cat([bound.lat, lat]), torch.cat([bound.lon, lon])).float(), dim=-1)
         return (1 - (ours * theirs).sum(dim=1)).mean()

@@ -1,7 +1,7 @@
 """ImageBind with position as the binding element: every modality is contrasted with the location encoder, never with another.
 
 loss = sum over modalities m of lambda_m * 1/2 [CE(Z_m G^T) + CE(G Z_m^T)], with a temperature of its own for each m (Girdhar et al.
-2023, arXiv:2305.05665; Hecht, INTERGEO 2025). That text and tiles end up comparable is emergent.
+2023, arXiv:2305.05665; Hecht, INTERGEO 2025). That text and tiles become comparable is emergent.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""What features are: a function of places, with a name for tables and a digest that cached values are kept under."""
+"""What features are: a function of places, with a name for tables and a digest for cached values."""
 
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,7 +16,7 @@ CHUNK = 4096  # points at a time through a network
 
 
 class FeaturesUnavailableError(PlaceBindError):
-    """Features cannot be had here: no weights, or no faithful implementation. The evaluation reports them as not run."""
+    """Features are unavailable here: no weights, or no faithful implementation. The evaluation reports them as not run."""
 
 
 def file_given(path: Path | None, what: str, remedy: str) -> Path:
@@ -27,7 +27,7 @@ def file_given(path: Path | None, what: str, remedy: str) -> Path:
 
 
 class Features(Protocol):
-    """``digest`` changes whenever a value would. ``probe``: the only probe they are asked by, '' for the one that was chosen."""
+    """``digest`` changes whenever a value would. ``probe``: the only probe that may read them, '' for the chosen one."""
 
     name: str
     digest: str
@@ -39,7 +39,7 @@ class Features(Protocol):
 
 @torch.inference_mode()
 def through(network: Any, lat: Degrees, lon: Degrees) -> Vectors:
-    """What ``network(lat [B], lon [B])`` makes of all points, chunk by chunk, [N, D] float32."""
+    """The output of ``network(lat [B], lon [B])`` for all points, chunk by chunk, [N, D] float32."""
     lats, lons = (torch.from_numpy(np.array(each, dtype=np.float64)) for each in (lat, lon))
     parts = [network(a, b).float() for a, b in zip(lats.split(CHUNK), lons.split(CHUNK), strict=True)]
     return torch.cat(parts).numpy()

@@ -12,8 +12,8 @@ from train.probing.features._features import REGISTRY, Degrees, Features, Vector
 
 
 class Options(Settings):
-    first: Component = Field(description="name and options of the one")
-    second: Component = Field(description="name and options of the other")
+    first: Component = Field(description="name and options of the first")
+    second: Component = Field(description="name and options of the second")
 
 
 def build(**options: Any) -> "Concatenated":

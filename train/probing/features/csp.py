@@ -3,7 +3,7 @@
 The checkpoints linked from https://github.com/gengchenmai/csp are of its encoder "gridcell": each of (lon, lat) in degrees gives
 sin(x/r_s), cos(x/r_s), scale by scale, r_s = min (max/min)^(s/(S-1)), s = 0 .. S-1: our ``space2vec_grid`` in another order. Dense
 layers follow: linear, activation, shortcut where sizes are equal, layer norm; the last has an activation too, but no layer norm.
-The settings stand in the checkpoint. Read from that code: main/SpatialRelationEncoder.py, module.py, and trainer.py for the file.
+The settings are in the checkpoint. Read from that code: main/SpatialRelationEncoder.py, module.py, and trainer.py for the file.
 "gridcellnorm" is the same: its conversion to radians comes too late to have an effect.
 """
 
@@ -32,7 +32,7 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "tanh": nn.Tanh,
     "gelu": nn.GELU,
 }
-NETWORK = "spa_enc.ffn."  # a checkpoint has it twice, as loc_enc.spa_enc too: the same network is a part of two modules
+NETWORK = "spa_enc.ffn."  # a checkpoint has it twice, as loc_enc.spa_enc too: the same network belongs to two modules
 
 
 class Options(Settings):
@@ -44,7 +44,7 @@ def build(**options: Any) -> "Csp":
     weights = Options.parse(options, where="csp").weights
     return Csp(
         file_given(
-            weights, "checkpoint", "take one by the link in https://github.com/gengchenmai/csp and name it: --peer csp:weights=FILE"
+            weights, "checkpoint", "take one linked in https://github.com/gengchenmai/csp and give it as --peer csp:weights=FILE"
         )
     )
 
@@ -62,7 +62,7 @@ class Csp:
 
 
 class CspSettings(Settings):
-    """What a checkpoint says of its network, by CSP's own names; what else it says is left out."""
+    """What a checkpoint says about its network, by CSP's own names; other entries are left out."""
 
     spa_enc_type: str
     freq_init: str
@@ -92,7 +92,7 @@ class CspNetwork(nn.Module):
     def forward(self, lat: Tensor, lon: Tensor) -> Tensor:
         said = self.settings
         scales = geometric_scales(said.min_radius, said.max_radius, said.frequency_num, lat.device)
-        degrees = torch.stack([lon, lat], dim=1).float().double()  # it rounds degrees to float32, but not the rest
+        degrees = torch.stack([lon, lat], dim=1).float().double()  # CSP rounds degrees to float32, but not the rest
         phases = degrees[:, :, None] / scales
         waves = torch.stack([phases.sin(), phases.cos()], dim=-1).flatten(1)
         return self.layers(waves.float())

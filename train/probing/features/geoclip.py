@@ -1,6 +1,6 @@
 """GeoCLIP's location encoder as published (arXiv:2309.16020): [N, 512], its weights from the PyPI package ``geoclip``.
 
-The package is not imported (that would load CLIP, and it wants another huggingface-hub): only the file with the weights is read.
+The package is not imported (that would load CLIP, and it needs another huggingface-hub): only the file with the weights is read.
 """
 
 from importlib.util import find_spec
@@ -23,7 +23,7 @@ class Options(Settings):
 
 
 def build(**options: Any) -> "GeoClipLike":
-    """Raises ``FeaturesUnavailableError`` where the weights are not to be found."""
+    """Raises ``FeaturesUnavailableError`` where the weights cannot be found."""
     given = Options.parse(options, where="geoclip").weights
     return GeoClipLike("geoclip", find_weights(given))
 
@@ -45,7 +45,7 @@ class GeoClipLike:
 
 
 def find_weights(given: Path | None) -> Path:
-    """The file itself, or where it lies in a folder; without either, in the installed package."""
+    """The file itself, or its path in a folder; without either, in the installed package."""
     if given is not None and given.is_file():
         return given
     spec = None if given is not None else find_spec("geoclip")
@@ -53,5 +53,5 @@ def find_weights(given: Path | None) -> Path:
     for path in (folder / inside / WEIGHTS for folder in folders for inside in INSIDE):
         if path.is_file():
             return path
-    remedy = "unpack the wheel of the PyPI package geoclip and name the folder: --peer geoclip:weights=FOLDER"
+    remedy = "unpack the wheel of the PyPI package geoclip and give the folder as --peer geoclip:weights=FOLDER"
     raise FeaturesUnavailableError(f"no {WEIGHTS} in {given or 'this environment'}; {remedy}")

@@ -1,4 +1,4 @@
-"""A model of ours: what the location encoder of a checkpoint makes of a place, from its output or from its last hidden layer.
+"""Our model: a checkpoint's location encoder at a place, from its output or from its last hidden layer.
 
 The output is the unit vector that the space compares; the hidden layer often knows more (docs/decisions/2026-11-23-evaluation.md).
 """
@@ -17,8 +17,8 @@ from train.probing.features._features import Degrees, Vectors, through
 
 class Options(Settings):
     checkpoint: Path = Field(description="folder of a checkpoint")
-    layer: Literal["output", "hidden"] = Field("output", description="unit vectors of the space, or what its last layer reads")
-    label: str = Field("", description="what it is called in tables; default: the first characters of the model's digest")
+    layer: Literal["output", "hidden"] = Field("output", description="unit vectors of the space, or the input of its last layer")
+    label: str = Field("", description="its name in tables; default: the first characters of the model's digest")
 
 
 def build(**options: Any) -> "PlaceBind":

@@ -1,16 +1,16 @@
-"""RANGE (Dhakal et al. 2025, arXiv:2502.19781): what a place looks like, estimated from articles or tiles of places that are alike.
+"""RANGE (Dhakal et al. 2025, arXiv:2502.19781): what a place looks like, estimated from articles or tiles of similar places.
 
-A memory of M records: places, keys k_i (the location encoder at their places, of unit length) and values v_i [D] (what was made of
-the text or image itself). A query q, of unit length, gets
+A memory of M records: places, keys k_i (the location encoder at their places, of unit length) and values v_i [D] (vectors
+of the text or image itself). A query q, of unit length, gets
 
     RANGE     softmax(15 q.k) V,                                              then q
     RANGE+    0.5 softmax(12 q.k) V + 0.5 softmax(40 x.x_i) V,                then q
 
-side by side, x being points on the unit sphere; temperatures and the half are those of its published code. RANGE's values are the
+concatenated, x being points on the unit sphere; temperatures and the half are those of its published code. RANGE's values are the
 features of an image network and its keys SatCLIP's; ours are the vectors in the index of a catalogue and the same model's keys.
 
-A record at the very place of a test point may be retrieved, and a text may state the label (the demo's articles name the Koeppen
-class and the height of the nearest airfield): no split holds that out. The same is true of a model that was trained on such texts.
+A record at the exact place of a test point may be retrieved, and a text may state the label (the demo's articles name the Koeppen
+class and the height of the nearest airfield): no split holds that out. The same applies to a model trained on such texts.
 """
 
 import hashlib
@@ -36,9 +36,9 @@ _CHUNK = 1024  # queries at a time: 1024 x 100,000 weights are 0.4 GB
 class Options(Settings):
     checkpoint: Path = Field(description="folder of the model that the catalogue is indexed with")
     catalogue: Path = Field(description="folder of the catalogue")
-    modality: Literal["articles", "tiles"] = Field("articles", description="what is retrieved")
-    plus: bool = Field(True, description="RANGE+, which also looks at what is near on the globe")
-    label: str = Field("", description="what the model is called in tables")
+    modality: Literal["articles", "tiles"] = Field("articles", description="the modality to retrieve")
+    plus: bool = Field(True, description="RANGE+, which also uses nearness on the globe")
+    label: str = Field("", description="the model's name in tables")
 
 
 def build(**options: Any) -> "Range":
@@ -69,7 +69,7 @@ class Range:
         self.digest = hashlib.sha256(f"range|{plus}|{base.digest}|{memory}".encode()).hexdigest()
 
     def encode(self, lat: Degrees, lon: Degrees) -> Vectors:
-        """[N, D + base's D]: what is retrieved, then the base's own unit vector."""
+        """[N, D + base's D]: the retrieved values, then the base's own unit vector."""
         queries, keys = _unit(self.base.encode(lat, lon)), _unit(self.base.encode(self.lat, self.lon))
         points, places = unit_xyz(lat, lon), unit_xyz(self.lat, self.lon)
         retrieved = [self._retrieve(queries[rows], keys, points[rows], places) for rows in _parts(len(queries))]

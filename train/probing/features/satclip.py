@@ -1,6 +1,6 @@
 """SatCLIP's location encoder as published (arXiv:2311.17179): [N, 256], from one of its checkpoints on Hugging Face.
 
-See train/encoders/location/satclip.py for how near our harmonics are to its own: an -l40 checkpoint was trained on noisy ones.
+See train/encoders/location/satclip.py for how close our harmonics are to its own: an -l40 checkpoint was trained on noisy ones.
 """
 
 from pathlib import Path
@@ -20,10 +20,10 @@ class Options(Settings):
 
 
 def build(**options: Any) -> "SatClip":
-    """Raises ``FeaturesUnavailableError`` without a file, ``CheckpointError`` for one that is no SatCLIP."""
+    """Raises ``FeaturesUnavailableError`` without a file, ``CheckpointError`` for one that is not a SatCLIP."""
     weights = Options.parse(options, where="satclip").weights
     return SatClip(
-        file_given(weights, "checkpoint", "take one from https://huggingface.co/microsoft and name it: --peer satclip:weights=FILE")
+        file_given(weights, "checkpoint", "take one from https://huggingface.co/microsoft and give --peer satclip:weights=FILE")
     )
 
 
@@ -36,7 +36,7 @@ class SatClip:
         self.digest = f"satclip-{weights_sha256(weights)}"
 
     def encode(self, lat: Degrees, lon: Degrees) -> Vectors:
-        """In float64, as SatCLIP's own examples run it; the options are those that the checkpoint says it was trained with."""
+        """In float64, as SatCLIP's own examples run it; the options are the training options that the checkpoint states."""
         _, trained_with = read_lightning(self.weights)
         named = {ours: trained_with[theirs] for theirs, ours in satclip.HYPER_PARAMETERS.items() if theirs in trained_with}
         encoder = satclip.build(weights=self.weights, **{"dim": named.get("embed_dim", 256), **named})

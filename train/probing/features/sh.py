@@ -1,4 +1,4 @@
-"""A floor: real spherical harmonics of degree 0 .. L-1, [N, L*L]: what is smooth down to about 20,000/L km, nothing learnt."""
+"""A floor: real spherical harmonics of degree 0 .. L-1, [N, L*L]: smooth down to about 20,000/L km, nothing learnt."""
 
 from typing import Any
 

@@ -1,6 +1,6 @@
 """TaxaBind's location encoder (Sastry et al. 2025, arXiv:2411.00683): GeoCLIP's architecture with weights of its own.
 
-That it is GeoCLIP's network with another state dict is how RANGE's published code loads it. A file with other tensors is refused.
+RANGE's published code loads it as GeoCLIP's network with another state dict. A file with other tensors is refused.
 """
 
 from pathlib import Path
@@ -20,4 +20,4 @@ class Options(Settings):
 def build(**options: Any) -> GeoClipLike:
     """Raises ``FeaturesUnavailableError`` without a file."""
     weights = Options.parse(options, where="taxabind").weights
-    return GeoClipLike("taxabind", file_given(weights, "weights", "name the file: --peer taxabind:weights=FILE"))
+    return GeoClipLike("taxabind", file_given(weights, "weights", "give the file as --peer taxabind:weights=FILE"))

@@ -1,9 +1,9 @@
 """Tessellating the Earth (Cher et al., ECCV 2026, arXiv:2606.27514): [N, 512], from its published weights or its training code's.
 
-``voronoi`` among our location encoders is its network if all sites are asked and hidden and output size are the same, as they are
-there, but for a bias of the last layer, which is zero here. Read from https://github.com/mvrl/TTE (MIT), tte/location_encoder.py
-and load.py. Not in the file, so taken to be as published: the gate of one half, and vectors of unit length. The temperature of the
-attention is the one in the file, as in its loader; that training lowers it to 0.2 in the end is in neither.
+``voronoi`` among our location encoders is the same network if all sites are used and hidden and output size are equal, as they are
+there, except for a bias of the last layer, which is zero here. Read from https://github.com/mvrl/TTE (MIT), tte/location_encoder.py
+and load.py. Not in the file, so assumed to be as published: the gate of one half, and vectors of unit length. The temperature of
+the attention is the one in the file, as in its loader; neither lowers it to 0.2 in the end, as training does.
 """
 
 import math
@@ -23,8 +23,8 @@ from train.weights.lightning_checkpoint import read_lightning
 from train.weights.pretrained import copy_weights, read_weights, weights_sha256
 
 GATE = 0.5
-TEMPERATURES = (0.01, 10.0)  # between which the attention's is held
-LOCATION = "location."  # what the names of the location encoder's tensors begin with, in a training's checkpoint after "model."
+TEMPERATURES = (0.01, 10.0)  # the limits of the attention's temperature
+LOCATION = "location."  # prefix of the location encoder's tensors, in a training's checkpoint after "model."
 OF_IMAGES = ("semantic_registers.img_to_logits.", "semantic_registers._img_temperature")  # only training needs these
 
 
@@ -37,7 +37,7 @@ def build(**options: Any) -> "Tte":
     weights = Options.parse(options, where="tte").weights
     return Tte(
         file_given(
-            weights, "weights", "take model.safetensors from https://huggingface.co/MVRL/TTE and name it: --peer tte:weights=FILE"
+            weights, "weights", "take model.safetensors from https://huggingface.co/MVRL/TTE and give it as --peer tte:weights=FILE"
         )
     )
 

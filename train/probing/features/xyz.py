@@ -1,4 +1,4 @@
-"""A floor: the point on the unit sphere, asked by its five nearest neighbours, so how far interpolation goes by itself."""
+"""A floor: the point on the unit sphere, read by its five nearest neighbours: how far interpolation goes by itself."""
 
 from typing import Any
 

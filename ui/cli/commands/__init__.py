@@ -1,1 +1,1 @@
-"""The commands, one file each. A file imports little: what a command needs is imported when it runs."""
+"""The commands, one file each. A file imports little: a command imports what it needs when it runs."""

@@ -1,4 +1,4 @@
-"""``placebind demo``: a small real world, built and asked."""
+"""``placebind demo``: builds a small real world and asks it questions."""
 
 from ui.cli.flags import DEFAULT_CATALOGUE, CatalogueFlag
 

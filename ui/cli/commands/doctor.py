@@ -1,4 +1,4 @@
-"""``placebind doctor``: whether all that PlaceBind needs is here."""
+"""``placebind doctor``: whether everything PlaceBind needs is here."""
 
 from index.errors import InputError
 from ui.cli.flags import JsonFlag

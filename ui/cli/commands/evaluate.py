@@ -1,4 +1,4 @@
-"""``placebind evaluate``: what models know of places, beside floors and peers."""
+"""``placebind evaluate``: what models know of places, next to floors and peers."""
 
 from pathlib import Path
 from typing import Annotated
@@ -27,7 +27,7 @@ def evaluate(
         float | None, typer.Option(min=1, max=10_000, help="size of a block in km instead: cells of equal area")
     ] = None,
     buffer_km: Annotated[
-        float, typer.Option(min=0, max=10_000, help="training points so near to a held-out block or continent are left out")
+        float, typer.Option(min=0, max=10_000, help="leave out training points this near to a held-out block or continent")
     ] = 0.0,
     probe: Annotated[str, typer.Option(help="ridge (RANGE's), mlp (SatCLIP's) or knn")] = "ridge",
     labels: Annotated[Path | None, typer.Option(help="folder with tables of labels, found by their names")] = None,
@@ -35,14 +35,14 @@ def evaluate(
     out_folder: Annotated[
         Path | None, typer.Option("--out", help="folder for the results; default: 'evaluation' in the catalogue")
     ] = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="processes; default: one a core")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="processes; default: one per core")] = None,
     gallery: Annotated[
         Path | None, typer.Option(help="Parquet file with lat and lon: places to answer with; default: the catalogue's locations")
     ] = None,
     only: Annotated[str | None, typer.Option(help="tasks or retrieval; default: both")] = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Probe what a model knows of places and ask it for them, beside floors and peers; a stopped run goes on where it stopped."""
+    """Probe what a model knows of places and search it for them, next to floors and peers; a stopped run resumes later."""
     from train.shipped import checkpoint_for
     from ui.cli.evaluating import evaluate_models
 

@@ -1,4 +1,4 @@
-"""``placebind index``: the life of the index, from the first vector to an earlier version brought back."""
+"""``placebind index``: the life of the index, from the first vector to a restored version."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -13,10 +13,10 @@ from ui.console import ProgressBars, out, print_json, remark
 BackendFlag = Annotated[str, typer.Option(help="auto, exact, faiss or lancedb")]
 TableFlag = Annotated[str | None, typer.Option("--in", help="articles, tiles or locations; default: all")]
 TagArgument = Annotated[str, typer.Argument(help="the name of the tag")]
-EngineFlag = Annotated[str, typer.Option(help="who embeds: local (this process) or ray (a cluster; needs the extra scale)")]
+EngineFlag = Annotated[str, typer.Option(help="what embeds: local (this process) or ray (a cluster; needs the extra scale)")]
 
 app = typer.Typer(
-    help="Fill the catalogue with a model's vectors, and keep them: build, append, check, bring back.", no_args_is_help=True
+    help="Fill the catalogue with a model's vectors and maintain them: build, append, check, restore.", no_args_is_help=True
 )
 
 
@@ -29,7 +29,7 @@ def build(
     engine: EngineFlag = "local",
     as_json: JsonFlag = False,
 ) -> None:
-    """Embed every record that has no vector of this model, and make what searches them; an interrupted build goes on."""
+    """Embed every record that has no vector of this model, and build the search indexes; an interrupted build resumes."""
     from retrieval.building.build import build_index
 
     _embed(build_index, catalogue, checkpoint, engine, as_json, rebuild=rebuild, backend=backend)
@@ -54,7 +54,7 @@ def optimize(
     keep_days: Annotated[float, typer.Option(min=0, help="remove versions older than this that have no tag")] = 7,
     as_json: JsonFlag = False,
 ) -> None:
-    """Put the tables in order: fewer files, indexes made anew where appends had extended them, old versions away."""
+    """Put the tables in order: fewer files, indexes rebuilt where appends had extended them, old versions removed."""
     from index.store.catalogue import Catalogue
     from retrieval.building.build import optimize_index
 
@@ -65,12 +65,12 @@ def optimize(
         return
     for modality, each in tidied.items():
         removed = f"{each.versions_removed} versions removed ({decimal(each.bytes_removed)})"
-        out.print(f"{modality}: {each.fragments_before} fragments made {each.fragments}, {removed}", highlight=False)
+        out.print(f"{modality}: {each.fragments_before} fragments merged into {each.fragments}, {removed}", highlight=False)
 
 
 @app.command()
 def info(catalogue: CatalogueFlag = DEFAULT_CATALOGUE, as_json: JsonFlag = False) -> None:
-    """What the index is made of: model, rows with and without vectors, indexes and their sizes, versions."""
+    """Show the index: model, rows with and without vectors, indexes and their sizes, versions."""
     from index.store.catalogue import Catalogue
     from index.store.inventory import inventory_of
     from index.store.versions import versions_of
@@ -89,12 +89,12 @@ def info(catalogue: CatalogueFlag = DEFAULT_CATALOGUE, as_json: JsonFlag = False
 def verify(
     catalogue: CatalogueFlag = DEFAULT_CATALOGUE,
     backend: BackendFlag = "auto",
-    queries: Annotated[int, typer.Option(min=1, help="stored vectors to ask with")] = 100,
-    k: Annotated[int, typer.Option("-k", min=1, max=1000, help="hits of each")] = 10,
+    queries: Annotated[int, typer.Option(min=1, help="stored vectors to search with")] = 100,
+    k: Annotated[int, typer.Option("-k", min=1, max=1000, help="hits per query")] = 10,
     at_least: Annotated[float, typer.Option(min=0, max=1, help="the least mean recall")] = 0.95,
     as_json: JsonFlag = False,
 ) -> None:
-    """Compare the search's answers with exact ones, without a filter and under boxes; exit code 2 where too few hits are found."""
+    """Compare the search's answers with exact ones, without a filter and under boxes; exit code 2 where recall is too low."""
     from index.errors import CatalogueError
     from index.store.catalogue import Catalogue
     from retrieval.building.verify import verify as recalls_of
@@ -109,7 +109,7 @@ def verify(
     if worst.recall < at_least:
         raise CatalogueError(
             f"recall@{worst.k} of the {worst.modality} is {worst.recall:.3f}, expected at least {at_least:g}; run "
-            "`placebind index optimize`, and if that does not help search with --backend exact"
+            "`placebind index optimize`, and if that does not help, search with --backend exact"
         )
 
 
@@ -134,13 +134,13 @@ def export(
         out.print(f"{count} vectors of the {modality} in {out_file}", markup=False, soft_wrap=True)
 
 
-versions = typer.Typer(help="The earlier versions of the tables: list, keep by a tag, bring back.", no_args_is_help=True)
+versions = typer.Typer(help="The earlier versions of the tables: list, tag, restore.", no_args_is_help=True)
 app.add_typer(versions, name="versions")
 
 
 @versions.command("list")
 def list_versions(catalogue: CatalogueFlag = DEFAULT_CATALOGUE, table: TableFlag = None, as_json: JsonFlag = False) -> None:
-    """The versions that can be brought back, with their tags."""
+    """List the versions that can be restored, with their tags."""
     from index.store.catalogue import Catalogue
     from index.store.versions import versions_of
     from ui.cli.index_tables import print_versions
@@ -156,7 +156,7 @@ def list_versions(catalogue: CatalogueFlag = DEFAULT_CATALOGUE, table: TableFlag
 
 @versions.command()
 def tag(name: TagArgument, catalogue: CatalogueFlag = DEFAULT_CATALOGUE, table: TableFlag = None) -> None:
-    """Keep the newest version of every table (or of one) under a name, so that it is never cleaned away."""
+    """Keep the newest version of every table (or of one) under a name, so it is never cleaned up."""
     from index.store.versions import tag_version
 
     def work(opened: Any, modality: Any) -> str:
@@ -167,12 +167,12 @@ def tag(name: TagArgument, catalogue: CatalogueFlag = DEFAULT_CATALOGUE, table: 
 
 @versions.command()
 def untag(name: TagArgument, catalogue: CatalogueFlag = DEFAULT_CATALOGUE, table: TableFlag = None) -> None:
-    """Take a tag away."""
+    """Remove a tag."""
     from index.store.versions import untag_version
 
     def work(opened: Any, modality: Any) -> str:
         untag_version(opened, modality, name)
-        return f"no version is tagged {name} any more"
+        return f"no version has the tag {name} any more"
 
     _each_table(work, catalogue, table)
 
@@ -183,21 +183,21 @@ def restore(
     catalogue: CatalogueFlag = DEFAULT_CATALOGUE,
     table: TableFlag = None,
 ) -> None:
-    """Make an earlier version of every table (or of one) the newest; that can be undone in the same way."""
+    """Make an earlier version of every table (or of one) the newest; the same command can undo that."""
     from index.errors import InputError
     from index.store.versions import restore_version
 
     if version.isdecimal() and table is None:
-        raise InputError(f"each table counts its own versions: say whose version {version} with --in")
+        raise InputError(f"each table numbers its own versions; name the table of version {version} with --in")
 
     def work(opened: Any, modality: Any) -> str:
-        return f"as in {version} again, now version {restore_version(opened, modality, version)}"
+        return f"restored from {version}, now version {restore_version(opened, modality, version)}"
 
     _each_table(work, catalogue, table)
 
 
 def _each_table(work: Any, catalogue: Path, table: str | None) -> None:
-    """Do this to one table, or to all, and print what it says."""
+    """Do this to one table, or to all, and print the results."""
     from index.store.catalogue import Catalogue
 
     opened = Catalogue.open(catalogue)
@@ -206,7 +206,7 @@ def _each_table(work: Any, catalogue: Path, table: str | None) -> None:
 
 
 def _tables(catalogue: Any, table: str | None) -> list[Any]:
-    """The table of this name, or all that the catalogue has."""
+    """The table of this name, or all of the catalogue's tables."""
     from index.records import MODALITIES
 
     return [kind_named(table)] if table else [modality for modality in MODALITIES if catalogue.has(modality)]

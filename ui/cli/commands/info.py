@@ -1,4 +1,4 @@
-"""``placebind info``: what is in a catalogue, and what it is asked with."""
+"""``placebind info``: what is in a catalogue, and which model answers its searches."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -42,7 +42,7 @@ def info(catalogue: CatalogueFlag = DEFAULT_CATALOGUE, as_json: JsonFlag = False
 
 
 def _used_model(catalogue: Path) -> tuple[Path | None, str]:
-    """The folder of the model that is asked if none is named, None if there is none, and what to say about that."""
+    """The folder of the model that is used if none is named, None if there is none, and a sentence about it."""
     from train.shipped import checkpoint_for, name_of
 
     try:

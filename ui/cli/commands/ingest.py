@@ -44,14 +44,14 @@ def _ingest(name: str, values: dict[str, Any]) -> None:
 
 
 def _print_estimate(source: Any, as_json: bool) -> None:
-    """Sources that ask a server know what it will cost; of the others at most the number of records is known."""
+    """Sources that query a server know the cost; for the others at most the number of records is known."""
     expected = source.estimate() if hasattr(source, "estimate") else {"records": source.total}
     if as_json:
         print_json(expected)
         return
     units = {"requests": "{:,.0f} requests", "bytes": "{:,.0f} bytes", "seconds": "{:,.0f} s", "records": "{:,.0f} records"}
     known = [units[name].format(value) for name, value in expected.items() if value is not None]
-    out.print("about " + ", ".join(known) if known else "how much this source holds is not known before it is read")
+    out.print("about " + ", ".join(known) if known else "the size of this source is unknown before it is read")
 
 
 _SHARED = [

@@ -25,7 +25,7 @@ def open_map(
         bool, typer.Option("--open/--no-open", help="open the page in the browser, where there is a screen")
     ] = True,
 ) -> None:
-    """Open the map in the browser, and the HTTP API beside it at /api/docs."""
+    """Open the map in the browser, and the HTTP API next to it at /api/docs."""
     from ui.server.serve import serve
 
     serve(

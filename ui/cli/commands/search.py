@@ -26,15 +26,15 @@ def search(
     near: Annotated[str | None, typer.Option(help="only within lat,lon,km")] = None,
     country: Annotated[list[str] | None, typer.Option(help="only in this country; may be repeated")] = None,
     dates: Annotated[str | None, typer.Option(help="only tiles of these days, as 2021-06-01/2021-08-31")] = None,
-    where: Annotated[str | None, typer.Option(help="only records that fulfil this SQL condition, as \"kind = 'town'\"")] = None,
-    words: Annotated[bool, typer.Option(help="count the words of the query too, not only their meaning")] = False,
-    centred: Annotated[bool, typer.Option(help="take the gap between modalities out of the scores")] = False,
+    where: Annotated[str | None, typer.Option(help="only records that match this SQL condition, as \"kind = 'town'\"")] = None,
+    words: Annotated[bool, typer.Option(help="search the words of the query too, not only its meaning")] = False,
+    centred: Annotated[bool, typer.Option(help="remove the gap between modalities from the scores")] = False,
     direct: Annotated[
-        bool, typer.Option("--direct", help="compare texts with tiles, pictures with articles themselves, not by position")
+        bool, typer.Option("--direct", help="compare texts with tiles, pictures with articles directly, not by position")
     ] = False,
     apart: Annotated[float | None, typer.Option("--apart-km", help="least distance between hits")] = None,
     explain: Annotated[
-        bool, typer.Option("--explain", help="say of each hit what every part of the query adds, and which place it is near")
+        bool, typer.Option("--explain", help="say for each hit what every part of the query adds, and which place it is near")
     ] = False,
     k: Annotated[int, typer.Option("-k", min=1, max=1000, help="hits of each kind")] = 5,
     backend: Annotated[str, typer.Option(help="auto, exact, faiss or lancedb")] = "auto",

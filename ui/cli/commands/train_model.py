@@ -31,7 +31,7 @@ def train(
     compare: Annotated[
         bool,
         typer.Option(
-            "--compare", help="train every combination of the above, each given as often as you like, and print one table"
+            "--compare", help="train every combination of the above, each repeated as often as you like, and print one table"
         ),
     ] = False,
     demo: Annotated[
@@ -43,7 +43,7 @@ def train(
     overwrite: Annotated[bool, typer.Option(help="replace a finished model or an interrupted run")] = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Train the encoders on the catalogue; an interrupted run goes on where it stopped."""
+    """Train the encoders on the catalogue; an interrupted run resumes where it stopped."""
     from ui.cli.demo import TRAINING, fill_demo, how_to_use
     from ui.cli.training import configurations, train_matrix, train_one
 
@@ -53,7 +53,7 @@ def train(
         seeds=seed or (), steps=steps, devices=devices,
     )  # fmt: skip
     if compare and overwrite:
-        raise InputError("--overwrite is for a single training; of a comparison remove the folders that are to be trained again")
+        raise InputError("--overwrite is for a single training; in a comparison, remove the folders to be trained again")
     folder = out_folder or catalogue / ("compare" if compare else "trained-here" if demo else "checkpoint")
     if demo:
         fill_demo(catalogue)
