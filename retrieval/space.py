@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -42,6 +42,7 @@ from retrieval.sureness.confidence import Confidence, Confident
 from train.checkpoint import Checkpoint
 from train.image.tiles import TILE_COLUMNS, group_tiles, prepare_rows, tile_batch
 from train.precision import choose_device
+from train.protocols import Encoder, ImageEncoder, LocationEncoder, TextEncoder
 from train.shipped import checkpoint_for
 from train.text.articles import ARTICLE_COLUMNS, article_batch, query_passages, row_passages
 
@@ -65,7 +66,7 @@ class Space:
         self.backend = backend
         self.catalogue = catalogue
         self.device = choose_device(device)
-        self._encoders: dict[Modality, Any] = {}
+        self._encoders: dict[Modality, Encoder] = {}
         self._searchers: dict[Modality, Searcher] = {}
 
     @classmethod
@@ -106,7 +107,15 @@ class Space:
         """How this model reads the records of one table: the encoder with all its options."""
         return self.checkpoint.card.config.encoder(modality).model_dump(mode="json")
 
-    def encoder(self, modality: Modality) -> Any:
+    @overload
+    def encoder(self, modality: Literal["locations"]) -> LocationEncoder: ...
+    @overload
+    def encoder(self, modality: Literal["articles"]) -> TextEncoder: ...
+    @overload
+    def encoder(self, modality: Literal["tiles"]) -> ImageEncoder: ...
+    @overload
+    def encoder(self, modality: Modality) -> Encoder: ...
+    def encoder(self, modality: Modality) -> Encoder:
         with lock_of(self):
             if modality not in self._encoders:
                 self._encoders[modality] = self.checkpoint.encoder(modality, self.device)
@@ -159,8 +168,9 @@ class Space:
         lat, lon = rows["lat"].to_numpy(), rows["lon"].to_numpy()
         if modality == "locations":
             return self.embed_places(lat, lon)
-        make_batch = article_batch if modality == "articles" else tile_batch
-        return self._embed_batch(modality, make_batch(self.catalogue, self.encoder(modality), ids, lat, lon))
+        if modality == "articles":
+            return self._embed_batch(modality, article_batch(self.catalogue, self.encoder(modality), ids, lat, lon))
+        return self._embed_batch(modality, tile_batch(self.catalogue, self.encoder(modality), ids, lat, lon))
 
     def embed_rows(self, modality: Modality, rows: pa.Table) -> Vectors:
         """Unit vectors [N, dim] float32 of records as rows with ``ROW_COLUMNS``. It reads nothing from the catalogue and fills no
@@ -168,10 +178,9 @@ class Space:
         lat, lon = rows["lat"].to_numpy(), rows["lon"].to_numpy()
         if modality == "locations":
             return self.embed_places(lat, lon)
-        tower = self.encoder(modality)
         if modality == "tiles":
-            return self._embed_batch(modality, group_tiles(prepare_rows(rows, tower), lat, lon))
-        return self._embed_passages(*row_passages(tower, rows))
+            return self._embed_batch(modality, group_tiles(prepare_rows(rows, self.encoder(modality)), lat, lon))
+        return self._embed_passages(*row_passages(self.encoder(modality), rows))
 
     def search(
         self,

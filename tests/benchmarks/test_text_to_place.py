@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks import kept as kept_module
+from benchmarks import cached as cached_module
 from benchmarks.cached import kept
 from benchmarks.text_to_place import Answers, Texts, most_central, report, weighted_median
 from train.geolocation import tfidf_nearest
@@ -58,7 +58,7 @@ def test_a_weighted_median_counts_a_rare_continent_as_much_as_a_frequent_one() -
 
 
 def test_what_was_computed_once_is_kept_for_the_same_and_not_for_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kept_module, "FOLDER", tmp_path)
+    monkeypatch.setattr(cached_module, "FOLDER", tmp_path)
     made: list[int] = []
 
     def make() -> np.ndarray:

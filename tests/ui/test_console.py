@@ -7,6 +7,7 @@ import pytest
 from index.errors import InputError
 from index.records import Hit, Place
 from retrieval.answer import Answer
+from retrieval.asking.question import Question
 from retrieval.ranking.explain import Contribution, Explanation, Prototype
 from ui.cli.tables import print_answer
 from ui.console import out, plain, print_json, remark
@@ -35,7 +36,7 @@ def test_an_answer_with_hostile_titles_texts_links_and_question_is_printed_as_te
     shown = Hit(rank=1, modality="articles", id="0" * 32, title=EVIL, place=HERE, score=0.5, url=f"https://{EVIL}", snippet=EVIL)
     near = Prototype("1" * 32, EVIL, HERE, 12.0, 0.64)
     why = Explanation((Contribution(EVIL, 1.0, 0.5, 0.5),), near)
-    print_answer(Answer(EVIL, HERE, {"articles": [shown]}, why={shown.id: why}))
+    print_answer(Answer(Question.of(EVIL), HERE, {"articles": [shown]}, why={shown.id: why}))
     printed = capsys.readouterr().out
     assert commands_in(printed) == set()
     assert "[bold]not bold[/] :warning:" in printed.replace("\n", "")
@@ -44,14 +45,14 @@ def test_an_answer_with_hostile_titles_texts_links_and_question_is_printed_as_te
 def test_an_explained_hit_says_what_speaks_for_it_and_where_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     parts = (Contribution("ruins", 1.0, 0.5, 0.412), Contribution("snow", -0.5, 0.1, -0.031), Contribution("sea", 0.0, 0.1, 0.0))
     why = Explanation(parts, Prototype("1" * 32, "Vatican City", HERE, 3.4, 0.64))
-    print_answer(Answer("ruins", HERE, {"articles": [hit()]}, why={"0" * 32: why}))
+    print_answer(Answer(Question.of("ruins"), HERE, {"articles": [hit()]}, why={"0" * 32: why}))
     said = " ".join(capsys.readouterr().out.split())
     assert "why: ruins +0.412, not snow -0.031; nearest named place Vatican City, 3 km, cosine 0.640" in said
     assert "sea" not in said, "it did not count"
 
 
 def test_an_answer_that_was_not_explained_says_nothing_of_it(capsys: pytest.CaptureFixture[str]) -> None:
-    print_answer(Answer("ruins", HERE, {"articles": [hit()]}))
+    print_answer(Answer(Question.of("ruins"), HERE, {"articles": [hit()]}))
     assert "why" not in capsys.readouterr().out
 
 

@@ -121,8 +121,10 @@ def test_a_filter_by_an_invented_name_is_refused(name: str) -> None:
 
 def test_a_value_with_sql_in_it_is_a_value(space: Space) -> None:
     for value in ("x' OR '1'='1", "x') OR (1=1", "\\' OR 1=1 --", "%"):
-        how = How(filter=Filter.parse({"countries": value}))
+        how = How(filter=Filter.parse({"sources": value}))
         assert space.search("snow", kinds=("articles",), **dict(how)).hits == {"articles": []}
+        with pytest.raises(InputError, match="no record that is searched is in a country"):
+            space.search("snow", kinds=("articles",), filter={"countries": value})
 
 
 # Numbers

@@ -216,8 +216,9 @@ def test_no_link_however_odd_breaks_the_page_and_words_can_be_asked_afterwards(v
         ({"k": 5000}, None),
         ({"apart_km": 1e300}, "apart_km"),
         ({"apart_km": 12.5}, "apart_km"),
-        ({"filter": {"countries": ["Norway", "Norway"]}}, "countries"),
-        ({"filter": {"countries": "Norway"}}, "countries"),
+        ({"filter": {"sources": ["here", "here"]}}, "sources"),
+        ({"filter": {"sources": "here"}}, "sources"),
+        ({"filter": {"countries": "Atlantis"}}, "countries"),
         ({"filter": {"dates": ["2021-06-01", None]}}, "dates"),
         ({"into": ["tiles"]}, "kinds"),
         ({"calibrated": True}, "centred"),
@@ -227,7 +228,7 @@ def test_settings_that_no_control_takes_as_they_are_open_all_the_same_or_are_ref
     shown = visit(json.dumps({"parts": [{"text": "snow"}]} | settings))
     assert not shown.exception
     assert list(chips_of(shown)) == ([field] if field else [])
-    assert len(shown.error) == (field is None)
+    assert len(shown.error) == (field in (None, "countries"))  # nobody is in Atlantis, which the page says
 
 
 HOSTILE = "[live](http://evil.example) ![](http://evil.example/p.png) :smile: $x$ `c` <b>"

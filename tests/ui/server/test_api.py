@@ -113,8 +113,9 @@ def test_filters_of_the_address_hold(visitor) -> None:
     assert [(hit["lat"], hit["lon"]) for hit in in_box["hits"]["articles"]] == [(5, -180)], "one village on the antimeridian"
     near = visitor.get("/api/v1/search", params={"text": SNOW, "kinds": "articles", "near": "5,0,100"}).json()
     assert [(hit["lat"], hit["lon"]) for hit in near["hits"]["articles"]] == [(5, 0)]
-    nowhere = visitor.get("/api/v1/search", params={"text": SNOW, "kinds": "articles", "countries": "Atlantis"}).json()
-    assert nowhere["hits"]["articles"] == []
+    nowhere = visitor.get("/api/v1/search", params={"text": SNOW, "kinds": "articles", "countries": "Atlantis"})
+    assert nowhere.status_code == 422
+    assert "country 'Atlantis'" in nowhere.json()["error"]
 
 
 def test_more_and_less_of_a_record_are_parts_of_a_question(visitor) -> None:
