@@ -8,7 +8,9 @@ import math
 import os
 import warnings
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -36,6 +38,7 @@ from train.streams import Stream, generator, torch_seed
 from train.validate import score, validate
 
 MAX_GRADIENT_NORM = 1.0
+LONGEST_WAIT = timedelta(days=2)  # of the other processes while the first encodes all texts; torch gives up after 10 or 30 minutes
 TRAINING_ONLY = ("teacher.", "queue.", "distillation.")
 
 
@@ -78,8 +81,11 @@ def train(
         load_pretrained(model)
     progress.start("train", config.steps)
     progress.advance(run.step)
-    while run.step < config.steps and not run.is_over:
-        progress.advance(1, **run.take_step())
+    try:
+        while run.step < config.steps and not run.is_over:
+            progress.advance(1, **run.take_step())
+    finally:
+        run.close()
     if fabric.is_global_zero:
         card = describe(config, model, catalogue, records, _digest(records), run.final_figures)
         run.history.save()
@@ -116,6 +122,8 @@ class _Run:
             warnings.filterwarnings("ignore", message=".*broadcast_buffers")
             self.network, self.optimizer = fabric.setup(model, _optimizer(model, config))
         self.history = History.open(out)
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix="batches")
+        self._ahead: dict[int, Future[list[Batch]]] = {}
         self.step = 0
         self.best: dict[str, torch.Tensor] | None = None
         self.best_figures: dict[str, float] = {}
@@ -135,6 +143,10 @@ class _Run:
         self.step, self.best, self.best_figures, self.waited = state.step, state.best, state.best_figures, state.waited
         self.history = History.open(self.out, before=self.step)
         return True
+
+    def close(self) -> None:
+        """No batch is read any more."""
+        self._reader.shutdown(cancel_futures=True)
 
     def take_step(self) -> dict[str, float]:
         """One step with all that belongs to it; returns its figures."""
@@ -189,15 +201,27 @@ class _Run:
         return swapped or (step + 1) % every == 0 or step + 1 == self.config.steps
 
     def _losses_and_gradients(self, step: int) -> dict[str, torch.Tensor]:
-        active = self.model.active(step, tuple(self.records))
-        batches = [self._chunks(self.records[modality], step) for modality in active]
         seed_of_chunk = partial(torch_seed, self.config.seed, step, Stream.DROPOUT)
         if self.config.encode_chunk:
+            active = self.model.active(step, tuple(self.records))
+            batches = [self._chunks(self.records[modality], step) for modality in active]
             return backward_in_chunks(self.model, batches, step, seed_of_chunk)
         torch.manual_seed(seed_of_chunk(self.fabric.global_rank))
-        losses: dict[str, torch.Tensor] = self.network([part() for (part,) in batches], step)
+        losses: dict[str, torch.Tensor] = self.network(self._read_ahead(step), step)
         self.fabric.backward(losses["total"])
         return losses
+
+    def _read_ahead(self, step: int) -> list[Batch]:
+        """The batches of a step. Those of the next are read and decoded in a thread while this one is computed."""
+        ready = self._ahead.pop(step, None)
+        batches = ready.result() if ready else self._whole_batches(step)
+        if step + 1 < self.config.steps:
+            self._ahead[step + 1] = self._reader.submit(self._whole_batches, step + 1)
+        return batches
+
+    def _whole_batches(self, step: int) -> list[Batch]:
+        active = self.model.active(step, tuple(self.records))
+        return [chunk() for modality in active for chunk in self._chunks(self.records[modality], step)]
 
     def _taught(self, step: int) -> dict[str, torch.Tensor]:
         """The teacher's loss; its gradients are added to those that are there."""
@@ -270,7 +294,9 @@ def _fabric(config: TrainConfig) -> Any:
     device = choose_device(config.device)
     # A tower whose modality is not in the step has no gradient; buffers (the queue) are the same everywhere without being sent.
     several: dict[str, Any] = (
-        {"strategy": DDPStrategy(find_unused_parameters=True, broadcast_buffers=False)} if config.devices > 1 else {}
+        {"strategy": DDPStrategy(find_unused_parameters=True, broadcast_buffers=False, timeout=LONGEST_WAIT)}
+        if config.devices > 1
+        else {}
     )
     try:
         return Fabric(accelerator=device.type, devices=config.devices if device.index is None else [device.index], **several)

@@ -17,8 +17,9 @@ def fast_autocast(device: torch.device, count: int) -> torch.autocast:
 
     Not for the location encoder: sin(30 x) needs the digits.
     """
-    pays = count > FEW and (device.type != "cpu" or _cpu_has_bfloat16())
-    return torch.autocast(device.type, torch.bfloat16, enabled=pays)
+    if count <= FEW:  # a branch, since torch.compile cannot pass on a size that it does not know
+        return torch.autocast(device.type, torch.bfloat16, enabled=False)
+    return torch.autocast(device.type, torch.bfloat16, enabled=device.type != "cpu" or _cpu_has_bfloat16())
 
 
 @cache

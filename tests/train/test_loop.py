@@ -6,6 +6,7 @@ import math
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -40,7 +41,7 @@ from train.config import TrainConfig
 from train.data import VALIDATION, held_out_records
 from train.geolocation import encode_locations, nearest
 from train.history import HISTORY_FILE
-from train.image.tiles import tile_records
+from train.image.tiles import read_tiles, tile_records
 from train.loop import Result, _optimizer, learning_rate_factor, train
 from train.model import build_model
 from train.objective.architectures.imagebind import ImageBind
@@ -561,3 +562,28 @@ def test_only_matrices_and_kernels_decay() -> None:
     assert sum(p.numel() for p in model.parameters() if decay[names[id(p)]] == 0.25) > 0.95 * sum(
         p.numel() for p in model.parameters()
     )
+
+
+def test_tiles_of_the_next_step_are_decoded_beside_the_training_thread(encoded_regions, tmp_path, monkeypatch) -> None:
+    """The first batch is waited for; all later ones are read ahead. That nothing else depends on it the tests of resuming show."""
+    threads = []
+
+    def watched(*arguments: Any) -> Any:
+        threads.append(threading.current_thread().name)
+        return read_tiles(*arguments)
+
+    monkeypatch.setattr("train.image.tiles.read_tiles", watched)
+    config = tiny_config(steps=4, validate_every=100)
+    train(config, Catalogue.open(encoded_regions), tmp_path / "run")
+    ahead = [name for name in threads if name.startswith("batches")]
+    assert len(ahead) == config.steps - 1
+
+
+@pytest.mark.slow
+def test_compiled_encoders_learn_what_others_do(encoded_regions: Path, tmp_path: Path) -> None:
+    losses = []
+    for compiled in (False, True):
+        result = train(tiny_config(steps=3, compile=compiled), Catalogue.open(encoded_regions), tmp_path / str(compiled))
+        losses.append([row["total"] for row in result.history])
+    assert losses[1] == pytest.approx(losses[0], rel=1e-3)
+    Checkpoint.open(tmp_path / "True").encoder("tiles", CPU)  # its names are those of encoders that are not compiled
