@@ -1,4 +1,4 @@
-"""Work in threads, its results in order: for what lets other threads run meanwhile, as reading, packing and hashing pixels do."""
+"""Work in threads with results in order, for work that lets other threads run meanwhile: reading, packing and hashing pixels."""
 
 import os
 from collections import deque
@@ -11,7 +11,7 @@ Out = TypeVar("Out")
 
 
 def thread_count() -> int:
-    """One for each core, at most 8: each holds a tile, and what is left to one thread bounds the gain of more."""
+    """One for each core, at most 8: each holds a tile, and the work left to one thread limits the gain from more."""
     return min(8, os.cpu_count() or 1)
 
 
