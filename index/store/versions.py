@@ -1,4 +1,4 @@
-"""The versions of a table: every commit leaves one, a tag keeps it from being cleaned away, one can be made the newest again."""
+"""The versions of a table: every commit leaves one, a tag protects one from removal, an old one can be made the newest again."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,7 +26,7 @@ class Version:
 
 
 def versions_of(catalogue: Catalogue, modality: Modality, newest: int | None = None) -> list[Version]:
-    """The versions that can still be read, oldest first; only the ``newest`` and the tagged ones, if so many are given."""
+    """The versions that can still be read, oldest first; if ``newest`` is given, only that many and the tagged ones."""
     dataset = catalogue.table(modality).to_lance()
     names: dict[int, list[str]] = {}
     for tag, said in dataset.tags.list().items():
@@ -54,7 +54,7 @@ def tag_version(catalogue: Catalogue, modality: Modality, name: str) -> int:
 
 
 def untag_version(catalogue: Catalogue, modality: Modality, name: str) -> None:
-    """Take a tag away; the version may then be cleaned away. Raises ``InputError`` if there is no such tag."""
+    """Remove a tag; the version may then be removed too. Raises ``InputError`` if there is no such tag."""
     dataset = catalogue.table(modality).to_lance()
     if name not in dataset.tags.list():
         raise _unknown(catalogue, modality, name)
