@@ -65,8 +65,7 @@ def file_sha256(path: Path) -> str:
 
 
 def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write a table with a column for each name that occurs in any row, in order of appearance. A cell missing from a row is
-    empty."""
+    """Write a table with a column for each name that occurs in any row, in order of appearance. Missing cells are empty."""
     with made_whole(path) as partial, partial.open("w", newline="") as stream:
         writer = csv.DictWriter(stream, fieldnames=list(dict.fromkeys(name for row in rows for name in row)))
         writer.writeheader()

@@ -103,8 +103,7 @@ def _cells_in_rings(size_km: float) -> npt.NDArray[np.int64]:
 
 
 def uniform_on_sphere(count: int, rng: np.random.Generator) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """``count`` random points as (lat, lon), each [count]. Equal areas are equally likely, so the points are not uniform in
-    degrees."""
+    """``count`` random points as (lat, lon), each [count]. Equal areas are equally likely, which is not uniform in degrees."""
     lat = np.degrees(np.arcsin(rng.uniform(-1, 1, size=count)))
     return lat, rng.uniform(-180, 180, size=count)
 

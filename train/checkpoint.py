@@ -1,5 +1,4 @@
-"""Checkpoints: one safetensors file with the weights and, in its header, the resolved configuration and the training data's
-description.
+"""Checkpoints: one safetensors file with the weights and, in its header, the resolved configuration and the training records.
 
 A folder holds ``model.safetensors`` once training has ended, ``training.safetensors`` while it is under way (weights and optimiser
 state to resume from). Both are written under a temporary name and renamed. Nothing is ever unpickled.

@@ -122,7 +122,7 @@ class _Run:
         self.waited = 0
 
     def resume(self, state: Progressed, *, overwrite: bool) -> bool:
-        """Resume from a saved state. False if it is of other records and may be overwritten: then the run starts anew."""
+        """Resume from a saved state. False if it is of other records and may be overwritten: then a new run starts."""
         if state.data_digest != self.data_digest:
             if overwrite:
                 return False

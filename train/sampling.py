@@ -205,8 +205,7 @@ def _nothing(size: int = 0, rng: np.random.Generator | None = None) -> Rows:
 
 
 def _which(after: npt.NDArray[np.int64], points: npt.NDArray[np.int64]) -> Rows:
-    """The thing whose stretch of mass each point falls into. The points are searched in order, which is 4 times faster for millions
-    of masses."""
+    """The thing whose stretch of mass each point falls into. Searched in order, millions of masses take a quarter of the time."""
     order = np.argsort(points)
     found = np.empty(len(points), dtype=np.int64)
     found[order] = np.searchsorted(after, points[order], side="right")

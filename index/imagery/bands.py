@@ -46,8 +46,7 @@ class Choice:
 
 
 def choose_bands(raster: Any, stated: Sequence[str], pixel_m: float) -> Choice:
-    """The bands of an opened raster with pixels of ``pixel_m`` on the ground; ``stated`` names its layers. Raises
-    ``InputError``."""
+    """The bands of a raster with pixels of ``pixel_m`` on the ground; ``stated`` names its layers. Raises ``InputError``."""
     choice = _named(raster, stated, pixel_m)
     low, high = choice.sensor.pixel_m
     if not low <= pixel_m <= high:

@@ -31,8 +31,7 @@ _STATE = "state the unit with --scale and --offset (reflectance = number x scale
 
 @dataclass(frozen=True, slots=True)
 class Stated:
-    """reflectance = number x ``scale`` + ``offset``, one of each for every layer, as stated by ``by``. ``whole``: the offset is
-    stated too."""
+    """reflectance = number x ``scale`` + ``offset``, one of each for every layer, as ``by`` states. ``whole``: also the offset."""
 
     scale: tuple[float, ...]
     offset: tuple[float, ...]

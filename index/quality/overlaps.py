@@ -26,8 +26,7 @@ class _Footprints:
 
 
 def overlapping_tiles(catalogue: Catalogue, progress: Progress | None = None) -> list[Finding]:
-    """Ground that one sensor shows twice on one date (a warning, or a note for L1C and L2A), and series of dates (one note per
-    place).
+    """Ground that one sensor shows twice on a date (warning; note for L1C and L2A), and series of dates (one note per place).
 
     Bounds are compared within one CRS. If a date is not known, only tiles with identical bounds count as the same.
     """

@@ -72,8 +72,9 @@ class Fragments:
 
 
 def grow(folder: Path, base: Path, dataset: Any, dim: int, dtype: str) -> bool:
-    """Make the snapshot of ``dataset`` in ``folder`` from the one in ``base``; False if that is not possible. Files derived from
-    the base's rows (``.faiss``) are carried over, to be extended later.
+    """Make the snapshot of ``dataset`` in ``folder`` from the one in ``base``; False if that is not possible.
+
+    Files derived from the base's rows (``.faiss``) are carried over, to be extended later.
     """
     try:
         known, parts = Fragments.load(base), Fragments.of(dataset)
@@ -104,8 +105,9 @@ def grow(folder: Path, base: Path, dataset: Any, dim: int, dtype: str) -> bool:
 
 
 def mapped(path: Path, shape: tuple[int, int]) -> npt.NDArray[Any]:
-    """The first rows of an array file, which may hold more rows than its header says or than needed: see ``_appended``. Raises
-    ``OSError`` or ``ValueError`` if the file is missing, incomplete or of another width.
+    """The first rows of an array file, which may hold more rows than its header says or than needed: see ``_appended``.
+
+    Raises ``OSError`` or ``ValueError`` if the file is missing, incomplete or of another width.
     """
     with path.open("rb") as file:
         np.lib.format.read_magic(file)

@@ -76,8 +76,7 @@ class Circle:
             raise InputError(f"a radius must be above 0 and at most {_FAR_KM:,.0f} km, got {self.radius_km}")
 
     def contains(self, lat: Degrees, lon: Degrees) -> Mask:
-        """Which points [N] lie inside or on the edge: by latitude, then by the chord, and by the geodesic only where that is
-        close."""
+        """Which points [N] lie inside or on the edge: by latitude, then by the chord, and in close cases by the geodesic."""
         inside = np.zeros(len(lat), dtype=bool)
         reach_deg = self.radius_km / KM_PER_DEG * (1 + _SPHERE_ERROR)
         rows = np.flatnonzero(np.abs(lat - self.place.lat) <= reach_deg)

@@ -134,4 +134,4 @@ def _products(path: Path) -> list[Path]:
 
 
 def _unknown(band: str) -> str:
-    raise InputError(f"'{band}' is no band of Sentinel-2; choose from {', '.join(SENTINEL2.bands)}")
+    raise InputError(f"'{band}' is not a band of Sentinel-2; choose from {', '.join(SENTINEL2.bands)}")

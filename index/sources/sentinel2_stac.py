@@ -1,5 +1,4 @@
-"""Sentinel-2 L2A tiles of any region or list of points, from a STAC API, reading only the needed windows of its cloud-optimised
-GeoTIFFs.
+"""Sentinel-2 L2A tiles of any region or points, from a STAC API. Only the needed windows of its cloud-optimised GeoTIFFs are read.
 
 Earth Search (Element 84, files on AWS) and Planetary Computer (Microsoft, files on Azure, read with short-lived tokens) are preset.
 Licence: Copernicus Sentinel data, free and open; state "contains modified Copernicus Sentinel data" and the year. Citation: Drusch

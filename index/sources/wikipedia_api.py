@@ -123,8 +123,7 @@ class WikipediaApi:
         return self.country.cells(CELL_SIDE_M) if self.country else cells(self.region, CELL_SIDE_M)
 
     def _cell(self, cell: BBox, finished: Container[str], seen: set[int]) -> Iterator[Article | Rejected | Done]:
-        """All records of one cell. A cell that was cut is done when its quarters are; a repeated run needs one request to see
-        that."""
+        """All records of one cell. A cell that was cut is done when its quarters are; a repeated run sees that by one request."""
         if _unit(cell) in finished:
             return
         divisible = min(map(area_m2, quarters(cell))) >= LEAST_AREA_M2

@@ -59,7 +59,7 @@ class Options(Settings):
     language: str = Field("", description="of the Wikipedia, as in its address; absent: as the dump says", pattern="^[a-z-]*$")
     full: bool = Field(False, description="the whole text of each article, not only what stands before the first heading")
     limit: int | None = Field(
-        None, description="stop after about so many articles (whole units of 100 pages); the next run goes on there", ge=1
+        None, description="stop after about so many articles (whole units of 100 pages); the next run resumes there", ge=1
     )
 
 

@@ -108,8 +108,7 @@ def read_row(values: Any, *, full: bool = False) -> Article | None:
 
 
 def _place(values: dict[str, Any]) -> Place | None:
-    """The place from the first that states it: a coordinates field, latitude and longitude columns, the main entity, the
-    infoboxes."""
+    """The place as first stated by: a coordinates field, latitude and longitude columns, the main entity, the infoboxes."""
     entity = values.get("main_entity")
     for holder in (values.get("coordinates"), values, entity, entity.get("coordinates") if isinstance(entity, dict) else None):
         found = _numbers(holder[0] if isinstance(holder, list) and holder else holder)

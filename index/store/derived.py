@@ -1,6 +1,6 @@
 """Files that are made from a table and can be rebuilt: where they lie, and which are removed.
 
-They lie beside a local table, in ``<catalogue>/_derived/<modality>/``. Where that folder cannot be written (an object store, a
+They lie next to a local table, in ``<catalogue>/_derived/<modality>/``. Where that folder cannot be written (an object store, a
 read-only disk) they lie in the user's cache folder, under a name made from the catalogue's address.
 """
 
@@ -18,7 +18,7 @@ ABANDONED_AFTER_S = 6 * 3600  # a partial file without a write for so long was l
 
 
 def derived_folders(uri: str, name: str) -> list[Path]:
-    """Where the derived files of one table may lie, best first: beside the table if it is local, in the user's cache folder."""
+    """Where the derived files of one table may lie, best first: next to the table if it is local, in the user's cache folder."""
     local = "://" not in uri
     address = str(Path(uri).resolve()) if local else uri
     place = hashlib.blake2b(address.encode(), digest_size=8).hexdigest()
@@ -41,8 +41,7 @@ def writable_folder(folders: list[Path]) -> Path:
 
 
 def file_beside(folder: Path, name: str) -> Path:
-    """Where a file derived from the contents of ``folder`` lies: there, or in the cache if it is not there and cannot be written
-    there."""
+    """Where a file derived from ``folder`` lies: there, or in the cache if it is not there and cannot be written there."""
     beside = folder / name
     return beside if beside.exists() or os.access(folder, os.W_OK) else cache_folder() / "files" / folder.name / name
 

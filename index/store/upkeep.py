@@ -127,8 +127,8 @@ def _waiting_and_complete(dataset: Any) -> tuple[list[int], list[int]]:
 
 
 def _remove_versions(dataset: Any, keep: timedelta) -> Any:
-    """Remove the untagged versions that were replaced more than ``keep`` ago; a process that has opened one since can continue to
-    read it.
+    """Remove the untagged versions that were replaced more than ``keep`` ago; a process that has opened one since can still read
+    it.
 
     Lance counts from a version's own commit: the newest one of a table that has not changed for long would be removed as soon as it
     is replaced, while other processes have it open.

@@ -64,8 +64,8 @@ def untag_version(catalogue: Catalogue, modality: Modality, name: str) -> None:
 def restore_version(catalogue: Catalogue, modality: Modality, wanted: str) -> int:
     """Make a version (its tag or its number) the newest, by a commit of its own, so that it can be undone; returns the new number.
 
-    Raises ``InputError`` if there is no such version, ``CatalogueError`` if it was cleaned away.
-    Records ingested since are gone from the newest version too.
+    Raises ``InputError`` if there is no such version, ``CatalogueError`` if it was removed. Records ingested since are gone from
+    the newest version too.
     """
     table = catalogue.table(modality)
     dataset = table.to_lance()

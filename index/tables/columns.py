@@ -1,5 +1,4 @@
-"""Which column of a table holds what. Coordinates are taken only as a pair that belongs together, and only if there is exactly
-one."""
+"""Which column of a table holds what. Coordinates are taken only as a pair that belongs together, and only if there is one."""
 
 from collections.abc import Sequence
 

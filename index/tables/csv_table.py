@@ -106,7 +106,7 @@ class _Records:
         return len(fields) >= self.width and not any(fields[self.width :])
 
     def _checked(self, fields: list[str]) -> list[str] | InputError:
-        """Empty fields at the end are no fault: spreadsheets write them."""
+        """Empty fields at the end are not a fault: spreadsheets write them."""
         if self._fits(fields):
             return fields
         named = SEPARATORS.get(self.separator, "the separator")

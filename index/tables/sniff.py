@@ -1,5 +1,4 @@
-"""The form of a CSV: its encoding, its separator and its header. Anything other than plain UTF-8 with commas is reported to the
-user."""
+"""The form of a CSV: its encoding, its separator and its header. Anything but plain UTF-8 with commas is reported."""
 
 import codecs
 import csv

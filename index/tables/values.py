@@ -12,7 +12,7 @@ DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+")
 
 
 def number(value: Any, name: str, *, comma: bool = False, unit: str = " in degrees") -> float:
-    """A number, or text that is one; with ``comma`` "48,2" is 48.2. Raises ``InputError``; NaN and infinity are no numbers."""
+    """A number, or text that is one; with ``comma`` "48,2" is 48.2. Raises ``InputError``; NaN and infinity are not numbers."""
     if isinstance(value, bytes):
         value = text(value, name)
     if isinstance(value, str):

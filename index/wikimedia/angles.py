@@ -22,7 +22,7 @@ _ALIKE = str.maketrans(
 )  # fmt: skip
 _NOTE = re.compile(r"\[[^\[\]]{0,9}\]")  # a footnote mark
 _LABEL = re.compile(r"\s*[^\W\d_]{5,20}\s*:")  # "Coordinates:", "Koordinaten:"
-# A comma between digits is a decimal comma, unless a number beside it has a point ("48.2,16.37").
+# A comma between digits is a decimal comma, unless a neighbouring number has a point ("48.2,16.37").
 _TOKEN = re.compile(
     r"(?P<number>[+-]?(?:[0-9]++,[0-9]++(?!\.[0-9]|,[0-9])|[0-9]++(?:\.[0-9]*+)?|\.[0-9]++))(?:\s*(?P<unit>°|′′|″|′))?"
     r"|(?P<spelled>\b(?:deg|degrees?|min|minutes?|sec|seconds?)\b\.?)|(?P<word>[^\W\d_]+\.?)|(?P<gap>[\s,;:/()|]+)|(?P<other>.)",

@@ -68,8 +68,7 @@ def _letters(values: Mapping[str, str]) -> set[str]:
 
 
 def _degrees(parts: Mapping[str, str], letters: set[str], axis: str) -> float:
-    """The degrees of one axis. Its hemisphere may be in the number's field, in its own field, in both (then they agree) or in
-    none."""
+    """The degrees of one axis. Its hemisphere may be in the number's field, in its own, in both (then they agree) or in none."""
     whole = angle_from_text(parts["whole"])
     named = {*(letters & set(axis)), *({whole.hemisphere} - {""})}
     minutes, seconds = parts.get("minutes", ""), parts.get("seconds", "")

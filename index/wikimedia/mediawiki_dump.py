@@ -38,7 +38,7 @@ class Header:
 def unpacked(path: Path, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
     """Chunks of at most 1 MiB of the file's contents between two compressed offsets. A file not named .bz2 is taken as it is.
 
-    Raises ``DamagedDumpError`` where the file ends inside a stream or is no bz2, after everything before it was yielded.
+    Raises ``DamagedDumpError`` where the file ends inside a stream or is not bz2, after yielding everything before that.
     """
     with path.open("rb") as file:
         file.seek(start)
@@ -85,7 +85,8 @@ def pages(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def read_header(path: Path, language: str = "") -> Header:
-    """What stands before the first page. Raises ``InputError`` for a file that is no dump, or that does not name its language."""
+    """What stands before the first page. Raises ``InputError`` for a file that is not a dump, or that does not name its
+    language."""
     top = b""
     try:
         for chunk in unpacked(path):

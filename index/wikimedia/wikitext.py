@@ -49,8 +49,7 @@ _FOREIGN_FIELD = re.compile(r"(?:birth|death|resting|burial|source|start|end|ori
 
 
 class Wikitext:
-    """One page's wikitext. References and comments are cut out first: they make up most of many articles and hold none of their
-    text."""
+    """One page's wikitext. References and comments are cut out first: they are most of many articles, but not text."""
 
     def __init__(self, text: str) -> None:
         self.raw = text

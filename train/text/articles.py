@@ -138,8 +138,7 @@ class Masked:
         self.row[long] = np.arange(len(long))
 
     def stand_in(self, features: Tensor, present: Tensor, chosen: npt.NDArray[np.int64], share: float, chances: Chances) -> None:
-        """Let the masked text stand for an article, in place, for a share of the articles other than those that a sentence stands
-        for."""
+        """Let the masked text stand for an article, in place, for a share of the articles that no sentence stands for."""
         rows = np.flatnonzero((chances[:, 0] >= 1 - share) & (self.row[chosen] >= 0))
         _replace(features, present, rows, self.features[torch.from_numpy(self.row[chosen[rows]])])
 

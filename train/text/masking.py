@@ -96,8 +96,7 @@ class Gazetteer:
 
 
 class _Title:
-    """``pattern`` finds the passages of a title, between commas and brackets, as they are written; each of ``words`` may be a name
-    by itself."""
+    """``pattern`` finds the passages of a title, between commas and brackets, as they are written; ``words`` may each be a name."""
 
     def __init__(self, title: str) -> None:
         # Pleiades writes "Cas(s)inomagus": such a name counts as a whole too.

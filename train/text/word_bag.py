@@ -43,8 +43,7 @@ class WordBag(nn.Module):
 
 
 def hashed_words(texts: Sequence[str], bits: int, most: int) -> npt.NDArray[np.float32]:
-    """Ids [N, most] of the different words of each text, lower case, without accents; a sample if there are more than ``most``
-    words."""
+    """Ids [N, most] of the different words of each text, lower case, without accents; a part of them if there are more."""
     found = _hasher(bits).transform(texts)
     ids = np.full((len(texts), most), ABSENT, np.float32)  # whole numbers up to 2^24 are exact
     for row, (start, end) in enumerate(zip(found.indptr[:-1], found.indptr[1:], strict=True)):

@@ -56,8 +56,7 @@ class ExactSearch:
         return found, cosines
 
     def _ordered(self, query: Vectors, scores: Vectors, k: int, rows: Rows | None) -> tuple[Rows, Vectors]:
-        """The best ``k`` rows [k] and their cosines. A matrix product chooses the candidates, ``rank`` decides their order: see
-        there."""
+        """The best ``k`` rows [k] and their cosines. A matrix product chooses the candidates, ``rank`` their order: see there."""
         at = near_best(scores, k, ROUNDING)
         if len(at) > _RANKED_ROWS:  # very many hits, or equals: then the product decides
             at = best(scores, k)

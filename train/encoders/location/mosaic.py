@@ -79,7 +79,7 @@ class Mosaic(nn.Module):
         self._pyramid: list[Tensor] = []
 
     def load_pretrained(self) -> None:
-        """Read the pictures. Raises ``CheckpointError`` for a file that is no picture of the globe, ``MissingExtraError``."""
+        """Read the pictures. Raises ``CheckpointError`` for a file that is not a picture of the globe, ``MissingExtraError``."""
         found = [_read(self._path(picture.file), picture.mode, self.options.width_px) for picture in self.options.pictures]
         self.pixels.copy_(torch.cat(found))
         self._pyramid = []

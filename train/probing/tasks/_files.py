@@ -31,8 +31,7 @@ class Remote:
 
 @dataclass(frozen=True)
 class Format:
-    """Files that together hold the labels, by the names under which they are looked for; ``read`` takes their paths in this
-    order."""
+    """Files that together hold the labels, by the names to look for; ``read`` takes their paths in this order."""
 
     files: tuple[str, ...]
     read: Callable[[Sequence[Path]], Labelled]

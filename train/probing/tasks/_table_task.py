@@ -19,7 +19,7 @@ class Publication:
 
 @dataclass(frozen=True)
 class TableTask:
-    """``asks`` says in a line what the task asks of a point. Labels are looked for in ``formats``, the best first, then
+    """``asks`` is the question about a point, in a line. Labels are looked for in ``formats``, the best first, then
     ``packaged``."""
 
     name: str
