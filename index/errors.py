@@ -1,4 +1,4 @@
-"""What can go wrong, as one hierarchy: the command line prints any of these in one line and exits with code 2."""
+"""All expected errors, as one hierarchy. The command line prints any of them in one line and exits with code 2."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,9 +17,9 @@ class NotHereError(InputError):
 
 
 class SourceError(PlaceBindError):
-    """A server, or what it sent, cannot be used: it refuses, keeps failing, or sends something else than its format.
+    """A server or its answer cannot be used: it refuses, keeps failing, or sends something other than its format.
 
-    ``status`` is the HTTP status of its last answer, None where there was none or it is not what was wrong.
+    ``status`` is the HTTP status of its last answer. It is None if there was no answer or the status was not the problem.
     """
 
     def __init__(self, message: str, *, status: int | None = None) -> None:
@@ -40,7 +40,7 @@ class CheckpointError(PlaceBindError):
 
 
 class ModelMismatchError(PlaceBindError):
-    """The index holds vectors of another model than the one opened with it."""
+    """The index holds vectors of a different model from the one opened with it."""
 
 
 class MissingExtraError(PlaceBindError):
@@ -48,18 +48,18 @@ class MissingExtraError(PlaceBindError):
 
 
 def one_line(error: BaseException) -> str:
-    """What a library said, folded into one line of at most 200 characters: to be quoted in a message of ours."""
+    """A library's error text, folded into one line of at most 200 characters, to be quoted in our messages."""
     return " ".join(str(error).split())[:200]
 
 
 @contextmanager
 def writing(what: str) -> Iterator[None]:
-    """Whatever Lance raises while it writes as one ``CatalogueError``: a full disk, a folder that may only be read, another process
-    that was faster. Each commit is whole or not at all, so the command can be repeated. ``what`` is what could not be done."""
+    """Turn any error that Lance raises while writing into a ``CatalogueError``: a full disk, a read-only folder, a faster process.
+    Each commit is complete or absent, so the command can be repeated. ``what`` says what could not be done."""
     try:
         yield
     except (OSError, RuntimeError, ValueError) as error:
         raise CatalogueError(
-            f"{what}: {one_line(error)}; see that nothing else writes to it, that it may be written to and that there is room, "
-            "then run the same command again: what was done is kept"
+            f"{what}: {one_line(error)}; check that no other process writes to it, that it is writable and that the disk has room, "
+            "then run the same command again: finished work is not lost"
         ) from error

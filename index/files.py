@@ -1,4 +1,4 @@
-"""Files that come to be whole or not at all, their digests, and the user's cache folder."""
+"""Files written completely or not at all, their digests, and the user's cache folder."""
 
 import csv
 import hashlib
@@ -13,20 +13,20 @@ from typing import Any
 from index.errors import CatalogueError, PlaceBindError, one_line
 
 CHOOSE_ANOTHER = "give a file in a folder that can be written"  # the remedy where the user named the file
-PARTIAL = ".partial-"  # in the name of what is not whole yet
+PARTIAL = ".partial-"  # in the name of an unfinished file or folder
 
 
 def cache_folder() -> Path:
-    """PlaceBind's folder in the user's cache: what is in it can be deleted at any time."""
+    """PlaceBind's folder in the user's cache. Its contents can be deleted at any time."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "placebind"
 
 
 @contextmanager
 def made_whole(final: Path, error: type[PlaceBindError] = CatalogueError, remedy: str = "free some space there") -> Iterator[Path]:
-    """A temporary path beside ``final`` to make a file or folder at; it takes the name ``final`` when the block ends well.
+    """A temporary path next to ``final`` for a new file or folder, which is renamed to ``final`` when the block succeeds.
 
-    If another process was faster, its folder stays and ours goes: both were made from the same rows. Raises ``error`` with the
-    ``remedy`` if the disk is full or not writable; nothing is left behind then, and a file that was there before stays.
+    If another process was faster, its folder stays and ours is removed: both were made from the same rows. Raises ``error`` with
+    the ``remedy`` if the disk is full or not writable. Nothing is left behind then, and an earlier file stays.
     """
     partial = final.with_name(f"{final.name}{PARTIAL}{uuid.uuid4().hex[:12]}")
     try:
@@ -41,7 +41,7 @@ def made_whole(final: Path, error: type[PlaceBindError] = CatalogueError, remedy
 
 
 def remove(path: Path) -> None:
-    """Delete a file or a folder, if it is there. What may not be deleted stays: nothing of ours trusts a name alone."""
+    """Delete a file or a folder, if it exists. One that cannot be deleted stays: our code never trusts a name alone."""
     if path.is_dir():
         shutil.rmtree(path, ignore_errors=True)
     else:
@@ -65,7 +65,7 @@ def file_sha256(path: Path) -> str:
 
 
 def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """A table with a column for each name in any row, in the order in which they come; a cell that a row does not have is empty."""
+    """Write a table with a column for each name that occurs in any row, in order of appearance. Missing cells are empty."""
     with made_whole(path) as partial, partial.open("w", newline="") as stream:
         writer = csv.DictWriter(stream, fieldnames=list(dict.fromkeys(name for row in rows for name in row)))
         writer.writeheader()

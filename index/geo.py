@@ -35,7 +35,7 @@ def unit_xyz(lat: Degrees, lon: Degrees) -> npt.NDArray[np.float64]:
 def great_circle_km(lat_a: Degrees, lon_a: Degrees, lat_b: Degrees, lon_b: Degrees) -> npt.NDArray[np.float64]:
     """All pairwise great-circle distances [A, B] in km on the mean sphere: at most 0.6 % off the geodesic, and much faster.
 
-    Through the chord, which keeps its precision for near points (an arc cosine would not).
+    Computed through the chord, which stays precise for near points (an arc cosine would not).
     """
     from scipy.spatial.distance import cdist
 
@@ -50,7 +50,7 @@ def chord_km(chord: npt.ArrayLike) -> npt.NDArray[np.float64]:
 
 
 def chord_of_km(distance_km: float) -> float:
-    """The chord of the unit sphere under a great circle of this length; 2, the diameter, from half way around on."""
+    """The chord of the unit sphere under a great circle of this length. From halfway round the globe on it is 2, the diameter."""
     return 2 * math.sin(min(distance_km / MEAN_RADIUS_KM, math.pi) / 2)
 
 
@@ -69,7 +69,7 @@ def fibonacci_sphere(n: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.fl
 
 
 def block_of(lat: Degrees, lon: Degrees, size_deg: float = 5.0) -> npt.NDArray[np.int64]:
-    """Number of the latitude/longitude block each point lies in: what balances and splits geographically."""
+    """Number of the latitude/longitude block of each point, used to balance and split geographically."""
     columns = math.ceil(360 / size_deg)
     row = np.floor((np.asarray(lat, dtype=np.float64) + 90) / size_deg).astype(np.int64)
     row = np.minimum(row, math.ceil(180 / size_deg) - 1)  # the north pole belongs to the last row
@@ -103,7 +103,7 @@ def _cells_in_rings(size_km: float) -> npt.NDArray[np.int64]:
 
 
 def uniform_on_sphere(count: int, rng: np.random.Generator) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """``count`` random points as (lat, lon), each [count]: areas of one size are all as likely, so it is not uniform in degrees."""
+    """``count`` random points as (lat, lon), each [count]. Equal areas are equally likely, which is not uniform in degrees."""
     lat = np.degrees(np.arcsin(rng.uniform(-1, 1, size=count)))
     return lat, rng.uniform(-180, 180, size=count)
 
@@ -120,7 +120,7 @@ def moved(
 def jitter(
     lat: Degrees, lon: Degrees, sigma_km: float, rng: np.random.Generator
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Points moved along geodesics to any side, as (lat, lon): normal with ``sigma_km`` north-south and east-west alike."""
+    """Points moved along geodesics in random directions, as (lat, lon): normal with ``sigma_km`` both north-south and east-west."""
     lat, lon = np.broadcast_arrays(np.asarray(lat, dtype=np.float64), np.asarray(lon, dtype=np.float64))
     east_km, north_km = rng.normal(0, sigma_km, size=(2, *lat.shape))
     return moved(lat, lon, np.degrees(np.arctan2(east_km, north_km)), np.hypot(east_km, north_km))

@@ -74,7 +74,7 @@ class Client:
             if attempt < self.retries:
                 time.sleep(self.pause_s(attempt, told_s))
         raise SourceError(
-            f"{url}: {problem}, {self.retries + 1} times; run the same command again later, it goes on where it stopped",
+            f"{url}: {problem}, {self.retries + 1} times; run the same command again later; it resumes where it stopped",
             status=status,
         )
 
@@ -103,7 +103,7 @@ class Client:
 
 
 def user_agent(contact: str = "") -> str:
-    """Who asks: the program, and an e-mail or a page of who runs it: ``contact``, else what PLACEBIND_CONTACT says, else nothing.
+    """The program, with an e-mail address or web page of its operator: ``contact``, else PLACEBIND_CONTACT, else nothing.
 
     In the form of https://foundation.wikimedia.org/wiki/Policy:Wikimedia_Foundation_User-Agent_Policy. Raises ``ConfigError``.
     """
@@ -115,7 +115,7 @@ def user_agent(contact: str = "") -> str:
 
 
 def _retry_after_s(response: requests.Response) -> float | None:
-    """The server's Retry-After in seconds: a number, or a date as HTTP writes it (RFC 9110, 10.2.3), from our clock's now."""
+    """The server's Retry-After in seconds: a number, or an HTTP date (RFC 9110, 10.2.3) relative to our clock."""
     told = response.headers.get("Retry-After", "")
     try:
         return float(told)
@@ -123,12 +123,12 @@ def _retry_after_s(response: requests.Response) -> float | None:
         date = parsedate_tz(told)
     try:
         return mktime_tz(date) - time.time() if date else None
-    except (ValueError, OverflowError):  # a date that no calendar has
+    except (ValueError, OverflowError):  # an impossible date
         return None
 
 
 def _first_line(response: requests.Response) -> str:
-    """The beginning of what a refusal says; its reason phrase where that breaks off or cannot be unpacked."""
+    """The beginning of a refusal's body; its reason phrase if the body breaks off or cannot be unpacked."""
     try:
         said = response.raw.read(200, decode_content=True).decode(errors="replace")
     except urllib3.exceptions.HTTPError:

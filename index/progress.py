@@ -1,4 +1,4 @@
-"""How long work says where it is. The packages below ui/ only know this protocol; ui/ draws the bars."""
+"""How long-running work reports its progress. The packages below ui/ only know this protocol; ui/ draws the bars."""
 
 from typing import Protocol
 
@@ -8,7 +8,7 @@ class Progress(Protocol):
         """A new stage begins; ``total`` in its own units, None where it is not known."""
 
     def advance(self, n: int, **figures: float) -> None:
-        """``n`` units are done; ``figures`` are what is worth watching, such as a loss."""
+        """``n`` units are done; ``figures`` are values worth watching, such as a loss."""
 
 
 class Quiet:

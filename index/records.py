@@ -31,7 +31,7 @@ class Place:
         for name, value, bound in (("lat", self.lat, 90), ("lon", self.lon, 180)):
             if not isinstance(value, Real) or isinstance(value, bool):
                 raise InputError(f"{name} must be a number in degrees, got {str(value)[:40]!r}")
-            if not abs(value) <= bound:  # NaN compares with nothing
+            if not abs(value) <= bound:  # False for NaN
                 hint = "; are lat and lon swapped?" if name == "lat" and 90 < abs(value) <= 180 else ""
                 raise InputError(f"{name} must lie in [-{bound}, {bound}] degrees, got {str(value)[:40]}{hint}")
 
@@ -39,7 +39,7 @@ class Place:
         return f"{abs(self.lat):.2f}°{'N' if self.lat >= 0 else 'S'} {abs(self.lon):.2f}°{'E' if self.lon >= 0 else 'W'}"
 
 
-_EDGE_DEG = 1e-9  # what rounding may do to a longitude on the edge of a box
+_EDGE_DEG = 1e-9  # rounding error of a longitude on the edge of a box
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,10 +71,11 @@ class BBox:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Article:
-    """What is written about a place. ``split`` is one of ``SPLITS``; '' is not assigned, and trained on like 'train'.
+    """A text about a place. ``split`` is one of ``SPLITS``; '' means not assigned, and is trained on like 'train'.
 
     ``language`` is the code of the text (BCP 47, or as in the address of a Wikipedia), ``wikidata`` the item ('Q84') and ``image``
-    the http(s) address of a picture; '' is not known. Raises ``InputError`` for other values; ``index.references`` has the forms.
+    the http(s) address of a picture; '' means not known. Raises ``InputError`` for other values; ``index.references`` has the
+    forms.
     """
 
     place: Place
@@ -133,7 +134,7 @@ class Tile:
 
     ``pixels`` [C, H, W] uint8 or uint16 in the sensor's stored unit (``index.imagery.sensors``), one layer per name in ``bands``;
     ``valid`` is the share of pixels with data, in [0, 1]; ``bounds`` are (left, bottom, right, top) in units of ``crs``.
-    ``assumed`` is what the file did not say itself: statements of the user, layers left out.
+    ``assumed`` lists what the file did not state itself: statements of the user, layers left out.
     """
 
     place: Place
@@ -175,7 +176,7 @@ Record = Article | Tile | Location
 class Rejected:
     """A record that a source could not use: where it stood (file and row), and why, with the remedy.
 
-    Both quote what came from outside: half a character in them is written out, so that the report can be saved.
+    Both quote data from outside: half a character in them is escaped, so that the report can be saved.
     """
 
     where: str
@@ -188,17 +189,17 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
-    """Everything of one unit of a source (a map cell, a stream of a dump, a scene) was yielded before this."""
+    """Marks that all records of one unit of a source (a map cell, a stream of a dump, a scene) were yielded."""
 
     unit: str
 
 
 class Source(Protocol):
-    """Where records come from. ``records`` yields the good ones and says which it rejected; it never stops at a bad one.
+    """Where records come from. ``records`` yields the good records and the rejected ones; it never stops at a bad one.
 
-    A source whose records are dear to get has a ``key``, naming itself and what it was asked for, and yields ``Done`` after each
-    unit; an ingest that is repeated gives it the units that are already in the catalogue. A source without a key is read whole.
-    A source that guesses what a file means (its separator, its encoding) says so in ``remarks``, a list of lines.
+    A source whose records are expensive to get has a ``key``, which names the source and the request, and yields ``Done`` after
+    each unit. A repeated ingest passes it the units that are already in the catalogue. A source without a key is read whole. A
+    source that guesses what a file means (its separator, its encoding) says so in ``remarks``, a list of lines.
     """
 
     modality: Modality
@@ -254,7 +255,7 @@ class Embeddings:
 
 
 def check_unit_vectors(vectors: npt.NDArray[np.float32]) -> None:
-    """Refuse zero, NaN and unnormalised vectors: a single one poisons every distance computed beside it."""
+    """Refuse zero, NaN and unnormalised vectors: a single one spoils every distance computed with it."""
     norms = np.linalg.norm(vectors, axis=-1)
     bad = ~(np.abs(norms - 1) < 1e-3)  # NaN is not < 1e-3
     if bad.any():
@@ -263,7 +264,7 @@ def check_unit_vectors(vectors: npt.NDArray[np.float32]) -> None:
 
 
 def _check_texts(record: object, *names: str) -> None:
-    """Raises ``InputError`` for what is no text, or holds half a character (a lone surrogate, as in JSON's "\\ud83d")."""
+    """Raises ``InputError`` for a value that is not text or holds half a character (a lone surrogate, as in JSON's "\\ud83d")."""
     for name in names:
         value = getattr(record, name)
         if not isinstance(value, str):
@@ -271,7 +272,7 @@ def _check_texts(record: object, *names: str) -> None:
         try:
             value.encode()
         except UnicodeEncodeError as error:
-            raise InputError(f"{name} holds half a character at position {error.start}, which no file can") from None
+            raise InputError(f"{name} holds half a character at position {error.start}, which no file can hold") from None
 
 
 def content_id(*parts: str | bytes | memoryview) -> str:
@@ -285,7 +286,7 @@ def content_id(*parts: str | bytes | memoryview) -> str:
 
 
 def _bytes_of(pixels: npt.NDArray[Any]) -> memoryview:
-    """The pixels' bytes, row by row, without a copy where they lie so already."""
+    """The pixels' bytes, row by row, without a copy if they already lie in that order."""
     return np.ascontiguousarray(pixels).data.cast("B")
 
 

@@ -1,5 +1,5 @@
-"""What a record says of things elsewhere: a language, a Wikidata item, an address. Each function takes whatever a file or a server
-holds and gives it in the form that the catalogue keeps, or '' where it is no such thing: nobody loses an article over its image.
+"""References of a record to things elsewhere: a language, a Wikidata item, an address. Each function takes any value from a file or
+a server and returns it in the catalogue's form, or '' if it is not valid: a bad image address must not cost the article.
 """
 
 import re
@@ -18,13 +18,13 @@ def language_code(value: Any) -> str:
 
 
 def wikidata_id(value: Any) -> str:
-    """``Q84``, also of the item's address as query results have it."""
+    """``Q84``, also from the item's address as in query results."""
     found = _ITEM.fullmatch(value.strip()) if isinstance(value, str) else None
     return found[1] if found else ""
 
 
 def web_address(value: Any) -> str:
-    """An http(s) address with a host; none of ``javascript:``, ``file:``, relative paths and GDAL's own /vsi prefixes."""
+    """An http(s) address with a host; not ``javascript:``, ``file:``, relative paths or GDAL's own /vsi prefixes."""
     if not isinstance(value, str) or _NEVER_IN_ADDRESSES.search(value):
         return ""
     try:

@@ -1,10 +1,10 @@
 """Find the components that can be swapped (sources, encoders, architectures, ...) by the name of their module.
 
-A component is one file in its package exposing ``Options`` (a frozen ``Settings``) and ``build(**options)``; dropping the file in
-is all the registration there is. Components that are alike but for data are rows of a table: a module in a folder of the registry
-has them by name in ``COMPONENTS``, each with its ``Options`` and ``build``. Packages outside the project join through the
-entry-point group ``placebind.<package>``, for example ``placebind.train.encoders.location``. A module is imported only when it is
-chosen; one in a folder is imported for its names, so it must import nothing heavy.
+A component is one file in its package exposing ``Options`` (a frozen ``Settings``) and ``build(**options)``; no other registration
+is needed. Components that differ only in data are rows of a table: a module in a folder of the registry lists them by name in
+``COMPONENTS``, each with its ``Options`` and ``build``. Packages outside the project join through the entry-point group
+``placebind.<package>``, for example ``placebind.train.encoders.location``. A module is imported only when it is chosen; one in a
+folder is imported for its names, so it must import nothing heavy.
 """
 
 import importlib
@@ -44,7 +44,7 @@ class Component(Settings):
 
 
 class Offered(Protocol):
-    """A component as it is found: a module, or a row of one."""
+    """A component that a registry offers: a module, or a row of one."""
 
     Options: type[Settings]
 
@@ -69,7 +69,7 @@ def load(package: str, name: str) -> Offered:
 
 
 def resolve(package: str, name: str, options: dict[str, Any]) -> Settings:
-    """All options of a component with the defaults filled in, checked: this is what goes into a checkpoint."""
+    """All options of a component with the defaults filled in, checked: these go into a checkpoint."""
     return load(package, name).Options.parse(options, where=f"{package}.{name}")
 
 

@@ -1,4 +1,4 @@
-"""The one base of everything that can be configured: frozen, unknown keys rejected, errors in one line."""
+"""The base of every configuration: frozen, unknown keys rejected, errors in one line."""
 
 import re
 from typing import Any, Self
@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from index.errors import ConfigError, InputError
 
-SHOWN_CHARACTERS = 80  # of what was given: it comes from outside and may be long
+SHOWN_CHARACTERS = 80  # of a given value, which comes from outside and may be long
 _NO_CHARACTER = re.compile("[\ud800-\udfff]")  # what Python makes of bytes that are not UTF-8: encoders, files and pages refuse it
 
 
@@ -29,9 +29,9 @@ class Settings(BaseModel):
 
 
 def check_characters(text: str, name: str) -> None:
-    """Raises ``InputError`` for text that holds what is no character."""
+    """Raises ``InputError`` for text that holds an invalid character."""
     if _NO_CHARACTER.search(text):
-        raise InputError(f"{name} holds what is no character (it was not UTF-8); type it again")
+        raise InputError(f"{name} holds an invalid character (it was not UTF-8); type it again")
 
 
 def _explain(model: type[BaseModel], problem: Any) -> str:

@@ -1,4 +1,4 @@
-"""Work in threads: results in order, for what lets other threads run meanwhile; and what is made once for all threads."""
+"""Work in threads with results in order, and values that are computed once for all threads."""
 
 import os
 import threading
@@ -31,7 +31,7 @@ def lock_of(instance: Any) -> threading.RLock:
 
 
 def thread_count() -> int:
-    """One for each core, at most 8: each holds a tile, and what is left to one thread bounds the gain of more."""
+    """One for each core, at most 8: each holds a tile, and the work left to one thread limits the gain from more."""
     return min(8, os.cpu_count() or 1)
 
 

@@ -1,4 +1,4 @@
-"""Checkpoints: one safetensors file with the weights and, in its header, the resolved configuration and what was learnt from.
+"""Checkpoints: one safetensors file with the weights and, in its header, the resolved configuration and the training records.
 
 A folder holds ``model.safetensors`` once training has ended, ``training.safetensors`` while it is under way (weights and optimiser
 state to resume from). Both are written under a temporary name and renamed. Nothing is ever unpickled.
@@ -32,7 +32,7 @@ _TEXT_SCALE = "contrasts.articles.log_scale"
 
 
 class Origin(Settings):
-    """Where some of the records came from that a model learnt from."""
+    """The source of some of the records that a model learnt from."""
 
     modality: Modality
     source: str
@@ -43,9 +43,9 @@ class Origin(Settings):
 class TextConfidence(Settings):
     """How far a model's answers to texts can be trusted, fitted on held-out articles (retrieval/sureness/confidence.py).
 
-    ``temperature`` divides cosines of texts and places to make a softmax of them. A text that has less than ``least_cosine`` with
-    its best place is of no place in particular. Fitted on so many ``texts`` of so many ``articles``; ``figures``, by name, are of
-    others."""
+    ``temperature`` divides cosines of texts and places to make a softmax of them. A text with a lower cosine than ``least_cosine``
+    to its best place belongs to no place in particular. ``texts`` and ``articles`` are the numbers it was fitted on; ``figures``,
+    by name, are of other articles."""
 
     temperature: float = Field(gt=0, allow_inf_nan=False)
     least_cosine: float = Field(allow_inf_nan=False)
@@ -95,19 +95,19 @@ class Checkpoint:
 
     @cached_property
     def temperature(self) -> float | None:
-        """What cosines of texts and places are to be divided by: as calibrated, else as learnt. None if it keeps none."""
+        """The divisor of cosines of texts and places: as calibrated, else as learnt. None if the checkpoint has neither."""
         return self.card.confidence.temperature if self.card.confidence else self.learnt_temperature
 
     @cached_property
     def learnt_temperature(self) -> float | None:
-        """What the cosines of texts and places were divided by when training ended."""
+        """The divisor of cosines of texts and places at the end of training."""
         with safe_open(self.path, framework="pt") as file:
             if _TEXT_SCALE not in file.keys():  # noqa: SIM118
                 return None
             return float(torch.exp(-file.get_tensor(_TEXT_SCALE).float()))
 
     def with_confidence(self, confidence: TextConfidence) -> "Checkpoint":
-        """The same weights, written anew beside what is known of how sure they are; the file and its digest are others then."""
+        """The same weights, written again with the fitted confidence; the file and its digest then change."""
         with safe_open(self.path, framework="pt") as file:
             weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
         save_model(self.path.parent, weights, self.card.model_copy(update={"confidence": confidence}))
@@ -144,22 +144,22 @@ class Checkpoint:
 
 
 def build_encoder(config: TrainConfig, modality: Modality) -> nn.Module:
-    """One encoder with fresh weights, which is what ``train.protocols`` says of its modality; ``config`` must be resolved."""
+    """One encoder with fresh weights, as ``train.protocols`` defines it for its modality; ``config`` must be resolved."""
     component = config.encoder(modality)
     encoder: nn.Module = load(ENCODERS[ENCODER_OF[modality]], component.name).build(**component.options)
     return encoder
 
 
 def save_model(folder: Path, weights: Mapping[str, Tensor], card: Card) -> None:
-    """Write the finished model and drop the state it was resumed from."""
+    """Write the finished model and remove the state of its interrupted run."""
     _write(folder / MODEL_FILE, weights, {_HEADER: card.model_dump_json()})
     (folder / TRAINING_FILE).unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)
 class Progressed:
-    """What a run needs to go on after ``step`` steps: weights, optimiser state by parameter, which records it learns from, and for
-    early stopping the best weights with their figures and how many validations were waited since."""
+    """The state that a run needs to resume after ``step`` steps: weights, optimiser state by parameter, the records it learns from,
+    and for early stopping the best weights with their figures and the number of validations since."""
 
     step: int
     weights: Mapping[str, Tensor]
@@ -171,7 +171,7 @@ class Progressed:
 
 
 def save_training(folder: Path, state: Progressed, config: TrainConfig) -> None:
-    """Write what a run needs to go on."""
+    """Write the state that a run needs to resume."""
     tensors = {f"model/{name}": tensor for name, tensor in state.weights.items()}
     tensors |= {f"best/{name}": tensor for name, tensor in (state.best or {}).items()}
     for index, values in state.optimizer.items():
@@ -184,7 +184,7 @@ def save_training(folder: Path, state: Progressed, config: TrainConfig) -> None:
 def load_training(folder: Path, config: TrainConfig, *, overwrite: bool = False) -> Progressed | None:
     """The state of an interrupted run, None where there is none.
 
-    A run with other settings, or a damaged one, is not gone on with: ``CheckpointError``, or None if it may be overwritten.
+    A run with other settings, or a damaged one, is not resumed: ``CheckpointError``, or None if it may be overwritten.
     """
     path = folder / TRAINING_FILE
     if not path.is_file():

@@ -53,9 +53,9 @@ def train(
 ) -> Result:
     """Train on everything in the catalogue but its validation split and write a checkpoint to ``out``.
 
-    An interrupted run in ``out`` with the same settings and records is resumed. Raises ``CheckpointError`` if ``out`` holds a
-    finished checkpoint or another run, unless ``overwrite``; a finished one stays until the new one takes its place. Raises
-    ``ConfigError`` if training is to end early and nothing is held out to judge by.
+    An interrupted run in ``out`` with the same settings and records resumes. Raises ``CheckpointError`` if ``out`` holds a finished
+    checkpoint or another run, unless ``overwrite``; a finished one stays until the new one takes its place. Raises ``ConfigError``
+    if training is to end early and nothing is held out to judge by.
     """
     config = config.resolved()
     if (out / MODEL_FILE).exists() and not overwrite:
@@ -66,7 +66,7 @@ def train(
     state = load_training(out, config, overwrite=overwrite)
     model = build_model(config, pretrained=state is None)
     progress.start("encode texts and tiles", None)  # articles and their sentences, which are not counted yet
-    with fabric.rank_zero_first():  # the others find the features in the catalogue
+    with fabric.rank_zero_first():  # the other processes find the features in the catalogue
         records = training_records(
             catalogue, model.encoders, config.modalities, progress.advance,
             sentence_share=config.sentence_share, masked_share=config.masked_share, few_bands_share=config.few_bands_share,
@@ -118,7 +118,7 @@ class _Run:
         if config.compile:
             for encoder in model.encoders.values():
                 encoder.compile(dynamic=True)
-        with warnings.catch_warnings():  # its successor is not in the oldest torch that we take
+        with warnings.catch_warnings():  # its successor is not in the oldest torch that we support
             warnings.filterwarnings("ignore", message=".*broadcast_buffers")
             self.network, self.optimizer = fabric.setup(model, _optimizer(model, config))
         self.history = History.open(out)
@@ -130,12 +130,12 @@ class _Run:
         self.waited = 0
 
     def resume(self, state: Progressed, *, overwrite: bool) -> bool:
-        """Go on from a saved state. False if it is of other records and may be overwritten: then the run is a new one."""
+        """Resume from a saved state. False if it is of other records and may be overwritten: then a new run starts."""
         if state.data_digest != self.data_digest:
             if overwrite:
                 return False
             raise CheckpointError(
-                f"the records of the catalogue are others than those that the run in {self.out} began with; "
+                f"the records of the catalogue differ from those that the run in {self.out} began with; "
                 "finish it on the old ones, choose another --out, or start over with --overwrite"
             )
         self.model.load_state_dict(state.weights)
@@ -149,7 +149,7 @@ class _Run:
         self._reader.shutdown(cancel_futures=True)
 
     def take_step(self) -> dict[str, float]:
-        """One step with all that belongs to it; returns its figures."""
+        """One step with everything that belongs to it; returns its figures."""
         step, config = self.step, self.config
         for group in self.optimizer.param_groups:
             group["lr"] = config.learning_rate * learning_rate_factor(step, config)
@@ -176,17 +176,17 @@ class _Run:
 
     @property
     def final_weights(self) -> dict[str, torch.Tensor]:
-        """Without what only training needs."""
+        """The weights, without those that only training needs."""
         weights = self.model.state_dict() if self.best is None else self.best
         kept = {name: tensor for name, tensor in weights.items() if not name.startswith(TRAINING_ONLY)}
         if not self.config.half:
             return kept
-        learnt = dict(self.model.named_parameters())  # what is given, as frequencies are, may be too fine to be rounded
+        learnt = dict(self.model.named_parameters())  # weights that are given, such as frequencies, may be too fine to be rounded
         return {name: tensor.half() if name in learnt else tensor for name, tensor in kept.items()}
 
     @property
     def final_figures(self) -> dict[str, float]:
-        """Of the last step, or of the best validation if training may end early."""
+        """The figures of the last step, or of the best validation if training may end early."""
         last = {name: value for name, value in self.history.rows[-1].items() if name != "step"}
         return last | self.best_figures
 
@@ -224,7 +224,7 @@ class _Run:
         return [chunk() for modality in active for chunk in self._chunks(self.records[modality], step)]
 
     def _taught(self, step: int) -> dict[str, torch.Tensor]:
-        """The teacher's loss; its gradients are added to those that are there."""
+        """The teacher's loss; its gradients are added to the present ones."""
         assert self.config.teacher is not None
         assert self.model.distillation is not None
         loss = self.model.distillation(encoder_of(self.model.encoders, "locations"), step)
@@ -284,7 +284,7 @@ def _digest(records: Sequence[Records]) -> str:
 
 
 def _fabric(config: TrainConfig) -> Any:
-    """Raises ``ConfigError`` if the machine does not have such devices, or not as many."""
+    """Raises ``ConfigError`` if the machine does not have such devices, or not enough."""
     from lightning_fabric import Fabric
     from lightning_fabric.strategies import DDPStrategy
 
@@ -292,7 +292,8 @@ def _fabric(config: TrainConfig) -> Any:
     if processes and int(processes) != config.devices:  # each would train the whole by itself, into the same folder
         raise ConfigError(f"torchrun started {processes} processes, devices is {config.devices}; give --devices {processes}")
     device = choose_device(config.device)
-    # A tower whose modality is not in the step has no gradient; buffers (the queue) are the same everywhere without being sent.
+    # A tower whose modality is not in the step has no gradient; buffers (the queue) are the same everywhere without being
+    # exchanged.
     several: dict[str, Any] = (
         {"strategy": DDPStrategy(find_unused_parameters=True, broadcast_buffers=False, timeout=LONGEST_WAIT)}
         if config.devices > 1

@@ -1,5 +1,5 @@
-"""What an encoder of each modality is to those who use it. Each is an ``nn.Module`` as well, put under the ``nn.ModuleDict`` of a
-model by its modality; ``encoder_of`` gives it back as what it is."""
+"""The interface of an encoder of each modality. Each is an ``nn.Module`` as well, stored in the ``nn.ModuleDict`` of a model by its
+modality; ``encoder_of`` returns it with its own type."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal, Protocol, TypeGuard, cast, overload, runtime_checkable
@@ -30,7 +30,7 @@ class LocationEncoder(_Weights, Protocol):
 
 @runtime_checkable
 class TextEncoder(_Weights, Protocol):
-    """Passages of texts [B, S, F] and which of them are there [B, S] -> [B, dim], not normalised; S is at most ``passages``."""
+    """Passages of texts [B, S, F] and which of them are present [B, S] -> [B, dim], not normalised; S is at most ``passages``."""
 
     passages: int
 
@@ -39,13 +39,13 @@ class TextEncoder(_Weights, Protocol):
 
     @property
     def feature_key(self) -> str:
-        """Features under the same key are the same: what they are cached by."""
+        """The key of the cache: features under the same key are the same."""
         ...
 
     def __call__(self, passages: Tensor, present: Tensor) -> Tensor: ...
 
     def features(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """Strings as passages [N, F], by what is frozen of the tower."""
+        """Strings as passages [N, F], by the frozen half of the tower."""
         ...
 
 
@@ -58,7 +58,7 @@ class ImageEncoder(_Weights, Protocol):
 
     @property
     def feature_key(self) -> str | None:
-        """None where nothing is frozen that features could be cached of."""
+        """None if no part is frozen, so that there are no features to cache."""
         ...
 
     def __call__(self, pixels: Tensor, present: Tensor, sensor: str) -> Tensor: ...

@@ -1,9 +1,9 @@
 """Which records make a batch. Stateless: a batch is a function of (seed, step, branch), so a resumed run draws what it would have.
 
-``balance`` says how much a record weighs, ``cells`` what a batch may hold: anything, records that are far from each other (a near
-one would be a false negative), or groups of neighbours (hard negatives). Records never come twice in a batch, so that none is
-its own negative. Weights become whole numbers before they are summed: a sum of floats may end in another digit on another machine,
-and the draw with it.
+``balance`` sets the weight of a record, ``cells`` what a batch may hold: any records, records that are far from each other (a near
+one would be a false negative), or groups of neighbours (hard negatives). A record never comes twice in a batch, so that none is its
+own negative. Weights become whole numbers before they are summed: a sum of floats may end in another digit on another machine,
+which would change the draw.
 """
 
 import math
@@ -28,11 +28,11 @@ TOTAL_MASS = 2**52  # what all weights sum to as whole numbers: fine enough for 
 class SamplingOptions(Settings):
     balance: Literal["none", "block", "continent", "block_continent"] = Field(
         default="block",
-        description="hold dense regions back: by latitude/longitude block, by continent (needs the [demo] extra), or both",
+        description="limit dense regions: by latitude/longitude block, by continent (needs the [demo] extra), or both",
     )
     block_deg: float = Field(default=5.0, gt=0, le=90, description="side of a block in degrees")
     power: float = Field(
-        default=0.5, ge=0, le=1, description="a record weighs (records in its region)**-power: 0 leaves all alike, 1 the regions"
+        default=0.5, ge=0, le=1, description="a record weighs (records in its region)**-power: 0 makes records equal, 1 regions"
     )
     cells: Literal["any", "one_each", "grouped"] = Field(
         default="any",
@@ -41,10 +41,10 @@ class SamplingOptions(Settings):
     cell_km: float = Field(default=100.0, gt=0, le=5000, description="side of a cell; all have the same area")
     group: int = Field(default=8, ge=2, description="records in a group, for cells = grouped")
     sources: dict[str, Annotated[float, Field(gt=0, lt=1)]] = Field(
-        default_factory=dict, description="what share of a batch a source of records has; the others share the rest"
+        default_factory=dict, description="share of a batch for each source of records; the others share the rest"
     )
     apart: bool = Field(
-        default=False, description="each batch from one of `sources`, or from the others: shares of the batches instead of in them"
+        default=False, description="each batch is from one of `sources` or the others; the shares are then of the batches"
     )
 
 
@@ -57,7 +57,7 @@ class Sampler:
         cells = np.arange(number)  # for "any": every record is a cell of its own
         if options.cells != "any":
             cells = np.unique(cell_of(lat, lon, options.cell_km), return_inverse=True)[1]
-        # From here on records are in the order of their cells; positions in that order become rows at the very end.
+        # From here on records are in the order of their cells; positions in that order become rows only at the end.
         self._row: Rows = np.argsort(cells, kind="stable")
         self._records = _Urn.of(weights(lat, lon, options, sources)[self._row])
         self._count = np.bincount(cells)
@@ -72,10 +72,10 @@ class Sampler:
     def draw(self, size: int, *, seed: int, step: int, branch: int = 0) -> Rows:
         """``size`` different rows (all, shuffled, if there are fewer). ``branch`` separates the modalities (``train.streams``).
 
-        ``any``: one after the other by weight. ``one_each``: the same, and whoever is drawn takes its cell out, so that two can be
-        near only across a border of cells; once no cell is left, what is missing is drawn from all that remain. ``grouped``:
-        size // group cells, drawn by their weight, with ``group`` records each side by side (any as likely as another); what is
-        missing, as the size is no multiple or too few cells have so many, is drawn from all that remain and comes last.
+        ``any``: one after the other by weight. ``one_each``: the same, but each drawn record removes its cell, so that two can be
+        near only across a border of cells. Once no cell is left, the missing ones are drawn from all that remain. ``grouped``: size
+        // group cells, drawn by their weight, with ``group`` records of each side by side (all equally likely). If the size is no
+        multiple or too few cells have enough records, the missing ones are drawn from all that remain and come last.
         """
         rng = generator(seed, step, Stream.ROWS, branch)
         pick = {"any": _nothing, "one_each": self._one_each, "grouped": self._grouped}[self.options.cells]
@@ -96,8 +96,8 @@ class Sampler:
 
 class ApartSampler:
     """Draws each batch from one of the named sources or from all others: records of different sources are never negatives of each
-    other. Where sources cover different parts of the globe, a model would learn from which source a text is, and with that where
-    its place is not: no article is from a held-out block, names are.
+    other. Where sources cover different parts of the globe, a model would learn to recognise the source of a text, and so where its
+    place is not: no article is from a held-out block, but names are.
     """
 
     def __init__(self, lat: Degrees, lon: Degrees, options: SamplingOptions, sources: Sequence[str]) -> None:
@@ -108,7 +108,7 @@ class ApartSampler:
         self._samplers = [Sampler(lat[rows], lon[rows], options) for rows in self._rows]
 
     def draw(self, size: int, *, seed: int, step: int, branch: int = 0) -> Rows:
-        """As ``Sampler.draw``, of the source whose turn it is by chance."""
+        """Like ``Sampler.draw``, from a source drawn at random."""
         turn = generator(seed, step, Stream.SOURCE, branch).random()
         number = min(int(np.searchsorted(np.cumsum(self._shares), turn, side="right")), len(self._shares) - 1)
         return np.asarray(self._rows[number][self._samplers[number].draw(size, seed=seed, step=step, branch=branch)])
@@ -124,8 +124,8 @@ def sampler_of(lat: Degrees, lon: Degrees, options: SamplingOptions, sources: Se
 def weights(lat: Degrees, lon: Degrees, options: SamplingOptions, sources: Sequence[str] = ()) -> npt.NDArray[np.float64]:
     """How likely each record is to come first, [N], summing to 1.
 
-    First every block is given (its records)**(1 - power), then every continent (what its records have by then)**(1 - power), then
-    every source that ``options`` name its share. ``sources`` [N] are those of the records.
+    First every block gets (its records)**(1 - power), then every continent (the sum of its records so far)**(1 - power), then every
+    source named in ``options`` its share. ``sources`` [N] are those of the records.
     """
     found = np.ones(len(np.atleast_1d(lat)))
     regions = {"block": lambda: block_of(lat, lon, options.block_deg), "continent": lambda: continent_of(lat, lon)}
@@ -140,7 +140,7 @@ def weights(lat: Degrees, lon: Degrees, options: SamplingOptions, sources: Seque
 
 
 def _share_out(found: npt.NDArray[np.float64], sources: npt.NDArray[np.str_], shares: dict[str, float]) -> None:
-    """Scale the weights, in place, so that each named source that there is has its share; unnamed ones share the rest."""
+    """Scale the weights, in place, so that each named source that is present has its share; unnamed ones share the rest."""
     named, others = _there(sources, shares)
     rest = _all_shares(named, bool(others.any()))[-1]
     for name, share in named.items():
@@ -150,17 +150,17 @@ def _share_out(found: npt.NDArray[np.float64], sources: npt.NDArray[np.str_], sh
 
 
 def _there(sources: npt.NDArray[np.str_], shares: dict[str, float]) -> tuple[dict[str, float], npt.NDArray[np.bool_]]:
-    """The shares of those named sources that there are, and which records [N] are of others."""
+    """The shares of the named sources that are present, and which records [N] are of others."""
     named = {name: share for name, share in shares.items() if (sources == name).any()}
     return named, ~np.isin(sources, [*named])
 
 
 def _all_shares(named: dict[str, float], others: bool) -> list[float]:
-    """Of the named sources, then of the ``others``, if any: what is left. Raises ``ConfigError`` where nothing is."""
+    """The shares of the named sources, then the rest for the ``others``, if any. Raises ``ConfigError`` if no rest is left."""
     total = math.fsum(named.values())
     if total > 1 or (others and total == 1):
         raise ConfigError(
-            f"the shares in sampling.sources come to {total:.2f} of a batch; all together have at most 1, and less than that "
+            f"the shares in sampling.sources come to {total:.2f} of a batch; their sum must be at most 1, and less than 1 "
             "where there are other records"
         )
     return [*named.values(), *([1 - total] if others else [])]
@@ -180,11 +180,11 @@ class _Urn:
         return cls(mass, np.cumsum(mass))
 
     def draw(self, size: int, rng: np.random.Generator, taken: Rows | None = None) -> Rows:
-        """``size`` different things: those ``taken``, then others one after the other, each by its share of what is left.
+        """``size`` different things: those ``taken``, then others one after the other, each by its share of the rest.
 
-        Drawn with replacement and without those that came before, which is the same as one after the other by weight, and needs
-        no key for every record (Efraimidis and Spirakis 2006: three times slower for 5 million). What has been drawn is taken out
-        before a new round, so that a few heavy things or a small rest do not take many rounds.
+        Drawn with replacement and without those that came before, which equals one after the other by weight and needs no key for
+        every record (Efraimidis and Spirakis 2006: three times slower for 5 million). Drawn things are removed before a new round,
+        so that a few heavy things or a small rest do not take many rounds.
         """
         taken = _nothing() if taken is None else taken
         size = min(size, len(self.mass))
@@ -205,7 +205,7 @@ def _nothing(size: int = 0, rng: np.random.Generator | None = None) -> Rows:
 
 
 def _which(after: npt.NDArray[np.int64], points: npt.NDArray[np.int64]) -> Rows:
-    """The thing whose stretch of mass each point falls into. Searched in order, which millions of masses take 4 times quicker."""
+    """The thing whose stretch of mass each point falls into. Searched in order, millions of masses take a quarter of the time."""
     order = np.argsort(points)
     found = np.empty(len(points), dtype=np.int64)
     found[order] = np.searchsorted(after, points[order], side="right")
@@ -218,7 +218,7 @@ def _first_of_each(drawn: Rows) -> Rows:
 
 
 def _different(below: npt.NDArray[np.int64], count: int, rng: np.random.Generator) -> Rows:
-    """[G, count] numbers, those of row g different from each other and below ``below[g]``, each set as likely as another.
+    """[G, count] numbers, those of row g different from each other and below ``below[g]``, all sets equally likely.
 
     Robert Floyd's sampling (Bentley, Programming Pearls, CACM 30(9), 1987) for all rows at once.
     """

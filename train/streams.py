@@ -1,7 +1,7 @@
 """A stream of random numbers for each purpose in a run. It depends on (seed, step, stream) alone, so a resumed run draws what it
 would have.
 
-Two purposes with the same numbers would be one chance: whether a text is masked would hang on which source its batch is from.
+Two purposes with the same numbers would not be independent: whether a text is masked would depend on the source of its batch.
 """
 
 from enum import IntEnum, unique
@@ -11,19 +11,19 @@ import numpy as np
 
 @unique
 class Stream(IntEnum):
-    """What is drawn. A new purpose takes a new number; a number that is changed changes every run."""
+    """The purposes of random numbers. A new purpose takes a new number; a number that is changed changes every run."""
 
     ROWS = 0  # which records make a batch
-    SOURCE = 1  # from which source of records it is, with sampling.apart
+    SOURCE = 1  # from which source of records a batch is, with sampling.apart
     CHANCES = 2  # how its records are augmented
     DROPOUT = 3
     NEGATIVES = 4  # places all over the sphere
-    FORGETTING = 5  # places at which the moving average of the location encoder is asked
+    FORGETTING = 5  # places at which the moving average of the location encoder is evaluated
     DISTILLATION = 6  # places at which a published encoder's answers are learnt
 
 
 def generator(seed: int, step: int, stream: Stream, branch: int = 0) -> np.random.Generator:
-    """``branch`` tells those apart that draw for the same purpose: modalities, processes, chunks."""
+    """``branch`` separates draws for the same purpose: modalities, processes, chunks."""
     return np.random.default_rng(_sequence(seed, step, stream, branch))
 
 
@@ -33,5 +33,5 @@ def torch_seed(seed: int, step: int, stream: Stream, branch: int = 0) -> int:
 
 
 def _sequence(seed: int, step: int, stream: Stream, branch: int) -> np.random.SeedSequence:
-    """Of all four numbers always: NumPy fills up with zeros, so that fewer would be those of branch 0."""
+    """Always of all four numbers: NumPy pads with zeros, so that fewer would give those of branch 0."""
     return np.random.SeedSequence([seed, step, int(stream), branch])

@@ -1,4 +1,4 @@
-"""What is read of rasters: safe opening and cutting, Sentinel-2 products and archives, windows of COGs, STAC.
+"""Reading rasters: safe opening and cutting, Sentinel-2 products and archives, windows of COGs, STAC.
 
-The sources of tiles stand on this.
+The sources of tiles build on this.
 """

@@ -1,7 +1,7 @@
-"""Products from outside as a folder or as a zip, read where they lie: nothing is ever unpacked.
+"""Products from outside, as a folder or a zip, read in place: nothing is ever unpacked.
 
-A product that holds anything but plain files below its own folder (``../``, absolute paths, links, devices), or more than a
-product can hold, is refused as a whole: whoever made it meant harm or it was damaged on the way.
+A product that holds anything but plain files below its own folder (``../``, absolute paths, links, devices), or more than a product
+can hold, is refused as a whole: it is either malicious or damaged.
 """
 
 import os
@@ -33,7 +33,7 @@ class Archive(Protocol):
 
 @contextmanager
 def open_archive(path: Path) -> Iterator[Archive]:
-    """A folder or a zip, checked. Raises ``InputError`` if it is neither or holds what it should not."""
+    """A folder or a zip, checked. Raises ``InputError`` if it is neither or holds something it should not."""
     try:
         if path.is_dir():
             yield Folder(path)
@@ -61,7 +61,7 @@ class Folder:
                     raise InputError(f"'{inside}' is a link or a device, expected plain files; {_REMEDY}")
                 self.names += [inside] if stat.S_ISREG(mode) else []
             if len(self.names) > MAX_MEMBERS:
-                raise InputError(f"more than {MAX_MEMBERS} files, a product has some hundred; name its .SAFE folder")
+                raise InputError(f"more than {MAX_MEMBERS} files, but a product has a few hundred; name its .SAFE folder")
 
     def stream(self, name: str) -> IO[bytes]:
         return (self.path / name).open("rb")
@@ -83,7 +83,7 @@ class Zip:
                 raise InputError(f"member '{each.filename[:100]}' {problem}; {_REMEDY}")
         self.names = [each.filename for each in members if not each.is_dir()]
         if len(set(self.names)) < len(self.names):
-            raise InputError(f"it has two members of one name; {_REMEDY}")
+            raise InputError(f"two of its members have the same name; {_REMEDY}")
 
     def stream(self, name: str) -> IO[bytes]:
         return self.opened.open(name)
@@ -102,7 +102,7 @@ def _problem(member: zipfile.ZipInfo) -> str:
 
 
 def read_text(archive: Archive, name: str) -> bytes:
-    """A small member, whole."""
+    """The whole content of a small member."""
     with archive.stream(name) as stream:
         raw = stream.read(MAX_TEXT_BYTES + 1)
     if len(raw) > MAX_TEXT_BYTES:

@@ -1,8 +1,8 @@
-"""Which layer of a foreign raster is which band: by names, wavelengths or a statement, never by a mere position.
+"""Which layer of a foreign raster is which band: by names, wavelengths or the user's statement, never by position alone.
 
 'B04' and 'red' are names. 'Band 1', 'band_1', 'b1' and '1' only count layers, as GDAL, QGIS, ArcGIS and Earth Engine write them: a
-blue layer that comes first would become B01. Only files of 10, 12 or 13 layers that bear no description at all are taken in the
-usual order. Pixel size and number type have to be those of the sensor.
+first layer that is blue would become B01. Only files of 10, 12 or 13 layers without any description are read in the usual order.
+Pixel size and number type must be those of the sensor.
 """
 
 import re
@@ -14,7 +14,7 @@ from typing import Any
 from index.errors import InputError
 from index.imagery.sensors import NASA_COARSE, SENTINEL2, UNNAMED_SENTINEL2, Sensor, canonical_band, sensor_of
 
-# Common names of the STAC extension eo, with the spellings of others, and the band of Sentinel-2 that each is.
+# Common names of the STAC extension eo, with other spellings, and the Sentinel-2 band of each.
 COMMON_NAMES = {
     "coastal": "B01", "coastalaerosol": "B01", "aerosol": "B01", "blue": "B02", "green": "B03", "red": "B04",
     "rededge1": "B05", "rededge071": "B05", "rededge2": "B06", "rededge075": "B06", "rededge3": "B07", "rededge078": "B07",
@@ -22,7 +22,7 @@ COMMON_NAMES = {
     "nir09": "B09", "watervapour": "B09", "watervapor": "B09", "cirrus": "B10", "swir16": "B11", "swir1": "B11", "swir22": "B12",
     "swir2": "B12",
 }  # fmt: skip
-# Names of light that may be one of several bands, or of none: such a layer must not get lost without a word.
+# Names of light that may be one of several bands, or of none: such a layer must not be dropped silently.
 _UNCLEAR = ("rededge", "swir", "nir1", "nir2", "nir3", "infrared", "pan", "panchromatic", "thermal", "tir", "lwir", "yellow")
 _CENTRES_NM = dict(
     zip(SENTINEL2.bands, (443, 492, 560, 665, 704, 740, 781, 836, 865, 944, 1375, 1612, 2194), strict=True)
@@ -32,12 +32,12 @@ LANDSAT_M = 30
 _ESA = re.compile(r"(?:S2\w*_|T\d\d[A-Z]{3}_\w*)?(B\d\d|B8A)(?:_(?:10|20|60)m)?(?:_\d)?", re.IGNORECASE)
 _UNPADDED = re.compile(r"B(\d{1,2}|8A)(?:, central wavelength .*)?")  # as Earth Engine, SNAP and GDAL's driver write them
 _COUNTED = re.compile(r"(?:b|band|bandname|channel|layer)?[ _.-]*0*(\d+)", re.IGNORECASE)
-_NARROW = re.compile(r"(?:B|band[ _]?)?8A", re.IGNORECASE)  # where there is an 8A, the others are numbers of bands too
+_NARROW = re.compile(r"(?:B|band[ _]?)?8A", re.IGNORECASE)  # next to an 8A, the other numbers are band numbers too
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The bands present in the order of ``sensor``, the layer of each from 0, and what was ``assumed`` or left out."""
+    """The bands present, in the order of ``sensor``, the layer of each (from 0), and what was ``assumed`` or left out."""
 
     sensor: Sensor
     bands: tuple[str, ...]
@@ -46,18 +46,18 @@ class Choice:
 
 
 def choose_bands(raster: Any, stated: Sequence[str], pixel_m: float) -> Choice:
-    """Of an opened raster with pixels of ``pixel_m`` on the ground; ``stated`` names its layers. Raises ``InputError``."""
+    """The bands of a raster with pixels of ``pixel_m`` on the ground; ``stated`` names its layers. Raises ``InputError``."""
     choice = _named(raster, stated, pixel_m)
     low, high = choice.sensor.pixel_m
     if not low <= pixel_m <= high:
         remedy = "warp it with gdalwarp -tr 10 10" if choice.sensor is SENTINEL2 else "name its bands with --bands B04,B03,…"
         raise InputError(
-            f"pixels of {pixel_m:.3g} m are not {choice.sensor.title} (expected {low:g} to {high:g} m); leave it out if of another "
-            f"sensor, else {remedy}"
+            f"pixels of {pixel_m:.3g} m are not {choice.sensor.title} (expected {low:g} to {high:g} m); leave it out if it is "
+            f"of another sensor, else {remedy}"
         )
     if choice.sensor is SENTINEL2 and not stated and round(pixel_m) == LANDSAT_M:
         raise InputError(
-            f"pixels of {LANDSAT_M} m are Landsat's, whose bands bear the same names; leave the file out if it is Landsat's, "
+            f"pixels of {LANDSAT_M} m are Landsat's, whose bands have the same names; leave the file out if it is Landsat's, "
             "else name its bands with --bands B02,B03,…"
         )
     return choice
@@ -86,7 +86,7 @@ def _named(raster: Any, stated: Sequence[str], pixel_m: float) -> Choice:
 
 
 def own_bands(raster: Any) -> Choice:
-    """Of a file that PlaceBind wrote, which names its layers as a sensor does."""
+    """The bands of a file that PlaceBind wrote, which names its layers as a sensor does."""
     names = tuple(each or "" for each in raster.descriptions)
     sensor = sensor_of(names)
     if sensor is None:
@@ -100,7 +100,7 @@ def layer_names(raster: Any) -> list[str]:
 
 
 def _names(said: Sequence[str], tags: Sequence[Mapping[str, str]]) -> list[str]:
-    """Band of Sentinel-2, colour, or '' for each layer. Raises ``InputError`` for layers that are counted or unclear."""
+    """Band of Sentinel-2, colour, or '' for each layer. Raises ``InputError`` for layers that are only numbered or unclear."""
     numbered = any(_NARROW.fullmatch(each.strip()) for each in said)
     unpadded = [_UNPADDED.fullmatch(each.strip()) for each in said]
     short = [(k, match[0]) for k, match in enumerate(unpadded, start=1) if match and "," not in match[0]]
@@ -135,7 +135,7 @@ def _word(text: str) -> str:
 
 
 def _unclear(text: str) -> bool:
-    """Whether a name that is not known speaks of light nevertheless ('NIR (833 nm)', 'B08 nir'): it must not be left out."""
+    """Whether an unknown name still refers to light ('NIR (833 nm)', 'B08 nir'): such a layer must not be left out."""
     words = re.findall(r"[a-z]+\d*a?", text.lower())
     joined = ["".join(pair) for pair in pairwise(words)]
     speaks = any(word in COMMON_NAMES or word in _UNCLEAR or re.fullmatch(r"b\d\d?|b8a", word) for word in (*words, *joined))
@@ -150,19 +150,19 @@ def _by_wavelength(tags: Mapping[str, str]) -> str:
     if not match:
         return ""
     length = float(match[1])
-    nanometres = length * 1000 if length < 20 else length  # no unit of Sentinel-2's light makes the two alike
+    nanometres = length * 1000 if length < 20 else length  # Sentinel-2's wavelengths in the two units never overlap
     near = {band: abs(centre - nanometres) / (3 if centre > 1000 else 1) for band, centre in _CENTRES_NM.items()}
     best = min(near, key=lambda band: near[band])
     return best if near[best] <= _NEAR_NM else ""
 
 
 def _stated(name: str) -> str:
-    """Of a name given by hand: also 'b4' and '4', for the one who states it knows."""
+    """The band of a name stated by the user: also 'b4' and '4', because the user knows the file."""
     return canonical_band(name) or _word(name)
 
 
 def _sensor(names: Sequence[str], pixel_m: float) -> tuple[Sensor | None, list[str]]:
-    """The sensor of these names, and the names as that sensor has them."""
+    """The sensor of these names, and the names as that sensor spells them."""
     known = {name for name in names if name}
     low, high = NASA_COARSE.pixel_m
     if known and known <= set(NASA_COARSE.bands) and ("relief" in known or low <= pixel_m <= high):
@@ -177,7 +177,7 @@ def _check_cirrus(raster: Any, layers: Sequence[int]) -> None:
     sums = [float(raster.read(layer + 1).mean()) for layer in layers]
     if sums.index(min(sums)) == SENTINEL2.bands.index("B09"):
         raise InputError(
-            "the tenth of 13 unnamed layers is the darkest, as B10 is where B8A comes last; use the source eurosat, or name the "
+            "the tenth of 13 unnamed layers is the darkest, so it is B10 and B8A comes last; use the source eurosat, or name the "
             "layers with --bands B01,B02,…"
         )
 

@@ -18,7 +18,7 @@ from index.imagery.stac import Tokens, check_http
 PIXEL_M = 10
 FACTORS = (1, 2, 6)  # Sentinel-2 has pixels of 10, 20 and 60 m
 MAX_SIDE_PX = 20_000  # a Sentinel-2 band has 10,980
-MAX_BLOCK_PX = 4096**2  # what has to be held to read a single pixel
+MAX_BLOCK_PX = 4096**2  # held in memory to read a single pixel
 PROBE_BYTES = 2**20
 RETRY_DELAY_S = 1.0
 _NAMES = count()
@@ -49,12 +49,12 @@ class Cogs:
 
     def __init__(self, tokens: Tokens, probe: Client) -> None:
         self.tokens, self.probe = tokens, probe
-        self._fresh: dict[str, str] = {}  # address -> what makes GDAL take it for one it has not seen
+        self._fresh: dict[str, str] = {}  # address -> a suffix that makes GDAL treat it as new
 
     def window(self, href: str, epsg: int, bounds: tuple[float, float, float, float]) -> npt.NDArray[Any]:
         """[H, W] pixels of 10 m inside ``bounds`` (left, bottom, right, top in metres of ``epsg``), 0 where the file has none.
 
-        Pixels of 20 and 60 m are repeated, so every value is one that was measured. Raises ``Unreadable``.
+        Pixels of 20 and 60 m are repeated, so every value was measured. Raises ``Unreadable``.
         """
         check_http(href)
         signed = self.tokens.sign(href)
@@ -63,7 +63,7 @@ class Cogs:
         except Unreadable as error:
             if not (error.lasting and self.tokens.concern(href)):
                 raise
-        return self._window(self.tokens.sign(href, refused=signed), epsg, bounds)  # a token may end before its time
+        return self._window(self.tokens.sign(href, refused=signed), epsg, bounds)  # a token may expire early
 
     def _window(self, href: str, epsg: int, bounds: tuple[float, float, float, float]) -> npt.NDArray[Any]:
         errors = _rasterio().errors
@@ -71,7 +71,7 @@ class Cogs:
             return self._read(href, epsg, bounds)
         except errors.RasterioError:
             self._probe(href)
-        # The server is fine with it. GDAL remembers a failure for the life of the process, so it is asked under another name.
+        # The server accepts the address. GDAL remembers a failure for the life of the process, so it is asked under another name.
         self._fresh[href] = f"#{next(_NAMES)}.tif"
         try:
             return self._read(href, epsg, bounds)
@@ -103,7 +103,7 @@ class Cogs:
 
 
 def read_window(file: Any, epsg: int, bounds: tuple[float, float, float, float]) -> npt.NDArray[Any]:
-    """``Cogs.window`` on an opened dataset. Raises ``InputError`` if it is not what a Sentinel-2 band is."""
+    """``Cogs.window`` for an opened dataset. Raises ``InputError`` if it is not like a Sentinel-2 band."""
     factor = _check(file, epsg)
     left, bottom, right, top = bounds
     height, width = round((top - bottom) / PIXEL_M), round((right - left) / PIXEL_M)
@@ -152,7 +152,7 @@ def _lasts(status: int | None) -> bool:
 
 
 def _shown(href: str) -> str:
-    """The address without its signature, which is nobody's business in a report."""
+    """The address without its signature, which must not appear in a report."""
     parts = urlsplit(href)
     return f"{parts.scheme}://{parts.netloc}{parts.path}"
 

@@ -1,8 +1,8 @@
-"""Where an opened raster lies, decided once for all sources: by what it says of itself, or not at all.
+"""Where an opened raster lies, decided once for all sources: by what the file states, or not at all.
 
-Geotransform, else ground control points that an affine transform meets, else a world file beside it. Nothing is ever placed by the
-numbers of its pixels. A tile is north up: rows from south to north and columns from east to west are turned, what is rotated is
-refused.
+The geotransform counts, else ground control points that fit an affine transform, else a world file next to it. No file is ever
+placed by its pixel numbers. A tile is north up: rows from south to north and columns from east to west are flipped, and a rotated
+file is refused.
 """
 
 from dataclasses import dataclass
@@ -17,8 +17,8 @@ from index.geo import geodesic_km, wrap_lon
 from index.imagery.raster import centre_of, checked, import_rasterio
 from index.records import Place
 
-SLACK_PX = 0.5  # how far a pixel may lie from where a north-up grid has it
-MAX_LON = 540.0  # rasters from 0 to 360 degrees are usual; what lies further out is metres taken for degrees
+SLACK_PX = 0.5  # how far a pixel may lie from its position in a north-up grid
+MAX_LON = 540.0  # rasters from 0 to 360 degrees are common; values further out are metres mistaken for degrees
 MAX_SIDE_FILE_BYTES = 2**16
 _WORLD_FILES = (".tfw", ".tifw", ".tiffw", ".tfwx", ".tifwx", ".wld")
 _WARP = "warp it onto a grid: gdalwarp -t_srs EPSG:4326 IN.tif OUT.tif"
@@ -41,9 +41,9 @@ class Georeference:
 
 
 def georeference(raster: Any, stated_crs: str = "", file: Path | None = None) -> Georeference:
-    """Of an opened raster. ``stated_crs`` is for files that name none; ``file`` is where world file and .prj are looked for.
+    """Where an opened raster lies. ``stated_crs`` is for files that name none; world file and .prj are looked for next to ``file``.
 
-    Raises ``InputError`` with the remedy where the raster says no place, says two, or is rotated.
+    Raises ``InputError`` with the remedy if the raster states no place, states two, or is rotated.
     """
     transform, crs = _placement(raster, file)
     crs = _one_crs(crs, stated_crs)
@@ -75,7 +75,7 @@ def georeference(raster: Any, stated_crs: str = "", file: Path | None = None) ->
 
 
 def place_of(raster: Any) -> Place | None:
-    """The middle of a picture that needs no place; None where it says none that could be relied on."""
+    """The centre of a picture that needs no place; None if it states no reliable one."""
     try:
         return georeference(raster).centre
     except InputError:
@@ -98,21 +98,21 @@ def _placement(raster: Any, file: Path | None) -> tuple[Any, Any]:
 
 
 def _is_pixel_numbers(transform: Any, height: int) -> bool:
-    """Whether map coordinates would be pixel numbers: what GDAL and others write where there is no geotransform."""
+    """Whether the map coordinates are only pixel numbers: GDAL and others write these where there is no geotransform."""
     a, b, c, d, e, f = tuple(transform)[:6]
     return (abs(a), b, d, abs(e)) == (1, 0, 0, 1) and abs(c) <= 0.5 and min(abs(f), abs(f - height)) <= 0.5
 
 
 def _by_control_points(points: Any, crs: Any) -> Any:
-    """The affine transform [x, y] of (column, row) with least squares. Refused where a point lies off by ``SLACK_PX`` or more."""
+    """The least-squares affine transform from (column, row) to [x, y]. Refused if a point is off by ``SLACK_PX`` or more."""
     pixels = np.array([(point.col, point.row, 1.0) for point in points])
     ground = np.array([(point.x, point.y) for point in points])
     if crs is not None and crs.is_geographic:  # points on both sides of the antimeridian
         ground[:, 0] = ground[0, 0] + wrap_lon(ground[:, 0] - ground[0, 0])
     centred = pixels - pixels.mean(axis=0) * (1, 1, 0)
     if len(points) < 3 or np.linalg.matrix_rank(centred) < 3:
-        raise InputError(f"the file is placed by {len(points)} control points, at least 3 not in a line are needed; {_WARP}")
-    middle = ground.mean(axis=0)  # numbers of one size: northings have seven digits
+        raise InputError(f"the file is placed by {len(points)} control points, but at least 3 not in a line are needed; {_WARP}")
+    middle = ground.mean(axis=0)  # makes the numbers similar in size: northings have seven digits
     solution, *_ = np.linalg.lstsq(centred, ground - middle, rcond=None)
     step = np.sqrt(abs(np.linalg.det(solution[:2])))
     if not step or np.abs(centred @ solution + middle - ground).max() > SLACK_PX * step:
@@ -123,14 +123,14 @@ def _by_control_points(points: Any, crs: Any) -> Any:
 
 
 def _world_file(file: Path | None) -> Any:
-    """Six numbers, one a line; the last two are the middle of the first pixel."""
+    """Six numbers, one a line; the last two are the centre of the first pixel."""
     text = _beside(file, (*_WORLD_FILES, *((f"{file.suffix}w",) if file else ())))
     if text is None:
         return None
     try:
         a, d, b, e, x, y = (float(number.replace(",", ".")) for number in text.split())
     except ValueError:
-        raise InputError(f"the world file beside it holds '{text[:40]!r}', expected six numbers; correct or remove it") from None
+        raise InputError(f"the world file next to it holds '{text[:40]!r}', expected six numbers; correct or remove it") from None
     return import_rasterio().Affine(a, b, x - (a + b) / 2, d, e, y - (d + e) / 2)
 
 
@@ -144,11 +144,11 @@ def _projection_file(file: Path | None) -> Any:
     try:
         return CRS.from_wkt(text)
     except CRSError:
-        raise InputError("the .prj beside it is no coordinate system; remove it and state --crs EPSG:…") from None
+        raise InputError("the .prj next to it is not a coordinate system; remove it and state --crs EPSG:…") from None
 
 
 def _beside(file: Path | None, suffixes: tuple[str, ...]) -> str | None:
-    """The text of the small file of the same name with one of these suffixes, in any case."""
+    """The text of the small file of the same name with one of these suffixes, upper or lower case."""
     if file is None:
         return None
     for name in dict.fromkeys(file.stem + each for suffix in suffixes for each in (suffix, suffix.upper())):
@@ -160,7 +160,7 @@ def _beside(file: Path | None, suffixes: tuple[str, ...]) -> str | None:
 
 
 def _one_crs(own: Any, stated: str) -> Any:
-    """The file's, else the stated one; both only where they are the same."""
+    """The file's CRS, else the stated one; both only if they are the same."""
     if not stated:
         return own
     given = _parsed(stated)
@@ -179,7 +179,7 @@ def _parsed(text: str) -> Any:
     try:
         return CRS.from_user_input(text)
     except CRSError:
-        raise InputError(f"--crs '{text}' is no coordinate system; give something like EPSG:32632") from None
+        raise InputError(f"--crs '{text}' is not a coordinate system; give something like EPSG:32632") from None
 
 
 def _same(one: Any, other: Any) -> bool:
@@ -193,12 +193,12 @@ def _name(crs: Any) -> str:
 
 
 def _turns(lon: float) -> int:
-    """Whole turns from a longitude to where it is usually written; 0 for what is no longitude."""
+    """Whole turns that bring a longitude into its usual range; 0 for a value that is not a longitude."""
     return round((lon - float(wrap_lon(lon))) / 360) if 180 < abs(lon) <= MAX_LON else 0
 
 
 def _pixel_m(crs: Any, x: float, y: float, width: float, height: float) -> float:
-    """The longer side of the pixel in the middle, in metres on the ground."""
+    """The longer side of the central pixel, in metres on the ground."""
     with checked("position"):
         lon, lat = import_rasterio().warp.transform(
             crs, "EPSG:4326", [x - width / 2, x + width / 2, x, x], [y, y, y - height / 2, y + height / 2]

@@ -1,4 +1,4 @@
-"""Tile pixels as bytes in a table cell: lossless Zstandard over rows of differences, raw array back.
+"""Tile pixels as bytes in a table cell: lossless Zstandard over differences along rows, and back to the raw array.
 
 Neighbouring pixels differ little, so the difference along a row compresses to about the size of a deflated GeoTIFF with
 predictor 2, and needs no codec beyond the one Arrow brings.
@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from index.errors import InputError
 
-MAX_TILE_BYTES = 256 * 2**20  # more than any tile a source accepts: a damaged row must not take the memory down
+MAX_TILE_BYTES = 256 * 2**20  # more than any tile a source accepts: a damaged row must not exhaust memory
 
 
 def encode_pixels(pixels: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> bytes:

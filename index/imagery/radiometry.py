@@ -1,7 +1,8 @@
-"""The numbers of a foreign Sentinel-2 raster as reflectance x 10,000: what is stated ends the guessing.
+"""The numbers of a foreign Sentinel-2 raster as reflectance x 10,000: a stated unit replaces guessing.
 
-First what the file's tags or the user state (scale and offset, applied once), then the processing baseline, then the darkest pixels
-(``index.imagery.reflectance``). Numbers that cannot be reflectance are refused and named: 8 bits, percents, decibels.
+The statement of the file's tags or the user (scale and offset, applied once) comes first, then the processing baseline, then the
+darkest pixels (``index.imagery.reflectance``). Numbers that cannot be reflectance are refused and named: 8 bits, percents,
+decibels.
 """
 
 from collections.abc import Sequence
@@ -30,7 +31,7 @@ _STATE = "state the unit with --scale and --offset (reflectance = number x scale
 
 @dataclass(frozen=True, slots=True)
 class Stated:
-    """reflectance = number x ``scale`` + ``offset``, one of each for every layer, as ``by`` says. ``whole``: of the offset too."""
+    """reflectance = number x ``scale`` + ``offset``, one of each for every layer, as ``by`` states. ``whole``: also the offset."""
 
     scale: tuple[float, ...]
     offset: tuple[float, ...]
@@ -39,10 +40,10 @@ class Stated:
 
 
 def stated_unit(raster: Any, layers: Sequence[int], scale: float | None, offset: float | None) -> Stated | None:
-    """What the tags of an opened raster say of these layers, else what the user does. Raises ``InputError`` where both do."""
+    """The unit of these layers by the tags of an opened raster, else by the user. Raises ``InputError`` if both state one."""
     scales, offsets = (tuple(each[layer] for layer in layers) for each in (raster.scales, raster.offsets))
     if offset is not None and scale is None:
-        raise InputError(f"--offset {offset:g} needs the scale beside it; {_STATE}")
+        raise InputError(f"--offset {offset:g} needs --scale too; {_STATE}")
     tagged = set(scales) != {1.0} or set(offsets) != {0.0}
     if tagged and scale is not None and (set(scales) != {scale} or set(offsets) != {offset or 0.0}):
         raise InputError(
@@ -70,9 +71,9 @@ def reflectance(
     if unit:
         return _as_stated(values, unit, bands=bands, date=date, baseline=baseline, rule=rule)
     if values.dtype == np.uint8:
-        raise InputError(f"8-bit numbers are no reflectance x 10,000; export the file with 16 bits or as float, or {_STATE}")
+        raise InputError(f"8-bit numbers are not reflectance x 10,000; export the file with 16 bits or as float, or {_STATE}")
     if values.dtype == bool or np.issubdtype(values.dtype, np.complexfloating):
-        raise InputError(f"{values.dtype} numbers are no reflectance; export the file with 16 bits or as float")
+        raise InputError(f"{values.dtype} numbers are not reflectance; export the file with 16 bits or as float")
     numbers = values.compressed()
     if np.issubdtype(values.dtype, np.floating) and _share(numbers > FRACTION_LIMIT) <= DARK_SHARE:
         _check_range(numbers, 1.0)
@@ -96,8 +97,8 @@ def _as_stated(
         physical = physical * 1e-4  # tags that lead to reflectance x 10,000
     _check_range(physical.compressed(), 1.0, unit.by)
     if rule == "remove" and offset.any():
-        raise InputError(f"{unit.by} takes {offset.min():g} off already, --offset remove would do so twice; leave it out")
-    # Tags without an offset state that there is none to take off; a --scale alone speaks of the unit only.
+        raise InputError(f"{unit.by} already takes {offset.min():g} off, --offset remove would do so twice; leave it out")
+    # Tags without an offset mean that there is none to remove; --scale alone states only the unit.
     if unit.whole:
         excess = BOA_OFFSET if rule == "remove" else 0
         return stored(np.ma.filled(physical, 0) * 10_000 - excess, ~np.ma.getmaskarray(physical))
@@ -123,7 +124,7 @@ def _check_baseline(values: np.ma.MaskedArray[Any, Any], bands: Sequence[str], b
         if numbers.size and FRACTION_LIMIT < np.median(numbers) < IMPOSSIBLY_DARK:
             raise InputError(
                 f"processing baseline {baseline} adds {BOA_OFFSET}, but half of {band} is below {IMPOSSIBLY_DARK}; if it is "
-                "taken off already, say so with --offset none"
+                "already taken off, say so with --offset none"
             )
 
 

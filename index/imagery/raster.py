@@ -1,6 +1,6 @@
-"""Rasters from outside: opened without trust, read in windows, brought onto one 10 m grid and cut into tiles.
+"""Rasters from outside: opened as untrusted files, read in windows, brought onto one 10 m grid and cut into tiles.
 
-Sources of whole scenes stand on this: files of a scene -> ``BandStack`` -> windows -> ``Tile``. Nothing here reads more than one
+Sources of whole scenes build on this: files of a scene -> ``BandStack`` -> windows -> ``Tile``. Nothing here reads more than one
 window of one band at a time, so that memory does not grow with the scene. Coarser bands are repeated, not interpolated: every
 stored value was measured, and no-data does not bleed into its neighbours.
 """
@@ -30,7 +30,7 @@ BLOCK_CACHE_BYTES = (
 )  # GDAL's, of the process; two rows of blocks of all bands of a Sentinel-2 product take about 360 MiB
 
 # Decoding in several threads loses errors: the JPEG 2000 driver of GDAL 3.10 gives zeros for blocks that its workers could not
-# decode and reports success. Files beside a raster (.aux.xml, .ovr) are not looked for: only what was asked for is opened.
+# decode and reports success. Files next to a raster (.aux.xml, .ovr) are ignored: only the requested file is opened.
 _GDAL = {
     "GDAL_NUM_THREADS": "1",
     "GDAL_PAM_ENABLED": "NO",
@@ -69,14 +69,14 @@ def import_rasterio() -> Any:
 
 @contextmanager
 def checked(what: str) -> Iterator[None]:
-    """GDAL set up not to trust files; its errors come out as ``InputError`` with the remedy. ``what`` is what should be read."""
+    """Set GDAL up not to trust files and raise its errors as ``InputError`` with the remedy. ``what`` names the expected file."""
     rasterio = import_rasterio()
     from rasterio._err import CPLE_BaseError
 
     try:
         with rasterio.Env(**_GDAL):
             yield
-    except (rasterio.errors.RasterioError, CPLE_BaseError, UnicodeDecodeError) as error:  # names in a damaged file are no UTF-8
+    except (rasterio.errors.RasterioError, CPLE_BaseError, UnicodeDecodeError) as error:  # names in a damaged file may not be UTF-8
         cause = error.__cause__ if str(error).startswith("Read failed") and error.__cause__ else error
         raise InputError(f"not a readable {what} ({one_line(cause)}); download or export it again") from None
 
@@ -85,7 +85,7 @@ def checked(what: str) -> Iterator[None]:
 def opened(file: str | Path | bytes, driver: Literal["GTiff", "JP2OpenJPEG"], max_side_px: int) -> Iterator[Any]:
     """A raster with one layer, by its path or its bytes. The driver is named, so that the file cannot choose one (a VRT, say).
 
-    Raises ``InputError`` where it is none or larger than ``max_side_px``.
+    Raises ``InputError`` if it is not such a raster or is larger than ``max_side_px``.
     """
     rasterio = import_rasterio()
     name = {"GTiff": "GeoTIFF", "JP2OpenJPEG": "JPEG 2000 file"}[driver]
@@ -94,7 +94,7 @@ def opened(file: str | Path | bytes, driver: Literal["GTiff", "JP2OpenJPEG"], ma
         raster = memory.open(driver=driver) if memory else rasterio.open(file, driver=driver)
     try:
         if max(raster.width, raster.height) > max_side_px:
-            raise InputError(f"{raster.width} x {raster.height} px is more than can be there (limit {max_side_px} px a side)")
+            raise InputError(f"{raster.width} x {raster.height} px is more than expected (limit {max_side_px} px a side)")
         if raster.count != 1 or raster.dtypes[0] not in ("uint8", "uint16", "int16"):
             raise InputError(f"expected one layer of 8 or 16 bit numbers, got {raster.count} of {raster.dtypes[0]}")
         yield raster
@@ -105,7 +105,7 @@ def opened(file: str | Path | bytes, driver: Literal["GTiff", "JP2OpenJPEG"], ma
 
 
 def check_size(raster: Any, max_side_px: int) -> None:
-    """Refuse what would not fit into memory, before a pixel is read: a file of some bytes can claim any size."""
+    """Refuse what would not fit into memory, before a pixel is read: a file of a few bytes can claim any size."""
     size = f"{raster.count} bands of {raster.width} x {raster.height} px"
     if max(raster.height, raster.width) > max_side_px or raster.count > 64:
         raise InputError(f"{size} is too large for one tile (limit {max_side_px} px a side); cut it with gdal_retile.py")
@@ -125,7 +125,7 @@ def centre_of(bounds: Sequence[float], crs: Any) -> Place:
 class BandStack:
     """Bands of one scene, each in an open file of 10, 20 or 60 m pixels, as layers of one 10 m grid.
 
-    Raises ``InputError`` where they do not lie on one another. ``crs`` is for files that name none.
+    Raises ``InputError`` if they do not cover the same ground. ``crs`` is for files that name none.
     """
 
     def __init__(self, files: Mapping[str, Any], crs: str = "") -> None:
@@ -168,7 +168,7 @@ class BandStack:
 
 
 def _factor(name: str, file: Any) -> int:
-    """How many grid pixels one of the file's takes, each way."""
+    """How many grid pixels one pixel of the file covers in each direction."""
     matrix = file.transform
     factor = round(matrix.a / GRID_M)
     square = np.allclose((matrix.a, matrix.b, matrix.d, matrix.e), (factor * GRID_M, 0, 0, -factor * GRID_M))
@@ -178,14 +178,14 @@ def _factor(name: str, file: Any) -> int:
 
 
 def rows_of_windows(height: int, width: int, cutting: Cutting) -> list[list[Window]]:
-    """Windows that leave no gap, in rows. They overlap by the pixels that are too many, spread evenly; ``max_tiles`` of them."""
+    """Windows without gaps, in rows; at most ``max_tiles`` of them. Surplus pixels become overlaps, spread evenly."""
     side, stride = cutting.tile_px, cutting.stride or cutting.tile_px
     tops, lefts = _starts(height, side, stride), _starts(width, side, stride)
     rows = [[Window(top, left, min(side, height), min(side, width)) for left in lefts] for top in tops]
     count = len(tops) * len(lefts)
     if not 0 < cutting.max_tiles < count:
         return rows
-    # Drawn rather than every n-th, which could fall into one column; always the same draw, so that a repeated ingest goes on.
+    # Drawn at random: every n-th window could fall into one column. The draw is always the same, so a repeated ingest resumes.
     chosen = set(np.random.default_rng(0).permutation(count)[: cutting.max_tiles].tolist())
     return [[each for j, each in enumerate(row) if i * len(lefts) + j in chosen] for i, row in enumerate(rows)]
 

@@ -65,9 +65,9 @@ def has_offset(numbers: npt.NDArray[Any], *, bands: Sequence[str] = (), date: st
     """Whether the +1,000 offset is still in: by the baseline where it is known, else by the darkest pixels.
 
     Without the offset some band of a land scene is darker than 0.1 somewhere (water vapour and short-wave infrared over snow, blue
-    over deserts), so at most one valid pixel in a hundred below 1,000 in every band means that it is there. Scenes older than the
-    offset are trusted to have none, unless the cirrus band B10 says otherwise: it sees nothing of the ground, so only a scene that
-    was processed again has 1,000 there.
+    over deserts), so the offset is there if at most one valid pixel in a hundred is below 1,000 in every band. Scenes older than
+    the offset are trusted to have none, unless the cirrus band B10 says otherwise: it sees nothing of the ground, so only a
+    reprocessed scene has 1,000 there.
     """
     if baseline:
         return baseline >= OFFSET_BASELINE

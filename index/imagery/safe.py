@@ -1,7 +1,7 @@
-"""What a Sentinel-2 product (a .SAFE folder or a zip of one) says about itself: level, date, scale, offsets, images, checksums.
+"""The metadata of a Sentinel-2 product (a .SAFE folder or a zip of one): level, date, scale, offsets, images, checksums.
 
 Format: ESA, Sentinel-2 Products Specification Document (PSD) from 14.2 on. L2A products of PSD 14.2 (until spring 2018, baselines
-02.04 to 02.06) put "L2A" into the names of elements; products of before December 2016 have other files and are not read.
+02.04 to 02.06) put "L2A" into the names of elements; products from before December 2016 have other files and are not read.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ _PRODUCT = re.compile(r"S2[A-Z]_MSIL(?:1C|2A)_\w{1,80}")
 
 @dataclass(frozen=True, kw_only=True)
 class Metadata:
-    """What a product says about itself. ``offsets`` [13] are added to the numbers of each band, in the order of the sensor."""
+    """The metadata of a product. ``offsets`` [13] are added to the numbers of each band, in the order of the sensor."""
 
     product: str
     level: str
@@ -74,7 +74,7 @@ def _offsets(tree: ET.Element, baseline: str) -> tuple[float, ...]:
 
 
 class _NoDoctype(ET.TreeBuilder):
-    """A document type is where entities are declared: those that point to other files, and those that grow without end."""
+    """Refuses a document type, which can declare entities that point to other files or grow without end."""
 
     def doctype(self, name: str, pubid: str, system: str) -> None:
         raise InputError("its metadata declares a document type, which no product does; download it again from its provider")
@@ -92,7 +92,7 @@ def parse_xml(raw: bytes, name: str) -> ET.Element:
 
 
 def verify(archive: Archive, members: Sequence[str]) -> None:
-    """Compare images with the checksums in manifest.safe (a zip has its own too): a damaged JPEG 2000 decodes to something else."""
+    """Compare images with the checksums in manifest.safe (a zip has its own too): a damaged JPEG 2000 decodes to other values."""
     stated = _checksums(archive)
     for name in members:
         algorithm, expected = stated.get(name, ("crc32", ""))
@@ -124,7 +124,7 @@ def _checksums(archive: Archive) -> dict[str, tuple[str, str]]:
 
 
 def granules(archive: Archive) -> dict[str, dict[str, str]]:
-    """Members with images: granule -> band (or SCL) -> member, of each band the finest."""
+    """Members with images: granule -> band (or SCL) -> member, the finest of each band."""
     found: dict[str, dict[str, tuple[int, str]]] = {}
     for name in archive.names:
         match = _IMAGE.search(name)

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 class Sensor:
     """``scale`` turns a stored value into the unit that ``mean`` and ``std`` (one per band) are in.
 
-    As a picture it shows the bands ``rgb``, 0 .. ``white`` of that unit as dark to bright; what is brighter is white. ``often``:
-    which bands alone people have it in. ``pixel_m``: from what to what a pixel's side on the ground may be.
+    A picture shows the bands ``rgb``, with 0 .. ``white`` of that unit from dark to bright; brighter values are white. ``often``:
+    common subsets of its bands. ``pixel_m``: the allowed range of a pixel's side on the ground.
     """
 
     name: str
@@ -39,7 +39,7 @@ SENTINEL2 = Sensor(
     rgb=("B04", "B03", "B02"),
     white=0.3,  # land is seldom brighter, snow and cloud may be plain white; TorchGeo plots Sentinel-2 so too (image / 3000)
     often=(("B04", "B03", "B02"), ("B04", "B03", "B02", "B08")),  # colours; colours with near infrared
-    pixel_m=(5, 75),  # 10, 20 and 60 m, also drawn finer by a map's projection
+    pixel_m=(5, 75),  # 10, 20 and 60 m, also made finer by a map's projection
 )
 
 NASA_COARSE = Sensor(
@@ -52,12 +52,12 @@ NASA_COARSE = Sensor(
     rgb=("red", "green", "blue"),
     white=1.0,
     often=(("red", "green", "blue"),),
-    pixel_m=(500, 15_000),  # Blue Marble in its sizes
+    pixel_m=(500, 15_000),  # Blue Marble in all its sizes
 )
 
 SENSORS = {sensor.name: sensor for sensor in (SENTINEL2, NASA_COARSE)}
 
-# What a file of N unnamed Sentinel-2 bands is taken to hold, by the usual orders of its products.
+# The assumed bands of a file of N unnamed Sentinel-2 layers, by the usual orders of its products.
 UNNAMED_SENTINEL2 = {
     13: SENTINEL2.bands,
     12: tuple(band for band in SENTINEL2.bands if band != "B10"),

@@ -1,7 +1,7 @@
-"""Satellite scenes from a STAC API: which there are, what they say about themselves, and addresses that may be read.
+"""Satellite scenes from a STAC API: a search for them, their metadata, and addresses that may be read.
 
-STAC API 1.0 item search (https://github.com/radiantearth/stac-api-spec), by GET, page by page along rel=next links. Everything a
-server says is checked here; what a ``StacItem`` holds can be trusted.
+STAC API 1.0 item search (https://github.com/radiantearth/stac-api-spec), by GET, page by page along rel=next links. All data from a
+server is checked here; a ``StacItem`` can be trusted.
 """
 
 import json
@@ -22,15 +22,15 @@ from index.references import web_address
 PAGE_ITEMS = 100
 MAX_PAGES = 500
 MAX_PAGE_BYTES = 64 * 2**20
-TOKEN_RESERVE = timedelta(seconds=60)  # a token that ends sooner is renewed, so that it outlives the read
+TOKEN_RESERVE = timedelta(seconds=60)  # a token that expires sooner is renewed, so that it outlives the read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StacItem:
     """One item: ``hrefs`` by the names asked for; ``bounds`` in metres of ``epsg``, None where the item does not say.
 
-    ``offset_applied``: whether the provider says that the offset of baseline 04.00 is off; ``offset_stated``: what its bands say is
-    to be added to reflectance, 0 or -0.1.
+    ``offset_applied``: whether the provider says that the offset of baseline 04.00 is removed; ``offset_stated``: the number that
+    its bands say must be added to reflectance, 0 or -0.1.
     """
 
     id: str
@@ -58,10 +58,10 @@ class StacApi:
         self.search_url = check_http(str(links[0].get("href")))
 
     def items(self, collection: str, box: BBox, dates: str, max_cloud_percent: float) -> Iterator[dict[str, Any]]:
-        """All items, each once, also those that do not say how cloudy they are. ``dates`` is an RFC 3339 interval; clouds are
-        filtered here too, as not every server does.
+        """All items, each once, including those without a cloud cover. ``dates`` is an RFC 3339 interval. Clouds are filtered here
+        too, as not every server filters them.
 
-        A box across the antimeridian is two searches: the standard allows one, but servers have got it wrong.
+        A box across the antimeridian is two searches: the standard allows one, but some servers get it wrong.
         """
         seen: set[str] = set()
         for west, east in [(box.west, 180.0), (-180.0, box.east)] if box.crosses_antimeridian else [(box.west, box.east)]:
@@ -107,7 +107,7 @@ class StacApi:
 
 
 def stac_item_of(item: dict[str, Any], names: Mapping[str, tuple[str, ...]]) -> StacItem | Rejected:
-    """The scene of an item. ``names`` has for each asset wanted the keys that providers give it."""
+    """The scene of an item. ``names`` maps each wanted asset to the keys that providers use for it."""
     try:
         facts, assets = _mapping(item, "properties"), _mapping(item, "assets")
         hrefs = {wanted: _href(assets, keys) for wanted, keys in names.items()}
@@ -131,13 +131,13 @@ def cloud_percent(item: dict[str, Any]) -> float | None:
 
 
 def overcast(item: dict[str, Any]) -> float:
-    """``cloud_percent``; what does not say counts as overcast."""
+    """``cloud_percent``; an item without one counts as overcast."""
     said = cloud_percent(item)
     return 100.0 if said is None else said
 
 
 class Tokens:
-    """Shared access signatures of Azure Blob Storage, as Planetary Computer gives them out for its files.
+    """Shared access signatures of Azure Blob Storage, as Planetary Computer issues them for its files.
 
     ``url`` answers ``GET url/account/container`` with ``token`` and ``msft:expiry``. Only addresses whose host ends with ``hosts``
     are signed: a token must not travel elsewhere. Safe to share between threads.
@@ -219,14 +219,14 @@ def _baseline(facts: dict[str, Any]) -> str:
 
 
 def _applied(facts: dict[str, Any]) -> bool | None:
-    """Of Earth Search: version 1 calls it earthsearch:…, version 0 sentinel:…"""
+    """The flag of Earth Search, which version 1 calls earthsearch:… and version 0 sentinel:…"""
     said = [facts.get(f"{prefix}:boa_offset_applied") for prefix in ("earthsearch", "sentinel")]
     return next((each for each in said if isinstance(each, bool)), None)
 
 
 def _stated_offset(assets: dict[str, Any], names: Mapping[str, tuple[str, ...]]) -> float | None:
-    """What all bands (not SCL) say in raster:bands, or as raster extension 2 in bands or the asset itself. Raises ``InputError``
-    where they say another unit than reflectance x 10,000 with or without the offset."""
+    """The offset that all bands (not SCL) state in raster:bands, or by raster extension 2 in bands or the asset itself. Raises
+    ``InputError`` if they state a unit other than reflectance x 10,000 with or without the offset."""
     chosen = [next(assets[key] for key in keys if key in assets) for band, keys in names.items() if band != "SCL"]
     stated = {unit for asset in chosen if (unit := _unit(asset))}
     if not stated:

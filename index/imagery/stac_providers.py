@@ -1,6 +1,6 @@
-"""Who offers Sentinel-2 L2A through a STAC API: another provider is another class here and edits nothing else.
+"""The providers of Sentinel-2 L2A through a STAC API. A new provider is a new class here and changes nothing else.
 
-``assets`` has for each band, and for SCL, the keys that the provider's items give it.
+``assets`` maps each band, and SCL, to the keys that the provider's items use for it.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ _BY_COLOUR = {band: (colour,) for band, colour in zip(BANDS, _COLOURS, strict=Tr
 
 
 class Provider:
-    """Any API: assets by the names of all that are known. ``token_url`` gives tokens for hosts that end with ``signed_hosts``."""
+    """Any API: assets by the names of all known providers. ``token_url`` gives tokens for hosts that end with ``signed_hosts``."""
 
     title: ClassVar[str] = ""
     endpoint: ClassVar[str] = ""
@@ -26,7 +26,7 @@ class Provider:
 
     @classmethod
     def at(cls, endpoint: str) -> type["Provider"]:
-        """One that has no preset, at this address."""
+        """A provider without a preset, at this address."""
         return type("Other", (cls,), {"title": endpoint, "endpoint": endpoint})
 
 

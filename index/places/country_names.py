@@ -1,4 +1,4 @@
-"""Names of countries that a catalogue may not write as they are typed: ISO codes, and names that are nearly right."""
+"""Country names typed differently from the catalogue's: ISO codes, and names that are nearly right."""
 
 from collections.abc import Collection
 from difflib import get_close_matches
@@ -11,8 +11,8 @@ NAMED = 3
 
 
 def near_names(typed: str, known: Collection[str]) -> list[str]:
-    """Of the ``known`` names those that may be meant, the likeliest first: by ISO 3166-1 code where the extra ``demo`` is
-    installed, else by spelling."""
+    """The ``known`` names that may be meant, likeliest first: by ISO 3166-1 code if the extra ``demo`` is installed, else by
+    spelling."""
     of_code = _names_of_codes().get(typed.strip().upper(), "")
     by_key = {name.casefold(): name for name in known}
     wanted = (of_code or typed).casefold()

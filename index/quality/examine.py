@@ -1,7 +1,7 @@
-"""What came into a catalogue: everything in it that is wrong, doubtful or good to know. It changes nothing.
+"""All checks of a catalogue: everything in it that is wrong, doubtful or worth knowing. They change nothing.
 
 catalogue -> here -> the report of `placebind check`. Each check takes a catalogue, or the batches of one pass over a table, and
-returns findings. A check whose data is not installed is named in a note of the kind 'not-checked'; the others are still made.
+returns findings. A check whose data is not installed is named in a note of the kind 'not-checked'; the others still run.
 """
 
 from collections import Counter
@@ -31,7 +31,7 @@ _COLUMNS: dict[Modality, tuple[str, ...]] = {
 
 
 def examine(catalogue: Catalogue, progress: Progress | None = None) -> list[Finding]:
-    """All checks of all tables, the gravest findings first."""
+    """All checks of all tables, the most serious findings first."""
     progress = progress or Quiet()
     tables = [modality for modality in MODALITIES if catalogue.count(modality)]
     countries, found = _countries(tables)
@@ -49,7 +49,7 @@ def examine(catalogue: Catalogue, progress: Progress | None = None) -> list[Find
 def record_findings(
     catalogue: Catalogue, table: Modality, countries: Countries | None, progress: Progress | None = None
 ) -> list[Finding]:
-    """What can be said of each record by itself, in one pass. Without ``countries`` places are checked for impossible ones only."""
+    """Findings about single records, in one pass. Without ``countries``, only impossible places are found."""
     found: list[Finding] = []
     for batch in FrozenTable(catalogue, table).batches(_COLUMNS[table], progress or Quiet(), f"check {table}"):
         found += bad_coordinates(batch)

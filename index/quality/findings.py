@@ -1,4 +1,4 @@
-"""What a check says about a record, and the batches of rows that checks read: memory does not grow with the table."""
+"""Findings about records, and the batches of rows that checks read: memory does not grow with the table."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -15,13 +15,13 @@ Severity = Literal["error", "warning", "note"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 READ_ROWS = 4096
 READ_AHEAD_BYTES = 32 * 2**20  # Lance would read 2 GiB ahead
-NAMED_AT_ONCE = 1024  # rows taken by number to say what was found
+NAMED_AT_ONCE = 1024  # rows read by number to describe findings
 Rows = npt.NDArray[Any]  # row numbers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """``error``: the record is wrong; ``warning``: probably wrong or worth leaving out; ``note``: a fact that is good to know.
+    """``error``: the record is wrong; ``warning``: probably wrong or worth leaving out; ``note``: a fact worth knowing.
 
     ``id`` and ``title`` are empty where a finding is about a whole table.
     """

@@ -1,7 +1,8 @@
-"""Records whose point cannot be right: not on Earth, on null island, at sea, or in another country than the one they name.
+"""Records whose point cannot be right: not on Earth, on null island, at sea, or in a country other than the one they name.
 
-The country that a record names (its column ``country``; for an article also its title and first sentence) is held against the
-country at its point. If it is not there, but is there with latitude and longitude swapped or one sign changed, that is the error.
+The country that a record names (its column ``country``; for an article also its title and first sentence) is compared with the
+country at its point. If the two differ, but agree once latitude and longitude are swapped or one sign is changed, that is the
+error.
 """
 
 import re
@@ -16,12 +17,12 @@ from index.places.packaged import is_land
 from index.quality.findings import Batch, Finding, Rows, Severity
 
 NULL_ISLAND_DEG = 0.01
-SHORE_KM = 25.0  # the land mask lacks small islands, and a coast is not where it was drawn
+SHORE_KM = 25.0  # the land mask lacks small islands, and its coasts are inexact
 # A point this far from the country it names is wrong; between 100 km and this, a border or an empty quarter may explain it.
 MISTAKE_KM = 200.0
 OTHER_COUNTRY_KM = 400.0  # without a fix that proves the mistake; Wrangel Island is 400 km from the next Russian town
 
-# An article that says one of these may well be about a place at sea, or on an island that the mask does not have.
+# An article that contains one of these may well be about a place at sea, or on an island that the mask does not have.
 _AT_SEA = re.compile(
     r"\b(?:islands?|isles?|islets?|ins\.|atolls?|cays?|reefs?|archipelago|seas?|oceans?|mare|gulf|bay|strait|channel|sound|lagoon"
     r"|shoals?|banks?|seamount|offshore|off the coast|continental shelf|trench|ridge|submarine|underwater|undersea|shipwreck|wreck"
@@ -53,7 +54,7 @@ def elsewhere(batch: Batch, countries: Countries) -> list[Finding]:
     found = _wrong_coordinates(batch, points, stated, "its country is", np.zeros(len(stated), dtype=bool))
     if batch.table == "articles":
         written = [countries.mentioned(batch.columns["title"][row], batch.columns["text"][row]) for row in points.rows]
-        doubtful = points.agree_with(stated, AGREES_WITHIN_KM)  # the column 'country' then speaks against the text
+        doubtful = points.agree_with(stated, AGREES_WITHIN_KM)  # the column 'country' then contradicts the text
         found = _wrong_coordinates(batch, points, written, "its text names", doubtful) | found
     far = ~points.agree_with(stated, OTHER_COUNTRY_KM) & (points.town_km <= AGREES_WITHIN_KM) & _any(stated)
     for at in np.flatnonzero(far).tolist():
@@ -88,7 +89,7 @@ class _Points:
 
 
 def _wrong_coordinates(batch: Batch, points: _Points, named: list[Codes], how: str, doubtful: Mask) -> dict[int, Finding]:
-    """By row, points far from the countries named that lie in one of them after one of three simple changes."""
+    """Points far from the named countries, by row, that lie in one of them after one of three simple changes."""
     found: dict[int, Finding] = {}
     suspects = np.flatnonzero(~points.agree_with(named, MISTAKE_KM) & _any(named))
     for kind, what, lat, lon in (
@@ -129,7 +130,7 @@ def at_sea(batch: Batch, countries: Countries) -> list[Finding]:
 
 
 def _real_points(batch: Batch) -> Mask:
-    """Those that ``bad_coordinates`` has nothing to say about."""
+    """The points that ``bad_coordinates`` does not report."""
     lat, lon = batch.lat, batch.lon
     possible = (np.abs(lat) <= 90) & (np.abs(lon) <= 180)
     return np.asarray(possible & ((np.abs(lat) >= NULL_ISLAND_DEG) | (np.abs(lon) >= NULL_ISLAND_DEG)))

@@ -1,4 +1,4 @@
-"""Tiles of one sensor over the same ground. The very same tile cannot be there twice: its id is the hash of its content."""
+"""Tiles of one sensor over the same ground. An identical tile cannot be there twice: its id is the hash of its content."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -18,7 +18,7 @@ Bounds = tuple[float, float, float, float]
 
 @dataclass
 class _Footprints:
-    """What is needed of each tile, by row: the sensor and CRS, the bounds, the date."""
+    """The facts needed of each tile, by row: the sensor and CRS, the bounds, the date."""
 
     system: list[tuple[str, str]] = field(default_factory=list)
     bounds: list[Bounds] = field(default_factory=list)
@@ -26,9 +26,9 @@ class _Footprints:
 
 
 def overlapping_tiles(catalogue: Catalogue, progress: Progress | None = None) -> list[Finding]:
-    """Ground that one sensor shows twice on one date (warning; note if as L1C and L2A), and series of dates (note, one a place).
+    """Ground that one sensor shows twice on a date (warning; note for L1C and L2A), and series of dates (one note per place).
 
-    Bounds are compared within one CRS. Where a date is not known, only tiles of the very same bounds are held to be the same.
+    Bounds are compared within one CRS. If a date is not known, only tiles with identical bounds count as the same.
     """
     tiles, footprints = FrozenTable(catalogue, "tiles"), _Footprints()
     for batch in tiles.batches(["sensor", "crs", "bounds", "date"], progress or Quiet(), "compare tiles"):
@@ -44,7 +44,7 @@ def overlapping_tiles(catalogue: Catalogue, progress: Progress | None = None) ->
 
 
 def _twice(places: Iterable[list[int]], date: Sequence[str]) -> dict[int, tuple[int, float]]:
-    """Of tiles with the same bounds and date, each but the first: (the first, share of it that they have in common)."""
+    """All but the first of the tiles with the same bounds and date: (the first, the share of it that they have in common)."""
     found = {}
     for rows in places:
         first: dict[str, int] = {}
@@ -117,5 +117,5 @@ def _series(tiles: FrozenTable, places: Iterable[list[int]], date: Sequence[str]
         first = tiles.take([rows[0] for rows, _ in part], [])
         for at, (rows, dates) in enumerate(part):
             why = f"{len(rows)} tiles show this place, on {len(dates)} dates from {min(dates)} to {max(dates)}"
-            found.append(first.finding(at, "time-series", "note", why, "none needed; in training they weigh as one place"))
+            found.append(first.finding(at, "time-series", "note", why, "none needed; in training they count as one place"))
     return found

@@ -1,9 +1,9 @@
-"""Which of many texts are nearly the same: a sketch of each, candidates by banding, the exact Jaccard similarity of each candidate.
+"""Near-duplicates among many texts: a sketch of each, candidates by banding, the exact Jaccard similarity of each candidate.
 
 Similarity is that of the sets of 8-character shingles of the lower-case text (Broder 1997, doi:10.1109/SEQUEN.1997.666900), so it
-needs no word boundaries and serves every script. Sketches are one-permutation MinHashes with the empty bins filled by universal
-hashing (Shrivastava 2017, arXiv 1703.04664): each shingle is hashed once, so that 100,000 articles take seconds in numpy.
-A library such as datasketch hashes each shingle 128 times and calls Python for each text.
+needs no word boundaries and works for every script. Sketches are one-permutation MinHashes with the empty bins filled by universal
+hashing (Shrivastava 2017, arXiv 1703.04664): each shingle is hashed once, so that 100,000 articles take seconds in numpy. A library
+such as datasketch hashes each shingle 128 times and calls Python for each text.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -19,8 +19,8 @@ BINS = BANDS * ROWS
 EMPTY = 0x10000  # one more than any value of a bin
 MAX_CHARACTERS = 10_000  # of a text: more would not change the answer, only the memory
 ESTIMATE_SLACK = 0.12  # 3 standard deviations of the estimate from 120 bins at 0.8
-NEIGHBOURS = 4  # each text of a band's bucket is compared with so many after it and with the bucket's first ...
-MAX_PAIRS = 5  # ... and with the so many likeliest of these over all bands: work grows with the texts, not with their square
+NEIGHBOURS = 4  # each text of a band's bucket is compared with this many after it and with the bucket's first ...
+MAX_PAIRS = 5  # ... and this many of the likeliest pairs remain over all bands: work grows with the texts, not with their square
 VERIFY_AT_ONCE = 2048  # pairs
 HASH_AT_ONCE = 1_000_000  # characters: 8 bytes each, in some five arrays
 
@@ -30,7 +30,7 @@ Rows = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class SimilarPair:
-    """Rows ``first`` < ``second`` hold texts of Jaccard similarity ``similarity`` (1: equal but for case and white space)."""
+    """Rows ``first`` < ``second`` hold texts of Jaccard similarity ``similarity`` (1: equal except for case and white space)."""
 
     first: int
     second: int
@@ -54,9 +54,9 @@ def similar_pairs(
     threshold: float = 0.8,
     advance: Callable[[int], None] = lambda n: None,
 ) -> list[SimilarPair]:
-    """Pairs whose exact similarity reaches ``threshold``. ``fetch`` gives the normalised texts of rows, some thousand at a time.
+    """Pairs whose exact similarity reaches ``threshold``. ``fetch`` gives the normalised texts of rows, a few thousand at a time.
 
-    Of many alike texts not every pair is compared: each is with its likeliest earlier ones, so that the group hangs together.
+    Among many similar texts not every pair is compared. Each is compared with its likeliest earlier ones, which connects the group.
     """
     first, second = _candidates(sketches, threshold - ESTIMATE_SLACK)
     found = []
@@ -97,7 +97,7 @@ def _shingles(texts: Sequence[str]) -> tuple[Hashes, Rows]:
         hashes = hashes * np.uint64(0x9E3779B97F4A7C15) + points[offset : offset + count]
     owner = np.repeat(np.arange(len(texts)), lengths)[:count]
     end = np.cumsum(lengths)
-    inside = np.arange(count) + SHINGLE <= end[owner]  # a window over the joint of two texts belongs to neither
+    inside = np.arange(count) + SHINGLE <= end[owner]  # a window across the boundary of two texts belongs to neither
     return _mixed(hashes[inside]), owner[inside]
 
 
@@ -110,7 +110,7 @@ def _mixed(value: Hashes) -> Hashes:
 
 
 def _portions(texts: Sequence[str]) -> Iterator[Sequence[str]]:
-    """The texts in order, a portion no longer than a million characters or one text."""
+    """The texts in order, in portions of at most a million characters or one text."""
     portion = np.cumsum([len(text) for text in texts], dtype=np.int64) // HASH_AT_ONCE
     starts = np.flatnonzero(np.diff(portion, prepend=-1)).tolist()
     for start, end in pairwise([*starts, len(texts)]):

@@ -1,1 +1,1 @@
-"""What is searched: snapshots of tables, the filters that choose rows, the backends that find neighbours."""
+"""Everything that a search needs: snapshots of tables, the filters that choose rows, the backends that find neighbours."""

@@ -1,4 +1,4 @@
-"""Filters as users write and read them: numbers, rings, dates and texts on the way in, words on the way out."""
+"""Filters as users write and read them: numbers, rings, dates and texts as input, plain English as output."""
 
 from collections.abc import Mapping
 from datetime import date as Date
@@ -46,14 +46,14 @@ def read_polygon(given: Any) -> Region:
 
 
 def read_texts(given: Any, name: str, choices: tuple[str, ...] = ()) -> tuple[str, ...]:
-    """One text or several; ``choices``: all there are."""
+    """One text or several; ``choices``: the allowed values."""
     values = (given,) if isinstance(given, str) else tuple(given) if isinstance(given, list | tuple) else None
     if values is None or not all(isinstance(each, str) and len(each) <= MAX_VALUE_CHARACTERS for each in values):
         raise InputError(f"{name} must be texts of at most {MAX_VALUE_CHARACTERS} characters, got {str(given)[:60]!r}")
     if len(values) > MAX_VALUES:
         raise InputError(f"{name} may name {MAX_VALUES:,} values, got {len(values):,}; write a condition with where")
     if unknown := [each for each in values if choices and each not in choices]:
-        raise InputError(f"{name} must be of {', '.join(map(repr, choices))}, got {unknown[0]!r}")
+        raise InputError(f"{name} must be one of {', '.join(map(repr, choices))}, got {unknown[0]!r}")
     for each in values:
         check_characters(each, name)
     return values
@@ -121,7 +121,7 @@ def days_as_text(dates: Days) -> str:
 
 
 def area_as_value(area: BBox | Circle | Region) -> str | dict[str, Any]:
-    """As ``read_box``, ``read_circle`` and ``read_polygon`` take it: numbers with commas between, or GeoJSON."""
+    """The form that ``read_box``, ``read_circle`` and ``read_polygon`` take: comma-separated numbers, or GeoJSON."""
     if isinstance(area, Region):
         return geojson_of(area)
     numbers = (
@@ -133,7 +133,7 @@ def area_as_value(area: BBox | Circle | Region) -> str | dict[str, Any]:
 
 
 def days_as_value(dates: Days) -> str:
-    """As ``read_dates`` takes it."""
+    """The form that ``read_dates`` takes."""
     return "/".join(day.isoformat() if day else "" for day in dates)
 
 

@@ -1,8 +1,8 @@
-"""Which records may answer: an area, facts about them, or any SQL condition over their columns; all that is given must hold.
+"""Which records may answer: an area, facts about them, or any SQL condition over their columns; all given conditions must hold.
 
 A query's flags -> ``Filter.parse`` -> ``Filter.rows(snapshot)`` -> the planner (``retrieval.ranking.plan``). Areas are computed on
-the snapshot's places, where the antimeridian and the poles come out right, which SQL comparisons of longitudes do not; facts and
-SQL are asked of Lance at the snapshot's version.
+the snapshot's places, which handles the antimeridian and the poles correctly; SQL comparisons of longitudes would not. Lance
+evaluates facts and SQL at the snapshot's version.
 """
 
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ from index.search.sql import all_of, checked_condition, one_of, text_literal
 from index.settings import Settings, check_characters
 from index.store.catalogue import SCHEMAS
 
-# Fields that ask for one of several values, and the column they are looked up in.
+# Fields that allow several values, and the column of each.
 _COLUMN_OF = {"countries": "country", "sources": "source", "licences": "licence", "splits": "split", "sensors": "sensor"}
 _CHOICES = {"splits": SPLITS, "sensors": tuple(SENSORS)}
 
@@ -52,7 +52,7 @@ def _numbers_as_text(count: int) -> WithJsonSchema:
 
 
 class Filter(Settings):
-    """An empty filter lets everything through. Values of one field are alternatives, the fields must all be fulfilled.
+    """An empty filter lets everything through. Values of one field are alternatives; all fields must hold.
 
     Make one with ``parse``. It also takes each field as users write it: ``bbox`` "south,west,north,east"; ``polygon`` GeoJSON text
     or object, a ``Path`` to a file of it, or rings of (lat, lon); ``near`` "lat,lon,km"; ``dates`` "first/last", either of which
@@ -85,11 +85,11 @@ class Filter(Settings):
     @classmethod
     def parse(cls, values: dict[str, Any], *, where: str = "filter") -> "Filter":
         if unknown := [str(key) for key in values if key not in cls.model_fields]:
-            raise ConfigError(f"{where}: there is no filter '{unknown[0][:40]}'; choose of {', '.join(cls.model_fields)}")
+            raise ConfigError(f"{where}: there is no filter '{unknown[0][:40]}'; choose from {', '.join(cls.model_fields)}")
         return super().parse(values, where=where)
 
     def rows(self, snapshot: Snapshot) -> Rows | None:
-        """The rows that may answer, ascending; None where nothing is restricted. Raises ``InputError`` if a column is not there."""
+        """The rows that may answer, ascending; None if nothing is restricted. Raises ``InputError`` if a column is not there."""
         self.check_fits(snapshot.modality)
         sql = self.sql()
         inside = self._inside(snapshot.places) if self._areas() else None
@@ -122,7 +122,7 @@ class Filter(Settings):
         return all_of([*conditions, self.where] if self.where else conditions)
 
     def as_values(self) -> dict[str, Any]:
-        """What ``parse`` makes the same filter of, as JSON has it; what is not given is left out."""
+        """JSON values from which ``parse`` makes the same filter; empty fields are left out."""
         values: dict[str, Any] = {name: list(getattr(self, name)) for name in _COLUMN_OF if getattr(self, name)}
         for name in ("bbox", "near", "polygon"):
             if area := getattr(self, name):
@@ -132,11 +132,11 @@ class Filter(Settings):
         return values | ({"where": self.where} if self.where else {})
 
     def describe(self) -> str:
-        """What is let through, for people: 'within 50 km of 48.21, 16.37, country Austria or Hungary'."""
+        """The filter in plain English: 'within 50 km of 48.21, 16.37, country Austria or Hungary'."""
         return ", ".join(text for _, text in self.pieces()) or "everything"
 
     def pieces(self) -> Iterator[tuple[str, str]]:
-        """The fields that restrict, each with what it lets through, for people."""
+        """The fields that restrict, each described in plain English."""
         for name in ("bbox", "near", "polygon"):
             if area := getattr(self, name):
                 yield name, area_as_text(area)
@@ -149,19 +149,19 @@ class Filter(Settings):
             yield "where", f"where {self.where}"
 
     def without(self, field: str) -> "Filter":
-        """The same, not restricted by this field."""
+        """The same filter without this field."""
         return self.parse({name: value for name, value in self if name != field})
 
     def _areas(self) -> list[BBox | Circle | Region]:
         return [area for area in (self.bbox, self.near, self.polygon) if area is not None]
 
     def _columns(self) -> list[tuple[str, str]]:
-        """The fields that are asked of a column, and which column that is."""
+        """The fields that restrict a column, and that column."""
         asked = [(name, column) for name, column in _COLUMN_OF.items() if getattr(self, name)]
         return [*asked, ("dates", "date")] if any(self.dates) else asked
 
     def _inside(self, places: Degrees) -> Rows:
-        """The rows in all the areas; each looks only at what the one before has left, cheap ones first."""
+        """The rows in all the areas; each looks only at the rows that the one before left, cheap ones first."""
         lat, lon = places.T
         rows: Rows | None = None
         for area in self._areas():
@@ -198,16 +198,16 @@ class Filter(Settings):
 
 
 def _in_box(box: BBox, lat: Degrees, lon: Degrees) -> npt.NDArray[np.bool_]:
-    """As ``BBox.contains``; and a pole that is on the edge of the box is in it, whatever longitude it was written with."""
+    """Like ``BBox.contains``, but a pole on the edge of the box is inside, whatever its longitude."""
     inside = (lat >= box.south) & (lat <= box.north)
-    rows = np.flatnonzero(inside)  # longitudes, which need a modulo, are asked of these alone
+    rows = np.flatnonzero(inside)  # longitudes need a modulo, so only these rows are checked
     inside[rows] = box.contains(lat[rows], lon[rows]) | (np.abs(lat[rows]) == 90)
     return inside
 
 
 def _sql_of_dates(dates: Days) -> Iterator[str]:
-    """That a tile's time overlaps the days. What is stored is a day, an interval of two with a slash, or a month or year, all ISO:
-    their order as texts is that in time, if a text that is only the beginning of a day counts until its end ('~' is behind all)."""
+    """Conditions that a tile's time overlaps the days. A stored date is a day, two days with a slash between, a month or a year,
+    all ISO. As text they sort in order of time if a month or a year counts until its end ('~' sorts last)."""
     first, last = dates
     yield "date <> ''"
     if first:

@@ -1,6 +1,6 @@
-"""Polygons from GeoJSON (RFC 7946), given as text, as a file or as what `json.loads` made of one: a region to filter by.
+"""Polygons from GeoJSON (RFC 7946), given as text, as a file or as parsed JSON: a region to filter by.
 
-What comes from outside is bounded before it is read: the bytes of the text, and the corners (``index.search.region``).
+Data from outside is limited before it is read: the bytes of the text, and the corners (``index.search.region``).
 """
 
 import json
@@ -13,7 +13,7 @@ from index.search.region import Region, Ring
 
 MAX_BYTES = 10 * 2**20
 _WGS84 = ("CRS84", "EPSG::4326", "EPSG:4326")  # ends of a "crs" member of GeoJSON 2008 that say what RFC 7946 takes for granted
-_WANTED = "a Polygon or MultiPolygon, also inside of a Feature or FeatureCollection"
+_WANTED = "a Polygon or MultiPolygon, also inside a Feature or FeatureCollection"
 
 
 def read_region(given: str | Path | Mapping[str, Any]) -> Region:
@@ -28,7 +28,7 @@ def read_region(given: str | Path | Mapping[str, Any]) -> Region:
 
 
 def geojson_of(region: Region) -> dict[str, Any]:
-    """The geometry that ``read_region`` makes the region of."""
+    """The geometry from which ``read_region`` makes the region."""
     polygons = [[[[lon, lat] for lat, lon in _closed(ring)] for ring in polygon] for polygon in region.polygons]
     single = len(polygons) == 1
     return {"type": "Polygon" if single else "MultiPolygon", "coordinates": polygons[0] if single else polygons}
@@ -51,7 +51,7 @@ def _parsed(given: str | Path) -> Any:
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}") from None
     except (ValueError, RecursionError) as error:
-        raise InputError(f"expected GeoJSON with {_WANTED}, got no valid JSON: {one_line(error)}") from None
+        raise InputError(f"expected GeoJSON with {_WANTED}, got invalid JSON: {one_line(error)}") from None
 
 
 def _check_crs(document: Any) -> None:
@@ -64,7 +64,7 @@ def _polygons(document: Any) -> Iterator[tuple[Ring, ...]]:
     kind = document.get("type") if isinstance(document, Mapping) else None
     if kind == "FeatureCollection" and isinstance(document.get("features"), list):
         for feature in document["features"]:
-            # One level only: a collection in a collection is none by the RFC, and would let a text nest without end.
+            # One level only: the RFC allows no collection inside a collection, and it would let a text nest without end.
             if not isinstance(feature, Mapping) or feature.get("type") != "Feature":
                 raise InputError(f"the features of a FeatureCollection must be Features, got {str(feature)[:60]}")
             yield from _of_geometry(feature.get("geometry"))
@@ -94,4 +94,4 @@ def _corner(position: Any) -> tuple[float, float]:
     try:
         return float(numbers[1]), float(numbers[0])
     except OverflowError:
-        raise InputError("a position must be [lon, lat] in degrees, got a number beyond all bounds") from None
+        raise InputError("a position must be [lon, lat] in degrees, got a number that is too large") from None

@@ -1,9 +1,9 @@
-"""A snapshot made from an earlier one, at the cost of what was added: known rows keep their places, new ones come behind them.
+"""A snapshot made from an earlier one, at the cost of the new rows: known rows keep their places, new ones follow them.
 
-``index.search.snapshot`` -> here. A snapshot's folder holds ``fragments.json``: the fragments that it was made from, and how many
-rows it had whenever it grew. Rows of a fragment that is still there are as they were. Rows of one that is gone (compacted, or a
-title in it was changed) are looked up in the new fragments by id; their vectors are not read again, since in one vector column a
-record's vector never changes (``index.store.vectors``). A row that is gone for good, or a new vector column, means a new snapshot.
+``index.search.snapshot`` -> here. A snapshot's folder holds ``fragments.json``: the fragments that it was made from, and its row
+count each time it grew. Rows of a fragment that is still there are unchanged. Rows of one that is gone (compacted, or with a
+changed title) are looked up by id in the new fragments. Their vectors are not read again, since a record's vector never changes
+within one vector column (``index.store.vectors``). A deleted row, or a new vector column, requires a new snapshot.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ _OFFSET_BITS = 32  # of a Lance row id, below the number of the fragment
 class Fragments:
     """Which rows a table holds in the columns of a snapshot: by fragment, its data files and what is deleted in it.
 
-    ``column`` names the vector column: one that was dropped and made anew has another name. ``sizes`` are the row counts at which
-    the snapshot was an earlier one.
+    ``column`` names the vector column: one that was dropped and created again has another name. ``sizes`` are the row counts at
+    which the snapshot was an earlier one.
     """
 
     column: str
@@ -64,7 +64,7 @@ class Fragments:
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Raises ``OSError`` or ``ValueError`` if there are none, as beside a snapshot of an older PlaceBind, or only half."""
+        """Raises ``OSError`` or ``ValueError`` if the file is missing, as with a snapshot of an older PlaceBind, or incomplete."""
         said = json.loads((folder / _FILE).read_text())
         if not isinstance(said, dict) or set(said) != {"column", "fragments", "sizes"}:
             raise ValueError(f"{folder / _FILE} is not of this PlaceBind")
@@ -72,9 +72,9 @@ class Fragments:
 
 
 def grow(folder: Path, base: Path, dataset: Any, dim: int, dtype: str) -> bool:
-    """Make the snapshot of ``dataset`` in ``folder`` out of the one in ``base``; False if it cannot be made from that one.
+    """Make the snapshot of ``dataset`` in ``folder`` from the one in ``base``; False if that is not possible.
 
-    What was derived from the base's rows (the ``.faiss`` files) comes along, to be extended in its turn.
+    Files derived from the base's rows (``.faiss``) are carried over, to be extended later.
     """
     try:
         known, parts = Fragments.load(base), Fragments.of(dataset)
@@ -98,16 +98,16 @@ def grow(folder: Path, base: Path, dataset: Any, dim: int, dtype: str) -> bool:
         target.flush()
     sizes = (*known.sizes, len(old)) if len(added) else known.sizes
     Fragments(parts.column, parts.fragments, sizes).save(folder)
-    with suppress(OSError):  # the base is gone by now, or on a disk that knows no links: then they are made again
+    with suppress(OSError):  # the base is gone by now, or its disk has no links: then they are rebuilt
         for path in base.glob("*.faiss"):
             os.link(path, folder / path.name)
     return True
 
 
 def mapped(path: Path, shape: tuple[int, int]) -> npt.NDArray[Any]:
-    """The first rows of an array file, which may hold more than its header says, and more than is asked for: see ``_appended``.
+    """The first rows of an array file, which may hold more rows than its header says or than needed: see ``_appended``.
 
-    Raises ``OSError`` or ``ValueError`` if it is not there, not whole or of another width.
+    Raises ``OSError`` or ``ValueError`` if the file is missing, incomplete or of another width.
     """
     with path.open("rb") as file:
         np.lib.format.read_magic(file)
@@ -116,7 +116,7 @@ def mapped(path: Path, shape: tuple[int, int]) -> npt.NDArray[Any]:
     if width != shape[1] or size < offset + shape[0] * width * dtype.itemsize:
         raise ValueError(f"{path} holds no {shape} vectors")
     if not shape[0]:
-        return np.empty(shape, dtype)  # nothing cannot be mapped
+        return np.empty(shape, dtype)  # an empty file cannot be mapped
     return np.asarray(np.memmap(path, dtype, mode="r", offset=offset, shape=shape))
 
 
@@ -135,7 +135,7 @@ def allocate(path: Path, dtype: str, shape: tuple[int, int]) -> np.memmap[Any, A
 
 
 def put(target: npt.NDArray[Any], row_ids: npt.NDArray[np.uint64], batches: Iterable[pa.RecordBatch]) -> None:
-    """Write the vectors of batches into ``target`` [N, D], whose rows are those of these Lance row ids; others are passed over."""
+    """Write the vectors of batches into ``target`` [N, D], whose rows are those of these Lance row ids; other rows are skipped."""
     order = np.argsort(row_ids)
     for batch in batches:
         found = batch["_rowid"].to_numpy()
@@ -150,7 +150,7 @@ def _rows(old: pa.Table, known: Fragments, parts: Fragments, dataset: Any) -> pa
     stays = [int(number) for number, content in known.fragments.items() if parts.fragments.get(number) == content]
     stayed = np.isin(old["_rowid"].to_numpy() >> _OFFSET_BITS, np.array(stays, dtype=np.uint64))
     moved = pc.index_in(old["id"], value_set=fresh["id"].combine_chunks())
-    if not (stayed ^ moved.is_valid().to_numpy()).all():  # gone; or there twice, and nobody can say which it is
+    if not (stayed ^ moved.is_valid().to_numpy()).all():  # gone; or there twice, and it is unknown which one is meant
         return None
     at = moved.combine_chunks().fill_null(0).to_numpy() if len(fresh) else np.zeros(len(old), np.int64)
     columns: dict[str, Any] = {"id": old["id"]}
@@ -162,7 +162,7 @@ def _rows(old: pa.Table, known: Fragments, parts: Fragments, dataset: Any) -> pa
 
 
 def _changed(dataset: Any, known: Fragments, parts: Fragments, columns: list[str] | None = None) -> Any:
-    """A scanner of the rows with vectors in fragments that the earlier snapshot does not know; of their vectors, or ``columns``."""
+    """A scanner of the rows with vectors in fragments unknown to the earlier snapshot; it reads their vectors, or ``columns``."""
     numbers = {number for number, content in parts.fragments.items() if known.fragments.get(number) != content}
     fragments = [each for each in dataset.get_fragments() if str(each.fragment_id) in numbers]
     options = {"columns": columns or [VECTOR], "filter": HAS_VECTOR, "with_row_id": True, "batch_size": WRITE_ROWS}
@@ -170,10 +170,11 @@ def _changed(dataset: Any, known: Fragments, parts: Fragments, columns: list[str
 
 
 def _appended(base: Path, path: Path, vectors: npt.NDArray[Any], added: npt.NDArray[Any]) -> bool:
-    """Let the base's file go on with what is added, and be the new one's too; False if it cannot, and has to be copied.
+    """Append the ``added`` rows to the base's file and link it as the new snapshot's; False if it must be copied instead.
 
-    Whoever has the base mapped sees its first rows only, and these stay as they are. Only one can go on with a file: it must end
-    where the base does. Where another process was faster, or was killed at it, or the disk knows no links, there is the copy.
+    A process that has the base mapped sees only its first rows, which do not change. Only one snapshot can extend a file: it must
+    end where the base does. If another process was faster or was killed while appending, or if the disk has no links, the file is
+    copied.
     """
     try:
         with base.open("r+b") as file:

@@ -1,9 +1,9 @@
 """Areas on the globe, for filters: polygons with holes, and circles. Any may cross the antimeridian or hold a pole.
 
 A ring is read as RFC 7946 reads it, straight from corner to corner in longitude and latitude, with one addition: a side takes the
-shorter way round, so that 179 -> -179 crosses the antimeridian. What is wider than 180 degrees needs a corner in between. A ring
-that goes once around the globe holds the pole that is nearer to it on average; one that crosses itself is inside where a ray leaves
-it an odd number of times. The edge of a polygon belongs to it, that of a hole to the hole.
+shorter way round, so that 179 -> -179 crosses the antimeridian. A side wider than 180 degrees needs a corner in between. A ring
+that goes once around the globe holds the pole that is nearer to it on average. A point is inside a ring that crosses itself if a
+ray from it leaves the ring an odd number of times. The edge of a polygon belongs to it, that of a hole to the hole.
 """
 
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ _FAR_KM = 20_040.0  # more than any two places are apart
 
 @dataclass(frozen=True)
 class Region:
-    """Polygons, each a tuple of rings: the outer one and its holes. Raises ``InputError`` for rings that are none."""
+    """Polygons, each a tuple of rings: the outer one and its holes. Raises ``InputError`` for invalid rings."""
 
     polygons: tuple[tuple[Ring, ...], ...]
 
@@ -38,7 +38,7 @@ class Region:
             raise InputError("a region needs at least one polygon with an outer ring, got none")
         if self.corners > MAX_CORNERS:
             raise InputError(f"a region may have {MAX_CORNERS:,} corners, this one has {self.corners:,}; simplify it")
-        self._outlines  # noqa: B018  refused here and not when it is first asked
+        self._outlines  # noqa: B018  refused here, not at its first use
 
     @property
     def corners(self) -> int:
@@ -50,7 +50,7 @@ class Region:
 
     @property
     def spans(self) -> list[tuple[float, float, float, float]]:
-        """South, west, north, east of each polygon; longitudes count on beyond 180 where it crosses the antimeridian."""
+        """South, west, north, east of each polygon; longitudes continue beyond 180 if it crosses the antimeridian."""
         return [outer.box for outer, *_ in self._outlines]
 
     def contains(self, lat: Degrees, lon: Degrees) -> Mask:
@@ -76,7 +76,7 @@ class Circle:
             raise InputError(f"a radius must be above 0 and at most {_FAR_KM:,.0f} km, got {self.radius_km}")
 
     def contains(self, lat: Degrees, lon: Degrees) -> Mask:
-        """Which points [N] lie inside or on the edge: by latitude, by the chord, and only where that is close by the geodesic."""
+        """Which points [N] lie inside or on the edge: by latitude, then by the chord, and in close cases by the geodesic."""
         inside = np.zeros(len(lat), dtype=bool)
         reach_deg = self.radius_km / KM_PER_DEG * (1 + _SPHERE_ERROR)
         rows = np.flatnonzero(np.abs(lat - self.place.lat) <= reach_deg)
@@ -88,7 +88,7 @@ class Circle:
 
 
 class _Outline:
-    """One ring laid out in the plane, longitudes counted on past 180, so that plane geometry is right for it."""
+    """One ring laid out in the plane, with longitudes continuing past 180, so that plane geometry is right for it."""
 
     def __init__(self, ring: Ring) -> None:
         import shapely  # type: ignore[import-untyped]
@@ -147,7 +147,7 @@ def _not_wgs84(lat: float, lon: float) -> str:
 
 
 def _unwrapped(lat: Degrees, lon: Degrees) -> tuple[Degrees, Degrees]:
-    """The closed path of a ring with longitudes counted on; one that goes around the globe is closed along the pole it holds."""
+    """The closed path of a ring with continuing longitudes; one that goes around the globe is closed along the pole it holds."""
     turns = _turns_taken(lon)
     if turns[-1] == 0:
         return np.append(lat, lat[0]), np.append(lon, lon[0]) + 360 * turns
@@ -156,7 +156,7 @@ def _unwrapped(lat: Degrees, lon: Degrees) -> tuple[Degrees, Degrees]:
     path = np.append(lon, lon[0]) + 360 * turns
     middle = (np.append(lat, lat[0])[1:] + lat) / 2
     pole = 90.0 if (middle * np.diff(path)).sum() * turns[-1] >= 0 else -90.0
-    # Cut where the ring is next to the pole: from there straight to it, nothing of the ring is in the way.
+    # Cut where the ring is nearest to the pole: the straight way from there to the pole crosses no other side.
     first = int(np.argmax(lat * np.sign(pole)))
     lat, lon = np.roll(lat, -first), np.roll(lon, -first)
     path = np.append(lon, lon[0]) + 360 * _turns_taken(lon)
@@ -171,7 +171,7 @@ def _turns_taken(lon: Degrees) -> Degrees:
 
 
 def _area(lat: Degrees, lon: Degrees) -> Any:
-    """Twice the area of a closed path in square degrees, 0 where it has none but for rounding."""
+    """Twice the area of a closed path in square degrees, 0 if it is nothing but rounding."""
     east, north = lon - lon[0], lat - lat[0]
     doubled = abs(float((east[:-1] * north[1:] - east[1:] * north[:-1]).sum()))
     return doubled if doubled > 1e-12 else 0.0

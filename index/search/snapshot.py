@@ -1,9 +1,9 @@
-"""What is searched: one table's ids, places and vectors at one version, as arrays whose rows all backends agree on.
+"""The data that is searched: one table's ids, places and vectors at one version, as arrays whose rows all backends share.
 
-Lance table -> here -> backends, filters and the planner, which all speak in rows of a snapshot. The arrays are files made from
-the table (``index.store.derived``) and memory-mapped, so that opening costs nothing and processes share them. They are named by the
-model and by what the table holds in the columns read, not by the version number: an index made or metadata written later is a
-new version of the table, but the same snapshot.
+Lance table -> here -> backends, filters and the planner, which all speak in rows of a snapshot. The arrays are files made from the
+table (``index.store.derived``) and memory-mapped, so that opening costs nothing and processes share them. Their names depend on the
+model and on the contents of the columns read, not on the version number: a later index or later metadata makes a new version of the
+table, but the same snapshot.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Snapshot:
 
     ``places`` [N, 2] are lat, lon in WGS84 degrees, ``row_ids`` [N] the rows' addresses in the Lance table at ``version``.
     ``folder`` is where files derived from this snapshot belong; None for one in memory. ``sizes`` are the row counts, ascending, at
-    which this was an earlier snapshot: rows added since come behind those that were there, each time ordered by id.
+    which this was an earlier snapshot: later rows follow earlier ones, each addition ordered by id.
     """
 
     modality: Modality
@@ -57,7 +57,7 @@ class Snapshot:
 
     @classmethod
     def in_memory(cls, embeddings: Embeddings) -> Snapshot:
-        """A snapshot without a table behind it: it can be searched, but not filtered by SQL. The rows are as they come."""
+        """A snapshot without a table: it can be searched, but not filtered by SQL. Rows keep the given order."""
         count, dim = embeddings.vectors.shape
         mean = embeddings.vectors.mean(axis=0, dtype=np.float64) if count else np.zeros(dim)
         manifest = Manifest(model_digest=embeddings.model_digest, preprocessing={}, dim=dim, rows=count, mean=tuple(mean.tolist()))
@@ -107,7 +107,7 @@ class Snapshot:
         return np.sort(self.rows_at(found))
 
     def values(self, column: str) -> frozenset[str]:
-        """The different texts in a column, '' aside. None in a snapshot without a table."""
+        """The different texts in a column without ''. None in a snapshot without a table."""
         if column not in self._values:
             found = self.table.to_lance().to_table(columns=[column])[column].unique().to_pylist() if self.table is not None else []
             self._values[column] = frozenset(text for text in found if text)
@@ -118,7 +118,7 @@ class Snapshot:
         table, rows = self._opened(), np.asarray(rows, dtype=np.int64)
         unknown = sorted(set(columns) - set(table.schema.names))
         if unknown:
-            raise InputError(f"the {self.modality} have no column '{unknown[0]}'; choose of {', '.join(table.schema.names)}")
+            raise InputError(f"the {self.modality} have no column '{unknown[0]}'; choose from {', '.join(table.schema.names)}")
         wanted = np.unique(self.row_ids[rows])
         try:
             found = table.take_row_ids(wanted.tolist()).with_row_id().select(list(columns)).to_arrow()
@@ -156,7 +156,7 @@ class Snapshot:
 def open_snapshot(catalogue: Catalogue, modality: Modality, dtype: Dtype = "float32") -> Snapshot:
     """The newest version of one table, ready to be searched; its files are made if they are not there, and older ones removed.
 
-    Raises ``CatalogueError`` if the table was never indexed to the end, or if there is no room for the files.
+    Raises ``CatalogueError`` if no index of the table was finished, or if there is no room for the files.
     """
     table = catalogue.table(modality)
     dataset = table.to_lance()
@@ -175,14 +175,14 @@ def open_snapshot(catalogue: Catalogue, modality: Modality, dtype: Dtype = "floa
     folder = writable_folder(parents) / name
     with made_whole(folder) as partial:
         _write(partial, dataset, manifest, dtype, newest_first(folder.parent.glob(f"{model}-*-{dtype}")))
-        # Open before it has its name: once it has, a process that sees a newer version may remove it. What is mapped stays.
+        # Open it before it is renamed: after that, a process that sees a newer version may remove it. Mapped files stay readable.
         snapshot = replace(_open(partial, modality, manifest, table), folder=folder)
     sweep(folder.parent, keep=lambda other: other.startswith(name.removesuffix(dtype)))
     return snapshot
 
 
 def _write(folder: Path, dataset: Any, manifest: Manifest, dtype: Dtype, bases: Sequence[Path]) -> None:
-    """The files of a snapshot: out of an earlier one if possible, else read from the table, one batch of vectors at a time."""
+    """The files of a snapshot: from an earlier one if possible, else read from the table, one batch of vectors at a time."""
     if any(grow(folder, base, dataset, manifest.dim, dtype) for base in bases):
         return
     rows = dataset.to_table(columns=list(COLUMNS), filter=HAS_VECTOR, with_row_id=True).sort_by("id")
@@ -206,7 +206,7 @@ def _open_if_whole(folder: Path, modality: Modality, manifest: Manifest, table: 
 
 
 def _open(folder: Path, modality: Modality, manifest: Manifest, table: Any) -> Snapshot:
-    """Map the files of a folder. Raises ``OSError``, ``ValueError`` or ``EOFError`` if they are not there or not whole."""
+    """Map the files of a folder. Raises ``OSError``, ``ValueError`` or ``EOFError`` if they are missing or incomplete."""
     rows = pa.ipc.open_file(pa.memory_map(str(folder / "rows.arrow"))).read_all().combine_chunks()
     vectors = mapped(folder / "vectors.npy", (len(rows), manifest.dim))
     places = np.stack([rows["lat"].to_numpy(), rows["lon"].to_numpy()], axis=1)

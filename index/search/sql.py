@@ -1,10 +1,10 @@
-"""SQL conditions over a table's columns, as users write them: checked before Lance sees them, and put together.
+"""SQL conditions over a table's columns, as users write them: checked before Lance sees them, and combined.
 
-Lance reads a condition up to where its grammar ends and ignores the rest without a word: of `lat > 1; …`, `lat > 1 lat < 3` or
-`lat > 1) OR (1 = 1` it takes `lat > 1`; some texts (N'…', $$…$$) make it panic, and a chain of 800 `IS NULL` ends the process; a
-function such as repeat('a', 1000000000) keeps it busy for half a minute, and NOT in 50 parentheses for longer than we waited. So a
-condition is cut into words here, all of which have to be known ones and not too many, its parentheses must match, and it is only
-ever used inside parentheses of ours, where what follows a complete condition is an error. (Measured with pylance 14.0.2.)
+Lance reads a condition as far as its grammar goes and silently ignores the rest: of `lat > 1; …`, `lat > 1 lat < 3` or `lat > 1) OR
+(1 = 1` it takes `lat > 1`. Some texts (N'…', $$…$$) make it panic, and a chain of 800 `IS NULL` ends the process. A function such
+as repeat('a', 1000000000) keeps it busy for half a minute, and NOT in 50 parentheses for longer than we waited. So a condition is
+cut into tokens here: all must be known ones and not too many, and parentheses must match. The condition is only ever used inside
+parentheses of ours, where text after a complete condition is an error. (Measured with pylance 14.0.2.)
 """
 
 import re
@@ -15,7 +15,7 @@ from index.errors import InputError
 MAX_CHARACTERS = 10_000
 MAX_DEPTH = 15  # parentheses in each other: Lance's parser refuses most of 24, after a search that doubles with each
 MAX_WORDS = 300  # names and operators, not the values: a chain of 400 is safe with every operator that we tried
-# Only functions whose result is not much longer than what they are given.
+# Only functions whose result is not much longer than their arguments.
 FUNCTIONS = {
     "abs", "array_contains", "array_has", "cast", "ceil", "character_length", "coalesce", "contains", "date_part", "ends_with",
     "floor", "length", "lower", "regexp_like", "round", "split_part", "starts_with", "strpos", "trim", "try_cast", "upper",
@@ -64,7 +64,7 @@ def _unknown(sql: str, at: int) -> str:
     remedies = {
         ";": "give one condition, without ';'",
         '"': "write text in 'single quotes' and columns bare or in `backticks`",
-        "'": "close the quote; a quote inside of text is doubled, as in 'O''Brien'",
+        "'": "close the quote; a quote inside text is doubled, as in 'O''Brien'",
         "-": "leave comments out",
         "/": "leave comments out",
     }
@@ -77,7 +77,7 @@ def text_literal(text: str) -> str:
 
 
 def one_of(column: str, texts: Iterable[str]) -> str:
-    """That a column has one of these values; ``column`` is ours, the texts may be anyone's."""
+    """The condition that a column has one of these values; ``column`` is a name of ours, the texts may come from anyone."""
     return f"{column} IN ({', '.join(map(text_literal, texts))})"
 
 

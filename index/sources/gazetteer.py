@@ -113,7 +113,7 @@ def all_towns() -> list[Town]:
     towns, have_capital = [], set()
     for city in sorted(cities, key=lambda city: (-city["population"], city["name"])):
         country = countries[city["countrycode"]]
-        # Of several towns with the capital's name the largest is it.
+        # Of several towns with the capital's name, the largest is the capital.
         capital = city["name"] == country["capital"] and country["name"] not in have_capital
         have_capital |= {country["name"]} if capital else set()
         towns.append(
@@ -181,7 +181,7 @@ def _climate(koeppen: str) -> str:
 
 def _elevation(airport: dict[str, Any], place: Place) -> str:
     """The airport's elevation, where there is one near enough to speak for the town; airportsdata gives feet."""
-    unknown = not airport["elevation"]  # 0 stands for sea level and for not known alike
+    unknown = not airport["elevation"]  # 0 stands for both sea level and not known
     if unknown or geodesic_km(airport["lat"], airport["lon"], place.lat, place.lon) > AIRPORT_WITHIN_KM:
         return ""
     return f"The nearest airfield, {airport['name']}, is {round(airport['elevation'] * 0.3048)} metres above the sea."

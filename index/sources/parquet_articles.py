@@ -100,5 +100,5 @@ def _article(row: LocatedRow, columns: dict[str, str], file: str) -> Article:
 
 
 def _lenient(value: Any) -> Any:
-    """Columns named "image" often hold the picture itself: bytes that are no text must not cost the row."""
+    """Columns named "image" often hold the picture itself: bytes that are not text must not cost the row."""
     return value.decode(errors="replace") if isinstance(value, bytes) else value

@@ -1,6 +1,6 @@
 """Locations from a CSV, Parquet or GeoParquet, GeoPackage, GeoJSON or shapefile, in any coordinate system.
 
-A line or an area counts as one point that surely lies on it (its representative point; a centroid can fall outside). Features
+A line or an area counts as one point that is certain to lie on it (its representative point; a centroid can fall outside). Features
 stream in batches. Licence and citation are those of the file.
 """
 
@@ -25,7 +25,7 @@ from index.tables.sniff import encoding_of
 from index.tables.values import text
 
 BATCH_ROWS = 8192
-# What each kind of file begins with: GDAL goes by contents, and one that is something else (a VRT) could point anywhere.
+# The first bytes of each kind of file: GDAL goes by contents, and another format (a VRT) could point anywhere.
 _FORMATS = {".gpkg": b"SQLite format 3\0", ".geojson": b"{", ".json": b"{", ".shp": b"\0\0\x27\x0a"}
 _USUAL = {"name": ("name", "title", "label"), "url": ("url",), "country": ("country",), "kind": ("kind", "type")}
 _KINDS = ".csv, .tsv, .parquet, .geoparquet, .gpkg, .geojson or .shp"
@@ -51,7 +51,7 @@ def build(**options: Any) -> "Points":
 
 @dataclass(frozen=True, kw_only=True)
 class _Layer:
-    """One layer of a file with geometries. ``columns`` maps our words to its columns; ``count`` is -1 where it is not known."""
+    """One layer of a file with geometries. ``columns`` maps our names to its columns; ``count`` is -1 where it is not known."""
 
     path: Path
     where: str
@@ -68,7 +68,7 @@ class _Layer:
             last = row.number
             yield row
         if last < (self.count or 0) and self.path.suffix.lower() == ".gpkg":  # SQLite reads a damaged table as a shorter one
-            raise InputError(f"the layer counts {self.count} features, {last} could be read")
+            raise InputError(f"the layer has {self.count} features, but only {last} could be read")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,7 +135,7 @@ class Points:
 
 
 def _layers(path: Path, options: Options) -> list[_Layer | _Table]:
-    """What there is to read in one file. Raises ``InputError`` where that is nothing."""
+    """The layers of one file. Raises ``InputError`` if there are none."""
     if not path.is_file():
         raise InputError(f"{path}: no such file; give a {_KINDS}")
     if path.suffix.lower() in CSV + PARQUET:
@@ -162,7 +162,7 @@ def _layer(path: Path, name: str, options: Options) -> _Layer:
     where = f"{path}, layer {name}" if path.suffix.lower() == ".gpkg" else str(path)
     stated = str(info["crs"] or "")
     if stated and options.crs and path.suffix.lower() in (".geojson", ".json") and not _names_crs(path):
-        stated = ""  # GDAL's word, after RFC 7946: the file itself says nothing
+        stated = ""  # GDAL's assumption, after RFC 7946: the file itself says nothing
         remarks.append(f"a GeoJSON is in WGS 84 unless it says otherwise; read as {options.crs}, as --crs says")
     if encoding:
         remarks.append(f"its .dbf names no encoding; read as {encoding}")
@@ -173,13 +173,13 @@ def _layer(path: Path, name: str, options: Options) -> _Layer:
 
 
 def _names_crs(path: Path) -> bool:
-    """Whether a GeoJSON has the member "crs" of 2008, which its later standard took away; it stands before the features."""
+    """Whether a GeoJSON has the member "crs" of 2008, which the later standard removed; it comes before the features."""
     with path.open("rb") as stream:
         return bool(re.search(rb'"crs"\s*:\s*\{', stream.read(2**16).partition(b'"features"')[0]))
 
 
 def _dbf_encoding(path: Path) -> str | None:
-    """What the texts of a shapefile are written in, where it does not say (in a .cpg); None leaves it to GDAL."""
+    """The encoding of a shapefile's texts if it does not state one (in a .cpg); None leaves it to GDAL."""
     dbf = next((beside for ending in (".dbf", ".DBF") if (beside := path.with_suffix(ending)).is_file()), None)
     stated = any(path.with_suffix(ending).is_file() for ending in (".cpg", ".CPG", ".cst"))
     if path.suffix.lower() != ".shp" or dbf is None or stated:
@@ -231,7 +231,7 @@ def _features(layer: _Layer) -> Iterator[LocatedRow]:
 
 
 def _values(column: Any) -> list[Any]:
-    """What a column holds; text that is not UTF-8 (which Arrow does not check) with marks in place of what cannot be read."""
+    """The values of a column. In text that is not UTF-8 (which Arrow does not check), marks replace the unreadable bytes."""
     import pyarrow as pa
 
     if not pa.types.is_string(column.type) and not pa.types.is_large_string(column.type):

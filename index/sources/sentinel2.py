@@ -1,4 +1,4 @@
-"""Sentinel-2 tiles of a region or of points, under the name that people type first: the same as sentinel2-stac.
+"""Sentinel-2 tiles of a region or of points, under the name that people type first; the source is the same as sentinel2-stac.
 
 Licence: Copernicus Sentinel data, free and open; see docs/sources/sentinel2_stac.md. Products on disk: sentinel2-safe.
 """

@@ -1,9 +1,9 @@
 """Tiles from Sentinel-2 products as ESA delivers them: L1C and L2A, .SAFE folders or zips of them.
 
-Every product is checked against its own checksums, read in windows where it lies (a zip is never unpacked), brought to 10 m and cut
-without gaps. Scale and offset of the numbers are those that its metadata states, band by band.
-Licence: Copernicus Sentinel data terms, free with the credit "contains modified Copernicus Sentinel data (year)". Format: ESA,
-Sentinel-2 Products Specification Document 14.9. One product (110 km x 110 km) is 0.6 to 1.1 GB and makes 1,849 tiles of 256 px.
+Every product is checked against its own checksums, read in place and in windows (a zip is never unpacked), brought to 10 m and cut
+without gaps. Scale and offset of the numbers are those of its metadata, band by band. Licence: Copernicus Sentinel data terms, free
+with the credit "contains modified Copernicus Sentinel data (year)". Format: ESA, Sentinel-2 Products Specification Document 14.9.
+One product (110 km x 110 km) is 0.6 to 1.1 GB and makes 1,849 tiles of 256 px.
 """
 
 import re
@@ -134,4 +134,4 @@ def _products(path: Path) -> list[Path]:
 
 
 def _unknown(band: str) -> str:
-    raise InputError(f"'{band}' is no band of Sentinel-2; choose from {', '.join(SENTINEL2.bands)}")
+    raise InputError(f"'{band}' is not a band of Sentinel-2; choose from {', '.join(SENTINEL2.bands)}")

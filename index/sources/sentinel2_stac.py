@@ -1,14 +1,13 @@
-"""Sentinel-2 L2A tiles of any region or list of points, from a STAC API; only the windows needed of its cloud-optimised GeoTIFFs.
+"""Sentinel-2 L2A tiles of any region or points, from a STAC API. Only the needed windows of its cloud-optimised GeoTIFFs are read.
 
-Earth Search (Element 84, files on AWS) and Planetary Computer (Microsoft, files on Azure, read with short-lived tokens) are
-preset. Licence: Copernicus Sentinel data, free and open; state "contains modified Copernicus Sentinel data" and the year. Citation:
-Drusch et al. 2012, Remote Sensing of Environment 120. A tile of 256 px takes about 0.5 MB in the catalogue; a lone one costs some
-20 MB to read (reckoned, not measured), because blocks of 1024 px travel whole; neighbours share them.
+Earth Search (Element 84, files on AWS) and Planetary Computer (Microsoft, files on Azure, read with short-lived tokens) are preset.
+Licence: Copernicus Sentinel data, free and open; state "contains modified Copernicus Sentinel data" and the year. Citation: Drusch
+et al. 2012, Remote Sensing of Environment 120. A tile of 256 px takes about 0.5 MB in the catalogue; a single one costs about 20 MB
+to read (estimated, not measured), because blocks of 1024 px are read whole; neighbours share them.
 
-The region is cut into squares that never move (index.imagery.utm_grid), 12 bands at 10 m each; clouds, their shadows and defects
-by the scene classification (SCL) become 0. The search goes through index.http and not pystac-client (0.9.1): that one reads
-answers of any size and follows pages without end, its retries would be a second set beside ours, and it brings over twenty
-packages for what is one GET in a loop.
+The region is cut into fixed squares (index.imagery.utm_grid), 12 bands at 10 m each; clouds, their shadows and defects by the scene
+classification (SCL) become 0. The search goes through index.http and not pystac-client (0.9.1), which reads answers of any size and
+follows pages without end. Its retries would duplicate ours, and it brings over twenty packages for one GET in a loop.
 """
 
 import csv
@@ -94,14 +93,14 @@ class Sentinel2Stac:
 
     @property
     def key(self) -> str:
-        """Who was asked for what; not the region, so that a place is kept when the region grows."""
+        """The provider and the request without the region, so that a place stays done when the region grows."""
         apart = {"bbox", "points", "workers", "provider", "endpoint", "date"}
         asked = self.options.model_dump(mode="json", exclude=apart) | {"collection": self.collection}
         said = " ".join(f"{name}={value}" for name, value in sorted(asked.items()))
         return f"sentinel2_stac {self.provider.endpoint} {self.interval} {said}"
 
     def records(self, finished: Container[str] = frozenset()) -> Iterator[Tile | Rejected | Done]:
-        """Tiles in the order of the grid, whatever the number of workers. A place is done unless it may do better next time."""
+        """Tiles in the order of the grid, whatever the number of workers. A place is done unless a later run may do better."""
         yield from self.unusable
         todo = (cells for block in self._blocks() if (cells := [cell for cell in block if cell.name not in finished]))
         first = next(todo, None)
@@ -119,7 +118,7 @@ class Sentinel2Stac:
             pool.shutdown(cancel_futures=True)
 
     def estimate(self) -> dict[str, int]:
-        """Requests, bytes, seconds and records to expect; asks nobody. Assumes that one scene serves each place."""
+        """Requests, bytes, seconds and records to expect, without any request. Assumes that one scene serves each place."""
         scenes = self.options.max_scenes if self.options.composite == "median" else self.options.per_place
         requests, size, places = 1, 0.0, 0
         for cells in self._blocks():
@@ -153,7 +152,7 @@ class Sentinel2Stac:
         return scene
 
     def _place(self, cell: Cell, scenes: list[StacItem], stop: threading.Event) -> Outcome:
-        """The tiles of a cell, what went wrong, and ``Done`` if no trouble that may pass stood between it and its tiles."""
+        """The tiles of a cell, the rejections, and ``Done`` unless a failure that may pass kept tiles from it."""
         lost: Outcome = []
         views: list[View] = []
         settled = True
@@ -175,8 +174,8 @@ class Sentinel2Stac:
         return [*lost, *tiles, *([Done(unit=cell.name)] if settled and (len(tiles) == self.options.per_place or not lost) else [])]
 
     def _views(self, cell: Cell, scenes: list[StacItem], lost: Outcome, stop: threading.Event) -> Iterator[View]:
-        """What good scenes show, one a day. A file that is gone or damaged is noted in ``lost`` and the next scene taken; other
-        trouble is raised, since the next scene would not be the one that an undisturbed run takes."""
+        """The views of good scenes, one a day. A file that is gone or damaged is noted in ``lost``, and the next scene is taken.
+        Other failures are raised, since an undisturbed run would not take the next scene."""
         days: set[str] = set()
         least = self.options.min_valid if self.options.composite == "least-cloudy" else 0.0
         for scene in scenes[: self.options.max_scenes]:
@@ -250,7 +249,7 @@ class Sentinel2Stac:
 
 
 def _interval(said: str) -> str:
-    """Two days as an RFC 3339 interval that has both of them in it."""
+    """Two days as an RFC 3339 interval that includes both."""
     match = re.fullmatch(r"(\d{4}-\d\d-\d\d)(?:/(\d{4}-\d\d-\d\d))?", said)
     try:
         first, last = (

@@ -2,7 +2,7 @@
 
 Licence of the texts: CC BY-SA 4.0; attribute by the link to each article, which is kept. Cite as "Wikipedia contributors". One
 request for each 20 x 20 km of the region and one more for each 20 leads (with --full: for each article); a lead is about 1.3 kB.
-For more than a large country take the dump (wikipedia-dump). Interrupted, the same command goes on where it stopped.
+For more than a large country take the dump (wikipedia-dump). After an interruption, the same command resumes where it stopped.
 """
 
 import math
@@ -32,7 +32,7 @@ BACKOFF_S = 1.0  # of the HTTP client; tests make it tiny
 CELL_SIDE_M = 19_800.0
 LEAST_AREA_M2 = 100.0
 MOST_HITS = 500
-FULL_CELL = 450  # hits of pages deleted meanwhile count in the 500 but do not come: a cell is cut before it looks full
+FULL_CELL = 450  # hits of deleted pages count in the 500 but are not sent: a cell is cut before it looks full
 LEADS_PER_REQUEST = 20  # exlimit of Extension:TextExtracts; 1 for whole articles
 
 # For the estimate: geotagged articles in 2015-11 (https://de.wikipedia.org/wiki/Wikipedia:WikiProjekt_Georeferenzierung/
@@ -73,7 +73,7 @@ def build(**options: Any) -> "WikipediaApi":
 
 class WikipediaApi:
     modality: Modality = "articles"
-    total: int | None = None  # only the answers tell
+    total: int | None = None  # known only from the answers
 
     def __init__(self, options: Options) -> None:
         if (options.bbox is None) == (not options.country):
@@ -103,14 +103,14 @@ class WikipediaApi:
         return {"requests": requests, "bytes": round(size), "seconds": round(seconds, 1), "records": round(share * records)}
 
     def _share_of_globe(self, area_km2: float) -> float:
-        """The region's share of all articles: as of towns; without the gazetteer, as of the Earth's surface."""
+        """The region's share of all articles: its share of the towns or, without the gazetteer, of the Earth's surface."""
         try:
             return (len(self.country.own.data) if self.country else towns_in(self.region)) / towns_in(EARTH)
         except MissingExtraError:
             return area_km2 / EARTH_KM2
 
     def records(self, finished: Container[str] = frozenset()) -> Iterator[Article | Rejected | Done]:
-        """A page that two cells share comes once; with ``limit``, the cell that was begun last is not noted as done."""
+        """A page that two cells share comes once; with ``limit``, the cell begun last is not noted as done."""
         delivered, seen = 0, set[int]()
         for cell in self._cells():
             for each in self._cell(cell, finished, seen):
@@ -123,7 +123,7 @@ class WikipediaApi:
         return self.country.cells(CELL_SIDE_M) if self.country else cells(self.region, CELL_SIDE_M)
 
     def _cell(self, cell: BBox, finished: Container[str], seen: set[int]) -> Iterator[Article | Rejected | Done]:
-        """All of one cell. One that was cut is done when its quarters are; asked again, it costs one request to see that."""
+        """All records of one cell. A cell that was cut is done when its quarters are; a repeated run sees that by one request."""
         if _unit(cell) in finished:
             return
         divisible = min(map(area_m2, quarters(cell))) >= LEAST_AREA_M2
@@ -142,14 +142,14 @@ class WikipediaApi:
         yield Done(unit=_unit(cell))
 
     def _pages(self, cell: BBox, too_many: float) -> dict[int, Page] | None:
-        """The pages of a cell by their number, complete; None where there are ``too_many`` to trust that the API tells all."""
+        """The complete pages of a cell by number; None if there are ``too_many`` to be sure that the API lists all."""
         pages: dict[int, Page] = {}
         for answer in self.api.query(self._search(cell)):
             _merge(answer, pages)
             if len(pages) >= too_many:
                 return None
-        # The continuation of extracts counts positions in a search that is made anew each time: should it shift, some are left out;
-        # and what it finds only later has an extract and nothing else, as all but the extracts come with the first answer.
+        # The continuation of extracts counts positions in a search that is repeated each time. If it shifts, some pages are left
+        # out, and a page found only later has an extract and nothing else, as all but the extracts come with the first answer.
         left = [str(number) for number, page in pages.items() if not {"extract", "fullurl"} <= page.keys()]
         for start in range(0, len(left), LEADS_PER_REQUEST):
             for answer in self.api.query({"pageids": "|".join(left[start : start + LEADS_PER_REQUEST]), **self._properties()}):
@@ -161,10 +161,10 @@ class WikipediaApi:
         return {"generator": "geosearch", "ggsbbox": corners, "ggslimit": MOST_HITS, **self._properties()}
 
     def _properties(self) -> dict[str, Any]:
-        """What to tell of each page: only what ``Article`` keeps.
+        """The properties to request of each page: only those that ``Article`` holds.
 
-        The page's image comes by its name among the properties, for all pages at once. ``prop=pageimages``, which would give its
-        address, goes on after 50 pages at a page of a search that may have changed, and an image left out is not told from none.
+        The page's image comes by its name among the properties, for all pages at once. ``prop=pageimages`` would give its address,
+        but continues after 50 pages in a search that may have changed, and then an image left out looks like none.
         """
         extracts = {"exlimit": 1, "exsectionformat": "plain"} if self.options.full else {"exlimit": LEADS_PER_REQUEST, "exintro": 1}
         known = "disambiguation|wikibase_item|page_image_free"

@@ -1,8 +1,9 @@
 """Articles with coordinates from a Wikipedia dump (pages-articles-multistream .xml.bz2), streamed, on several cores.
 
-Text CC BY-SA 4.0, the contributors of Wikipedia (https://dumps.wikimedia.org). English: about 25 GB packed, over a million
-articles with coordinates. With the index beside the dump (…-multistream-index.txt.bz2, found by its name) each core reads other
-streams; without, one unpacks and the others read. Redirects, disambiguation pages and all namespaces but articles are left out.
+Text CC BY-SA 4.0, the contributors of Wikipedia (https://dumps.wikimedia.org). English: about 25 GB packed, over a million articles
+with coordinates. With the index next to the dump (…-multistream-index.txt.bz2, found by its name) each core reads different
+streams; without it, one core unpacks and the others read. Redirects, disambiguation pages and all namespaces but articles are left
+out.
 """
 
 import os
@@ -41,7 +42,7 @@ RULES = 3  # raise it when pages are read differently: units read by older rules
 PAGES_PER_UNIT = 100
 MAX_UNIT_BYTES = 8 * 2**20  # of unpacked pages on their way to a worker; 100 pages are 1 to 5 MB
 BYTES_PER_WORKER = 4 * 10**6  # packed, 1.5 s of reading; a process needs 0.4 s to start
-MAX_STRANGERS = 10  # offsets without a stream until we say that the index belongs to another file
+MAX_STRANGERS = 10  # offsets without a stream before the index counts as that of another file
 _HEAD_BYTES = 4096  # title, namespace and redirect of a page stand before this
 # On bytes in lower case: a template of the {{coord}} family, or a field for a coordinate that has a value.
 _MAY_HAVE_PLACE = re.compile(
@@ -53,12 +54,12 @@ _REMEDY = "download the file again (compare its checksum) and repeat the command
 
 class Options(Settings):
     paths: tuple[Path, ...] = Field(description="dumps: …-pages-articles-multistream.xml.bz2, whole or in parts", min_length=1)
-    index: Path | None = Field(None, description="the index of the dump, where it is not beside it under its own name")
+    index: Path | None = Field(None, description="the index of the dump, if it is not next to it under its own name")
     workers: int = Field(0, description="processes; 0: one for each core, at most 8, fewer for a small dump", ge=0, le=64)
     language: str = Field("", description="of the Wikipedia, as in its address; absent: as the dump says", pattern="^[a-z-]*$")
     full: bool = Field(False, description="the whole text of each article, not only what stands before the first heading")
     limit: int | None = Field(
-        None, description="stop after about so many articles (whole units of 100 pages); the next run goes on there", ge=1
+        None, description="stop after about so many articles (whole units of 100 pages); the next run resumes there", ge=1
     )
 
 
@@ -80,12 +81,12 @@ class Unit:
 
 class WikipediaDump:
     modality: Modality = "articles"
-    total = None  # how many pages have coordinates shows only when they are read
+    total = None  # the number of pages with coordinates is known only after reading
 
     def __init__(self, options: Options) -> None:
         self.options = options
         if options.index and len(options.paths) > 1:
-            raise InputError("--index belongs to one dump, got several; put each index beside its dump instead")
+            raise InputError("--index belongs to one dump, got several; put each index next to its dump instead")
         for path in [*options.paths, *([options.index] if options.index else [])]:
             if not path.is_file():
                 raise InputError(f"{path}: no such file; give a dump from https://dumps.wikimedia.org")
@@ -120,7 +121,7 @@ def _streams(path: Path, header: Header, name: str, index: Path) -> Iterator[Uni
     strangers = 0
     for start, stop in pairwise(chain(stream_offsets(index), [-1])):  # -1: to the end of the file
         if start >= size:
-            why = f"the file ends at {size} bytes, but its index {index.name} goes on; {_REMEDY}"
+            why = f"the file ends at {size} bytes, but its index {index.name} continues; {_REMEDY}"
             yield Rejected(where=f"{path}, offset {start}", why=why)
             return
         strangers += not begins_stream(path, start)
@@ -152,7 +153,7 @@ def _batches(path: Path, header: Header, name: str) -> Iterator[Unit | Rejected]
 
 
 def read_unit(unit: Unit | Rejected, *, full: bool) -> list[Article | Rejected | Done]:
-    """All that one unit gives; ``Done`` last, unless the file is damaged in it: then it is to be read again."""
+    """All records of one unit; ``Done`` comes last, unless the file is damaged in the unit, which must then be read again."""
     if isinstance(unit, Rejected):
         return [unit]
     records: list[Article | Rejected | Done] = []
@@ -169,7 +170,7 @@ def read_unit(unit: Unit | Rejected, *, full: bool) -> list[Article | Rejected |
 
 
 def read_page(xml: bytes, unit: Unit, *, full: bool) -> Article | Rejected | None:
-    """An article; None for pages that are none of ours. Most are told by a look at the bytes, without parsing."""
+    """An article; None for other pages. Most of these are recognised from the bytes, without parsing."""
     head = xml[:_HEAD_BYTES]
     if b"<ns>0</ns>" not in head or b"<redirect " in head or not _MAY_HAVE_PLACE.search(xml.lower()):
         return None

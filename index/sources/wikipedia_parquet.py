@@ -28,7 +28,7 @@ from index.tables.values import as_list, as_mapping, as_text, json_value, number
 from index.wikimedia.angles import check_globe, globe_in, place_at_end, place_from_fields
 
 MAX_LINE_BYTES = 64 * 2**20
-BATCH_ROWS = 64  # whole articles with all their sections: some hundred kB each
+BATCH_ROWS = 64  # whole articles with all their sections: a few hundred kB each
 _PLACE_COLUMNS = ("coordinates", "latitude", "longitude", "lat", "lon", "main_entity", "infoboxes", "infobox")
 _TEXT_COLUMNS = ("abstract", "sections", "article_sections")
 _COLUMNS = ("name", "url", "in_language", "is_part_of", "namespace", "license", "image", *_PLACE_COLUMNS, *_TEXT_COLUMNS)
@@ -50,7 +50,7 @@ def build(**options: Any) -> "WikipediaParquet":
 class WikipediaParquet:
     modality: Modality = "articles"
     key = ""
-    total = None  # how many rows have coordinates shows only when they are read
+    total = None  # the number of rows with coordinates is known only after reading
 
     def __init__(self, options: Options) -> None:
         self.options = options
@@ -108,7 +108,7 @@ def read_row(values: Any, *, full: bool = False) -> Article | None:
 
 
 def _place(values: dict[str, Any]) -> Place | None:
-    """The first that says it: a coordinates field, latitude and longitude columns, the main entity, the infoboxes."""
+    """The place as first stated by: a coordinates field, latitude and longitude columns, the main entity, the infoboxes."""
     entity = values.get("main_entity")
     for holder in (values.get("coordinates"), values, entity, entity.get("coordinates") if isinstance(entity, dict) else None):
         found = _numbers(holder[0] if isinstance(holder, list) and holder else holder)
@@ -149,7 +149,7 @@ def _fields(parts: Any, depth: int = 0) -> Iterator[dict[str, Any]]:
 
 
 def _place_of_part(part: dict[str, Any]) -> Place | None:
-    """From the link to GeoHack, which has what the article's source says; else from the text, where the field is about a place."""
+    """From the link to GeoHack, which repeats the article's source; else from the text, where the field is about a place."""
     name = as_text(part.get("name"))
     if _FOREIGN_FIELD.search(name):
         return None
@@ -199,7 +199,7 @@ def _rows(path: Path) -> Iterator[Any]:
         for batch in file.iter_batches(BATCH_ROWS, columns=columns):
             yield from _as_python(batch)
     elif path.name.lower().endswith((".tar.gz", ".tgz")):
-        with tarfile.open(path, "r|gz") as archive:  # read as a stream: nothing is written to disk, whatever names it holds
+        with tarfile.open(path, "r|gz") as archive:  # read as a stream: nothing is written to disk, whatever its names are
             for member in archive:
                 stream = archive.extractfile(member) if member.isfile() else None
                 if stream:
@@ -210,7 +210,7 @@ def _rows(path: Path) -> Iterator[Any]:
 
 
 def _as_python(batch: Any) -> Iterator[Any]:
-    """The rows of a batch; one whose text is not UTF-8 costs itself only."""
+    """The rows of a batch; a row whose text is not UTF-8 costs only itself."""
     try:
         yield from batch.to_pylist()
     except UnicodeDecodeError:

@@ -1,7 +1,7 @@
 """The catalogue: one LanceDB database with a table each for articles, tiles and locations.
 
-source -> records -> here -> training batches and vectors. Rows are only ever added, keyed by content hash, so that an
-ingest can be repeated or interrupted and resumed. The vector column of the same tables is the business of ``index.store.vectors``.
+source -> records -> here -> training batches and vectors. Rows are only ever added, keyed by content hash, so that an ingest can be
+repeated or interrupted and resumed. ``index.store.vectors`` handles the vector column of the same tables.
 """
 
 from __future__ import annotations
@@ -85,8 +85,8 @@ class Catalogue:
                 return [name for name in found if self._has_version(name)]
 
     def _has_version(self, name: str) -> bool:
-        """A folder that a full disk or a killed process has left without a version is no table: Lance lists it and cannot open it,
-        but makes a new table there. In an object store there are no folders."""
+        """Whether the folder is a table. One that a full disk or a killed process left without a version is not: Lance lists it and
+        cannot open it, but can create a table there. An object store has no folders."""
         if is_object_store(self.uri):
             return True
         with suppress(FileNotFoundError), os.scandir(Path(self.uri) / f"{name}.lance" / "_versions") as files:
@@ -94,7 +94,7 @@ class Catalogue:
         return False
 
     def opened(self, name: str, schema: pa.Schema) -> Any:
-        """The table of this name; it is created if it is not there, which another process may be doing too."""
+        """The table of this name; it is created if missing, which another process may be doing too."""
         return persistently(lambda: self.db.open_table(name) if name in self.names() else self.db.create_table(name, schema=schema))
 
     def has(self, modality: Modality) -> bool:
@@ -106,7 +106,7 @@ class Catalogue:
             raise CatalogueError(f"the catalogue {self.uri} has no {modality}; add some with `placebind ingest`")
         table = self.db.open_table(modality)
         version = (table.to_lance().metadata or {}).get(SCHEMA_KEY)
-        if version != str(SCHEMA_VERSION) and table.count_rows():  # an empty one is of a first ingest that was killed
+        if version != str(SCHEMA_VERSION) and table.count_rows():  # an empty one comes from a first ingest that was killed
             raise CatalogueError(
                 f"table {modality} in {self.uri} has schema version {version}, this PlaceBind reads {SCHEMA_VERSION}; "
                 "ingest again into a new folder"
@@ -135,7 +135,7 @@ def is_object_store(uri: str | Path) -> bool:
 
 
 def _address(uri: str | Path) -> str:
-    """Of an address that is a ``Path``, as the command line has it, pathlib has folded the slashes into one."""
+    """The address as text. In a ``Path``, as the command line passes it, pathlib has merged the slashes into one."""
     scheme, colon, rest = str(uri).partition(":/")
     if not isinstance(uri, Path) or not colon or not re.fullmatch(r"[a-z][a-z0-9+-]+", scheme):
         return str(uri)
@@ -145,7 +145,7 @@ def _address(uri: str | Path) -> str:
 def rows_by_id(table: Any, ids: Sequence[str], columns: Sequence[str]) -> pa.Table:
     """Rows of a Lance table in the order of ``ids`` (content hashes: hex, so safe inside a condition).
 
-    Few ids are looked up by the index of the column; of many, their places among all ids are found at once.
+    Few ids are looked up by the index of the column; many are located among all ids at once.
     """
     names = list(dict.fromkeys(["id", *columns]))
     if not ids:
@@ -160,7 +160,7 @@ def rows_by_id(table: Any, ids: Sequence[str], columns: Sequence[str]) -> pa.Tab
 
 
 def places_of(ids: Sequence[str], among: pa.ChunkedArray) -> pa.Array:
-    """Where each of ``ids`` stands. Raises ``NotHereError`` if one does not."""
+    """The position of each of ``ids``. Raises ``NotHereError`` if one is missing."""
     places = pc.index_in(pa.array(ids, pa.string()), value_set=among)
     if places.null_count:
         first = next(id_ for id_, found in zip(ids, places.is_valid().to_pylist(), strict=True) if not found)

@@ -1,4 +1,4 @@
-"""Several processes write to one table: who meets another's commit waits a moment and tries again."""
+"""Several processes write to one table. One whose commit conflicts with another's waits a moment and tries again."""
 
 import random
 import time
@@ -9,7 +9,7 @@ Result = TypeVar("Result")
 
 TRIES = 10
 FIRST_WAIT_S = 0.05  # doubled each time: all waits together are less than a minute
-# Lance has one type for all its errors. These words tell the ones that another process's commit is the cause of.
+# Lance has one type for all its errors. These texts mark the errors that another process's commit causes.
 _CONFLICT = ("conflict", "contention", "already exists")
 
 
@@ -21,10 +21,10 @@ def persistently(action: Callable[[], Result]) -> Result:
         except (OSError, RuntimeError, ValueError) as error:
             if not is_conflict(error):
                 raise
-            time.sleep(FIRST_WAIT_S * 2**attempt * random.uniform(0.5, 1))  # so that two do not meet again in step
+            time.sleep(FIRST_WAIT_S * 2**attempt * random.uniform(0.5, 1))  # so that two processes do not collide again
     return action()
 
 
 def is_conflict(error: BaseException) -> bool:
-    """Whether a commit of another process is what Lance stumbled over."""
+    """Whether a commit of another process caused the error."""
     return any(word in str(error).lower() for word in _CONFLICT)

@@ -1,6 +1,6 @@
-"""Files that are made from a table and can be made again: where they lie, and which are swept away.
+"""Files that are made from a table and can be rebuilt: where they lie, and which are removed.
 
-They lie beside a local table, in ``<catalogue>/_derived/<modality>/``. Where that folder cannot be written (an object store, a
+They lie next to a local table, in ``<catalogue>/_derived/<modality>/``. Where that folder cannot be written (an object store, a
 read-only disk) they lie in the user's cache folder, under a name made from the catalogue's address.
 """
 
@@ -14,11 +14,11 @@ from pathlib import Path
 from index.errors import CatalogueError
 from index.files import PARTIAL, cache_folder, remove
 
-ABANDONED_AFTER_S = 6 * 3600  # a partial that nobody has written to for so long was left by a killed process
+ABANDONED_AFTER_S = 6 * 3600  # a partial file without a write for so long was left by a killed process
 
 
 def derived_folders(uri: str, name: str) -> list[Path]:
-    """Where the derived files of one table may lie, best first: beside the table if it is local, in the user's cache folder."""
+    """Where the derived files of one table may lie, best first: next to the table if it is local, in the user's cache folder."""
     local = "://" not in uri
     address = str(Path(uri).resolve()) if local else uri
     place = hashlib.blake2b(address.encode(), digest_size=8).hexdigest()
@@ -27,12 +27,12 @@ def derived_folders(uri: str, name: str) -> list[Path]:
 
 
 def writable_folder(folders: list[Path]) -> Path:
-    """The first of these folders that can be made and written to. Raises ``CatalogueError`` if none can."""
+    """The first of these folders that can be created and written to. Raises ``CatalogueError`` if none can."""
     for folder in folders:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError:
-            continue  # the next one may do; if none does, that is said below
+            continue  # the next one may work; if none does, the error below says so
         if os.access(folder, os.W_OK):
             return folder
     raise CatalogueError(
@@ -41,15 +41,15 @@ def writable_folder(folders: list[Path]) -> Path:
 
 
 def file_beside(folder: Path, name: str) -> Path:
-    """Where a file derived from what is in ``folder`` lies: there; or, if it is not and cannot be written there, in the cache."""
+    """Where a file derived from ``folder`` lies: there, or in the cache if it is not there and cannot be written there."""
     beside = folder / name
     return beside if beside.exists() or os.access(folder, os.W_OK) else cache_folder() / "files" / folder.name / name
 
 
 def sweep(folder: Path, keep: Callable[[str], bool]) -> None:
-    """Remove what is in ``folder`` and not to keep by its name; partials only once they are abandoned.
+    """Remove the files in ``folder`` that ``keep`` does not want by name; partial ones only once they are abandoned.
 
-    Files that another process has open stay readable for it: a name goes, not the content.
+    Files that another process has open stay readable for it: only the name is removed.
     """
     for path in folder.iterdir():
         if PARTIAL in path.name:
@@ -60,7 +60,7 @@ def sweep(folder: Path, keep: Callable[[str], bool]) -> None:
 
 
 def newest_first(paths: Iterable[Path]) -> list[Path]:
-    """By when they were last written to. Those that another process removes meanwhile are left out."""
+    """The paths sorted by their last write. Those that another process removes meanwhile are left out."""
     found = []
     for path in paths:
         with suppress(FileNotFoundError):

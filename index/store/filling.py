@@ -1,7 +1,7 @@
-"""The last step of a build: what is staged goes into the table's ``vector`` column, one fragment after the other, in one commit.
+"""The last step of a build: staged vectors go into the table's ``vector`` column, one fragment after the other, in one commit.
 
 ``index.store.staging`` -> here -> the Lance table. Only the fragments whose rows lack a vector are touched, and of these only that
-column is written, so that an append costs what it adds. Memory: the vectors of one fragment, at most a million rows.
+column is written, so that an append costs only its new rows. Memory: the vectors of one fragment, at most a million rows.
 """
 
 from __future__ import annotations
@@ -37,9 +37,10 @@ class Total:
 
 
 def fill(dataset: Any, modality: Modality, staging: Staging) -> Total:
-    """Put every staged vector into the row of its id, if that has none yet. Returns those put in.
+    """Put every staged vector into the row of its id, if that has none yet. Returns the total of those put in.
 
-    Raises ``CatalogueError`` if the table was changed meanwhile or the disk is full: nothing is lost then, and it can be repeated.
+    Raises ``CatalogueError`` if the table was changed meanwhile or the disk is full: nothing is lost then, and the call can be
+    repeated.
     """
     total, updated, fields = Total(0, np.zeros(staging.dim)), [], []
     for fragment, row_ids, staged in _matches(dataset, staging):
@@ -70,7 +71,7 @@ def _matches(dataset: Any, staging: Staging) -> Iterator[tuple[Any, npt.NDArray[
     fragments, filled = dataset.get_fragments(), vector_files(dataset)
     rows = [each.to_table(columns=["id"], with_row_id=True) for each in fragments]
     ids = pa.chunked_array([chunk for each in rows for chunk in each["id"].chunks], pa.string())
-    staged = pc.index_in(ids, value_set=staging.ids().combine_chunks()).fill_null(-1).to_numpy()  # of doubles the first
+    staged = pc.index_in(ids, value_set=staging.ids().combine_chunks()).fill_null(-1).to_numpy()  # the first of duplicates
     end = np.cumsum([len(each) for each in rows])
     for fragment, table, stop in zip(fragments, rows, end, strict=True):
         row_ids, at = table["_rowid"].to_numpy(), staged[stop - len(table) : stop]
@@ -83,7 +84,7 @@ def _matches(dataset: Any, staging: Staging) -> Iterator[tuple[Any, npt.NDArray[
 
 
 def _reader(row_ids: npt.NDArray[np.uint64], staged: Rows, staging: Staging, total: Total) -> pa.RecordBatchReader:
-    """The vectors with the row ids that they are for, in the order they were staged: reading them is then cheapest."""
+    """The vectors with the row ids that they belong to, in the order they were staged, which is the cheapest to read."""
     schema = pa.schema([("_rowid", pa.uint64()), (VECTOR, pa.list_(pa.float32(), staging.dim))])
     order = np.argsort(staged)
 
@@ -99,6 +100,6 @@ def _reader(row_ids: npt.NDArray[np.uint64], staged: Rows, staging: Staging, tot
 
 def _interrupted(modality: Modality, error: Exception) -> CatalogueError:
     return CatalogueError(
-        f"the vectors of the {modality} could not be put into their table: {one_line(error)}; see that nothing else writes to it "
-        "and that there is room, then run the same command again: what was embedded is kept"
+        f"the vectors of the {modality} could not be put into their table: {one_line(error)}; check that no other process writes "
+        "to it and that the disk has room, then run the same command again: embedded vectors are not lost"
     )

@@ -1,4 +1,4 @@
-"""An ingest: what is new of a source goes into its table, batch by batch, and what became of the rest is reported.
+"""An ingest: the new records of a source go into its table, batch by batch, and a report tells the fate of the rest.
 
 source -> records -> here -> the Lance tables that ``Catalogue`` opens. Rows are only ever added, keyed by content hash, so that an
 ingest can be repeated or interrupted and resumed.
@@ -29,9 +29,9 @@ from index.store.units import FinishedUnits
 from index.store.upkeep import settle
 from index.threads import thread_count
 
-# Of a batch, whichever is reached first: fewer are not worth a file of their own, and a killed process loses what it has gathered.
+# Limits of a batch, whichever is reached first. Fewer rows are not worth a file, and a killed process loses its gathered rows.
 BATCH_ROWS: dict[Modality, int] = {"articles": 8192, "tiles": 256, "locations": 16384}
-BATCH_BYTES = 64 * 2**20  # of pixels or text, as they lie in memory: they are there several times while they are written
+BATCH_BYTES = 64 * 2**20  # of pixels or text, as they lie in memory, where they are several times during a write
 
 
 def ingest(
@@ -40,9 +40,9 @@ def ingest(
     advance: Callable[[int], None] = lambda n: None,
     reject: Callable[[Rejected], None] = lambda rejected: None,
 ) -> IngestReport:
-    """Add what is new of a source. Every batch is committed at once, so an interrupted ingest goes on where it stopped.
+    """Add the new records of a source. Every batch is committed at once, so an interrupted ingest resumes where it stopped.
 
-    Any number of ingests may run at a time. ``reject`` is told every rejection; the report has the first ones only.
+    Any number of ingests may run at a time. ``reject`` receives every rejection; the report has only the first ones.
     """
     report = IngestReport()
     with writing(f"the {source.modality} could not be written"):
@@ -80,7 +80,7 @@ def ingest(
 
 
 def write_report(report: IngestReport, path: Path) -> None:
-    """Save an ingest report with the rejections that it has, complete or not at all."""
+    """Save an ingest report with its rejections, complete or not at all."""
     with report_file(path) as file:
         for each in report.rejected:
             file.reject(each)
@@ -88,7 +88,7 @@ def write_report(report: IngestReport, path: Path) -> None:
 
 
 def _ready(catalogue: Catalogue, modality: Modality) -> Any:
-    """The table of one modality, made or brought up to date if need be; another process may be doing the same."""
+    """The table of one modality, created or updated if needed; another process may be doing the same."""
     persistently(lambda: _created(catalogue, modality))
     table = catalogue.table(modality)
     migrate(table, SCHEMAS[modality])

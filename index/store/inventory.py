@@ -1,4 +1,4 @@
-"""What an index is made of: how many rows wait for a vector, which indexes there are, what they and the snapshots weigh on disk."""
+"""The state of an index: how many rows wait for a vector, which indexes there are, how much disk they and the snapshots take."""
 
 from collections import Counter
 from dataclasses import asdict, dataclass
@@ -16,7 +16,7 @@ from index.store.vectors import manifest_of
 
 @dataclass(frozen=True)
 class IndexFile:
-    """An index inside the Lance table, or a file made from it: the rows it covers (None: not said by its file) and its size."""
+    """An index inside the Lance table, or a file made from it: the rows it covers (None: its file does not say) and its size."""
 
     name: str
     kind: str
@@ -27,7 +27,7 @@ class IndexFile:
 @dataclass(frozen=True)
 class Inventory:
     """``stale`` rows wait for a vector; ``staged`` of them are embedded by a build that has not finished. ``unlearnt`` rows, by
-    sensor, will get none of this model."""
+    sensor, will get no vector from this model."""
 
     modality: Modality
     rows: int

@@ -1,7 +1,7 @@
-"""What an older PlaceBind's tables lack is added by named steps; the names of those done stand in the table's metadata.
+"""Named steps add what the tables of an older PlaceBind lack. The table's metadata holds the names of those done.
 
-Reading needs none of them: they are taken by the next ingest. Each step may be repeated, because a process can be killed between a
-step and its name. A version that is brought back brings its own list of names, so it is migrated again.
+Reading needs none of them; the next ingest takes them. Each step may be repeated, because a process can be killed between a step
+and its name. A restored version has its own list of names, so it is migrated again.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from index.store.unique import ids_are_unique, make_unique
 
 @dataclass(frozen=True)
 class Migration:
-    """What to do (``apply``) to a LanceDB table that lacks something of the schema that this PlaceBind makes such tables with."""
+    """A step (``apply``) for a LanceDB table that lacks something of this PlaceBind's schema for such tables."""
 
     name: str
     lacks: Callable[[pa.Schema, pa.Schema], bool]  # of the table's schema and ours
@@ -29,7 +29,7 @@ class Migration:
 
 
 def _empty_columns(ours: pa.Schema) -> set[str]:
-    """Columns that may be empty need no new schema version: what an older PlaceBind wrote does not know, and '' says so."""
+    """Columns that may be empty need no new schema version: rows of an older PlaceBind do not know the value, and '' says so."""
     return set(ours.names) - set(SUMS)
 
 
@@ -56,7 +56,7 @@ MIGRATIONS = (
 
 
 def names_of(migrations: Sequence[Migration]) -> str:
-    """As the metadata have them."""
+    """The form in which the metadata holds them."""
     return json.dumps([each.name for each in migrations])
 
 

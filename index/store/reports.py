@@ -19,7 +19,7 @@ FIRST = 100  # rejections that are kept in memory: half a million took 987 MiB
 
 @dataclass
 class IngestReport:
-    """``rejected`` are the first of the ``skipped`` records; ``remarks`` say how the source took what its files do not state."""
+    """``rejected`` are the first of the ``skipped`` records; ``remarks`` say how the source read what its files do not state."""
 
     read: int = 0
     added: int = 0
@@ -43,7 +43,7 @@ class IngestReport:
 
 
 class ReportFile:
-    """A JSON file on its way: ``skipped`` is written as it comes, the counts at the end."""
+    """A JSON file being written: ``skipped`` as it comes, the counts at the end."""
 
     def __init__(self, path: Path, stream: TextIO) -> None:
         self._path, self._stream, self._before = path, stream, "\n"
@@ -60,7 +60,7 @@ class ReportFile:
 
 @contextmanager
 def report_file(path: Path) -> Iterator[ReportFile]:
-    """The report at ``path``, which is there, complete, once the block has ended well. What the block raises is not the file's."""
+    """The report at ``path``, which is complete once the block succeeds. Errors of the block are not errors of the file."""
     partial = path.with_name(f"{path.name}{PARTIAL}{uuid.uuid4().hex[:12]}")
     with _room_for(path):
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -3,13 +3,13 @@
 ``index.store.vectors`` (one process) or the Ray engine (many) -> here -> the table's ``vector`` column, in one commit at the end.
 
 The contract. For a modality and a model there is one append-only Lance table ``staged_<modality>_<first 12 of the digest>`` with
-the columns of ``staging_schema``: ``id`` and ``vector``. A writer appends rows, at most ``WRITE_ROWS`` at once; appends of
-several writers do not conflict. Each row is a record's id and its vector of unit norm (``add`` checks that; who appends by other
-means, as lance-ray at ``Staging.uri``, calls ``check_unit_vectors`` itself). An id may be there twice, when a worker was repeated:
-the first one counts, and both are of the same model. An id that is no longer in the table, or has a vector there, is passed over.
-Who coordinates calls ``begin_vectors`` (which creates the table and returns the ids still missing) before the writers start, gets
-the table by ``index.store.vectors.staging_of``, and calls ``finish_vectors`` (which drops it) when they are done. A build that was
-killed goes on with the ids that are still missing.
+the columns of ``staging_schema``: ``id`` and ``vector``. A writer appends rows, at most ``WRITE_ROWS`` at once; appends of several
+writers do not conflict. Each row is a record's id and its vector of unit norm (``add`` checks that; a writer that appends by other
+means, such as lance-ray at ``Staging.uri``, calls ``check_unit_vectors`` itself). An id may be there twice if a worker was
+repeated: the first one counts, and both are of the same model. An id that is no longer in the table, or has a vector there, is
+skipped. The coordinator calls ``begin_vectors`` (which creates the table and returns the ids still missing) before the writers
+start, gets the table by ``index.store.vectors.staging_of``, and calls ``finish_vectors`` (which drops it) when they are done. A
+killed build resumes with the ids that are still missing.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Staging:
         return int(self._table.count_rows())
 
     def ids(self) -> pa.ChunkedArray:
-        """What is staged, in the order of its rows; an id may come twice."""
+        """The staged ids in the order of their rows; an id may come twice."""
         return self._table.to_lance().to_table(columns=["id"])["id"]
 
     def missing(self, ids: pa.Array) -> pa.Array:
@@ -72,7 +72,7 @@ class Staging:
         return ids.filter(pc.invert(pc.is_in(ids, value_set=staged.combine_chunks()))) if len(staged) else ids
 
     def add(self, ids: Sequence[str], vectors: npt.NDArray[np.float32]) -> None:
-        """Append vectors [N, dim]; each ``WRITE_ROWS`` are one commit. Raises ``InputError`` for any not of unit norm."""
+        """Append vectors [N, dim]; every ``WRITE_ROWS`` are one commit. Raises ``InputError`` for any not of unit norm."""
         check_unit_vectors(vectors)
         for start in range(0, len(ids), WRITE_ROWS):
             part = slice(start, start + WRITE_ROWS)
@@ -95,13 +95,13 @@ def _prefix(modality: Modality) -> str:
 
 
 def staged_rows(catalogue: Catalogue, modality: Modality) -> int:
-    """The vectors that wait to be put into one table, of all models."""
+    """The number of vectors that wait for one table, of all models."""
     names = [name for name in catalogue.names() if name.startswith(_prefix(modality))]
     return sum(catalogue.db.open_table(name).count_rows() for name in names)
 
 
 def drop_staging(catalogue: Catalogue, modality: Modality) -> None:
-    """Remove what is staged for one table, of all models."""
+    """Remove the vectors staged for one table, of all models."""
     for name in catalogue.names():
         if name.startswith(_prefix(modality)):
             catalogue.db.drop_table(name)

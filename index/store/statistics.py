@@ -5,7 +5,7 @@ with the rows, however an ingest was cut up, interrupted or repeated. The sums a
 does not matter; that makes the merging of rounded moments (Chan, Golub and LeVeque, 1983) unnecessary.
 
 These statistics describe the catalogue. The encoders scale their input by the constants in ``index.imagery.sensors``: a model must
-not change with the catalogue that it is asked about.
+not change with the catalogue on which it is used.
 """
 
 import math
@@ -51,7 +51,7 @@ def band_sums(pixels: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> dict[st
 
 
 def band_statistics(table: Any) -> list[BandStatistics]:
-    """Of the tiles in a Lance table, by sensor, level and band; bands without a valid pixel are left out.
+    """The statistics of the tiles in a Lance table, by sensor, level and band; bands without a valid pixel are left out.
 
     Empty for a table that an older PlaceBind made, until the next ingest has measured its tiles (``add_sums``).
     """

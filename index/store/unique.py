@@ -2,7 +2,7 @@
 
 Lance compares what two commits have inserted only where the key column is marked, and only where the insert does not go through an
 index of that column. The mark is metadata of the column, which must not be nullable then. Without the mark two ingests at once
-leave each id twice, and no later ingest sees it.
+leave each id twice, and no later ingest notices.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ def insert_new(table: Any, rows: pa.Table) -> int:
 
 
 def ids_are_unique(schema: pa.Schema) -> bool:
-    """Whether a table of this schema sees to it itself."""
+    """Whether a table of this schema ensures unique ids itself."""
     return MARK.encode() in (schema.field("id").metadata or {})
 
 
 def make_unique(table: Any) -> None:
-    """Mark the ids of a table that an older PlaceBind made, and remove the rows that two ingests at once had doubled."""
+    """Mark the ids of a table that an older PlaceBind made, and remove the rows that two ingests at once had duplicated."""
     if table.schema.field("id").nullable:
         table.alter_columns({"path": "id", "nullable": False})
     if not ids_are_unique(table.schema):

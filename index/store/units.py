@@ -1,9 +1,9 @@
 """Which units of a source are in the catalogue already, so that a repeated ingest does not fetch them again.
 
-A unit counts only while the table with its rows says so. Units that are noted together share a token and know the token before it;
-the newest token of a source stands in the metadata of the table with the rows. A table that was brought back to an earlier version
-names an earlier token, and one that was made anew names none: what was noted since is then fetched again. The table is told last,
-so that a process killed between the two has noted nothing.
+A unit counts only while the table with its rows says so. Units that are noted together share a token and refer to the token before
+it; the newest token of a source stands in the metadata of the table with the rows. A table that was restored to an earlier version
+names an earlier token, and a new table names none: units noted since are then fetched again. The metadata of the table is written
+last, so that a process killed between the two has noted nothing.
 """
 
 from __future__ import annotations

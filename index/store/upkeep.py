@@ -1,4 +1,4 @@
-"""Keep a table in order: many small files into few, rows that came later into Lance's indexes, versions that nobody wants away."""
+"""Keep a table in order: merge small files, add later rows to Lance's indexes, remove versions that are no longer needed."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from index.store.catalogue import Catalogue
 
 KEPT = timedelta(days=7)
-SMALL_BYTES = 8 * 2**20  # a file below is merged with others like it; so many new bytes are worth a segment of an index
+SMALL_BYTES = 8 * 2**20  # a smaller file is merged with others like it; this many new bytes are worth a segment of an index
 FEWEST = 4  # small files that are merged at once
 ONE_SEGMENT = 1_000_000  # more segments than an index ever has: all are merged
 
 
 @dataclass(frozen=True)
 class Tidied:
-    """What became of one table's files."""
+    """What was done to one table's files."""
 
     fragments_before: int
     fragments: int
@@ -35,12 +35,13 @@ class Tidied:
 def optimize_table(catalogue: Catalogue, modality: Modality, keep: timedelta = KEPT) -> Tidied:
     """Fold new rows into a table's indexes, compact it, remove untagged versions replaced more than ``keep`` ago.
 
-    Raises ``CatalogueError`` if another process changes the table meanwhile; it is whole then, and the command can be repeated.
+    Raises ``CatalogueError`` if another process changes the table meanwhile; the table is intact then, and the command can be
+    repeated.
     """
     dataset = catalogue.table(modality).to_lance()
     before = len(dataset.get_fragments())
     with writing(f"the {modality} could not be put in order"):
-        # First the indexes: Lance compacts no rows together that are in different segments of one.
+        # Indexes first: Lance never compacts rows together that are in different segments of an index.
         dataset.optimize.optimize_indices(num_indices_to_merge=ONE_SEGMENT)
         dataset = catalogue.table(modality).to_lance()
         for apart in _waiting_and_complete(dataset):
@@ -54,17 +55,17 @@ def optimize_table(catalogue: Catalogue, modality: Modality, keep: timedelta = K
 
 
 def extend_indexes(catalogue: Catalogue, modality: Modality) -> None:
-    """Take rows that came later into Lance's indexes, each as a segment of its own: the cost is that of the new rows."""
+    """Add later rows to Lance's indexes, as a new segment of each: the cost is that of the new rows."""
     with writing(f"the {modality} could not be put in order"):
         persistently(lambda: catalogue.table(modality).to_lance().optimize.optimize_indices(num_indices_to_merge=0))
 
 
 def settle(table: Any, modality: Modality, full_rows: int) -> None:
-    """After an ingest: make few files of many small ones, and take rows into the indexes once they are many.
+    """After an ingest: merge small files, and add rows to the indexes once there are many.
 
-    What an ingest costs follows from what it adds, in time and on disk, where what is replaced stays for ``KEPT``: large files and
-    those of ``full_rows``, a whole batch, are never written again, and small ones about as often as their number can be halved.
-    Where another process is at work on the table, all this is left to the next ingest.
+    The cost of an ingest depends on what it adds, in time and on disk, where replaced files stay for ``KEPT``. Large files and
+    those of ``full_rows``, a whole batch, are never rewritten; small ones are rewritten about as often as their number can be
+    halved. If another process is at work on the table, all this is left to the next ingest.
     """
     with writing(f"the {modality} could not be put in order"):
         try:
@@ -77,8 +78,8 @@ def settle(table: Any, modality: Modality, full_rows: int) -> None:
 
 
 def _merge_small_files(dataset: Any, full_rows: int) -> None:
-    """Merge the last small fragments that wait for vectors and are in no index, once there are ``FEWEST`` of like size: none is
-    more than twice as large as all behind it, so a row is written again a logarithmic number of times."""
+    """Merge the last small fragments that wait for vectors and are in no index, once there are ``FEWEST`` of similar size: none is
+    more than twice as large as all after it, so a row is rewritten a logarithmic number of times."""
     together: list[int] = []
     size = 0
     for fragment in reversed(_unindexed(dataset)):
@@ -93,7 +94,7 @@ def _merge_small_files(dataset: Any, full_rows: int) -> None:
 
 
 def _index_if_many(dataset: Any) -> None:
-    """Rows that are in no index are looked through, which is quick while they are few. Segments are merged as files are."""
+    """Rows that are in no index are scanned, which is quick while they are few. Segments are merged like files."""
     if sum(map(_bytes_of, _unindexed(dataset))) < SMALL_BYTES:
         return
     for index in dataset.describe_indices():
@@ -118,18 +119,19 @@ def _bytes_of(fragment: Any) -> int:
 
 
 def _waiting_and_complete(dataset: Any) -> tuple[list[int], list[int]]:
-    """Fragments with rows that wait for their vectors, and those that have them all. The two are compacted apart: beside rows with
-    vectors new ones would be dearer to fill (``index.store.filling``)."""
+    """Fragments with rows that wait for their vectors, and those that have them all. The two are compacted separately: next to rows
+    with vectors, new rows would be more expensive to fill (``index.store.filling``)."""
     complete = complete_fragments(dataset)
     waiting = [each.fragment_id for each in dataset.get_fragments() if each.fragment_id not in complete]
     return (waiting, sorted(complete)) if complete else ([], [])
 
 
 def _remove_versions(dataset: Any, keep: timedelta) -> Any:
-    """Remove the untagged versions that were replaced more than ``keep`` ago; whoever has opened one since can go on reading it.
+    """Remove the untagged versions that were replaced more than ``keep`` ago; a process that has opened one since can still read
+    it.
 
-    Lance counts from a version's own commit: the newest one of a table that nobody has touched for long would be gone as soon as it
-    is replaced, under the feet of every process that has it open.
+    Lance counts from a version's own commit: the newest one of a table that has not changed for long would be removed as soon as it
+    is replaced, while other processes have it open.
     """
     found, replaced = sorted(dataset.versions(), key=lambda each: each["version"]), datetime.now() - keep
     wanted = [old["version"] for old, new in pairwise(found) if new["timestamp"] <= replaced]

@@ -1,6 +1,6 @@
 """The ``vector`` column of a Lance table: its name, which rows lack a vector, and which files are known to lack none.
 
-Below staging, filling and upkeep, which all ask this of a table. Vectors go in as ``column_of`` and come out as ``matrix_of``.
+Staging, filling and upkeep all use it. Vectors go in as ``column_of`` and come out as ``matrix_of``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ WRITE_ROWS = 16384  # 32 MiB of 512 float32; Lance failed on a single write of 6
 
 
 def column_of(vectors: npt.NDArray[np.float32]) -> pa.FixedSizeListArray:
-    """Vectors [N, D] as Lance keeps them."""
+    """Vectors [N, D] as Lance stores them."""
     flat = pa.array(np.ascontiguousarray(vectors, dtype=np.float32).ravel())
     return pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1])
 
@@ -32,7 +32,7 @@ def matrix_of(vectors: pa.FixedSizeListArray) -> npt.NDArray[np.float32]:
 
 
 def vector_files(dataset: Any) -> dict[int, str]:
-    """By fragment, the file with its vectors. That of a fragment from before the column has none, a later one's is of nulls."""
+    """The file with the vectors of each fragment. A fragment older than the column has none in its file; a later one has nulls."""
     column = {each.id() for each in dataset.lance_schema.fields() if each.name() == VECTOR}
     return {
         each.fragment_id: file.path for each in dataset.get_fragments() for file in each.metadata.files if column & set(file.fields)
@@ -45,13 +45,13 @@ def without_vector(dataset: Any) -> pa.Table:
     files, complete = vector_files(dataset), complete_fragments(dataset)
     tables = [each.to_table(**columns) for each in dataset.get_fragments() if each.fragment_id not in files]
     doubtful = [each for each in dataset.get_fragments() if each.fragment_id in files and each.fragment_id not in complete]
-    if doubtful:  # an ingest or a compaction wrote missing vectors too, perhaps beside others; to see it, they have to be read
+    if doubtful:  # an ingest or a compaction wrote missing vectors too, perhaps among others; to find out, they have to be read
         tables.append(dataset.scanner(**columns, filter=LACKS_VECTOR, fragments=doubtful).to_table())
     return pa.concat_tables(tables) if tables else pa.table({"id": pa.array([], pa.string()), "_rowid": pa.array([], pa.uint64())})
 
 
 def complete_fragments(dataset: Any) -> set[int]:
-    """The fragments known to have all their vectors: by what ``complete_files`` had to say of their files."""
+    """The fragments known to have all their vectors: as ``complete_files`` noted for their files."""
     noted = set(json.loads((dataset.metadata or {}).get(COMPLETE_KEY, "[]")))
     return {number for number, path in vector_files(dataset).items() if path in noted}
 

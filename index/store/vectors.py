@@ -1,11 +1,10 @@
 """Vectors in the catalogue's own tables: begin, fill in batches, finish with the manifest; read back as ``Embeddings``.
 
 The life of a table's ``vector`` column: ``begin_vectors`` notes in the metadata which model is at work and returns the ids that
-still lack a vector; every ``write_vectors`` is a commit to a table beside (``index.store.staging``); ``finish_vectors`` puts them
-all into the column in one commit and writes the manifest. Killed anywhere between, ``begin_vectors`` with the same model goes on
-behind the last commit; nothing is read as an index before the manifest is there. Rows that come later take the same way, while the
-old index goes on answering. Within one column a record's vector never changes: snapshots and search indexes are extended on that
-ground.
+still lack a vector; every ``write_vectors`` is a commit to a separate table (``index.store.staging``); ``finish_vectors`` puts them
+all into the column in one commit and writes the manifest. After a kill anywhere between, ``begin_vectors`` with the same model
+resumes after the last commit; nothing counts as an index before the manifest is there. Later rows take the same way, while the old
+index still answers. Within one column a record's vector never changes, so that snapshots and search indexes can be extended.
 """
 
 import uuid
@@ -59,9 +58,8 @@ def begin_vectors(
 ) -> list[str]:
     """Make the table ready for vectors [dim] of this model; returns the ids without one, sorted.
 
-    ``rebuild`` replaces a finished index, also one of another model; an unfinished one of this model is gone on with either way.
-    Without ``rebuild``, raises ``ModelMismatchError`` if a finished index of another model, dimension or (if given) preprocessing
-    is there.
+    ``rebuild`` replaces a finished index, also one of another model; an unfinished one of this model is resumed either way. Without
+    ``rebuild``, raises ``ModelMismatchError`` if there is a finished index of another model, dimension or (if given) preprocessing.
     """
     table = catalogue.table(modality)
     metadata = table.to_lance().metadata or {}
@@ -84,21 +82,21 @@ def begin_vectors(
     staging = Staging.open(catalogue, modality, model_digest, dim)
     try:
         missing: list[str] = staging.missing(pending).to_pylist()
-    except ValueError:  # what Arrow raises is one; here for files that are gone: a process was killed while it removed the table
+    except ValueError:  # Arrow's errors are of this type; here files are missing: a process was killed while it removed the table
         drop_staging(catalogue, modality)
         missing = pending.to_pylist()
     return missing
 
 
 def _start_over(catalogue: Catalogue, modality: Modality, table: Any, model_digest: str, dim: int) -> None:
-    """In this order, so that a kill between any two leaves something that will be started over."""
+    """In this order, so that after a kill between any two steps the build starts over."""
     table.to_lance().update_metadata({MANIFEST_KEY: None, BUILDING_KEY: None})
     drop_staging(catalogue, modality)
     table.checkout_latest()
     if VECTOR in table.schema.names:
         table.drop_columns([VECTOR])
     table.add_columns(pa.field(VECTOR, pa.list_(pa.float32(), dim)))
-    # A name that no column had before: Lance's own id of a column that was dropped is given again.
+    # A name that no column had before: Lance reuses its own id of a dropped column.
     table.to_lance().update_metadata({COLUMN_KEY: uuid.uuid4().hex, BUILDING_KEY: model_digest})
 
 
@@ -121,7 +119,7 @@ def staging_of(catalogue: Catalogue, modality: Modality) -> Staging:
 
 
 def is_finished(catalogue: Catalogue, modality: Modality) -> bool:
-    """Whether there is nothing left for ``finish_vectors``: the manifest speaks of all that was written."""
+    """Whether there is nothing left for ``finish_vectors``: the manifest covers all that was written."""
     manifest = manifest_of(catalogue, modality)
     if manifest is None or staging_name(modality, manifest.model_digest) in catalogue.names():
         return False
@@ -160,7 +158,7 @@ def finish_vectors(
 
 
 def _extended(before: Manifest | None, added: Total, dataset: Any) -> Total | None:
-    """What the manifest says of the vectors that were there, and those added; None if they are not all there are."""
+    """The total of the manifest's vectors and those added; None if there are others."""
     rows = before.rows if before else 0
     if rows + added.count != rows_with_vector(dataset):
         return None
@@ -168,7 +166,7 @@ def _extended(before: Manifest | None, added: Total, dataset: Any) -> Total | No
 
 
 def read_embeddings(catalogue: Catalogue, modality: Modality) -> Embeddings:
-    """All vectors of one table, ordered by id. Raises ``CatalogueError`` if the table was never indexed to the end."""
+    """All vectors of one table, ordered by id. Raises ``CatalogueError`` if no index of the table was finished."""
     manifest = manifest_of(catalogue, modality)
     if manifest is None:
         raise not_indexed(catalogue, modality)
@@ -212,7 +210,7 @@ def check_model(
 
 
 class FeatureCache:
-    """What a frozen encoder made of records, kept in the catalogue so that no text is encoded twice.
+    """Features of records from a frozen encoder, stored in the catalogue so that no text is encoded twice.
 
     One table per encoder: ``key`` must change whenever the features would (name and weight digest of the encoder).
     """
@@ -239,8 +237,8 @@ class FeatureCache:
         chunk: int,
         advance: Callable[[int], None] = lambda n: None,
     ) -> npt.NDArray[np.float32]:
-        """Features [N, D] in the order of ``ids``; what is missing is made, and each chunk committed, so that a stopped run goes on
-        behind it."""
+        """Features [N, D] in the order of ``ids``; missing ones are computed, and each chunk is committed, so that a stopped run
+        resumes after it."""
         missing = self.missing(ids)
         advance(len(ids) - len(missing))
         for start in range(0, len(missing), chunk):

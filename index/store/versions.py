@@ -1,4 +1,4 @@
-"""The versions of a table: every commit leaves one, a tag keeps it from being cleaned away, one can be made the newest again."""
+"""The versions of a table: every commit leaves one, a tag protects one from removal, an old one can be made the newest again."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,7 +26,7 @@ class Version:
 
 
 def versions_of(catalogue: Catalogue, modality: Modality, newest: int | None = None) -> list[Version]:
-    """The versions that can still be read, oldest first; only the ``newest`` and the tagged ones, if so many are given."""
+    """The versions that can still be read, oldest first; if ``newest`` is given, only that many and the tagged ones."""
     dataset = catalogue.table(modality).to_lance()
     names: dict[int, list[str]] = {}
     for tag, said in dataset.tags.list().items():
@@ -54,7 +54,7 @@ def tag_version(catalogue: Catalogue, modality: Modality, name: str) -> int:
 
 
 def untag_version(catalogue: Catalogue, modality: Modality, name: str) -> None:
-    """Take a tag away; the version may then be cleaned away. Raises ``InputError`` if there is no such tag."""
+    """Remove a tag; the version may then be removed too. Raises ``InputError`` if there is no such tag."""
     dataset = catalogue.table(modality).to_lance()
     if name not in dataset.tags.list():
         raise _unknown(catalogue, modality, name)
@@ -64,8 +64,8 @@ def untag_version(catalogue: Catalogue, modality: Modality, name: str) -> None:
 def restore_version(catalogue: Catalogue, modality: Modality, wanted: str) -> int:
     """Make a version (its tag or its number) the newest, by a commit of its own, so that it can be undone; returns the new number.
 
-    Raises ``InputError`` if there is no such version, ``CatalogueError`` if it was cleaned away.
-    Records ingested since are gone from the newest version too.
+    Raises ``InputError`` if there is no such version, ``CatalogueError`` if it was removed. Records ingested since are gone from
+    the newest version too.
     """
     table = catalogue.table(modality)
     dataset = table.to_lance()

@@ -1,1 +1,1 @@
-"""The border for foreign tables: what a file is, which of its columns hold what, and what one row of it says."""
+"""The entrance for foreign tables: the kind of a file, the meaning of its columns, and the values of its rows."""

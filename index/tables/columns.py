@@ -1,4 +1,4 @@
-"""Which column of a table holds what. Coordinates are taken only as a pair that belongs together, and only where one pair does."""
+"""Which column of a table holds what. Coordinates are taken only as a pair that belongs together, and only if there is one."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ _PLANE = (("y", "x"), ("northing", "easting"))
 def column(names: Sequence[str], asked: str, usual: Sequence[str], flag: str, where: str, *, needed: bool = False) -> str:
     """The column that was asked for by name, else the first of the usual ones, without regard to case; '' where there is none.
 
-    Raises ``InputError`` where one that was asked for or is needed is not there, or is there twice.
+    Raises ``InputError`` if one that was asked for or is needed is missing or there twice.
     """
     if asked:
         found = [name for name in names if name == asked] or [name for name in names if name.lower() == asked.lower()]
@@ -29,7 +29,7 @@ def column(names: Sequence[str], asked: str, usual: Sequence[str], flag: str, wh
 def coordinate_columns(names: Sequence[str], lat: str, lon: str, where: str, *, plane: bool) -> tuple[str, str] | None:
     """(latitude or northing, longitude or easting): as asked for, else the only pair of usual names; None where none is there.
 
-    With ``plane`` x and y count too. Raises ``InputError`` where several fit, or one half of a pair stands beside another pair.
+    With ``plane`` x and y count too. Raises ``InputError`` if several fit, or half of a pair is there next to another pair.
     """
     if lat or lon:
         return (
@@ -53,7 +53,7 @@ def coordinate_columns(names: Sequence[str], lat: str, lon: str, where: str, *, 
 
 
 def no_coordinates(names: Sequence[str], where: str) -> InputError:
-    """What to say of a table without any."""
+    """The error for a table without coordinates."""
     lower = [name.lower() for name in names]
     axis = "lon" if any(each in lower for each in _LATS) else "lat"
     return InputError(f"{where}: no column '{axis}' for {axis}; name it with --{axis}, the file has {_listed(names)}")

@@ -1,8 +1,8 @@
-"""The rows of a CSV, each with its number; quotes that nobody closes cost their own row only.
+"""The rows of a CSV, each with its number; a quote that is never closed costs only its own row.
 
-Python's csv would take everything after an open quote as one field, and pyarrow loses count of the rows. Here a field that goes on
-over several lines is taken only where its quote closes before a separator and the row then has as many fields as the header.
-Otherwise its first line is a row of its own, a bad one, and reading goes on with the next line.
+Python's csv would take everything after an open quote as one field, and pyarrow loses count of the rows. Here a field over several
+lines is accepted only if its quote closes before a separator and the row then has as many fields as the header. Otherwise its first
+line is a bad row of its own, and reading continues with the next line.
 """
 
 import csv
@@ -22,7 +22,7 @@ Row = tuple[int, dict[str, Any] | InputError]
 class CsvTable:
     """``remarks`` says what was guessed about the file."""
 
-    count: int | None = None  # how many rows there are shows only when they are read
+    count: int | None = None  # the number of rows is known only after reading
 
     def __init__(self, path: Path) -> None:
         self.path, self.shape = path, shape_of(path)
@@ -32,7 +32,7 @@ class CsvTable:
     def rows(self, columns: Sequence[str]) -> Iterator[Row]:
         """The number of each row (the first after the header is 1) with these columns as text, or with what is wrong with it.
 
-        Raises ``InputError`` where the file cannot be read on.
+        Raises ``InputError`` where the file cannot be read any further.
         """
         at = {column: self.names.index(column) for column in columns}
         try:
@@ -106,7 +106,7 @@ class _Records:
         return len(fields) >= self.width and not any(fields[self.width :])
 
     def _checked(self, fields: list[str]) -> list[str] | InputError:
-        """Empty fields at the end are no fault: spreadsheets write them."""
+        """Empty fields at the end are not a fault: spreadsheets write them."""
         if self._fits(fields):
             return fields
         named = SEPARATORS.get(self.separator, "the separator")

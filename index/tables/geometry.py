@@ -22,7 +22,7 @@ Axis = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class GeoParquet:
-    """What the metadata of a GeoParquet file says: its main geometry column and that one's system, '' where it is not known."""
+    """What the metadata of a GeoParquet file says: its main geometry column and its coordinate system, '' if it is not known."""
 
     column: str
     crs: str
@@ -37,7 +37,7 @@ def geoparquet_of(metadata: Mapping[bytes, bytes], where: str) -> GeoParquet | N
         said = json.loads(raw)
         name = said["primary_column"]
         about = said["columns"][name]
-        encoding, crs = about.get("encoding", "WKB"), about.get("crs", "OGC:CRS84")  # no word on it: longitude, latitude
+        encoding, crs = about.get("encoding", "WKB"), about.get("crs", "OGC:CRS84")  # the default: longitude, latitude
     except (ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{where}: its GeoParquet metadata cannot be read ({type(error).__name__}); export it again") from None
     if encoding not in ("WKB", "point"):
@@ -46,7 +46,7 @@ def geoparquet_of(metadata: Mapping[bytes, bytes], where: str) -> GeoParquet | N
 
 
 def checked_crs(crs: str, where: str) -> str:
-    """``WGS84`` or WKT. Raises ``InputError`` for what is no coordinate system."""
+    """``WGS84`` or WKT. Raises ``InputError`` for text that is not a coordinate system."""
     from pyproj import CRS
     from pyproj.exceptions import CRSError
 
@@ -55,7 +55,7 @@ def checked_crs(crs: str, where: str) -> str:
         return WGS84 if known.equals(CRS.from_user_input(WGS84), ignore_axis_order=True) else known.to_wkt()
     except CRSError as error:
         raise InputError(
-            f"{where}: '{crs[:60]}' is no coordinate system ({str(error)[:100]}); state it with --crs EPSG:…"
+            f"{where}: '{crs[:60]}' is not a coordinate system ({str(error)[:100]}); state it with --crs EPSG:…"
         ) from None
 
 
@@ -74,7 +74,7 @@ def agreed_crs(stated: str, asked: str, where: str) -> str:
 
 
 def points_of(shapes: Any) -> tuple[Axis, Axis, dict[int, str]]:
-    """(x, y) of a GeoSeries: a line or an area counts as a point that surely lies on it. Problems by position."""
+    """(x, y) of a GeoSeries: a line or an area counts as a point that is certain to lie on it. Problems by position."""
     missing = np.asarray(shapes.isna() | shapes.is_empty, dtype=bool)
     points = shapes.representative_point()
     problems = {int(row): "the geometry is missing, empty or damaged" for row in np.flatnonzero(missing)}
@@ -83,7 +83,7 @@ def points_of(shapes: Any) -> tuple[Axis, Axis, dict[int, str]]:
 
 
 def points_of_column(values: Sequence[Any]) -> tuple[Axis, Axis, dict[int, str]]:
-    """The same of a column's values: WKB (bytes or hex), WKT, GeoJSON, or {x, y}; each value by what it is."""
+    """The same for the values of a column: WKB (bytes or hex), WKT, GeoJSON, or {x, y}, each recognised by its form."""
     import geopandas
 
     problems: dict[int, str] = {}
@@ -134,7 +134,7 @@ def _in_degrees(shape: Any) -> Any:
 
 
 def to_wgs84(x: Axis, y: Axis, crs: str) -> tuple[Axis, Axis]:
-    """(lat, lon). Geometries may go on past 180 degrees (an area across the antimeridian, or 0 to 360): brought back."""
+    """(lat, lon). Geometries may extend past 180 degrees (an area across the antimeridian, or 0 to 360); these are brought back."""
     from pyproj import Transformer
 
     if crs == WGS84:

@@ -1,4 +1,4 @@
-"""Tables whose rows lie somewhere: a file is opened as what it is, and each row comes with its latitude and longitude."""
+"""Tables whose rows have a place: a file is opened by its kind, and each row comes with its latitude and longitude."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ class LocatedRow:
 
 
 def open_table(path: Path) -> Table:
-    """Raises ``InputError`` for a file that is not there, is no such table or cannot be read."""
+    """Raises ``InputError`` for a file that is missing, is not such a table or cannot be read."""
     if not path.is_file():
         raise InputError(f"{path}: no such file; give the path of a Parquet or CSV file")
     if path.suffix.lower() in PARQUET:
@@ -54,7 +54,7 @@ def position_of(table: Table, *, lat: str, lon: str, geometry: str, crs: str, pl
     """What was asked for, else latitude and longitude, else geometries, else (with ``plane``) x and y. Raises ``InputError``."""
     where, names = str(table.path), table.names
     if geometry and (lat or lon):
-        raise InputError(f"{where}: --geometry and --lat, --lon say two places of a row; give one of them")
+        raise InputError(f"{where}: --geometry and --lat, --lon give two places for a row; give one of them")
     geo = geoparquet_of(table.metadata, where) if isinstance(table, ParquetTable) and not (lat or lon) else None
     shapes = column(names, geometry, (geo.column.lower(),) if geo else USUAL_NAMES, "geometry", where) if not (lat or lon) else ""
     if not geometry:
@@ -69,7 +69,7 @@ def position_of(table: Table, *, lat: str, lon: str, geometry: str, crs: str, pl
 
 
 def located_rows(table: Table, position: Position, columns: Sequence[str]) -> Iterator[LocatedRow]:
-    """All rows in order. Raises ``InputError`` where the file cannot be read on, after the rows before that."""
+    """All rows in order. Raises ``InputError`` where the file cannot be read any further, after the rows before that."""
     comma: bool | None = None
     batch: list[tuple[int, Any]] = []
     wanted = tuple(dict.fromkeys([*position.columns, *columns]))

@@ -26,7 +26,7 @@ class ParquetTable:
         self.metadata: dict[bytes, bytes] = self.schema.metadata or {}
 
     def rows(self, columns: Sequence[str]) -> Iterator[Row]:
-        """The number of each row (from 1) with these columns. Raises ``InputError`` where the file cannot be read on."""
+        """The number of each row (from 1) with these columns. Raises ``InputError`` where the file cannot be read any further."""
         number = 0
         try:
             with pyarrow.parquet.ParquetFile(self.path) as file:

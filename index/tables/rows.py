@@ -1,7 +1,8 @@
-"""One odd row never ends an ingest: what it cannot be is turned into a rejection with its number, here and nowhere else.
+"""One bad row never ends an ingest: its fault becomes a rejection with its number, here and nowhere else.
 
 The causes are few, because values are checked where they are read (``index.tables.values``, ``index.records``): a value that does
-not fit, a number that no float holds, a nesting that no stack holds, half a character. All else is our own mistake and raised.
+not fit, a number that no float holds, a nesting that no stack holds, half a character. Every other error is our own mistake and is
+raised.
 """
 
 from collections.abc import Callable
@@ -14,7 +15,7 @@ Made = TypeVar("Made")
 
 
 def record_or_rejection(read: Callable[[], Made], where: str, remedy: str) -> Made | Rejected:
-    """What ``read`` makes of one row, or why it cannot. ``where`` names the row, ``remedy`` ends the message."""
+    """The record that ``read`` makes of one row, or its rejection. ``where`` names the row, ``remedy`` ends the message."""
     try:
         return read()
     except InputError as error:
@@ -24,5 +25,5 @@ def record_or_rejection(read: Callable[[], Made], where: str, remedy: str) -> Ma
     except RecursionError:
         why = "it is nested too deeply"
     except UnicodeError as error:
-        why = f"a text is no valid Unicode ({one_line(error)})"
+        why = f"a text is not valid Unicode ({one_line(error)})"
     return Rejected(where=where, why=f"{why}; {remedy}")

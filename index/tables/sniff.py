@@ -1,4 +1,4 @@
-"""What a CSV is: its encoding, its separator and its header. Everything that is not plain UTF-8 with commas is said to the user."""
+"""The form of a CSV: its encoding, its separator and its header. Anything but plain UTF-8 with commas is reported."""
 
 import codecs
 import csv
@@ -14,7 +14,7 @@ _SAMPLE_CHARS = 2**16
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "pipes"}
 _MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 _SEP_LINE = re.compile(r"sep=(.)\s*", re.IGNORECASE)
-_STRAY = re.compile("[\udc80-\udcff]")  # how surrogateescape marks a byte that is no part of a character
+_STRAY = re.compile("[\udc80-\udcff]")  # how surrogateescape marks a byte that is not part of a character
 _BEYOND_ASCII = re.compile("[^\x00-\x7f\udc80-\udcff]")
 
 
@@ -30,7 +30,7 @@ class Shape:
 
     @property
     def remarks(self) -> list[str]:
-        """What an eye should look over: all that was guessed, not stated."""
+        """What the user should check: all that was guessed, not stated."""
         said = []
         if self.separator != ",":
             said.append(f"separated by {SEPARATORS.get(self.separator, repr(self.separator))}")
@@ -61,9 +61,9 @@ def shape_of(path: Path) -> Shape:
 
 
 def encoding_of(path: Path, start: int = 0) -> str:
-    """By its mark, else UTF-8; cp1252 only where bytes beyond ASCII are there and none of them is UTF-8.
+    """By its byte order mark, else UTF-8; cp1252 only if there are bytes beyond ASCII and none of them is UTF-8.
 
-    A file that is UTF-8 but for some bytes stays UTF-8: as cp1252 all its other letters would be wrong.
+    A file that is UTF-8 except for some bytes stays UTF-8: as cp1252 all its other letters would be wrong.
     """
     with path.open("rb") as stream:
         head = stream.read(4)

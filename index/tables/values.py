@@ -12,7 +12,7 @@ DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+")
 
 
 def number(value: Any, name: str, *, comma: bool = False, unit: str = " in degrees") -> float:
-    """A number, or text that is one; with ``comma`` "48,2" is 48.2. Raises ``InputError``; NaN and infinity are no numbers."""
+    """A number, or text that is one; with ``comma`` "48,2" is 48.2. Raises ``InputError``; NaN and infinity are not numbers."""
     if isinstance(value, bytes):
         value = text(value, name)
     if isinstance(value, str):
@@ -35,7 +35,7 @@ def number(value: Any, name: str, *, comma: bool = False, unit: str = " in degre
 def text(value: Any, name: str) -> str:
     """Text of a cell: '' for none, numbers and dates as they are written.
 
-    Raises ``InputError`` for nested values, and for bytes that are no UTF-8.
+    Raises ``InputError`` for nested values, and for bytes that are not UTF-8.
     """
     if isinstance(value, bytes):
         try:
@@ -48,7 +48,7 @@ def text(value: Any, name: str) -> str:
 
 
 def json_value(raw: str | bytes) -> Any:
-    """Raises ``InputError`` for what is no JSON, or is nested deeper than can be read."""
+    """Raises ``InputError`` for text that is not JSON, or is nested too deeply to be read."""
     try:
         return json.loads(raw)
     except (ValueError, RecursionError) as error:

@@ -1,8 +1,8 @@
 """Angles as people write them: decimals, degrees-minutes-seconds, hemispheres. Text and template fields -> ``Place``.
 
 One rule everywhere: latitude comes first unless the letters say otherwise, a letter and a minus sign never go together, minutes and
-seconds lie in [0, 60). What breaks a rule is refused (``InputError`` with the text as it stood), never guessed. A text in which
-anything is left over is refused as well: that may be what says south or west.
+seconds lie in [0, 60). What breaks a rule is refused (``InputError`` with the text as it stood), never guessed. A text with
+anything left over is refused as well: the rest may say south or west.
 """
 
 import html
@@ -15,14 +15,14 @@ from index.records import Place
 from index.wikimedia.hemispheres import hemisphere
 
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)")
-# Every sign that people take for a minus, for degrees, for minutes and for seconds.
+# Every sign that people use for a minus, for degrees, for minutes and for seconds.
 _ALIKE = str.maketrans(
     dict.fromkeys("−–‐‑﹣－", "-") | dict.fromkeys("º˚ᵒ", "°") | dict.fromkeys("'’‘`´ʹʼ‵＇", "′") | dict.fromkeys('"”“„‟ʺ〃＂', "″")
     | dict.fromkeys("\u00ad\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u2060\u2066\u2067\u2068\u2069\ufeff")
 )  # fmt: skip
-_NOTE = re.compile(r"\[[^\[\]]{0,9}\]")  # a mark of a footnote
+_NOTE = re.compile(r"\[[^\[\]]{0,9}\]")  # a footnote mark
 _LABEL = re.compile(r"\s*[^\W\d_]{5,20}\s*:")  # "Coordinates:", "Koordinaten:"
-# A comma between digits is a decimal comma, unless a number beside it has a point ("48.2,16.37").
+# A comma between digits is a decimal comma, unless a neighbouring number has a point ("48.2,16.37").
 _TOKEN = re.compile(
     r"(?P<number>[+-]?(?:[0-9]++,[0-9]++(?!\.[0-9]|,[0-9])|[0-9]++(?:\.[0-9]*+)?|\.[0-9]++))(?:\s*(?P<unit>°|′′|″|′))?"
     r"|(?P<spelled>\b(?:deg|degrees?|min|minutes?|sec|seconds?)\b\.?)|(?P<word>[^\W\d_]+\.?)|(?P<gap>[\s,;:/()|]+)|(?P<other>.)",
@@ -109,7 +109,7 @@ def place_from_text(text: str) -> Place | None:
     """A place from a text that is a coordinate, such as ``51°30′26″N 0°7′39″W``, ``N 51° E 7°`` or ``51.507, -0.128``.
 
     None where there is no digit. Of several notations in a row, as Wikipedia shows them ("… / 51.5°N 0.13°W"), the first is taken.
-    Raises ``InputError``: malformed, out of range, or with anything beside the coordinate.
+    Raises ``InputError``: malformed, out of range, or with anything besides the coordinate.
     """
     first = _LABEL.sub("", _plain(text).split("/")[0], count=1)
     if not any(character.isdigit() for character in first):
@@ -121,7 +121,7 @@ def place_from_text(text: str) -> Place | None:
 
 
 def place_at_end(text: str) -> Place | None:
-    """The same of a text with words before its coordinate: ``Accra, Ghana 5.5°N 0.25°W``."""
+    """The same for a text that ends with its coordinate: ``Accra, Ghana 5.5°N 0.25°W``."""
     plain = _plain(text).split("/")[0]
     begins = re.search(r"(?:\b[^\W\d_]{1,9}\.?\s*)?[+-]?\.?[0-9]", plain)
     if begins is None:
@@ -146,13 +146,13 @@ def _plain(text: str) -> str:
 
 
 def _angles(text: str) -> list[Angle]:
-    """All of a text as angles: those that letters end or begin, else one for each number or degree sign."""
+    """All angles of a text: those that a letter ends or begins, else one for each number or degree sign."""
     tokens = _tokens(text)
     if not tokens:
         return []
     if not any(isinstance(each, str) for each in tokens):
         return _without_letters([each for each in tokens if isinstance(each, tuple)])
-    if isinstance(tokens[0], str):  # letters first: the same from behind
+    if isinstance(tokens[0], str):  # letters first: the same, read backwards
         if isinstance(tokens[-1], str):
             raise InputError(f"malformed coordinate '{text.strip()[:80]}'; a hemisphere stands without its number")
     elif not isinstance(tokens[-1], str):
@@ -181,7 +181,7 @@ def _tokens(text: str) -> list[str | tuple[str, int | None]]:
         elif found["word"] and (letter := hemisphere(found["word"])):
             tokens.append(letter)
         elif not found["gap"]:
-            raise InputError(f"malformed coordinate '{text.strip()[:80]}'; '{found[0][:20]}' is no part of one")
+            raise InputError(f"malformed coordinate '{text.strip()[:80]}'; '{found[0][:20]}' is not part of one")
     return tokens
 
 

@@ -19,7 +19,7 @@ AHEAD = 4  # items under way for each worker: enough to work on while the parent
 def in_order(items: Iterable[Item], work: Callable[[Item], Iterable[Result]], workers: int) -> Iterator[Result]:
     """All results of ``work(item)``, item by item. One worker is this process.
 
-    At most ``AHEAD`` items for each worker are under way. ``work`` must be a function of a module (it is sent by name).
+    At most ``AHEAD`` items for each worker are under way. ``work`` must be a module-level function (it is sent by name).
     """
     if workers == 1:
         for item in items:
@@ -36,7 +36,7 @@ def in_order(items: Iterable[Item], work: Callable[[Item], Iterable[Result]], wo
             while waiting:
                 yield from waiting.popleft().result()
         except BrokenProcessPool:
-            raise SourceError("a worker process was killed, perhaps for want of memory; repeat with fewer --workers") from None
+            raise SourceError("a worker process was killed, perhaps because memory ran out; repeat with fewer --workers") from None
         finally:
             for each in waiting:
                 each.cancel()

@@ -1,6 +1,6 @@
 """Coordinates in an infobox from before {{coord}}: latd, latm, lats, latNS, longd, …, in the many spellings of their time.
 
-Also what de.wikipedia's infoboxes have to this day: BREITENGRAD and LÄNGENGRAD, as in its Vorlage:Coordinate.
+Also the fields that de.wikipedia's infoboxes still have: BREITENGRAD and LÄNGENGRAD, as in its Vorlage:Coordinate.
 """
 
 import re
@@ -53,7 +53,7 @@ def place_of_old_fields(values: Mapping[str, str]) -> Place | None:
 
 
 def _letters(values: Mapping[str, str]) -> set[str]:
-    """The hemispheres that fields beside the numbers name. Raises ``InputError`` for a field that should and does not."""
+    """The hemispheres named by fields next to the numbers. Raises ``InputError`` if such a field names none."""
     letters = set()
     for name, value in values.items():
         axis, part = _OLD_FIELDS.get(name, ("", ""))
@@ -68,7 +68,7 @@ def _letters(values: Mapping[str, str]) -> set[str]:
 
 
 def _degrees(parts: Mapping[str, str], letters: set[str], axis: str) -> float:
-    """Of one axis, whose hemisphere may stand in its number's field, in one of its own, in both (then they agree), or in none."""
+    """The degrees of one axis. Its hemisphere may be in the number's field, in its own, in both (then they agree) or in none."""
     whole = angle_from_text(parts["whole"])
     named = {*(letters & set(axis)), *({whole.hemisphere} - {""})}
     minutes, seconds = parts.get("minutes", ""), parts.get("seconds", "")

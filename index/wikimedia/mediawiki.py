@@ -1,4 +1,4 @@
-"""The MediaWiki Action API: one query with its continuation, its lag and its errors. What is asked for is the source's business.
+"""The MediaWiki Action API: one query with its continuation, its lag and its errors. The source decides what to ask for.
 
 https://www.mediawiki.org/wiki/API:Continue, API:Errors_and_warnings, Manual:Maxlag_parameter. Requests go out one after the
 other, as https://www.mediawiki.org/wiki/API:Etiquette asks.
@@ -17,13 +17,13 @@ MAXLAG_S = 5
 LAG_WAIT_S = (
     5.0  # what MediaWiki's Retry-After says for maxlag=5; the header comes with HTTP 200, where the client hands on the body
 )
-PASSING = frozenset({"maxlag", "ratelimited", "readonly", "cirrussearch-too-busy-error"})  # errors that a wait cures
+PASSING = frozenset({"maxlag", "ratelimited", "readonly", "cirrussearch-too-busy-error"})  # errors that pass after a wait
 
 Page = dict[str, Any]
 
 
 class Interrupted(SourceError):
-    """The API does not know any more where a continuation was (badcontinue): what it searches in has changed meanwhile."""
+    """The API no longer knows where a continuation was (badcontinue): the results of its search have changed meanwhile."""
 
 
 class Api:
@@ -34,9 +34,9 @@ class Api:
         self.headers = {"User-Agent": user_agent(contact)}
 
     def query(self, params: Mapping[str, Any]) -> Iterator[list[Page]]:
-        """The pages of each answer, until there are no more. A page comes again as its properties come in: merge by pageid.
+        """The pages of each answer, until there are no more. A page is repeated as its properties arrive: merge by pageid.
 
-        A generator is run anew for each answer; where its result changes meanwhile, properties can be missing at the end. Raises
+        A generator runs again for each answer. If its result changes meanwhile, properties can be missing at the end. Raises
         ``SourceError`` when the API refuses, keeps failing, or does not come to an end.
         """
         more: dict[str, Any] = {}
@@ -56,7 +56,7 @@ class Api:
             asked.add(mark)
 
     def _ask(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        """One answer without an error; answers that are no JSON and errors that pass are waited out."""
+        """One answer without an error; after an answer that is not JSON, or a passing error, it waits and asks again."""
         fixed = {"action": "query", "format": "json", "formatversion": 2, "maxlag": MAXLAG_S}
         problem = ""
         for attempt in range(self.client.retries + 1):
@@ -72,7 +72,7 @@ class Api:
                 raise SourceError(f"{self.endpoint}: the API refuses ({problem}); check the address and the options")
             if attempt < self.client.retries:
                 time.sleep(self.client.pause_s(attempt, self._told_s(attempt, error)))
-        again = "run the same command again later, it goes on where it stopped"
+        again = "run the same command again later; it resumes where it stopped"
         raise SourceError(f"{self.endpoint}: {problem}, {self.client.retries + 1} times; {again}")
 
     def _told_s(self, attempt: int, error: Any) -> float | None:

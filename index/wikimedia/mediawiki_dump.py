@@ -1,4 +1,4 @@
-"""The file format of MediaWiki's XML dumps: bz2 streams, the index beside them, the header, and pages cut out of the XML.
+"""The file format of MediaWiki's XML dumps: bz2 streams, the index next to them, the header, and pages cut out of the XML.
 
 A ``…-pages-articles-multistream.xml.bz2`` is many bz2 streams one after another: the first holds the header, each of the others
 100 pages. ``…-multistream-index.txt.bz2`` has a line ``offset:page id:title`` for every page. Whatever the size of a file, no more
@@ -20,7 +20,7 @@ MAX_STREAM_BYTES = 2**30  # of one stream of the index, unpacked; 100 pages are 
 
 
 class DamagedDumpError(PlaceBindError):
-    """The file cannot be read on. ``offset`` is where the damaged bz2 stream begins, in bytes."""
+    """The file cannot be read any further. ``offset`` is where the damaged bz2 stream begins, in bytes."""
 
     def __init__(self, message: str, offset: int) -> None:
         super().__init__(message)
@@ -38,7 +38,7 @@ class Header:
 def unpacked(path: Path, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
     """Chunks of at most 1 MiB of the file's contents between two compressed offsets. A file not named .bz2 is taken as it is.
 
-    Raises ``DamagedDumpError`` where the file ends inside a stream or is no bz2, after everything before it was yielded.
+    Raises ``DamagedDumpError`` where the file ends inside a stream or is not bz2, after yielding everything before that.
     """
     with path.open("rb") as file:
         file.seek(start)
@@ -85,7 +85,8 @@ def pages(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def read_header(path: Path, language: str = "") -> Header:
-    """What stands before the first page. Raises ``InputError`` for a file that is no dump, or that does not name its language."""
+    """What stands before the first page. Raises ``InputError`` for a file that is not a dump, or that does not name its
+    language."""
     top = b""
     try:
         for chunk in unpacked(path):

@@ -1,7 +1,7 @@
 """Wikitext -> where an article's subject lies, and its plain text. Used by the Wikipedia sources.
 
-Coordinates follow what English Wikipedia shows beside the title: a {{coord}} with display=title comes first, then the infobox
-({{coord}} in it, text, or the older latd/longd and latitude/longitude fields). A {{coord}} that is only inline speaks of something
+Coordinates follow what English Wikipedia shows next to the title: a {{coord}} with display=title comes first, then the infobox
+({{coord}} in it, text, or the older latd/longd and latitude/longitude fields). A {{coord}} that is only inline belongs to something
 else that the article mentions. The forms are those of Template:Coord and Module:Coordinates.
 """
 
@@ -49,7 +49,7 @@ _FOREIGN_FIELD = re.compile(r"(?:birth|death|resting|burial|source|start|end|ori
 
 
 class Wikitext:
-    """One page's wikitext. References and comments are cut out first: they are most of many articles, and none of their text."""
+    """One page's wikitext. References and comments are cut out first: they are most of many articles, but not text."""
 
     def __init__(self, text: str) -> None:
         self.raw = text
@@ -123,7 +123,7 @@ def without_notes(text: str) -> str:
 
 
 def _first_place(candidates: Iterable[Callable[[], Place | None]]) -> Place | None:
-    """The first that is there and good; raises the first fault where none is good."""
+    """The first valid place; raises the first fault if none is valid."""
     fault = None
     for candidate in candidates:
         try:
@@ -179,7 +179,7 @@ def _parse(text: str) -> Any:
 
 
 def _check_nesting(text: str) -> None:
-    """The parser reads again from every brace, bracket or tag that is never closed: 20,000 of them would take it minutes."""
+    """The parser starts again from every brace, bracket or tag that is never closed: 20,000 of them would take it minutes."""
     depths = {"{": 0, "[": 0, "<": 0}
     for mark in _MARKUP.finditer(text):
         token = mark[0]
@@ -216,7 +216,7 @@ def _is_german(template: Any) -> bool:
 
 
 def _is_for_title(template: Any) -> bool:
-    if _is_german(template):  # article= is how to write it beside the title, text= in the text; neither: beside the title
+    if _is_german(template):  # article= is how to write it next to the title, text= in the text; neither: next to the title
         return bool(_value(template, "article") or not _value(template, "text"))
     display = _value(template, "display").lower()
     by_name = re.match(r"(?i)coor (title|at) ", _name(template))

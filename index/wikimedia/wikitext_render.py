@@ -1,6 +1,6 @@
 """Parsed wikitext -> plain text: prose stays; tables, infoboxes, references, files and categories go.
 
-Of the templates inside sentences those few are written out whose absence would leave a hole ("at a height of ."); the rest goes.
+A few templates inside sentences are written out, as their absence would leave a hole ("at a height of ."); the rest are dropped.
 """
 
 import re
@@ -22,7 +22,7 @@ _JOINTS = frozenset({"to", "and", "or", "-", "–", "by", "x", "×", "to(-)", "x
 
 
 def plain(code: Any, dropped: frozenset[str] = frozenset()) -> str:
-    """The text of parsed wikitext; ``dropped`` are more names (lower case) of namespaces whose links are no text."""
+    """The text of parsed wikitext; ``dropped`` are further names (lower case) of namespaces whose links are not text."""
     kept, skipping = [], 0
     for node in code.nodes:
         if isinstance(node, nodes.Heading) and (not skipping or node.level <= skipping):

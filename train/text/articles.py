@@ -20,7 +20,7 @@ from train.protocols import TextEncoder
 from train.text.masking import mask_names
 from train.text.sentences import sentences
 
-ALONE = 4  # of an article's first sentences may stand for it in an augmented batch
+ALONE = 4  # of an article's first sentences can stand for it in an augmented batch
 ARTICLE_COLUMNS = ("title", "text")
 SENTENCE_CHARACTERS = 2_000  # of a text are looked through for sentences
 TELLING_WORDS = 25  # a shorter text says nothing once its names are masked
@@ -53,10 +53,10 @@ def article_records(
     sentence_share: float = 0.0,
     masked_share: float = 0.0,
 ) -> Records:
-    """The articles that fulfil ``where``, their features computed where the catalogue does not have them yet.
+    """The articles that fulfil ``where``, with features computed if the catalogue does not have them yet.
 
-    In augmented batches a share of the articles is stood for by one of its first sentences: people ask in a few words, and a
-    tower that only ever saw whole articles places short texts badly. Of another share the names are masked: a tower that can
+    In augmented batches one of the first sentences stands for the article, for a share of the articles: people ask in a few words,
+    and a tower that has only seen whole articles places short texts badly. In another share the names are masked: a tower that can
     read names learns little else.
     """
     rows = catalogue.column("articles", ["lat", "lon", "source"], where=where)
@@ -76,7 +76,7 @@ def article_records(
 
 
 class Passages:
-    """The features of articles and of up to ``most`` sentences of each; sentences are cached by a hash of what they say."""
+    """The features of articles and of up to ``most`` sentences of each; sentences are cached by a hash of their text."""
 
     def __init__(
         self,
@@ -99,7 +99,7 @@ class Passages:
         self.rows = np.array([row[name] for name in names], dtype=np.int64)
 
     def of(self, chosen: npt.NDArray[np.int64], width: int) -> tuple[Tensor, Tensor]:
-        """(passages [B, width, F], present [B, width]) of these articles; what an article does not have is zero."""
+        """(passages [B, width, F], present [B, width]) of these articles; missing passages are zero."""
         whole = self.whole[torch.from_numpy(chosen)]
         features = torch.zeros(len(chosen), width, whole.shape[1])
         features[:, 0] = whole
@@ -116,12 +116,12 @@ class Passages:
         _replace(features, present, rows, self._features_of(sentence))
 
     def _features_of(self, numbers: npt.NDArray[np.int64]) -> Tensor:
-        """Of sentences by their number among those of all articles, counted as often as they are said."""
+        """Of sentences by their number among those of all articles, each counted as often as it occurs."""
         return self.sentences[torch.from_numpy(self.rows[numbers])]
 
 
 class Masked:
-    """The features of the articles without their names (``train.text.masking``), of those long enough to say more than names."""
+    """The features of the articles without their names (``train.text.masking``), for those long enough to say more than names."""
 
     def __init__(
         self, catalogue: Catalogue, tower: TextEncoder, ids: Sequence[str], advance: Callable[[int], None] = lambda n: None
@@ -138,13 +138,13 @@ class Masked:
         self.row[long] = np.arange(len(long))
 
     def stand_in(self, features: Tensor, present: Tensor, chosen: npt.NDArray[np.int64], share: float, chances: Chances) -> None:
-        """Let what is left of it stand for an article, in place, for a share of the articles: others than sentences stand for."""
+        """Let the masked text stand for an article, in place, for a share of the articles that no sentence stands for."""
         rows = np.flatnonzero((chances[:, 0] >= 1 - share) & (self.row[chosen] >= 0))
         _replace(features, present, rows, self.features[torch.from_numpy(self.row[chosen[rows]])])
 
 
 def _replace(features: Tensor, present: Tensor, rows: npt.NDArray[np.int64], by: Tensor) -> None:
-    """These rows become articles of nothing but ``by`` [R, F], in place."""
+    """These rows become articles with only ``by`` [R, F], in place."""
     features[rows] = 0
     features[rows, 0] = by
     present[rows, 1:] = False
@@ -158,9 +158,9 @@ def cached_features(
     advance: Callable[[int], None] = lambda n: None,
     chunk: int = 1024,
 ) -> Features:
-    """Features [N, F] of the texts with these ids: those of articles, or what ``texts_of`` some ids gives.
+    """Features [N, F] of the texts with these ids: those of articles, or the texts that ``texts_of`` returns for ids.
 
-    Each computed chunk is committed, so that a stopped run goes on behind it.
+    Each computed chunk is committed, so that a stopped run resumes after it.
     """
     cache = FeatureCache(catalogue, tower.feature_key, tower.feature_dim)
 
@@ -192,7 +192,7 @@ def row_passages(tower: TextEncoder, rows: pa.Table) -> tuple[Tensor, Tensor]:
 
 
 def _passages_of(tower: TextEncoder, wholes: Sequence[str], texts: Sequence[str]) -> tuple[Tensor, Tensor]:
-    """Part 0 is what the tower makes of the whole, the others of the first sentences of the text."""
+    """Part 0 holds the features of the whole, the other parts those of the first sentences of the text."""
     most = tower.passages - 1
     split = [[whole, *_sentences(text, most)] for whole, text in zip(wholes, texts, strict=True)]
     found = torch.from_numpy(tower.features([part for passages in split for part in passages]))
@@ -203,7 +203,7 @@ def _passages_of(tower: TextEncoder, wholes: Sequence[str], texts: Sequence[str]
 
 
 def whole_text(title: str | None, text: str) -> str:
-    """What of an article is read by a text tower."""
+    """The text of an article as a text tower reads it."""
     return f"{title}. {text}" if title and not text.startswith(title) else text
 
 

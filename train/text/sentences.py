@@ -1,19 +1,20 @@
-"""Where the sentences of a text end: good enough for the leads of Wikipedia articles, with no dependency.
+"""Splits a text into sentences: good enough for the leads of Wikipedia articles, without a dependency.
 
-A full stop ends a sentence unless it belongs to an abbreviation or an initial; there the next word decides: "in the U.S. The" ends
-one, "the U.S. Army" does not, because "The" begins sentences and hardly stands behind an abbreviation inside of one (the frequent
-sentence starters of Punkt, Kiss and Strunk 2006). Nothing is cut inside brackets or before a small letter. pySBD and Blingfire
-know more rules and languages; neither has had a release since 2021.
+A full stop ends a sentence unless it belongs to an abbreviation or an initial; then the next word decides: "in the U.S. The" ends
+one, "the U.S. Army" does not, because "The" begins sentences and rarely follows an abbreviation inside one (the frequent sentence
+starters of Punkt, Kiss and Strunk 2006). Nothing is cut inside brackets or before a small letter. pySBD and Blingfire know more
+rules and languages; neither has had a release since 2021.
 """
 
 import re
 from bisect import bisect_left
 from collections.abc import Iterator
 
-SHORTEST_CHARACTERS = 30  # what is shorter says too little of a place
-LONGEST_BRACKETS = 500  # characters; what is further apart belongs to two that lack their partner
+SHORTEST_CHARACTERS = 30  # a shorter sentence says too little about a place
+LONGEST_BRACKETS = 500  # characters; two brackets further apart both lack their partner
 
-# Only what is not a word as well ("art", "long"). Case matters: Col. is a rank, a col a pass. Units (km, m, ft) may well end one.
+# Only abbreviations that are not words as well ("art", "long"). Case matters: Col. is a rank, a col a pass. Units (km, m, ft) may
+# well end one.
 _ABBREVIATION = re.compile(
     r"""Sts?|St[aeo]|SS|Mts?|Mte|Ft|Pte?|Pt[ao]|Fr|Rev|Revd|Msgr|Ven|A?[Bb]p   # St. Louis, Mt. Etna, Ste. Genevieve
     |Mr|Mrs|Ms|Messrs|Drs?|Prof|Hon|Sr|Jr|Bros|Esq
@@ -59,7 +60,7 @@ def sentences(text: str, most: int, characters: int) -> list[str]:
 
 
 def split(text: str) -> Iterator[str]:
-    """All sentences of a text in order, with the white space around them taken off."""
+    """All sentences of a text in order, stripped of white space."""
     text = text.strip()
     start, brackets = 0, _brackets(text)
     for end in _END.finditer(text):
@@ -75,7 +76,7 @@ def _ends(text: str, start: int, end: re.Match[str], brackets: list[tuple[int, i
     before = bisect_left(brackets, (end.start(),)) - 1
     opened, closed = brackets[before] if before >= 0 else (0, 0)
     if end.start() < closed and (end.end("closing") <= closed or opened > start):
-        return False  # in brackets; only where they hold a whole sentence does it end with them
+        return False  # in brackets; a sentence ends with them only if they hold all of it
     following = _NEXT.match(text, end.end())
     assert following is not None  # the pattern may be empty
     if following["word"][:1].islower():
@@ -94,7 +95,7 @@ def _is_abbreviation(word: str) -> bool:
 
 
 def _brackets(text: str) -> list[tuple[int, int]]:
-    """Where the outermost of the brackets that have a partner open and close, in order."""
+    """Where the outermost brackets that have a partner open and close, in order."""
     waiting: list[int] = []
     found: list[tuple[int, int]] = []
     for match in re.finditer(r"[()\[\]]", text):

@@ -1,10 +1,10 @@
 """The trainable half of every text tower: passages of a text, as features of a frozen backbone, -> one vector of the shared space.
 
 The passages of a text are the whole of it (part 0) and, with ``pool="attention"``, its sentences: a backbone reads a few hundred
-tokens at most and blends what it reads, so a long article's telling sentence is lost in the whole. EcoWikiRS (Zermatten et al.
-2025, arXiv:2504.19742) weights the sentences in its loss, WINCEL, by how near each is to the image that it is paired with.
-An index has no such partner to ask, and here texts and images are unpaired: a learnt query asks instead (pooling by
-multi-head attention of Lee et al. 2019, arXiv:1810.00825).
+tokens at most and blends them, so the telling sentence of a long article is lost in the whole. EcoWikiRS (Zermatten et al. 2025,
+arXiv:2504.19742) weights the sentences in its loss, WINCEL, by how near each is to its paired image. An index has no such partner,
+and here texts and images are unpaired: a learnt query weights them instead (pooling by multi-head attention of Lee et al. 2019,
+arXiv:1810.00825).
 """
 
 import math
@@ -16,26 +16,26 @@ from torch import Tensor, nn
 
 from index.settings import Settings
 
-SKIP_GAIN = 4.0  # lets the unit-norm features weigh as much at the start as the head's standardised ones
+SKIP_GAIN = 4.0  # gives the unit-norm features as much weight at the start as the head's standardised ones
 MOST_HEADS = 8
 
 
 class HeadOptions(Settings):
-    """What can be said of the head of any text tower; a tower's ``Options`` add its own."""
+    """The options of the head of any text tower; a tower's ``Options`` add its own."""
 
     hidden: int = Field(512, ge=1, description="units of the head's hidden layer")
     dropout: float = Field(0.2, ge=0, lt=1, description="share of the head's inputs and hidden units that are dropped in training")
-    pool: Literal["whole", "attention"] = Field("whole", description="read the whole text only, or its sentences beside it as well")
-    sentences: int = Field(8, ge=1, description="how many sentences are read beside the whole text; with pool = attention")
+    pool: Literal["whole", "attention"] = Field("whole", description="read the whole text only, or its sentences as well")
+    sentences: int = Field(8, ge=1, description="how many sentences are read next to the whole text; with pool = attention")
     dim: int = Field(256, ge=2, description="dimension of the shared space")
 
 
 class TextHead(nn.Module):
     """Passages [B, S, F] of texts, present [B, S] bool -> [B, dim], not normalised. ``passages`` is the S that the tower wants.
 
-    ``present`` says which passages a text has; part 0, the whole text, is always there. What lies in absent passages is not read,
-    and with ``pool="whole"`` only part 0 is. The linear path keeps texts together that the backbone finds alike; without it a small
-    corpus makes the head forget what words mean.
+    ``present`` says which passages a text has; part 0, the whole text, is always there. Absent passages are not read, and with
+    ``pool="whole"`` only part 0 is. The linear path keeps texts together that the backbone finds similar; without it a small corpus
+    makes the head forget what words mean.
     """
 
     def __init__(self, feature_dim: int, options: HeadOptions) -> None:
@@ -61,10 +61,9 @@ class TextHead(nn.Module):
 
 
 class SentenceAttention(nn.Module):
-    """Passages [B, S, F], present [B, S] bool -> [B, F]: what a learnt query finds in the passages that are there, in whatever
-    order.
+    """Passages [B, S, F], present [B, S] bool -> [B, F]: what a learnt query finds in the passages that are present, in any order.
 
-    Its last layer starts at zero: at first the tower hears the whole text alone, and learns what the sentences add to it.
+    Its last layer starts at zero: at first the tower reads only the whole text, and learns what the sentences add to it.
     """
 
     def __init__(self, feature_dim: int) -> None:

@@ -1,8 +1,8 @@
-"""Words of a text as what they are: each looked up in a hashed table, weighed, averaged. Whoever reads names needs names.
+"""The words of a text themselves: each is looked up in a hashed table, weighted and averaged. Reading names needs names.
 
-A language model cuts a rare name into pieces and blends them: "Hajdúszoboszló" is next to nothing to it. A table of words knows a
-name from having seen it once (the hashing trick, Weinberger et al. 2009, arXiv:0902.2206; averaged word vectors as in fastText,
-Joulin et al. 2017, arXiv:1607.01759). Every word has a learnt weight, so that of a long text the telling words count.
+A language model cuts a rare name into pieces and blends them: "Hajdúszoboszló" means next to nothing to it. A table of words knows
+a name once it has seen it (the hashing trick, Weinberger et al. 2009, arXiv:0902.2206; averaged word vectors as in fastText, Joulin
+et al. 2017, arXiv:1607.01759). Every word has a learnt weight, so that the telling words of a long text count.
 """
 
 from collections.abc import Sequence
@@ -15,13 +15,13 @@ import torch
 from torch import Tensor, nn
 
 ABSENT = -1.0
-WEIGHT_GAIN = 4.0  # lets the weights of words learn as quickly as their vectors
+WEIGHT_GAIN = 4.0  # makes the weights of words learn as quickly as their vectors
 ENOUGH = 0.05  # a text whose words weigh less than this says less
 
 
 class WordBag(nn.Module):
-    """Ids of words [..., K] (``ABSENT`` where there is none) -> [..., dim], about as large as a unit vector of ``like`` numbers has
-    its numbers. In training a share of the words is not read."""
+    """Ids of words [..., K] (``ABSENT`` for none) -> [..., dim], whose numbers are about as large as those of a unit vector of
+    ``like`` numbers. In training a share of the words is not read."""
 
     def __init__(self, bits: int, dim: int, dropout: float, like: int) -> None:
         super().__init__()
@@ -43,7 +43,7 @@ class WordBag(nn.Module):
 
 
 def hashed_words(texts: Sequence[str], bits: int, most: int) -> npt.NDArray[np.float32]:
-    """Ids [N, most] of the different words of each text, lower case, without accents; of more than ``most`` words some."""
+    """Ids [N, most] of the different words of each text, lower case, without accents; a part of them if there are more."""
     found = _hasher(bits).transform(texts)
     ids = np.full((len(texts), most), ABSENT, np.float32)  # whole numbers up to 2^24 are exact
     for row, (start, end) in enumerate(zip(found.indptr[:-1], found.indptr[1:], strict=True)):

@@ -1,7 +1,7 @@
 """The question on the page: one checked model, kept in the session and in the address, changed by every control.
 
-A link (``?ask=``) -> ``draft`` -> controls call ``set_text`` and its kin as callbacks -> the page answers ``current``. A link or a
-change that cannot be is complained of by the next run of the page, and leaves the question as it was.
+A link (``?ask=``) -> ``draft`` -> controls call ``set_text`` and its kin as callbacks -> the page answers ``current``. The next run
+of the page reports a link or a change that is not possible; the question stays as it was.
 """
 
 import math
@@ -19,20 +19,20 @@ from retrieval.asking.question import MAX_PARTS, Question
 from ui.server.routes.search import MAX_K
 
 LINK, DRAFT, COMPLAINT = "ask", "asked", "complaint"
-# Beside words of weight 1 (docs/experiments.md, 2026-11-30): an example says as much as they do. What is not wanted says little: as
-# much as that, it led away from all that the words say.
+# Next to words of weight 1 (docs/experiments.md, 2026-11-30): an example counts as much as they do. An unwanted example counts
+# little: with as much weight, it led away from all that the words say.
 MORE, LESS = 1.0, 0.15
 
 
 class Draft(Question):
-    """A question that may be without parts yet: filters can be chosen, and areas drawn, before anything is asked."""
+    """A question that may still have no parts: filters can be chosen, and areas drawn, before anything is asked."""
 
     parts: tuple[Part, ...] = Field(default=(), max_length=MAX_PARTS)
 
 
 @contextmanager
 def complaining(about: str = "") -> Iterator[None]:
-    """What a control was given and cannot be asked is said by the next run of the page, which takes it with ``complaint``."""
+    """An input of a control that cannot be asked is reported by the next run of the page, which takes it with ``complaint``."""
     try:
         yield
     except PlaceBindError as error:
@@ -40,13 +40,13 @@ def complaining(about: str = "") -> Iterator[None]:
 
 
 def complaint() -> str:
-    """What there is to complain of, once."""
+    """The complaint, once; '' if there is none."""
     said: str = st.session_state.pop(COMPLAINT, "")
     return said
 
 
 def draft() -> Draft:
-    """The question as far as it has come; in a new visit what the link asks."""
+    """The question so far; in a new visit, that of the link."""
     if DRAFT not in st.session_state:
         start_over()
         link = st.query_params.get(LINK)
@@ -58,12 +58,12 @@ def draft() -> Draft:
 
 
 def current() -> Question | None:
-    """What is asked now; None before anything is."""
+    """The present question; None before anything is asked."""
     return Question.parse(dict(draft()), where="question") if draft().parts else None
 
 
 def tell_address() -> None:
-    """Keep the address of the page the link to what it shows."""
+    """Make the address of the page a link to what it shows."""
     question = current()
     if question is None:
         st.query_params.pop(LINK, None)
@@ -72,13 +72,13 @@ def tell_address() -> None:
 
 
 def start_over() -> None:
-    """Nothing is asked, and no setting is left."""
+    """Clear the question and all settings."""
     st.session_state[DRAFT] = Draft()
 
 
 @complaining()
 def set_text(text: str) -> None:
-    """Ask with these words in place of those before; without words, if there are none."""
+    """Ask with these words in place of those before; without words if the text is empty."""
     old = _first("text")
     fresh = [Part.of(text.strip(), old.weight if old else 1.0)] if text.strip() else []
     _ask(*fresh, *(part for part in draft().parts if part is not old))
@@ -99,7 +99,7 @@ def set_place(lat: float, lon: float) -> None:
 
 @complaining()
 def refine(record: Item, *, more: bool) -> None:
-    """Ask for more like a record, or for less; the same again counts again, the opposite takes that back."""
+    """Ask for more like a record, or for less; the same again adds weight, the opposite takes it back."""
     parts = draft().parts
     row = next((row for row, each in enumerate(parts) if each.record == record), None)
     if row is not None:
@@ -108,7 +108,7 @@ def refine(record: Item, *, more: bool) -> None:
         _weigh(row, math.copysign(max(0.0, abs(before) + (step if more == (before > 0) else -step)), before))
         return
     weight = MORE if more else -LESS
-    if more and draft().combine == "max":  # whose positive parts are all of one weight
+    if more and draft().combine == "max":  # whose positive parts all have one weight
         weight = next((part.weight for part in parts if part.weight > 0), MORE)
     _ask(*parts, Part.of(record, weight))
 
@@ -127,14 +127,14 @@ def change(**settings: Any) -> None:
 
 @complaining()
 def change_filter(**fields: Any) -> None:
-    """Change fields of the filter; '' and nothing take one away."""
+    """Change fields of the filter; '' or an empty value removes one."""
     given = {name: value for name, value in {**dict(draft().filter), **fields}.items() if value}
     _set(draft().changed(filter=given))
 
 
 @complaining()
 def take_out(field: str) -> None:
-    """Make a setting, or a field of the filter, default again."""
+    """Reset a setting, or a field of the filter, to its default."""
     _set(draft().without(field))
 
 
@@ -145,7 +145,7 @@ def _weigh(row: int, weight: float) -> None:
 
 
 def _ask(*parts: Part) -> None:
-    """With these parts, all else as before; how parts are combined goes with the last of them."""
+    """Ask with these parts, all else as before; without parts, the way of combining them is reset."""
     _set(draft().changed(parts=parts) if parts else draft().changed(parts=(), combine="mean"))
 
 

@@ -1,4 +1,4 @@
-"""What is asked and how, one chip each, above the map: parts with their weights, and every setting that is not as by default."""
+"""The question above the map, one chip for each part with its weight, and for each setting that is not the default."""
 
 from functools import partial
 
@@ -9,11 +9,11 @@ from ui.page import asking, captions
 from ui.page.plain import plain
 
 MOST_CHARACTERS = 60
-TITLES = "titles"  # of the session, by the ids of hits seen and the names of files sent; whoever comes by a link sees the name
+TITLES = "titles"  # of the session, by the ids of hits seen and the names of files sent; a visitor by link sees the name instead
 
 
 def show_chips() -> None:
-    """Nothing, where nothing is asked and no setting acts. Pressing a chip takes out what it stands for."""
+    """Show the chips; none if nothing is asked and no setting acts. Pressing a chip removes its part or setting."""
     parts, settings = asking.draft().parts, list(asking.draft().pieces())
     if not parts and not settings:
         return
@@ -27,7 +27,7 @@ def show_chips() -> None:
 
 
 def remember_title(name: str, title: str) -> None:
-    """What a record or picture of this name is called in chips."""
+    """The title that chips show for a record or picture of this name."""
     st.session_state.setdefault(TITLES, {})[name] = title
 
 

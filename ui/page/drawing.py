@@ -1,19 +1,19 @@
-"""What Leaflet.draw gives as an area to filter by: a map beside it -> here -> ``Filter.parse`` of the question on the page."""
+"""A drawing of Leaflet.draw as an area to filter by: map -> here -> ``Filter.parse`` of the question on the page."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-MOST_SIDE_DEG = 90.0  # a ``Region`` takes the shorter way round, which of 180 degrees and more is not the one that was drawn
+MOST_SIDE_DEG = 90.0  # a ``Region`` takes the shorter way round, which from 180 degrees on is not the one that was drawn
 DECIMALS = 5  # a metre; addresses stay short
 
 
 def area_of(drawing: Mapping[str, Any]) -> dict[str, Any]:
-    """GeoJSON of a drawn polygon, on the globe that it was drawn on.
+    """GeoJSON of a drawn polygon, brought back to one turn of the globe.
 
-    Leaflet repeats the world and counts longitudes on: the area is moved by whole turns until its middle is within 180 degrees, and
-    cut to one turn. Long sides get corners in between.
+    Leaflet repeats the world with continuing longitudes: the area is moved by whole turns until its middle is within 180 degrees,
+    and cut to one turn. Long sides get corners in between.
     """
     [ring] = drawing["coordinates"]
     lon, lat = np.array(ring, dtype=np.float64)[:, :2].T

@@ -1,4 +1,4 @@
-"""The sidebar: which catalogue is searched, for what, where and when."""
+"""The sidebar: the catalogue to search, for what, where and when."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -45,11 +45,11 @@ def show_filters(workspace: Workspace, heat_shares: Sequence[int]) -> int:
 
 
 def as_probability() -> bool:
-    """Whether the heat is to show the smallest region that holds so much of the probability."""
+    """Whether the heat shows the smallest region that holds the chosen share of the probability."""
     return bool(st.session_state.get(_AS_PROBABILITY))
 
 
 def _shows(key: str, value: Any, take: Callable[[Any], None]) -> Callable[[], None]:
-    """A control shows what is asked, whoever asked it (a link, a chip); returned is what to call when the user changes it."""
+    """Make a control show what is asked, whether by a link, a chip or itself. Returns the callback for a change by the user."""
     st.session_state[key] = value
     return lambda: take(st.session_state[key])

@@ -17,7 +17,7 @@ COLUMNS: tuple[Modality, ...] = ("locations", "articles", "tiles")
 
 
 def show_hits(name: str, answer: Answer, catalogue: str) -> tuple[Item, bool] | None:
-    """Show the hits; returns the record that the user wants more or less like in this run, if any, and whether it is more."""
+    """Show the hits; returns the record of which the user wants more or less in this run, if any, and whether it is more."""
     component = st.components.v2.component(
         "placebind_hits", html='<div class="hits"></div>', css=front_file("hits.css"), js=front_file("hits.js")
     )

@@ -1,7 +1,7 @@
-"""The world map as pages use it: folium's Leaflet map in a frame that is never mounted anew.
+"""The world map as pages use it: folium's Leaflet map in a frame that is never mounted again.
 
-``world_map`` -> streamlit-folium. The base map's script is the same in every run; what changes (heat, marks, areas) is one feature
-group beside it. What comes back is a click or a drawing, never a movement: panning does not rerun the page.
+``world_map`` -> streamlit-folium. The base map's script is the same in every run; what changes (heat, marks, areas) is a separate
+feature group. The map returns a click or a drawing, never a movement: panning does not rerun the page.
 """
 
 import json
@@ -30,8 +30,8 @@ AREA_STYLE = {"color": "#ffd400", "weight": 2, "fillOpacity": 0.04, "dashArray":
 BASEMAP = api("/basemap/blue-marble/{z}/{x}/{y}.jpg")
 OUTLINE = api("/outline.geojson")
 HEAT_OPACITY = 0.75
-# The identity of a map is its script; streamlit-folium strips from it what looks like a name of folium's, _[a-z0-9]+, so that no
-# address may have such a part.
+# The identity of a map is its script; streamlit-folium strips from it text that looks like a name of folium's, _[a-z0-9]+, so no
+# address may contain such text.
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Touched:
 
 @dataclass(frozen=True)
 class Background:
-    """A base map: an address of tiles, what must be said about them, and how deep they go."""
+    """A base map: an address of tiles, their attribution, and their deepest zoom."""
 
     tiles: str = BASEMAP
     attribution: str = "NASA Blue Marble, Natural Earth"
@@ -71,10 +71,10 @@ def world_map(
     draw: bool = True,
     follows: bool = False,
 ) -> Touched:
-    """Show the map and tell what was touched since the last run, if anything.
+    """Show the map and return what was touched since the last run, if anything.
 
-    ``overlays`` are addresses of tiles with {z}, {x}, {y}; ``areas`` are GeoJSON. Later ``marks`` lie over earlier ones;
-    of more than ``MOST_MARKS`` the last are shown. A map that ``follows`` moves with others that do.
+    ``overlays`` are addresses of tiles with {z}, {x}, {y}; ``areas`` are GeoJSON. Later ``marks`` lie over earlier ones; of more
+    than ``MOST_MARKS`` the last are shown. Maps that ``follows`` is set for move together.
     """
     shown = folium.FeatureGroup()
     for address in overlays:
@@ -113,7 +113,7 @@ def _circle(mark: Mark) -> folium.CircleMarker:
 
 
 def as_text(label: str) -> str:
-    """Text that folium can put into a JavaScript template string of HTML without any of it running."""
+    """Text that folium can put into a JavaScript template string of HTML so that none of it runs."""
     return escape(label).translate({ord(each): f"&#{ord(each)};" for each in "`$\\{}"}).replace("\n", " ").replace("\r", " ")
 
 
@@ -131,7 +131,7 @@ def _base(name: str, background: Background, draw: bool, follows: bool) -> foliu
         folium.plugins.Draw(draw_options=off, edit_options={"edit": False, "remove": False}, show_geometry_on_click=False).add_to(
             base
         )
-    # What is local is drawn over with borders; other providers draw their own.
+    # Borders are drawn over the local map; other providers draw their own.
     outline = OUTLINE if background.tiles == BASEMAP else ""
     _Wiring({"name": name, "follows": follows, "keepsView": name == "main", "outline": outline}).add_to(base)
     return base
@@ -167,7 +167,8 @@ def _use_our_libraries() -> None:
 
 
 def _what_is_new(name: str, returned: dict[str, Any]) -> Touched:
-    """streamlit-folium tells the last click and drawing again in every run; each, told apart by ``assets/map.js``, counts once."""
+    """streamlit-folium repeats the last click and drawing in every run. ``assets/map.js`` makes each distinct, so that it counts
+    once."""
     seen = st.session_state.setdefault(f"seen-{name}", {})
     fresh = {key: value for key, value in returned.items() if value and value != seen.get(key)}
     seen.update(fresh)

@@ -7,15 +7,15 @@ from index.errors import InputError
 from index.search.snapshot import Rows, Snapshot
 
 Vectors = npt.NDArray[np.float32]
-ROUNDING = 4e-6  # how far two float32 sums of the same 512 products may lie apart, generously
+ROUNDING = 4e-6  # a generous bound on the difference of two float32 sums of the same 512 products
 
 
 def check_queries(queries: Vectors, dim: int) -> Vectors:
-    """The queries [Q, dim] as contiguous float32. Raises ``InputError`` for another shape, and for what is not a number."""
+    """The queries [Q, dim] as contiguous float32. Raises ``InputError`` for another shape, and for NaN or infinite values."""
     if queries.ndim != 2 or queries.shape[1] != dim:
         raise InputError(f"queries must be [Q, {dim}], got {queries.shape}")
     if not np.isfinite(queries).all():
-        raise InputError("a query holds NaN or infinite values; no cosine can be said of it")
+        raise InputError("a query holds NaN or infinite values; it has no cosine")
     return np.ascontiguousarray(queries, dtype=np.float32)
 
 
@@ -36,8 +36,8 @@ def near_best(cosines: Vectors, k: int, slack: float) -> Rows:
 def rank(snapshot: Snapshot, queries: Vectors, candidates: Rows, k: int) -> tuple[Rows, Vectors]:
     """The best ``k`` of each query's candidate rows [Q, C] by their exact cosines: (rows [Q, k'], cosines [Q, k']).
 
-    A candidate of -1 is none: it comes out last, with cosine -inf. k' = min(k, C). Each cosine is summed in one order, so that
-    equal vectors have equal ones wherever they lie and whichever backend found them; in a matrix product the last bit differs.
+    A candidate of -1 stands for none: it comes last, with cosine -inf. k' = min(k, C). Each cosine is summed in the same order, so
+    that equal vectors get equal cosines in any row and from any backend. In a matrix product the last bit differs.
     """
     shape = (len(queries), min(k, candidates.shape[1]))
     found, cosines = np.full(shape, -1, np.int64), np.full(shape, -np.inf, np.float32)

@@ -15,7 +15,7 @@ from index.settings import Settings
 _CHUNK_ROWS = 32768  # of vectors converted or gathered at once: 64 MiB of 512 float32
 _COSINES = 64 * 2**20  # held at once, for a group of queries: 256 MiB; one query over 1e9 rows takes more, and may
 _GATHER_BELOW = 0.15  # share of the rows below which gathering them beats the product with all; measured: .1 to .25 (100k x 512)
-_RANKED_ROWS = 16384  # at most so many are gathered to be ranked
+_RANKED_ROWS = 16384  # at most this many are gathered for ranking
 
 
 class Options(Settings):
@@ -23,7 +23,7 @@ class Options(Settings):
 
 
 def build(*, snapshot: Snapshot | None = None, embeddings: Embeddings | None = None, **options: Any) -> "ExactSearch":
-    """Over a snapshot, or over embeddings that are nowhere stored."""
+    """Over a snapshot, or over embeddings that are not stored anywhere."""
     Options.parse(options, where="exact")
     if (snapshot is None) == (embeddings is None):
         raise InputError("the exact search needs either a snapshot or embeddings")
@@ -41,8 +41,8 @@ class ExactSearch:
     def search(self, queries: Vectors, k: int, rows: Rows | None = None) -> tuple[Rows, Vectors]:
         """The ``k`` best rows for each query [Q, D] of unit norm, best first: (rows [Q, k], cosines [Q, k]).
 
-        ``rows`` [n], ascending, are those that may answer; None: all. Fewer columns if there are fewer of them. Equal cosines are
-        ordered by row, so that an answer can be repeated.
+        ``rows`` [n], ascending, restrict the search; None: all rows. If there are fewer rows than ``k``, there are fewer columns.
+        Equal cosines are ordered by row, so that an answer can be repeated.
         """
         queries = check_queries(queries, self.snapshot.dim)
         count = len(self.snapshot) if rows is None else len(rows)
@@ -56,7 +56,7 @@ class ExactSearch:
         return found, cosines
 
     def _ordered(self, query: Vectors, scores: Vectors, k: int, rows: Rows | None) -> tuple[Rows, Vectors]:
-        """The best ``k`` [k], and their cosines. A product decides what comes near them, ``rank`` on their order: see there."""
+        """The best ``k`` rows [k] and their cosines. A matrix product chooses the candidates, ``rank`` their order: see there."""
         at = near_best(scores, k, ROUNDING)
         if len(at) > _RANKED_ROWS:  # very many hits, or equals: then the product decides
             at = best(scores, k)
@@ -65,7 +65,7 @@ class ExactSearch:
         return found[0], cosines[0]
 
     def _cosines(self, queries: Vectors, rows: Rows | None) -> Vectors:
-        """Of all rows, or of these: [Q, n]."""
+        """The cosines [Q, n] of all rows, or of these."""
         vectors = self.snapshot.vectors
         chunks: Iterable[npt.NDArray[Any]]
         if rows is None or len(rows) > _GATHER_BELOW * len(vectors):

@@ -2,10 +2,11 @@
 
 Facebook AI Similarity Search (Douze et al., arXiv 2401.08281), MIT. ``ivf`` looks into the ``nprobe`` lists nearest to the query
 and compares 4-bit product-quantised codes; ``hnsw`` walks a graph (Malkov and Yashunin, arXiv 1603.09320): faster to search, but
-eight times as slow to build. The index is trained once and saved beside the snapshot, whose name carries the model and the
-content; the float32 vectors are not saved again (FAISS' own RFlat would), they are read from the snapshot.
+eight times as slow to build. The index is trained once and saved next to the snapshot, whose name carries the model and the
+content. The float32 vectors are not saved again (as FAISS' own RFlat would); they are read from the snapshot.
 
-With a GPU build of FAISS the lists lie on the GPU, as float16: the 4-bit codes are for CPUs. No test of ours has seen a GPU yet.
+With a GPU build of FAISS the lists lie on the GPU, as float16: the 4-bit codes are for CPUs. None of our tests has run on a GPU
+yet.
 """
 
 import math
@@ -26,9 +27,9 @@ from index.store.derived import file_beside
 
 FLAT_BELOW_ROWS = 20_000  # one matrix product is as fast, and exact
 _TRAINING_ROWS_PER_LIST = 256  # all that FAISS takes; a million rows of 512 dimensions, 16 lists: recall@10 .99, with 64 .94
-# Where there are few dimensions, many rows are nearly as near as the nearest: then a vector needs as many codes (of 4 bits) as it
-# can have, and more lists have to be looked into, which short vectors allow. Recall@10 in a million rows, in clusters of 100, of
-# 32 dimensions: with 8 codes and 16 lists .46, with 32 codes and 256 lists .99.
+# With few dimensions, many rows are nearly as near as the nearest. Then a vector needs as many codes (of 4 bits) as it can have,
+# and more lists must be searched, which short vectors allow. Recall@10 in a million rows, in clusters of 100, of 32 dimensions:
+# with 8 codes and 16 lists .46, with 32 codes and 256 lists .99.
 _CODES = 64
 _NPROBE, _MANY_DIMS, _FEW_LISTS = 16, 256, 512
 _CHUNK_ROWS = 65536
@@ -77,7 +78,7 @@ class FaissSearch:
             self._index = self._faiss.index_cpu_to_gpu(self._resources, 0, self._index)
 
     def search(self, queries: Vectors, k: int, rows: Rows | None = None) -> tuple[Rows, Vectors]:
-        """As of ``ExactSearch``, but some of the best may be missing; fewer than could be found end in rows of -1, cosine -inf."""
+        """Like ``ExactSearch.search``, but some of the best may be missing; absent hits have row -1 and cosine -inf."""
         queries = check_queries(queries, self.snapshot.dim)
         available = len(self.snapshot) if rows is None else len(rows)
         k = min(k, available)
@@ -87,7 +88,7 @@ class FaissSearch:
         return rank(self.snapshot, queries, self._nearest(queries, candidates, k), k)
 
     def _nearest(self, queries: Vectors, candidates: Rows, k: int) -> Rows:
-        """The candidates [Q, C] without those that FAISS knows not to be among the ``k`` best: it multiplies without a copy."""
+        """The candidates [Q, C] without those that cannot be among the ``k`` best; FAISS multiplies without a copy."""
         vectors = self.snapshot.vectors
         if vectors.dtype != np.float32 or not vectors.flags.c_contiguous or candidates.shape[1] <= k:
             return candidates
@@ -118,7 +119,7 @@ class FaissSearch:
         return found
 
     def _gpu_candidates(self, queries: Vectors, count: int, rows: Rows | None, widen: float) -> Rows:
-        """A GPU index takes no selector: ask for more and leave out what the filter leaves out."""
+        """A GPU index takes no selector: ask for more and drop the rows that the filter excludes."""
         wanted = min(_GPU_CANDIDATES, len(self.snapshot), math.ceil(count * widen))
         parameters = self._faiss.SearchParametersIVF(nprobe=self._widened_nprobe(widen))
         found: Rows = self._index.search(queries, wanted, params=parameters)[1]
@@ -133,7 +134,7 @@ def _nprobe(dim: int, lists: int) -> int:
 
 
 def _factory(snapshot: Snapshot, options: Options, kind: str) -> str:
-    """The index as FAISS' factory writes it: this is also its file name."""
+    """The index as a string for FAISS' factory, which is also its file name."""
     if kind == "hnsw":
         return f"HNSW{options.links}_SQ8"
     lists = min(options.lists or 2 ** round(math.log2(len(snapshot)) / 2), len(snapshot))
@@ -160,12 +161,12 @@ def _load_or_train(faiss: ModuleType, snapshot: Snapshot, options: Options, fact
 
 
 def _load(faiss: ModuleType, path: Path, snapshot: Snapshot) -> Any:
-    """The saved index; it may end where the snapshot did before it grew. None if there is none that can be read and fits."""
+    """The saved index, which may end where the snapshot did before it grew. None if no saved index can be read and fits."""
     if not path.is_file():
         return None
     try:
         index = faiss.read_index(str(path))
-    except RuntimeError:  # damaged: it is made again
+    except RuntimeError:  # damaged: it is rebuilt
         return None
     return index if index.d == snapshot.dim and index.ntotal in (*snapshot.sizes, len(snapshot)) else None
 
@@ -188,7 +189,7 @@ def _train(faiss: ModuleType, snapshot: Snapshot, options: Options, factory: str
 
 
 def _add(index: Any, snapshot: Snapshot) -> None:
-    """The rows behind those that are in the index already."""
+    """Add the rows that follow those in the index."""
     for start in range(index.ntotal, len(snapshot), _CHUNK_ROWS):
         index.add(_float32(snapshot, slice(start, start + _CHUNK_ROWS)))
 

@@ -21,7 +21,7 @@ from index.store.catalogue import Catalogue
 from index.store.vector_column import VECTOR
 from index.store.vectors import manifest_of, not_indexed
 
-FLAT_BELOW_ROWS = 20_000  # one matrix product is faster than any way through the table
+FLAT_BELOW_ROWS = 20_000  # one matrix product is faster than any search in the table
 _EXACT_BELOW_SHARE = 0.05  # a filter that leaves less is answered exactly: LanceDB's prefilter loses hits there (FACTS: recall .58)
 _DIM_STEP = 8  # IVF_RQ packs one bit a dimension into bytes
 _MARGIN = 1.5  # candidates asked for beyond what a filter leaves on average
@@ -29,7 +29,7 @@ _GROWTH = 4
 
 
 class Options(Settings):
-    """``nprobe``: partitions looked into. ``refine``: candidates for each hit; if not given, 10, and 20 from a million rows on."""
+    """``nprobe``: partitions searched. ``refine``: candidates for each hit; if not given, 10, and 20 from a million rows on."""
 
     nprobe: int = Field(default=20, ge=1)
     refine: int | None = Field(default=None, ge=1)
@@ -80,9 +80,9 @@ class LanceSearch:
         self._refine = options.refine or (10 if len(snapshot) < 1_000_000 else 20)
 
     def search(self, queries: Vectors, k: int, rows: Rows | None = None) -> tuple[Rows, Vectors]:
-        """As of ``ExactSearch``, but some of the best may be missing; fewer than could be found end in rows of -1, cosine -inf.
+        """Like ``ExactSearch.search``, but some of the best may be missing; absent hits have row -1 and cosine -inf.
 
-        Few ``rows`` are answered exactly. Many are picked from what the whole table answers, and if that leaves too few it is
+        A search among few ``rows`` is exact. Many rows are picked from the answer of the whole table; if too few remain, it is
         asked for more.
         """
         queries = check_queries(queries, self.snapshot.dim)

@@ -222,7 +222,7 @@ def test_pixels_of_another_size_are_of_another_sensor(tmp_path: Path, pixel: flo
 
 def test_colours_of_10_m_are_no_coarse_picture_and_an_aerial_photo_is_no_satellite_image(tmp_path: Path) -> None:
     colours = {"Blue": 40, "Green": 60, "Red": 80}
-    with pytest.raises(InputError, match="8-bit numbers are no reflectance"):
+    with pytest.raises(InputError, match="8-bit numbers are not reflectance"):
         read(write_geotiff(tmp_path / "a.tif", colours, dtype="uint8"))
     with pytest.raises(InputError, match=r"pixels of 0\.2 m are not Sentinel-2"):
         read(write_geotiff(tmp_path / "b.tif", colours, dtype="uint8", pixel=0.2))
@@ -483,7 +483,7 @@ def test_bytes_and_percents_are_refused_until_their_unit_is_stated(tmp_path: Pat
 
 
 def test_an_offset_without_a_scale_says_nothing(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="needs the scale beside it"):
+    with pytest.raises(InputError, match="needs --scale too"):
         read(write_geotiff(tmp_path / "a.tif", DARK_LAND), offset="-0.1")
     with pytest.raises(ConfigError, match="offset"):
         read(write_geotiff(tmp_path / "a.tif", DARK_LAND), offset="some")

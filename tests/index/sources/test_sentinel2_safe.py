@@ -550,7 +550,7 @@ def test_a_zip_with_two_members_of_one_name_is_refused(tmp_path: Path) -> None:
     product = zipped(World().write(tmp_path))
     with zipfile.ZipFile(product, "a") as archive:
         archive.writestr(archive.namelist()[0], b"another")
-    assert "two members of one name" in rejected(product)[0]
+    assert "two of its members have the same name" in rejected(product)[0]
 
 
 def test_a_zip_of_too_many_members_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

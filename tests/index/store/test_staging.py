@@ -206,7 +206,7 @@ def test_a_table_that_changed_meanwhile_is_said_and_nothing_is_lost(catalogue: C
     with monkeypatch.context() as busy:
         busy.setattr(lance.LanceDataset, "commit", conflict)
         with pytest.raises(
-            CatalogueError, match=r"could not be put into their table: Retryable.*what was embedded is kept"
+            CatalogueError, match=r"could not be put into their table: Retryable.*embedded vectors are not lost"
         ) as said:
             finish_vectors(catalogue, "articles", MODEL, {})
     assert "\n" not in str(said.value)

@@ -82,7 +82,7 @@ def test_any_text_is_a_question_and_no_syntax(space: Space, text: str) -> None:
 
 
 def test_a_text_that_is_no_unicode_is_refused() -> None:
-    with pytest.raises(InputError, match="no character"):
+    with pytest.raises(InputError, match="an invalid character"):
         Part.of("snow \udcff")
 
 

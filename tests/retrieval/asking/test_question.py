@@ -57,8 +57,8 @@ def test_any_link_is_a_question_that_links_to_itself_or_is_refused_in_one_line()
     [
         ({"parts": [{"text": "snow"}] * 33}, "a question has at most 32 parts, this one has 33; leave some out"),
         ({"parts": [{"text": "snow"}], "filter": {"countries": deep(5000)}}, "filter: values are nested too deep"),
-        ({"parts": [{"text": "snow"}], "filter": {"countries": "\ud800"}}, "countries holds what is no character"),
-        ({"parts": [{"text": "snow"}], "filter": {"where": "title = '\ud800'"}}, "where holds what is no character"),
+        ({"parts": [{"text": "snow"}], "filter": {"countries": "\ud800"}}, "countries holds an invalid character"),
+        ({"parts": [{"text": "snow"}], "filter": {"where": "title = '\ud800'"}}, "where holds an invalid character"),
         ({"parts": [{"text": "snow"}], "filter": {"near": [1, 2, 10**400]}}, "near must be lat,lon,radius_km"),
         (
             {"parts": [{"text": "snow"}], "filter": {"polygon": [[0, 0], [1, 1], [0, 10**400]]}},

@@ -189,7 +189,7 @@ def test_code_that_comes_with_a_model_is_not_run(copy: Path) -> None:
     modules = json.loads((copy / "modules.json").read_text())
     guest = {"idx": 2, "name": "2", "path": "", "type": "guest.Guest"}
     (copy / "modules.json").write_text(json.dumps([*modules, guest]))
-    with pytest.raises(CheckpointError, match=r"no sentence-transformers model that can be read"):
+    with pytest.raises(CheckpointError, match=r"is not a readable sentence-transformers model"):
         module.build(model=str(copy))
     assert not ran.exists()
 

@@ -1,7 +1,7 @@
 """Image tower for multispectral tiles: one band stem per sensor into a shared timm ConvNeXt (Liu et al. 2022, arXiv:2201.03545).
 
-A stem takes its sensor's bands in canonical order. Bands a tile lacks are zero, the sum over bands is scaled up for them, and
-a learnt embedding of the band-present mask tells the network which ones were there. Small enough to train on a CPU. The trunk may
+A stem takes its sensor's bands in canonical order. Bands a tile lacks are zero, the sum over bands is scaled up for them, and a
+learnt embedding of the band-present mask tells the network which ones were present. Small enough to train on a CPU. The trunk may
 start from a file of weights that others trained on photographs; the stems are always learnt.
 """
 
@@ -23,7 +23,7 @@ from train.precision import fast_autocast
 from train.torchvision_cpu import tolerate_missing_operators
 from train.weights.pretrained import SUFFIXES, copy_weights, names_a_file, read_weights
 
-REPLACED = ("stem.", "head.fc.")  # what a published ConvNeXt has in the place of our stems and head
+REPLACED = ("stem.", "head.fc.")  # the parts of a published ConvNeXt that our stems and head replace
 
 
 class Options(TuneOptions):
@@ -31,7 +31,7 @@ class Options(TuneOptions):
     weights: str | None = Field(
         None, description="a file with pretrained weights of the trunk in timm's names; default: from scratch"
     )
-    tune: Tune = Field("full", description="how much of the trunk is trained beside stems and head: head, partial, lora or full")
+    tune: Tune = Field("full", description="how much of the trunk is trained besides stems and head: head, partial, lora or full")
     sensors: tuple[str, ...] = Field(tuple(SENSORS), min_length=1, description="instruments that get a band stem")
     size_px: int = Field(64, ge=32, multiple_of=32, description="side of the square that the network sees")
     drop_path: float = Field(0.1, ge=0, lt=1, description="share of residual branches that are dropped in training")
@@ -42,7 +42,7 @@ class Options(TuneOptions):
         if self.tune == "frozen":
             raise ValueError("the band stems before the trunk are always trained, so nothing here can be frozen; take tune = head")
         if self.weights is not None and not names_a_file(self.weights):
-            raise ValueError(f"weights = {self.weights} is no file of weights ({', '.join(SUFFIXES)})")
+            raise ValueError(f"weights = {self.weights} is not a file of weights ({', '.join(SUFFIXES)})")
         return self
 
 
@@ -84,7 +84,7 @@ class Multispectral(nn.Module):
         return prepare_tile(pixels, bands, sensor, BandInput(sensor.bands, sensor.mean, sensor.std), self.size_px)
 
     def load_pretrained(self) -> None:
-        """Read the trunk's weights, where there are any to start from. Raises ``CheckpointError`` if the file does not fit."""
+        """Read the trunk's weights, if there are any to start from. Raises ``CheckpointError`` if the file does not fit."""
         if self.options.weights is None:
             return
         path = Path(self.options.weights)
@@ -105,9 +105,9 @@ def _trunk(options: Options) -> Any:
 
     made: dict[str, Any] = {"pretrained": False, "num_classes": 0, "drop_path_rate": options.drop_path}
     trunk: Any = timm.create_model(options.trunk, **made) if timm.is_model(options.trunk) else None
-    is_convnext = isinstance(trunk, ConvNeXt)  # asked apart, or mypy would know the type of its stem
+    is_convnext = isinstance(trunk, ConvNeXt)  # asked separately, or mypy would know the type of its stem
     if not is_convnext:
-        raise ConfigError(f"trunk '{options.trunk}' is no ConvNeXt of timm; take for example convnext_atto or convnextv2_nano")
+        raise ConfigError(f"trunk '{options.trunk}' is not a ConvNeXt of timm; take for example convnext_atto or convnextv2_nano")
     trunk.stem = nn.Identity()
     return trunk
 

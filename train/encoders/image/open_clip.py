@@ -1,9 +1,10 @@
 """Image tower: the visual half of any open_clip model, on red, green and blue (CLIP, Radford et al. 2021, arXiv:2103.00020).
 
-Weights by open_clip's tag, or as a file of a whole CLIP model with open_clip's tensor names; remote sensing's CLIPs come as such
-files too (RemoteCLIP, arXiv:2306.11029). A tile is shown as the pictures that CLIP knows (``Sensor.rgb`` and ``Sensor.white``):
-of Sentinel-2 B04, B03, B02, with 0 .. 0.3 of reflectance stretched to 0 .. 1 and clipped. The mean over 43 tiles from all over the
-world is then 0.48, 0.48, 0.44 in red, green and blue, that of the photographs that CLIP was trained on 0.48, 0.46, 0.41.
+Weights by open_clip's tag, or as a file of a whole CLIP model with open_clip's tensor names; CLIP models for remote sensing come as
+such files too (RemoteCLIP, arXiv:2306.11029). A tile is shown like the pictures that CLIP knows (``Sensor.rgb`` and
+``Sensor.white``): for Sentinel-2 the bands B04, B03, B02, with reflectance 0 .. 0.3 stretched to 0 .. 1 and clipped. The mean over
+43 tiles from all over the world is then 0.48, 0.48, 0.44 in red, green and blue; that of CLIP's training photographs is 0.48, 0.46,
+0.41.
 
 Pixels [B, 3, S, S], S the model's input size -> CLIP's embedding [B, F] (not normalised) -> head -> [B, dim].
 """
@@ -23,12 +24,12 @@ from train.weights.open_clip_models import model_config, tag_config, weights_fil
 from train.weights.pretrained import table_name
 
 PREFIX = "visual."
-# Of open_clip's own ViT and ResNet, in the form of timm's matchers; other networks in open_clip are timm's and bring theirs.
+# For open_clip's own ViT and ResNet, in the form of timm's matchers; other networks in open_clip are timm's and bring their own.
 MATCHER = {
     "stem": r"^(?:conv\d|bn\d|class_embedding|positional_embedding|ln_pre)",
     "blocks": [(r"^transformer\.resblocks\.(\d+)", None), (r"^layer(\d+)\.(\d+)", None)],
 }
-# CLIP's class also builds a text tower: one too small to notice, it is thrown away.
+# CLIP's class also builds a text tower: a tiny one is built and discarded.
 TINY_TEXT = {"context_length": 2, "vocab_size": 2, "width": 8, "heads": 1, "layers": 1}
 
 
@@ -80,7 +81,7 @@ def _inputs(model: str, tag: dict[str, Any]) -> dict[str, BandInput]:
 
 
 def _visual(model: dict[str, Any], quick_gelu: bool) -> nn.Module:
-    """OpenAI's weights were trained with QuickGELU, an approximation; with the exact GELU they see something else."""
+    """OpenAI's weights were trained with QuickGELU, an approximation; with the exact GELU they give other features."""
     import open_clip
 
     vision = {**model["vision_cfg"], "timm_model_pretrained": False, "output_tokens": False}

@@ -3,7 +3,7 @@
 The weights are those that TorchGeo publishes (13 bands of Level-1C; MoCo, arXiv:1911.05722 and 2104.02057, or DINO,
 arXiv:2104.14294), by TorchGeo's name or as a file with its tensor names, which are timm's; TorchGeo itself is not needed. Bands and
 normalisation as in torchgeo 0.8.1 (models/resnet.py and models/vit.py, MIT licence): B01 to B12 with B8A behind B08, stored counts
-/ 10,000, that is reflectance as it is. One difference: TorchGeo scales an image to 256 px and cuts the middle 224 px out; here the
+/ 10,000, which is plain reflectance. One difference: TorchGeo scales an image to 256 px and cuts the middle 224 px out; here the
 whole square is scaled to ``size_px``. Level-2A lacks B10: a missing band is zero.
 
 Pixels [B, 13, S, S] -> features [B, 512] (ResNet-18), [B, 2048] (ResNet-50) or [B, 384] (ViT-S) -> head -> [B, dim].
@@ -28,8 +28,8 @@ from train.weights.pretrained import names_a_file, table_name
 FEATURE_DIM = {"resnet18": 512, "resnet50": 2048, "vit_small_patch16_224": 384}
 BANDS = len(SENTINEL2.bands)
 REFLECTANCE = BandInput(SENTINEL2.bands, mean=(0.0,) * BANDS, std=(1.0,) * BANDS)
-CLASSIFIERS = ("fc.", "head.")  # of the pretraining; TorchGeo's loader passes over them too
-LAST_NORM = frozenset({"norm.weight", "norm.bias"})  # TorchGeo lets a ViT's file be without them
+CLASSIFIERS = ("fc.", "head.")  # of the pretraining; TorchGeo's loader skips them too
+LAST_NORM = frozenset({"norm.weight", "norm.bias"})  # TorchGeo accepts a ViT's file without them
 
 # TorchGeo's name -> (network, file). The file name ends with the first digits of its SHA-256 (torchgeo pull request 1105).
 HUB = "https://hf.co/torchgeo"

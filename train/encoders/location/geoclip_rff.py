@@ -1,13 +1,13 @@
 """GeoCLIP's location encoder (Vivanco Cepeda et al. 2023, arXiv:2309.16020), also with its published weights.
 
-Equal Earth projection [B, 2] -> random Fourier features at sigma 1, 16 and 256 [B, 512 each] -> an MLP of its own for each, three
+Equal Earth projection [B, 2] -> random Fourier features at sigma 1, 16 and 256 [B, 512 each] -> a separate MLP for each, three
 layers of 1,024 to 512 -> their sum [B, 512]. A ``dim`` other than 512 is a linear layer of ours on top.
 
-As published it lives on a map: there is a seam at longitude +-180, and a pole is a line, each of whose longitudes has a vector of
-its own. Published weights: ``location_encoder_weights.pth`` (MIT licence) in https://github.com/VicenteVivan/geo-clip and in the
+As published it lives on a map: there is a seam at longitude +-180, and a pole is a line with a different vector for every
+longitude. Published weights: ``location_encoder_weights.pth`` (MIT licence) in https://github.com/VicenteVivan/geo-clip and in the
 package geoclip on PyPI. That code computes in float32, in which the phases of sigma 256 are rounded: its vectors, of length 0.34,
 are up to 3e-5 from its own formula in float64. Ours follow the formula (benchmarks/geoclip_parity.py); with ``as_published`` the
-phases are rounded as there.
+phases are rounded like those.
 """
 
 import math
@@ -33,7 +33,7 @@ _A1, _A2, _A3, _A4 = 1.340264, -0.081106, 0.000893, 0.003796  # of Equal Earth
 
 class Options(Settings):
     weights: Path | None = Field(None, description="GeoCLIP's location_encoder_weights.pth; none: fresh weights")
-    trainable: bool = Field(True, description="false: what GeoCLIP learnt stays as it is, only a projection to `dim` learns")
+    trainable: bool = Field(True, description="false: GeoCLIP's weights stay fixed, only a projection to `dim` learns")
     as_published: bool = Field(False, description="phases in float32, rounded as in the published code")
     dim: int = Field(256, ge=2, description="512 is GeoCLIP's own output; another adds a linear layer")
 

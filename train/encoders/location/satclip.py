@@ -4,17 +4,17 @@ Spherical harmonics of degree 0 .. L-1 [B, L*L] -> SIREN of 2 layers of 512, w0 
 a linear layer of ours on top. Seamless at the antimeridian, each pole is one place. Published checkpoints (MIT licence):
 https://huggingface.co/microsoft, satclip-{resnet18,resnet50,vit16}-{l10,l40}.ckpt.
 
-SatCLIP asks its harmonics at the azimuth lon + 180 and the colatitude lat + 90, so from the south pole. Against ``real_harmonics``,
-in the same order of l and m, this only changes the sign of columns; its two ways of computing them differ besides:
+SatCLIP evaluates its harmonics at the azimuth lon + 180 and the colatitude lat + 90, which counts from the south pole. Against
+``real_harmonics``, in the same order of l and m, this only changes the sign of columns; its two ways of computing them also differ:
 
     analytic     (-1)^l, and pi times for m = 0: its generated formulas have sqrt((2l+1)/4 pi) for sqrt((2l+1)/(4 pi))
     closed-form  (-1)^(l+m): with the Condon-Shortley phase
 
-The values are ours, of the recurrence, exact to 1e-12. SatCLIP's own lose digits as the degree grows. Its closed form overflows in
-float32 near degree 29. Its analytic form, polynomials written out with coefficients of 15 digits, is at the highest degree, order 0
-and in float64 off by 1e-12 for L = 10; for L = 40 by 1e-2 at 60 degrees of latitude and by 0.7 (of 7.9) at the poles. An -l40
-checkpoint was trained on that noise, so that its vectors with our harmonics are not quite those of SatCLIP's code there. Left out:
-the dropout of one half before each sine that SatCLIP trains with, and its checkpoints without harmonics or SIREN.
+The values are ours, from the recurrence, exact to 1e-12. SatCLIP's own lose digits as the degree grows. Its closed form overflows
+in float32 near degree 29. Its analytic form, polynomials written out with coefficients of 15 digits, is off at the highest degree,
+order 0, in float64: by 1e-12 for L = 10; for L = 40 by 1e-2 at 60 degrees of latitude and by 0.7 (of 7.9) at the poles. An -l40
+checkpoint was trained on that noise, so its vectors with our harmonics differ slightly from those of SatCLIP's code there. Left
+out: the dropout of one half before each sine that SatCLIP trains with, and its checkpoints without harmonics or SIREN.
 """
 
 import math
@@ -35,7 +35,7 @@ from train.weights.pretrained import copy_weights
 
 Harmonics = Literal["analytic", "closed-form"]
 
-# SatCLIP's names of our options, as they stand in a checkpoint's hyper-parameters.
+# SatCLIP's names for our options in a checkpoint's hyper-parameters.
 HYPER_PARAMETERS = {
     "legendre_polys": "degrees",
     "harmonics_calculation": "harmonics",
@@ -47,13 +47,13 @@ HYPER_PARAMETERS = {
 
 class Options(Settings):
     weights: Path | None = Field(None, description="a SatCLIP checkpoint (.ckpt); none: fresh weights")
-    trainable: bool = Field(True, description="false: what SatCLIP learnt stays as it is, only a projection to `dim` learns")
+    trainable: bool = Field(True, description="false: SatCLIP's weights stay fixed, only a projection to `dim` learns")
     degrees: int = Field(10, ge=1, le=100, description="L, SatCLIP's `legendre_polys`: 10 in the -l10 checkpoints, 40 in the -l40")
     harmonics: Harmonics = Field("analytic", description="SatCLIP's `harmonics_calculation`: the sign and scale of the harmonics")
     hidden: int = Field(512, ge=1, description="SatCLIP's `capacity`")
     depth: int = Field(2, ge=1, description="sine layers before the linear output layer: SatCLIP's `num_hidden_layers`")
     embed_dim: int = Field(256, ge=1, description="SatCLIP's own output")
-    dim: int = Field(256, ge=2, description="other than `embed_dim`: a linear layer more")
+    dim: int = Field(256, ge=2, description="another than `embed_dim` adds a linear layer")
 
 
 def build(**options: Any) -> "SatClip":
@@ -117,13 +117,13 @@ class SatClip(nn.Module):
 def location_tensors(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Those of the location encoder's network under their names in it (``layers.0.weight`` ...).
 
-    A checkpoint has them twice, as `model.nnet.` and as `model.location.nnet.`: the same network is a part of two modules.
+    A checkpoint has them twice, as `model.nnet.` and as `model.location.nnet.`: the same network belongs to two modules.
     """
     return {name.rpartition("nnet.")[2]: tensor for name, tensor in tensors.items() if "nnet." in name}
 
 
 def harmonic_signs(degrees: int, harmonics: Harmonics) -> Tensor:
-    """What ``real_harmonics`` are to be multiplied by to be SatCLIP's, [degrees**2] in float64."""
+    """The factors that turn ``real_harmonics`` into SatCLIP's, [degrees**2] in float64."""
     l_m = [(degree, order) for degree in range(degrees) for order in range(-degree, degree + 1)]
     if harmonics == "analytic":
         factors = [(-1) ** degree * (math.pi if order == 0 else 1) for degree, order in l_m]

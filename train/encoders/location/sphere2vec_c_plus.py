@@ -1,4 +1,4 @@
-"""Sphere2Vec "sphereC+" (Mai et al. 2023, arXiv:2306.17624): 3-D coordinates of scaled angles, with Space2Vec's grid beside them.
+"""Sphere2Vec "sphereC+" (Mai et al. 2023, arXiv:2306.17624): 3-D coordinates of scaled angles, together with Space2Vec's grid.
 
 For scale r_s = min (max/min)^(s/(S-1)) (radians; the paper has max 1), latitude p and longitude q in radians, p_s = p/r_s and
 q_s = q/r_s: sin p_s, cos p_s, sin q_s, cos q_s, cos p_s cos q_s, cos p_s sin q_s, so 6 S features, in blocks of S in this order.

@@ -1,4 +1,4 @@
-"""Sphere2Vec "sphereM+" (Mai et al. 2023, arXiv:2306.17624): one angle scaled at a time, with Space2Vec's grid beside it.
+"""Sphere2Vec "sphereM+" (Mai et al. 2023, arXiv:2306.17624): one angle scaled at a time, together with Space2Vec's grid.
 
 For scale r_s = min (max/min)^(s/(S-1)) (radians; the paper has max 1), latitude p and longitude q in radians, p_s = p/r_s and
 q_s = q/r_s: sin p_s, cos p_s, sin q_s, cos q_s, cos p_s cos q, cos p cos q_s, cos p_s sin q, cos p sin q_s, so 8 S features, in

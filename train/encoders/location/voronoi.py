@@ -1,12 +1,12 @@
 """Learnable Voronoi sites (TTE, Cher et al., ECCV 2026, arXiv:2606.27514): capacity moves to where on Earth it is needed.
 
 A place g on the unit sphere takes a softly weighted mean of the tokens of the sites around it, softmax_k(tau_k <g, s_k>) E, then
-attends over a few tokens shared by the whole globe, so that far places alike can mean the same, and passes a residual network.
-Sites s_k, their temperatures tau_k and tokens E are all learned. Seamless, and each pole is one place.
+attends over a few tokens shared by the whole globe, so that similar places far apart can share a meaning, and passes through a
+residual network. Sites s_k, their temperatures tau_k and tokens E are all learned. Seamless, and each pole is one place.
 
-Ours: sites too far away to count are skipped (train/nets/spherical_softmax.py), so that 16,384 sites stay cheap; tokens start at
-unit scale, where TTE's 0.02 is drowned by the biases behind it until they have grown. Left out: TTE's image side of the shared
-tokens, and the schedule of their temperature.
+Ours: sites too far away to count are skipped (train/nets/spherical_softmax.py), so that 16,384 sites stay cheap. Tokens start at
+unit scale; TTE's 0.02 is drowned by the later biases until the tokens have grown. Left out: TTE's image side of the shared tokens,
+and the schedule of their temperature.
 """
 
 import math
@@ -27,7 +27,7 @@ class Options(Settings):
     sites: int = Field(4096, ge=2, le=1_000_000, description="K; they start evenly spread over the sphere")
     site_dim: int = Field(384, ge=1, description="size of a site's token")
     tau: float = Field(45.0, gt=0, le=10_000, description="start of every site's temperature: a bell of 57/sqrt(tau) degrees")
-    left_out: float = Field(1e-3, ge=0, lt=0.5, description="share of the softmax that far sites may miss; 0 asks all sites")
+    left_out: float = Field(1e-3, ge=0, lt=0.5, description="share of the softmax that skipped far sites may hold; 0 skips none")
     shared_tokens: int = Field(64, ge=1, description="tokens that all places attend over")
     gate: float = Field(0.5, ge=0, le=1, description="weight of the shared tokens against the sites' own")
     hidden: int = Field(512, ge=1)
@@ -55,7 +55,7 @@ class Voronoi(nn.Module):
 
     @property
     def sites(self) -> Tensor:
-        """Unit vectors [K, 3]: ``directions`` may leave the sphere in training, what is asked of them never does."""
+        """Unit vectors [K, 3]: ``directions`` may leave the sphere in training, these never do."""
         return nn.functional.normalize(self.directions, dim=-1)
 
     def hidden(self, lat: Tensor, lon: Tensor) -> Tensor:

@@ -31,7 +31,7 @@ BATCH = 64
 
 
 class Options(HeadOptions):
-    """The head is all there is to choose."""
+    """Only the head has options."""
 
 
 def build(**options: Any) -> "MiniLM":
@@ -46,7 +46,7 @@ class MiniLM(TextTower):
         super().__init__(FEATURE_DIM, options)
 
     def encode(self, texts: list[str], device: torch.device) -> npt.NDArray[np.float32]:
-        """[N, 384], not normalised. Texts of like length go together, so that little is padded."""
+        """[N, 384], not normalised. Texts of similar length go together, so that little is padded."""
         order = sorted(range(len(texts)), key=lambda row: len(texts[row]), reverse=True)
         vectors = np.empty((len(texts), FEATURE_DIM), np.float32)
         for start in range(0, len(order), BATCH):
@@ -65,14 +65,14 @@ class MiniLM(TextTower):
 
     @cached_property
     def _backbone(self) -> tuple[Any, Any]:
-        """The tokenizer and the network, outside of what is trained and saved."""
+        """The tokenizer and the network, kept out of what is trained and saved."""
         folder = weights_file().parent
         tolerate_missing_operators()
         from tokenizers import Tokenizer
         from transformers import BertModel
         from transformers.utils import logging
 
-        logging.disable_progress_bar()  # of a load that takes a tenth of a second
+        logging.disable_progress_bar()  # for a load that takes a tenth of a second
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         tokenizer.enable_truncation(WORD_PIECES)
         tokenizer.enable_padding()  # the file would have every text padded to 128

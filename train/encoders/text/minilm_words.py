@@ -1,8 +1,8 @@
-"""Text tower: all-MiniLM-L6-v2, frozen, beside a learnt table of words (train/text/word_bag.py), under the head of
+"""Text tower: all-MiniLM-L6-v2, frozen, next to a learnt table of words (train/text/word_bag.py), under the head of
 ``train.text.text_head``.
 
-What a text means comes from MiniLM, which place it names from its words. Shapes: texts -> features [N, 384 + words], MiniLM's
-vector and the ids of the words; passages [B, S, 384 + words], present [B, S] -> [B, dim].
+The meaning of a text comes from MiniLM, the place that it names from its words. Shapes: texts -> features [N, 384 + words],
+MiniLM's vector and the ids of the words; passages [B, S, 384 + words], present [B, S] -> [B, dim].
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from train.text.word_bag import WordBag, hashed_words
 
 class Options(HeadOptions):
     hidden: int = Field(1024, ge=1, description="units of the head's hidden layer")
-    bits: int = Field(16, ge=4, le=22, description="the table has 2^bits rows; words that meet in a row share it")
+    bits: int = Field(16, ge=4, le=22, description="the table has 2^bits rows; words that fall into one row share it")
     word_dim: int = Field(64, ge=1, description="size of a word's vector")
     words: int = Field(128, ge=1, description="different words that are read of a text")
     word_dropout: float = Field(0.3, ge=0, lt=1, description="share of the words that are not read in training")

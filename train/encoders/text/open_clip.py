@@ -1,8 +1,8 @@
 """Text tower: the text transformer of any open_clip model (CLIP, Radford et al. 2021, arXiv:2103.00020), frozen, under our head.
 
-For CLIPs that remote sensing has trained, whose words know what land looks like from above (RemoteCLIP, arXiv:2306.11029); the
-licence of the weights is their own. CLIP reads 77 tokens, some 50 words: give long articles ``pool="attention"``. Building reads no
-file. Shapes: texts -> features [N, F]; passages [B, S, F], present [B, S] -> [B, dim].
+For CLIP models trained for remote sensing, whose text half knows what land looks like from above (RemoteCLIP, arXiv:2306.11029);
+the licence of the weights is their own. CLIP reads 77 tokens, about 50 words: give long articles ``pool="attention"``. Building
+reads no file. Shapes: texts -> features [N, F]; passages [B, S, F], present [B, S] -> [B, dim].
 """
 
 import pickle
@@ -43,7 +43,7 @@ class OpenClipText(PublishedTextTower):
         super().__init__(config["embed_dim"], options)
         self.model, self.weights = options.model, options.weights
         self.tag = tag_config(options.model, options.weights)
-        # With the exact GELU weights that were trained with the approximation see something else; open_clip only warns of it.
+        # With the exact GELU, weights trained with the approximation give other features; open_clip only warns of it.
         self.quick_gelu = bool(config.get("quick_gelu") or self.tag.get("quick_gelu"))
         self.name = table_name("open_clip_text", self.model, *(["quickgelu"] if self.quick_gelu else []))
 

@@ -1,9 +1,9 @@
 """Text tower: any sentence-transformers model (Reimers and Gurevych 2019, arXiv:1908.10084), frozen, under
 ``train.text.text_head``.
 
-The model is a local folder or a name on the Hugging Face hub; its licence is its own. Only safetensors are read and no code that
-comes with a model is run. Building reads the model, for its dimension F: it is then ready for ``features``. Texts are cut where
-the model cuts them. Shapes: texts -> features [N, F]; passages [B, S, F], present [B, S] -> [B, dim].
+The model is a local folder or a name on the Hugging Face hub; its licence is its own. Only safetensors are read, and no code that
+comes with a model is run. Building reads the model for its dimension F; it is then ready for ``features``. Texts are cut where the
+model cuts them. Shapes: texts -> features [N, F]; passages [B, S, F], present [B, S] -> [B, dim].
 """
 
 import hashlib
@@ -22,13 +22,13 @@ from train.torchvision_cpu import tolerate_missing_operators
 from train.weights.pretrained import weights_sha256
 
 READ = (".safetensors", ".json", ".txt", ".model")  # weights, configuration, vocabularies
-OTHER_RUNTIMES = ("onnx", "openvino")  # folders with the same model once more
+OTHER_RUNTIMES = ("onnx", "openvino")  # folders with the same model again
 BATCH = 64
 
 
 class Options(HeadOptions):
     model: str = Field(min_length=1, description="folder of a sentence-transformers model, or its name on the Hugging Face hub")
-    prompt: str = Field("", description="put before each text where the model was trained so, e.g. 'passage: ' for E5")
+    prompt: str = Field("", description="put before each text if the model was trained that way, e.g. 'passage: ' for E5")
 
 
 def build(**options: Any) -> "SentenceTransformerTower":
@@ -47,7 +47,7 @@ class SentenceTransformerTower(PublishedTextTower):
         super().__init__(backbone.get_embedding_dimension(), options)
         self.digest = digest
         self.prompt = options.prompt or None  # None lets a model's own default prompt stand
-        self._backbone = (backbone,)  # in a tuple nn.Module does not take it for a part to train and to save
+        self._backbone = (backbone,)  # in a tuple, nn.Module does not train or save it
 
     def found_sha256(self) -> str:
         return self.digest
@@ -66,9 +66,9 @@ def find_model(model: str) -> Path:
     try:
         allowed, ignored = [f"*{suffix}" for suffix in READ], [f"{name}/*" for name in OTHER_RUNTIMES]
         return Path(snapshot_download(model, allow_patterns=allowed, ignore_patterns=ignored))
-    except (OSError, ValueError) as error:  # refused, unreachable, or no name that the hub could know
+    except (OSError, ValueError) as error:  # refused, unreachable, or a name that the hub cannot know
         raise CheckpointError(
-            f"'{model}' is no folder, and the model hub does not give it ({one_line(error)}); "
+            f"'{model}' is not a folder, and the model hub does not give it ({one_line(error)}); "
             "expected a sentence-transformers model: copy its folder to this machine and give its path"
         ) from None
 
@@ -91,7 +91,7 @@ def _is_aside(path: Path) -> bool:
 
 
 def _digest(folder: Path, prompt: str) -> str:
-    """SHA-256 over all that makes the features what they are (weights, tokenizer, pooling, prompt), wherever the folder lies."""
+    """SHA-256 over all that determines the features (weights, tokenizer, pooling, prompt), wherever the folder lies."""
     digest = hashlib.sha256(prompt.encode())
     for path in model_files(folder):
         digest.update(path.relative_to(folder).as_posix().encode() + bytes.fromhex(weights_sha256(path)))
@@ -115,6 +115,6 @@ def _load(folder: Path) -> Any:
         ).eval()
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError, SafetensorError) as error:
         raise CheckpointError(
-            f"{folder} is no sentence-transformers model that can be read ({one_line(error)}); expected its modules.json, "
+            f"{folder} is not a readable sentence-transformers model ({one_line(error)}); expected its modules.json, "
             "config.json, tokenizer and model.safetensors: copy the folder again, or give another model"
         ) from None

@@ -1,6 +1,6 @@
 """Labels from files: a file of the user's, files of known names in a folder, or the publisher's, kept in the user's cache.
 
-Every task lists the formats it knows (``Format``), the best first. Nothing is downloaded unless it was asked for.
+Every task lists the formats it knows (``Format``), the best first. Nothing is downloaded unless the user asks for it.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +18,7 @@ NOT_PINNED = "not pinned"
 
 @dataclass(frozen=True)
 class Remote:
-    """A publisher's file. ``sha256`` is empty where we never had the file in hands: nothing is invented, and it is said."""
+    """A publisher's file. ``sha256`` is empty if we never had the file: no digest is invented, and the text says so."""
 
     url: str
     file: str
@@ -31,7 +31,7 @@ class Remote:
 
 @dataclass(frozen=True)
 class Format:
-    """Files that together hold the labels, by the names they are looked for under; ``read`` takes their paths in this order."""
+    """Files that together hold the labels, by the names to look for; ``read`` takes their paths in this order."""
 
     files: tuple[str, ...]
     read: Callable[[Sequence[Path]], Labelled]
@@ -51,8 +51,8 @@ def table(
 ) -> Format:
     """CSV or Parquet files with these columns, put one below the other.
 
-    ``absent``: values that stand for no label. ``one_a_place``: of several rows at one point the first counts; at random split
-    the others would be seen in training.
+    ``absent``: values that stand for no label. ``one_a_place``: of several rows at one point only the first counts; in a random
+    split the others would be seen in training.
     """
     columns = {"lat": lat, "lon": lon, "target": target}
     read = partial(_read_table, columns=columns, kind=kind, source=source, absent=absent, one_a_place=one_a_place)
@@ -62,10 +62,10 @@ def table(
 def loader(
     name: str, options: LabelOptions, formats: Sequence[Format], packaged: Callable[[], Labelled] | None = None
 ) -> Callable[[], Labelled]:
-    """What a task loads its labels by: ``path``, else ``folder``, else ``packaged``, else a download.
+    """The function that loads a task's labels: from ``path``, else ``folder``, else ``packaged``, else a download.
 
     Raises ``InputError`` for a file in none of the formats, ``SourceError`` for a download that fails or is another file,
-    ``TaskUnavailableError`` if there is nothing.
+    ``TaskUnavailableError`` if there are no labels.
     """
 
     def load() -> Labelled:
@@ -107,7 +107,7 @@ def read_frame(path: Path) -> Any:
 
     try:
         return pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
-    except (OSError, ValueError) as error:  # pandas' and Arrow's own errors are ValueErrors
+    except (OSError, ValueError) as error:  # the errors of pandas and Arrow are ValueErrors
         raise InputError(f"{path} cannot be read as a table ({one_line(error)}); expected CSV or Parquet") from None
 
 

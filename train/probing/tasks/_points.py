@@ -14,12 +14,12 @@ GEONAMES_CITATION = "GeoNames, https://www.geonames.org"
 
 
 def sphere_points(count: int = COUNT) -> tuple[Degrees, Degrees]:
-    """``count`` random points on Earth as (lat, lon), always the same: as many on an area wherever it lies."""
+    """``count`` random points on Earth as (lat, lon), always the same: equal areas hold equally many on average."""
     return uniform_on_sphere(count, np.random.default_rng(0))
 
 
 def land_points(count: int = COUNT) -> tuple[Degrees, Degrees]:
-    """``count`` of them on land (about; it is chance how many are)."""
+    """About ``count`` of them on land; the exact number is random."""
     lat, lon = sphere_points(round(count / LAND_SHARE))
     land = is_land(lat, lon)
     return lat[land], lon[land]

@@ -1,4 +1,4 @@
-"""A task that is a column of a table: all there is to it is data, one row in ``COMPONENTS`` of a file in ``tables/``."""
+"""A task that is a column of a table: it is only data, one row in ``COMPONENTS`` of a file in ``tables/``."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from train.probing.tasks._task import Kind, Labelled, LabelOptions, Task
 
 @dataclass(frozen=True, kw_only=True)
 class Publication:
-    """Whose labels they are."""
+    """The publication that the labels come from."""
 
     source: str
     licence: str
@@ -19,7 +19,8 @@ class Publication:
 
 @dataclass(frozen=True)
 class TableTask:
-    """``asks`` says in a line what is asked of a point. Labels are looked for in ``formats``, the best first, then ``packaged``."""
+    """``asks`` is the question about a point, in a line. Labels are looked for in ``formats``, the best first, then
+    ``packaged``."""
 
     name: str
     asks: str
@@ -31,7 +32,7 @@ class TableTask:
     Options: ClassVar = LabelOptions
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "__doc__", self.asks)  # as a module's says what it is
+        object.__setattr__(self, "__doc__", self.asks)  # describes the task, as a module's docstring does
 
     def build(self, **options: Any) -> Task:
         load = loader(self.name, self.Options.parse(options, where=self.name), self.formats, self.packaged)

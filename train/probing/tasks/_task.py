@@ -1,4 +1,4 @@
-"""What a downstream task is: points with a label, where the labels come from, and what is said when they cannot be had.
+"""What a downstream task is: points with a label, where the labels come from, and the error if they are not available.
 
 ``train/probing/tasks/<name>.py``, or a row in ``train/probing/tasks/tables``, builds a ``Task``; ``Task.load()`` gives
 ``Labelled``; ``train.probing.evaluation`` probes it.
@@ -28,7 +28,7 @@ class TaskUnavailableError(PlaceBindError):
 
 
 class LabelOptions(Settings):
-    """Where labels are taken from: ``path``, else ``folder``, else a package that has them, else the network if it may be asked."""
+    """Where labels are taken from: ``path``, else ``folder``, else a package that has them, else the network if that is allowed."""
 
     path: Path | None = Field(None, description="a table of labels in one of the formats that the task knows")
     folder: Path | None = Field(None, description="a folder in which files of known names are looked for")
@@ -39,7 +39,7 @@ class LabelOptions(Settings):
 class Labelled:
     """Points [N] in WGS84 degrees with ``target`` [N]: float64 for a regression, strings for a classification.
 
-    ``source``: which data this is; ``dropped``: how many rows had no label or no position and are left out.
+    ``source``: which data this is; ``dropped``: how many rows had no label or no position and were left out.
     """
 
     lat: npt.NDArray[np.float64]
@@ -78,12 +78,12 @@ class Labelled:
 
     @cached_property
     def places_digest(self) -> str:
-        """SHA-256 of the points: what cached features are kept under."""
+        """SHA-256 of the points: the key of cached features."""
         return _digest(self.lat, self.lon)
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of points and labels: what finished rows are kept under."""
+        """SHA-256 of points and labels: the key of finished rows."""
         return _digest(self.lat, self.lon, self.target)
 
     def take(self, rows: npt.NDArray[np.int64]) -> "Labelled":
@@ -98,7 +98,7 @@ class Labelled:
 
 @dataclass(frozen=True)
 class Task:
-    """``load`` raises ``TaskUnavailableError`` (or what a download or a missing package raises) where the labels cannot be had."""
+    """``load`` raises ``TaskUnavailableError`` (or what a download or a missing package raises) if the labels are not available."""
 
     name: str
     kind: Kind
@@ -117,5 +117,5 @@ def _digest(*columns: npt.NDArray[Any]) -> str:
 
 
 def _is_class(value: Any) -> bool:
-    """Whether a cell holds the name or number of a class; '' and what pandas calls missing do not."""
+    """Whether a cell holds the name or number of a class; '' and what pandas considers missing do not."""
     return value is not None and value == value and value != ""

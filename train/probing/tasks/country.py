@@ -30,7 +30,7 @@ def build(**options: Any) -> Task:
 
 
 def towns() -> Labelled:
-    """Towns drawn by chance, so that a country has as many points as it has towns."""
+    """Towns drawn at random, so that a country has points in proportion to its towns."""
     found = load_towns(MIN_POPULATION)
     return Labelled.of(found.lat, found.lon, found.codes, "classification", f"towns of {MIN_POPULATION:,} people or more").at_most(
         COUNT

@@ -1,7 +1,7 @@
 """Which species was seen at a point, by place alone: the geographic prior of iNaturalist 2018, for its most observed species.
 
-The papers ask for one of 8,142 species and add the place to what an image classifier says. Without images, and with some thousand
-points, most species would have no observation to learn from: ours is the same question among the 100 most observed ones.
+The papers ask for one of 8,142 species and add the place to what an image classifier says. Without images, and with a few thousand
+points, most species would have no observation to learn from. Ours is the same question among the 100 most observed ones.
 """
 
 import json
@@ -22,7 +22,7 @@ FILES = ("train2018.json", "train2018_locations.json")  # out of train2018.json.
 
 
 class Options(LabelOptions):
-    most_observed: int = Field(100, ge=2, description="how many species are told apart")
+    most_observed: int = Field(100, ge=2, description="number of species to tell apart")
 
 
 def build(**options: Any) -> Task:

@@ -1,1 +1,1 @@
-"""The atlas page view by view; ``ui/page/panels/atlas.py`` puts them beside one map."""
+"""The atlas page view by view; ``ui/page/panels/atlas.py`` shows them next to one map."""

@@ -13,7 +13,7 @@ HEIGHT_PX = 430  # with the legend
 
 
 def gap_chart(clouds: Sequence[Clouds]) -> Any:
-    """A line for each pair of modalities, from as they are to centred."""
+    """A line for each pair of modalities, from the original vectors to the centred ones."""
     import altair as alt
 
     plain, centred = captions.GAP_STATES

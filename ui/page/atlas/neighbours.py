@@ -1,4 +1,4 @@
-"""The atlas view of neighbours: what one record is nearest to among the other kinds, and how often neighbours are mutual."""
+"""The atlas view of neighbours: the nearest records of the other kinds, and how often neighbours are mutual."""
 
 from collections.abc import Sequence
 from typing import Any

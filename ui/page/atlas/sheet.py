@@ -14,7 +14,7 @@ DECIMALS_XY, DECIMALS_DEG = 4, 3  # finer than a pixel, and than a mark on the m
 
 
 def show_sheet(layout: Layout, version: str) -> None:
-    """``version`` changes when the layout does; until then, what the user did to the sheet stays."""
+    """``version`` changes when the layout does; until then, the sheet stays as the user left it."""
     component = st.components.v2.component(
         "placebind_sheet", html='<div class="sheet"></div>', css=front_file("atlas.css"), js=front_file("atlas.js")
     )

@@ -1,4 +1,4 @@
-"""The views of the atlas page. Each says what it shows, shows it, and returns what the map beside it should."""
+"""The views of the atlas page. Each describes itself, shows its contents, and returns what the map next to it should show."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ CLUSTER_COUNTS, CLUSTERS_FIRST = (6, 12, 24, 48), 12
 
 @dataclass(frozen=True)
 class Shown:
-    """What a view puts on the map: addresses of tiles, and marks."""
+    """The tile addresses and marks that a view puts on the map."""
 
     overlays: Sequence[str] = ()
     marks: Sequence[Mark] = ()
@@ -140,7 +140,7 @@ def _colours_by() -> str:
 
 @st.fragment(run_every=1.0)
 def _wait_for(job: Job) -> None:
-    """Says how long it has taken so far, every second, until it is there."""
+    """Show every second how long the job has taken, until it is done."""
     if job.layout.done():
         st.rerun()
     st.info(captions.MAKING_SHEET.format(seconds=job.seconds))
@@ -168,7 +168,7 @@ def _analogues(workspace: Workspace, heat_name: str, chosen: Place) -> tuple[lis
 
 
 def _cluster_table(clusters: Sequence[Cluster]) -> list[dict[str, Any]]:
-    """A row for each, its first cell in the colour that it has on the map."""
+    """A row for each cluster; the first cell has its colour on the map."""
     columns = captions.CLUSTERS_COLUMNS
     return [
         {
@@ -184,7 +184,7 @@ def _cluster_table(clusters: Sequence[Cluster]) -> list[dict[str, Any]]:
 
 
 def _swatch(colour: tuple[int, int, int]) -> str:
-    """A square of one colour, as the address of a picture."""
+    """A square of one colour, as the data address of a picture."""
     square = (
         f"<svg xmlns='http://www.w3.org/2000/svg' width='24' height='24'><rect width='24' height='24' fill='rgb{colour}'/></svg>"
     )
@@ -192,7 +192,7 @@ def _swatch(colour: tuple[int, int, int]) -> str:
 
 
 def cluster_name(cluster: Cluster) -> str:
-    """What a cluster is called, with a word of warning where the names are of elsewhere."""
+    """The name of a cluster, with a warning if the titles are from elsewhere."""
     titles = " · ".join(cluster.named.titles)
     if not titles:
         return captions.CLUSTERS_NAMELESS

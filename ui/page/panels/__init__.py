@@ -1,4 +1,4 @@
-"""The pages of the map's server, one file each, found by their names as the components of a registry are."""
+"""The pages of the map's server, one file each, found by name like the components of a registry."""
 
 from functools import cache
 from typing import Protocol, cast
@@ -10,13 +10,13 @@ REGISTRY = "ui.page.panels"
 
 
 class Panel(Protocol):
-    """``TITLE`` names the tab. ``ORDER`` is the place among the tabs; a visit begins at the lowest."""
+    """``TITLE`` names the tab. ``ORDER`` is the position among the tabs; a visit begins at the lowest."""
 
     TITLE: str
     ORDER: int
 
     def render(self, workspace: Workspace) -> None:
-        """The whole page. May raise a ``PlaceBindError``, which is shown as a sentence."""
+        """The whole page. A ``PlaceBindError`` that it raises is shown as a sentence."""
 
 
 @cache

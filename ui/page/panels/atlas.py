@@ -1,6 +1,6 @@
-"""The atlas page: what the model has learnt about the Earth as a whole, view by view, with one map beside them.
+"""The atlas page: what the model has learnt about the Earth as a whole, view by view, next to one map.
 
-The page is a fragment: its events rerun nothing around it. What is dear is made when its view is opened, and kept
+The page is a fragment: its events rerun nothing around it. Expensive results are computed when their view is opened, and cached
 (``ui.server.atlas``).
 """
 
@@ -55,7 +55,7 @@ def _page(workspace: Workspace) -> None:
 
 
 def _open_view(workspace: Workspace) -> Shown:
-    """Only the view that is open is run, and puts something on the map."""
+    """Run only the open view, which puts something on the map."""
     shown = Shown()
     for tab, show in zip(st.tabs(list(VIEWS), key="atlas-view", on_change="rerun"), VIEWS.values(), strict=True):
         if tab.open:

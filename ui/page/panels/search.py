@@ -29,7 +29,7 @@ EXPORTS = ("geojson", "csv", "parquet")
 
 def render(workspace: Workspace) -> None:
     """The whole page. Expected errors are shown as a sentence where they happen."""
-    # The slots are there in every run, in this order: an element that changed its place, as the map would, is mounted anew.
+    # The slots are there in every run, in this order: an element that changes its position, as the map would, is mounted again.
     above, maps = st.container(), st.container()
     with above:
         _ask(workspace)
@@ -95,7 +95,7 @@ def _take_picture(workspace: Workspace) -> None:
         return
     with asking.complaining(f"{sent.name}: "):
         name = workspace.uploads.add(sent.getvalue())
-        Question.of(image=sent.getvalue()).embed(workspace.space)  # refused before it is asked
+        Question.of(image=sent.getvalue()).embed(workspace.space)  # a bad picture is refused before it is asked
         asking.set_image(name)
         remember_title(name, sent.name)
 
@@ -131,7 +131,7 @@ def _heat_address(workspace: Workspace, question: Question, share: int) -> str:
 
 
 def _marks(answer: Answer | None) -> list[Mark]:
-    """Hits and the places asked for, drawn in this order: the best hits over others, what was asked over all."""
+    """Hits and the places asked for, drawn in this order: the best hits over others, the places asked for over all."""
     hits = [hit for modality in reversed(COLUMNS) for hit in reversed(answer.hits.get(modality, []))] if answer else []
     places = [part.place for part in asking.draft().parts if part.place]
     asked = [Mark(place, "asked", f"{captions.PART_KIND['place']} {place}") for place in places]

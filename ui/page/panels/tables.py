@@ -1,4 +1,4 @@
-"""The index page: what the catalogue holds, which model made its vectors, whether a search finds what it should; and building."""
+"""The index page: the contents of the catalogue, the model of its vectors, the recall of a search; and building."""
 
 import re
 from pathlib import Path
@@ -27,7 +27,7 @@ SHOWN_VERSIONS = 20
 
 
 def render(workspace: Workspace) -> None:
-    """The whole page; it works on a catalogue that was never indexed, too."""
+    """The whole page; it also works on a catalogue that was never indexed."""
     catalogue = Catalogue.open(workspace.catalogue_folder)
     st.subheader(f"{captions.CATALOGUE_OF} {plain(workspace.name)}", anchor=False)
     st.caption(plain(str(workspace.catalogue_folder)))

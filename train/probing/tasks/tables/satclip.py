@@ -32,7 +32,7 @@ _COUNTED = table("population.csv", target="population", source="RANGE's points",
 
 
 def airfields() -> Labelled:
-    """Heights of airfields, which the package gives in feet; 0 stands for sea level and for not known alike and is left out."""
+    """Heights of airfields, which the package gives in feet; 0 stands for both sea level and not known, so it is left out."""
     found = [each for each in package("airportsdata").load().values() if each["elevation"]]
     lat, lon, feet = (np.array([each[name] for each in found], dtype=np.float64) for name in ("lat", "lon", "elevation"))
     return Labelled.of(lat, lon, feet * FOOT_M, "regression", "airfields of airportsdata").at_most(COUNT)
