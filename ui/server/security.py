@@ -25,6 +25,7 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1")
 MAX_UPLOAD_BYTES = 65 * 2**20  # a picture of 64 MiB and what is around it in a form
 MAX_BODY_BYTES = 2**20
 MONTH_S = 30 * 86_400
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _LENGTH = re.compile(r"[0-9]{1,15}")
 _FOREIGN = ("cross-site", "same-site")  # of a page on another host, or another port or sub-domain of this one
 
@@ -50,7 +51,8 @@ class Rules:
 
 
 class Guard:
-    """ASGI middleware. Refuses with a sentence: 403 for a foreign host or page, 401 without the token, 413 for too much."""
+    """ASGI middleware. Refuses with a sentence: 403 for a foreign host or page, 404 for no address, 401 without the token, 413 for too
+    much."""
 
     def __init__(self, app: ASGIApp, rules: Rules) -> None:
         self.app, self.rules = app, rules
@@ -82,6 +84,8 @@ class Guard:
             return _refuse(403, "this server answers its own pages only")
         if headers.get("sec-fetch-site") in _FOREIGN and not _is_visit(scope, headers):
             return _refuse(403, "this server answers its own pages only; open the address in a tab of its own")
+        if _CONTROL.search(scope["path"]):  # routes end at a line break, and what is behind it would go to the page
+            return _refuse(404, "there is nothing at an address with control characters in it")
         length = headers.get("content-length", "0")
         if not _LENGTH.fullmatch(length) or int(length) > _limit(scope):
             return _refuse(413, f"at most {_limit(scope) // 2**20} MiB can be sent here; send less")

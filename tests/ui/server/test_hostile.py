@@ -12,6 +12,8 @@ TRAVERSALS = [
     "%2fetc%2fpasswd",
     "....//....//etc/passwd",
     "%00",
+    "a%0Ab",
+    "%0D%0A",
     "x" * 4000,
 ]
 ROUTES = [

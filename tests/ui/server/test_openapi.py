@@ -34,7 +34,7 @@ def app(world, tmp_path, monkeypatch):
     return open_to_visitors({"world": world.folder}, tmp_path, monkeypatch, Rules(hosts=(), token=TOKEN)).app
 
 
-def findings(app, examples: int) -> list[str]:
+def findings(app, examples: int) -> str:
     """What schemathesis finds wrong, with all its checks, in the answers to generated requests: half of them fit the document."""
     checks = ChecksConfig(positive_data_acceptance=PositiveDataAcceptanceConfig(expected_statuses=MAY_REFUSE))
     config = SchemathesisConfig(projects=ProjectsConfig(default=ProjectConfig(checks=checks)))
@@ -52,19 +52,19 @@ def findings(app, examples: int) -> list[str]:
             try:
                 case.call_and_validate(headers=SHOWN)
             except FailureGroup as failures:
-                found.extend(f"{case.method} {case.path}: {each}" for each in failures.exceptions)
+                found.extend(f"{case.as_curl_command()}: {each}" for each in failures.exceptions)
 
         ask()
-    return found
+    return "\n\n".join(dict.fromkeys(found))
 
 
 def test_generated_requests_find_no_answer_that_the_document_does_not_describe(app) -> None:
-    assert findings(app, examples=8) == []
+    assert findings(app, examples=8) == ""
 
 
 @pytest.mark.slow
 def test_many_generated_requests_find_no_answer_that_the_document_does_not_describe(app) -> None:
-    assert findings(app, examples=300) == []
+    assert findings(app, examples=300) == ""
 
 
 def test_a_client_that_is_generated_from_the_document_asks_and_gets_hits(app, tmp_path, monkeypatch) -> None:

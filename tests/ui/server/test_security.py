@@ -146,6 +146,12 @@ def test_the_websocket_is_closed_to_pages_from_elsewhere() -> None:
             pass
 
 
+@pytest.mark.parametrize("character", ["%0a", "%0D", "%00", "%7f"])
+def test_an_address_with_control_characters_leads_nowhere(character: str) -> None:
+    answer = client().get(f"/api/v1/heat/a{character}b.png")
+    assert (answer.status_code, "control characters" in answer.json()["error"]) == (404, True)
+
+
 def test_two_gigabytes_are_refused_before_they_are_read() -> None:
     answer = client().post("/api/v1/uploads", content=iter([b"x"]), headers={"content-length": str(2 * 2**30)})
     assert answer.status_code == 413
