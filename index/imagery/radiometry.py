@@ -97,7 +97,9 @@ def _as_stated(
         physical = physical * 1e-4  # tags that lead to reflectance x 10,000
     _check_range(physical.compressed(), 1.0, unit.by)
     if rule == "remove" and offset.any():
-        raise InputError(f"{unit.by} already takes {offset.min():g} off, --offset remove would do so twice; leave it out")
+        raise InputError(
+            f"the offset {offset.min():g} of {unit.by} is taken off already, --offset remove would do so twice; leave it out"
+        )
     # Tags without an offset mean that there is none to remove; --scale alone states only the unit.
     if unit.whole:
         excess = BOA_OFFSET if rule == "remove" else 0

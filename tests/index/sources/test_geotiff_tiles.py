@@ -454,7 +454,7 @@ def test_an_offset_in_the_tags_is_taken_off_bright_ground_once(tmp_path: Path) -
     snow = {band: value + 6000 for band, value in L2A_LAND.items()}
     path = write_geotiff(tmp_path / "s_20230214_L2A.tif", snow, scales=(0.0001,) * 12, offsets=(-0.1,) * 12)
     assert first_pixel(read(path)) == {band: value - 1000 for band, value in snow.items()}
-    with pytest.raises(InputError, match=r"takes -0\.1 off already"):
+    with pytest.raises(InputError, match=r"the offset -0\.1 of the file's tags is taken off already"):
         read(path, offset="remove")
 
 

@@ -222,7 +222,7 @@ def test_a_geotiff_that_claims_to_be_huge_is_refused_before_it_is_read(tmp_path:
     bomb = sparse_geotiff(100_000)
     assert len(bomb) < 100_000
     (why,) = complaints(part(tmp_path, row(B04=bomb)))
-    assert "100000 x 100000 px is more than can be there (limit 2048 px a side)" in why
+    assert "100000 x 100000 px is more than expected (limit 2048 px a side)" in why
 
 
 def sparse_geotiff(side: int) -> bytes:

@@ -193,7 +193,7 @@ def test_a_file_that_names_no_coordinate_system_needs_one(tmp_path: Path, suffix
         build(paths=(path,))
     (found,) = locations(path, crs="EPSG:32632")
     assert near(found.place, 0.0, 9.0)
-    with pytest.raises(InputError, match="'EPSG:99999' is no coordinate system"):
+    with pytest.raises(InputError, match="'EPSG:99999' is not a coordinate system"):
         build(paths=(path,), crs="EPSG:99999")
 
 

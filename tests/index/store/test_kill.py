@@ -256,7 +256,7 @@ def test_a_disk_without_room_is_said_in_one_line_and_nothing_is_lost(bench: Benc
         except CatalogueError as error:
             said = str(error)
     assert said or size > 100
-    assert not said or re.fullmatch(r".*too large.*(there is room, then run the same command again|free some space).*", said)
+    assert not said or re.fullmatch(r".*too large.*(the disk has room, then run the same command again|free some space).*", said)
     assert_recovers(command, folder, bench)
 
 

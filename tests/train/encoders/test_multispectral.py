@@ -261,5 +261,5 @@ def test_a_trunk_of_another_size_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_published_name_of_weights_is_refused_because_only_files_are_read() -> None:
-    with pytest.raises(ConfigError, match=r"weights = in12k is no file of weights \(\.safetensors"):
+    with pytest.raises(ConfigError, match=r"weights = in12k is not a file of weights \(\.safetensors"):
         multispectral.build(trunk="test_convnext", size_px=32, weights="in12k")

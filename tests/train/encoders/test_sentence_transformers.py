@@ -215,7 +215,7 @@ def test_a_name_that_cannot_be_fetched_is_refused_with_the_remedy(
 ) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    with pytest.raises(CheckpointError, match=r"is no folder.*give its path") as refused:
+    with pytest.raises(CheckpointError, match=r"is not a folder.*give its path") as refused:
         module.build(model=name)
     assert "\n" not in str(refused.value)
     assert name in str(refused.value)
