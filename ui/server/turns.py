@@ -1,4 +1,4 @@
-"""How many dear requests run at once: each sort has so many turns and a short line; who finds it full is told when to come again.
+"""How many costly requests run at once. Each kind has a number of turns and a short queue; a full queue says when to try again.
 
 A route takes a turn by ``dependencies=[SEARCHES.needed]``. Waiting holds no thread, so that what is cheap is answered meanwhile.
 """
