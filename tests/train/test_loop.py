@@ -246,7 +246,7 @@ def test_a_run_does_not_go_on_with_other_records_than_it_began_with(split: str, 
         train(tiny_config(), regions, out, progress=StopAfter(4))
     before = (out / TRAINING_FILE).read_bytes()
     ingest(regions, ListSource("articles", [article("A lighthouse by the sea.", 50.0, -5.0, split=split)]))
-    with pytest.raises(CheckpointError, match=r"records of the catalogue are others.*--overwrite") as caught:
+    with pytest.raises(CheckpointError, match=r"records of the catalogue differ.*--overwrite") as caught:
         train(tiny_config(), regions, out)
     assert "\n" not in str(caught.value)
     assert (out / TRAINING_FILE).read_bytes() == before
