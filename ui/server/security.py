@@ -51,8 +51,8 @@ class Rules:
 
 
 class Guard:
-    """ASGI middleware. Refuses with a sentence: 403 for a foreign host or page, 404 for no address, 401 without the token, 413 for too
-    much."""
+    """ASGI middleware. Refuses with a sentence: 403 for a foreign host or page, 404 for no address, 401 without the token, 413 for
+    too much."""
 
     def __init__(self, app: ASGIApp, rules: Rules) -> None:
         self.app, self.rules = app, rules
