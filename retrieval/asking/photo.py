@@ -97,7 +97,7 @@ def _decoded(content: bytes) -> Any:
     image: Image.Image = Image.open(BytesIO(content), formats=_FORMATS)
     _check_size(image.width, image.height, _BYTES_PER_PIXEL[str(image.format)])
     if image.mode not in _EIGHT_BIT:
-        raise InputError(f"a picture needs 8 bits a colour, this one has other numbers ({image.mode}); save it as an 8-bit PNG")
+        raise InputError(f"a picture needs 8 bits per colour, this one has mode {image.mode}; save it as an 8-bit PNG")
     image.draft("RGB", (KEPT_SIDE_PX, KEPT_SIDE_PX))  # a JPEG can be decoded small
     mode = "RGBA" if image.has_transparency_data else "RGB"
     if image.mode != mode:

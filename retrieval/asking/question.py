@@ -14,7 +14,7 @@ import numpy.typing as npt
 from pydantic import Field, field_validator, model_validator
 
 from index.errors import InputError
-from index.records import Modality, Place
+from index.records import MODALITIES, Modality, Place
 from index.search.filters import Filter
 from retrieval.asking.how import How
 from retrieval.asking.parts import Encoders, Item, Part, Pictures, embed, no_pictures
@@ -34,7 +34,9 @@ class Question(How):
 
     parts: tuple[Part, ...] = Field(min_length=1, max_length=MAX_PARTS, description="what to search for, or away from")
     combine: Literal["mean", "max"] = Field(default="mean", description="sum all parts, or take the part that fits best")
-    kinds: tuple[Modality, ...] = Field(default=(), description="what to search; empty: everything that is indexed")
+    kinds: tuple[Modality, ...] = Field(
+        default=(), max_length=len(MODALITIES), description="what to search; empty: everything that is indexed"
+    )
     k: int = Field(default=10, ge=1, le=MAX_K, description="hits of each kind")
 
     @classmethod

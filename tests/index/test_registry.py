@@ -101,7 +101,7 @@ def test_nothing_but_a_parts_name_is_loaded(name: str) -> None:
 
 def test_resolving_fills_in_the_defaults_and_keeps_what_is_given() -> None:
     resolved = resolve("index.sources", "parquet-articles", {"paths": ["a.csv"], "lat": "y"})
-    assert resolved.model_dump() | {"paths": (Path("a.csv"),), "lat": "y", "lon": "lon"} == resolved.model_dump()
+    assert resolved.model_dump() | {"paths": (Path("a.csv"),), "lat": "y", "lon": ""} == resolved.model_dump()
 
 
 def test_resolving_says_what_is_missing() -> None:

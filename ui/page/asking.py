@@ -16,7 +16,7 @@ from index.errors import InputError, PlaceBindError
 from index.records import Place
 from retrieval.asking.parts import HEAVIEST, Item, Part, Picture
 from retrieval.asking.question import MAX_PARTS, Question
-from ui.server.routes.search import MAX_K
+from ui.server.routes.parameters import PAGE_HITS
 
 LINK, DRAFT, COMPLAINT = "ask", "asked", "complaint"
 # Next to words of weight 1 (docs/experiments.md, 2026-11-30): an example counts as much as they do. An unwanted example counts
@@ -151,9 +151,9 @@ def _ask(*parts: Part) -> None:
 
 def _set(question: Question) -> None:
     """Raises ``InputError`` for more than a page can show."""
-    if question.k > MAX_K:
+    if question.k > PAGE_HITS:
         raise InputError(
-            f"the page shows at most {MAX_K} hits of each kind, got k={question.k:,}; more are found by `placebind search`"
+            f"the page shows at most {PAGE_HITS} hits of each kind, got k={question.k:,}; more are found by `placebind search`"
         )
     st.session_state[DRAFT] = Draft.parse(dict(question), where="question")
 

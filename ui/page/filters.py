@@ -8,7 +8,7 @@ import streamlit as st
 from ui.page import asking, captions
 from ui.page.backgrounds import backgrounds
 from ui.page.hits import COLUMNS
-from ui.server.routes.search import MAX_K
+from ui.server.routes.parameters import PAGE_HITS
 from ui.server.workspace import Workspace
 
 _AS_PROBABILITY = "heat-mass"  # the toggle's key in the session
@@ -36,7 +36,7 @@ def show_filters(workspace: Workspace, heat_shares: Sequence[int]) -> int:
     take = _shows("dates", dates, lambda value: asking.change_filter(dates=value.strip()))
     st.text_input(captions.DATES, key="dates", help=captions.DATES_HELP, on_change=take)
     take = _shows("k", question.k, lambda value: asking.change(k=value))
-    st.number_input(captions.HITS_EACH, 1, MAX_K, key="k", on_change=take)
+    st.number_input(captions.HITS_EACH, 1, PAGE_HITS, key="k", on_change=take)
     take = _shows("apart", question.apart_km or 0.0, lambda value: asking.change(apart_km=value or None))
     st.number_input(captions.APART, 0.0, step=50.0, format="%g", key="apart", on_change=take)
     take = _shows("use-words", question.words, lambda value: asking.change(words=value))

@@ -82,11 +82,9 @@ def one_line_error(result: tuple[int, str, str], *words: str) -> None:
 
 
 def test_a_missing_column_is_named_with_the_flag_that_maps_it(run, tmp_path):
-    file = write_parquet(tmp_path / "a.parquet", {"latitude": 1.0, "lon": 2.0, "text": "x"})
-    one_line_error(
-        run("ingest", "parquet-articles", file, "--catalogue", tmp_path / "c"), "a.parquet", "'lat'", "--lat", "latitude"
-    )
-    assert run("ingest", "parquet-articles", file, "--lat", "latitude", "--catalogue", tmp_path / "c")[0] == 0
+    file = write_parquet(tmp_path / "a.parquet", {"breite": 1.0, "lon": 2.0, "text": "x"})
+    one_line_error(run("ingest", "parquet-articles", file, "--catalogue", tmp_path / "c"), "a.parquet", "--lat", "breite")
+    assert run("ingest", "parquet-articles", file, "--lat", "breite", "--lon", "lon", "--catalogue", tmp_path / "c")[0] == 0
 
 
 def test_a_corrupt_tiff_is_reported_and_the_good_one_kept(run, tmp_path, world):

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from index.errors import InputError
-from index.records import Modality
+from index.records import MODALITIES, Modality
 from retrieval.asking.parts import MAX_TEXT_CHARACTERS, Item
 from retrieval.asking.question import MAX_K, MAX_PARTS, Question
 from ui.server.cursor import MAX_CHARACTERS
@@ -91,7 +91,9 @@ class Subject(OfCatalogue):
 
 
 class Asked(Subject):
-    kinds: list[Modality] = Field([], description="what to search; may be repeated; default: all that is indexed")
+    kinds: list[Modality] = Field(
+        [], max_length=len(MODALITIES), description="what to search; may be repeated; default: all that is indexed"
+    )
     k: int = Field(10, ge=1, le=MAX_K, description="hits of each kind")
     bbox: str | None = Field(None, description="only within south,west,north,east; west > east crosses 180")
     polygon: str | None = Field(None, description="only within these polygons, as GeoJSON")
