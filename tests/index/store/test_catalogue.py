@@ -178,7 +178,7 @@ def test_asking_for_no_rows_gives_none(tmp_path: Path) -> None:
 
 def test_a_row_that_is_not_there_is_named(tmp_path: Path) -> None:
     catalogue = catalogue_with(tmp_path, articles=articles(2))
-    with pytest.raises(NotHereError, match=f"1 of 2 records are not among the articles.*{article().id}"):
+    with pytest.raises(NotHereError, match=f"1 of 2 records are not in the table.*{article().id}"):
         catalogue.rows("articles", [articles(1)[0].id, article().id], ["title"])
 
 
@@ -191,7 +191,7 @@ def test_many_rows_are_found_without_a_condition_that_names_them_all(tmp_path: P
     monkeypatch.setattr("index.store.catalogue.IDS_IN_A_CONDITION", 2)
     assert catalogue.rows("articles", wanted, ["title", "lat"]).equals(few)
     assert few["title"].to_pylist() == ["place 8", "place 0", "place 3", "place 3", "place 6"]
-    with pytest.raises(CatalogueError, match=f"1 records are not in the table.*{article().id}"):
+    with pytest.raises(NotHereError, match=f"1 of 6 records are not in the table.*{article().id}"):
         catalogue.rows("articles", [*wanted, article().id], ["title"])
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from index.errors import CatalogueError, InputError, ModelMismatchError
+from index.errors import CatalogueError, InputError, ModelMismatchError, NotHereError
 from index.store.catalogue import Catalogue
 from index.store.ingest import ingest
 from index.store.manifest import MANIFEST_KEY, SCHEMA_VERSION, Manifest
@@ -337,7 +337,7 @@ def test_features_may_be_zero_and_of_any_length(catalogue: Catalogue) -> None:
 
 
 def test_a_feature_that_was_never_cached_is_named(catalogue: Catalogue) -> None:
-    with pytest.raises(CatalogueError, match=r"1 records are not in the table.*first: a"):
+    with pytest.raises(NotHereError, match=r"1 of 1 records are not in the table.*first: a"):
         FeatureCache(catalogue, "minilm_53aa", 2).read(["a"])
 
 
