@@ -90,3 +90,9 @@ def test_the_wheel_brings_the_model_and_its_card(tmp_path: Path) -> None:
     (wheel,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         assert {"train/shipped/model.safetensors", "train/shipped/README.md", "train/shipped/__init__.py"} <= {*archive.namelist()}
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_the_top_of_a_package_can_be_taken_in_at_a_glance(package: str) -> None:
+    entries = [path for path in (REPOSITORY / package).iterdir() if path.name not in ("__pycache__", "node_modules")]
+    assert len(entries) <= 24

@@ -11,7 +11,7 @@ from index.store.catalogue import Catalogue
 from tests.train.small_worlds import fill, region_articles, region_tiles
 from train.encoders.text import minilm as minilm_module
 from train.text.articles import cached_features
-from train.torchvision_cpu import tolerate_missing_operators
+from train.weights.torchvision_cpu import tolerate_missing_operators
 
 tolerate_missing_operators()
 

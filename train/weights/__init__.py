@@ -1,1 +1,1 @@
-"""Reading weights from elsewhere: safetensors, Lightning checkpoints, open_clip folders. Nothing is unpickled."""
+"""Reading weights from elsewhere: safetensors, Lightning checkpoints, open_clip folders; torchvision beside CPU torch. No pickle."""

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from index.errors import CheckpointError, ConfigError, one_line
-from train.torchvision_cpu import tolerate_missing_operators
 from train.weights.pretrained import names_a_file
+from train.weights.torchvision_cpu import tolerate_missing_operators
 
 
 def model_config(model: str) -> dict[str, Any]:

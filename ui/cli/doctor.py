@@ -42,7 +42,7 @@ _PACKAGES = (  # distribution, module, the extra that brings it ("" for the base
 
 def check_all() -> list[Check]:
     """All checks, in reading order."""
-    from train.torchvision_cpu import tolerate_missing_operators
+    from train.weights.torchvision_cpu import tolerate_missing_operators
 
     tolerate_missing_operators()
     checks = [

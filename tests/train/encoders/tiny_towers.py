@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-from train.torchvision_cpu import tolerate_missing_operators
+from train.weights.torchvision_cpu import tolerate_missing_operators
 
 CLIP_NAME = "placebind-tiny"
 CLIP_CONFIG = {

@@ -19,7 +19,7 @@ from train.image.tuning import (
     plain_state,
     timm_groups,
 )
-from train.torchvision_cpu import tolerate_missing_operators
+from train.weights.torchvision_cpu import tolerate_missing_operators
 
 
 class AttentionBlock(nn.Module):

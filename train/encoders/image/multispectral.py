@@ -20,8 +20,8 @@ from index.imagery.sensors import SENSORS, Sensor
 from train.image.image_input import BandInput, known_sensor, prepare_tile
 from train.image.tuning import Tune, TuneOptions, apply_tuning, keep_fixed_parts_in_eval, plain_state, timm_groups
 from train.precision import fast_autocast
-from train.torchvision_cpu import tolerate_missing_operators
 from train.weights.pretrained import SUFFIXES, copy_weights, names_a_file, read_weights
+from train.weights.torchvision_cpu import tolerate_missing_operators
 
 REPLACED = ("stem.", "head.fc.")  # the parts of a published ConvNeXt that our stems and head replace
 

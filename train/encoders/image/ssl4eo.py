@@ -22,8 +22,8 @@ from index.imagery.sensors import SENTINEL2
 from train.image.image_input import BandInput
 from train.image.image_tower import PretrainedImageTower, Published, TowerOptions
 from train.image.tuning import Tune, timm_groups
-from train.torchvision_cpu import tolerate_missing_operators
 from train.weights.pretrained import names_a_file, table_name
+from train.weights.torchvision_cpu import tolerate_missing_operators
 
 FEATURE_DIM = {"resnet18": 512, "resnet50": 2048, "vit_small_patch16_224": 384}
 BANDS = len(SENTINEL2.bands)

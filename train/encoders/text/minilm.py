@@ -22,7 +22,7 @@ from index.files import file_sha256
 from train.precision import choose_device
 from train.text.text_head import HeadOptions
 from train.text.text_tower import TextTower
-from train.torchvision_cpu import tolerate_missing_operators
+from train.weights.torchvision_cpu import tolerate_missing_operators
 
 WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 FEATURE_DIM = 384

@@ -18,8 +18,8 @@ from index.errors import CheckpointError, one_line
 from train.precision import choose_device
 from train.text.text_head import HeadOptions
 from train.text.text_tower import PublishedTextTower
-from train.torchvision_cpu import tolerate_missing_operators
 from train.weights.pretrained import weights_sha256
+from train.weights.torchvision_cpu import tolerate_missing_operators
 
 READ = (".safetensors", ".json", ".txt", ".model")  # weights, configuration, vocabularies
 OTHER_RUNTIMES = ("onnx", "openvino")  # folders with the same model again

@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def run(code: str) -> str:
@@ -16,7 +16,7 @@ def run(code: str) -> str:
 
 def test_timm_and_torchvision_can_be_imported_after_the_hook_and_torch_is_as_before() -> None:
     said = run(
-        "from train.torchvision_cpu import tolerate_missing_operators\n"
+        "from train.weights.torchvision_cpu import tolerate_missing_operators\n"
         "tolerate_missing_operators()\n"
         "import torch\n"
         "register = torch.library.register_fake\n"
@@ -32,7 +32,7 @@ def test_timm_and_torchvision_can_be_imported_after_the_hook_and_torch_is_as_bef
 def test_asking_twice_installs_one_finder_and_imports_nothing() -> None:
     said = run(
         "import sys\n"
-        "from train.torchvision_cpu import tolerate_missing_operators\n"
+        "from train.weights.torchvision_cpu import tolerate_missing_operators\n"
         "before = len(sys.meta_path)\n"
         "tolerate_missing_operators()\n"
         "tolerate_missing_operators()\n"
@@ -45,16 +45,16 @@ def test_without_the_hook_nothing_is_installed_by_importing_the_package() -> Non
     said = run(
         "import sys\n"
         "before = list(sys.meta_path)\n"
-        "import train, train.torchvision_cpu\n"
+        "import train, train.weights.torchvision_cpu\n"
         "print(sys.meta_path == before, 'torchvision' in sys.modules)\n"
     )
     assert said.split() == ["True", "False"]
 
 
 def test_other_modules_are_found_as_if_the_hook_were_not_there() -> None:
-    from train.torchvision_cpu import tolerate_missing_operators
+    from train.weights.torchvision_cpu import tolerate_missing_operators
 
     tolerate_missing_operators()
-    finder = next(finder for finder in sys.meta_path if type(finder).__module__ == "train.torchvision_cpu")
+    finder = next(finder for finder in sys.meta_path if type(finder).__module__ == "train.weights.torchvision_cpu")
     assert finder.find_spec("torchvision", None) is None
     assert finder.find_spec("json", None) is None
