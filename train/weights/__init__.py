@@ -1,1 +1,1 @@
-"""Reading weights from elsewhere: safetensors, Lightning checkpoints, open_clip folders; torchvision beside CPU torch. No pickle."""
+"""Weights from elsewhere: safetensors, Lightning checkpoints, open_clip folders; torchvision beside CPU torch. No pickle."""
