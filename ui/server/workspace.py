@@ -26,7 +26,8 @@ from ui.server.uploads import Uploads
 
 ANSWERS_KEPT = 256
 HEATS_KEPT = 16  # of a million cells 4 MiB each, with percentiles and order up to 20
-QUESTIONS_KEPT = 4096  # a heat that was dropped is made again from its question
+# A heat that was dropped is made again from its question. Characters of questions kept: 16,000 short ones, or 16 of a book each.
+QUESTIONS_KEPT_CHARACTERS, LEAST_CHARACTERS = 16 * 2**20, 1024
 
 
 class Workspace:
@@ -42,7 +43,7 @@ class Workspace:
         self._countries = Recent[tuple[str, ...]](1)
         self._answers = Recent[Answer](ANSWERS_KEPT)
         self._heats = Recent[Heat](HEATS_KEPT)
-        self._questions = Recent[Question](QUESTIONS_KEPT)
+        self._questions = Recent[Question](QUESTIONS_KEPT_CHARACTERS, lambda asked: max(LEAST_CHARACTERS, len(asked.to_link())))
 
     @property
     def checkpoint_folder(self) -> Path:

@@ -20,6 +20,17 @@ def test_what_was_used_longest_ago_gives_way() -> None:
     assert made == ["a", "b", "c", "b"]
 
 
+def test_what_is_kept_may_be_bounded_by_its_size() -> None:
+    recent = Recent[str](10, len)
+    for key in ("aaaa", "bbbb", "cc"):
+        recent.get(key, lambda key=key: key)
+    assert [recent.peek(key) for key in ("aaaa", "bbbb", "cc")] == ["aaaa", "bbbb", "cc"]
+    recent.get("d", lambda: "d")
+    assert [recent.peek(key) for key in ("aaaa", "bbbb", "cc", "d")] == [None, "bbbb", "cc", "d"]
+    recent.get("e" * 50, lambda: "e" * 50)
+    assert [recent.peek(key) for key in ("bbbb", "d", "e" * 50)] == [None, None, "e" * 50], "the newest stays"
+
+
 def test_two_that_want_the_same_wait_for_one_and_others_do_not_wait_for_them() -> None:
     recent, made, ready = Recent[int](5), [], threading.Event()
 
