@@ -378,7 +378,5 @@ def test_a_model_without_images_says_so(world: World) -> None:
 
 def test_flags_of_an_ingest_are_not_advised_for_a_picture_to_ask_with_without_saying_whose_they_are(tmp_path):
     write_geotiff(tmp_path / "unnamed.tif", {"Band 1": 1000, "Band 2": 1200, "Band 3": 900, "Band 4": 3000, "Band 5": 2000})
-    with pytest.raises(
-        InputError, match=r"--bands .*flags of `placebind ingest geotiff-tiles`: a picture to ask with"
-    ):
+    with pytest.raises(InputError, match=r"--bands .*flags of `placebind ingest geotiff-tiles`: a picture to ask with"):
         read_image(tmp_path / "unnamed.tif")

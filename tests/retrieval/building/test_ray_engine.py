@@ -103,6 +103,7 @@ def assert_same_vectors(one: Catalogue, other: Catalogue, modality):
     np.testing.assert_allclose(found.vectors, expected.vectors, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_two_nodes_share_the_work_and_give_the_ids_and_vectors_of_the_local_engine(cluster, world: World, tmp_path):
     model, far, near = Checkpoint.open(world.checkpoint), fill(tmp_path / "far"), fill(tmp_path / "near")
     engine = RayEngine()

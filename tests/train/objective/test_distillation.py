@@ -51,8 +51,9 @@ def test_what_is_taught_is_standardised_whatever_the_units_of_the_teacher() -> N
     raw = real_harmonics(taught().lat, taught().lon, 3)
     varied = raw.std(dim=0) > 1e-3  # the first harmonic is constant
     assert not torch.allclose(raw.std(dim=0)[varied], torch.ones(1).double(), atol=0.3)
-    torch.testing.assert_close(found.mean(dim=0), torch.zeros(len(varied)).double(), rtol=0, atol=1e-3)
-    torch.testing.assert_close(found.std(dim=0)[varied], torch.ones(int(varied.sum())).double(), rtol=0, atol=2e-3)
+    none, one = torch.zeros(int(varied.sum())).double(), torch.ones(int(varied.sum())).double()
+    torch.testing.assert_close(found.mean(dim=0)[varied], none, rtol=0, atol=2e-3)
+    torch.testing.assert_close(found.std(dim=0)[varied], one, rtol=0, atol=2e-3)
 
 
 def test_a_student_that_knows_what_the_teacher_says_has_no_loss_once_the_head_is_fitted() -> None:
