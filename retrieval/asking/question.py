@@ -56,7 +56,7 @@ class Question(How):
         wanted = [Part.of(each) for each in (text, picture, place, *like) if each is not None]
         if not wanted:
             raise InputError("ask with a text, an image, a place (lat and lon) or a record")
-        return cls.parse({"parts": (*wanted, *(Part.of(each, -1.0) for each in unlike)), **settings}, where="question")
+        return cls.parse({"parts": (*wanted, *(Part.of(each, -1.0) for each in unlike)), **_renamed(settings)}, where="question")
 
     @classmethod
     def from_link(cls, text: str) -> Self:
@@ -67,9 +67,7 @@ class Question(How):
             values = None
         if not isinstance(values, dict):
             raise InputError("the link is damaged and its question cannot be read; search again and copy the new link")
-        for old in _OLD_NAMES.keys() & values.keys():
-            values[_OLD_NAMES[old]] = values.pop(old)
-        return cls.parse(values, where="link")
+        return cls.parse(_renamed(values), where="link")
 
     def to_link(self) -> str:
         """Compact JSON without defaults."""
@@ -77,7 +75,7 @@ class Question(How):
 
     def changed(self, **settings: Any) -> Self:
         """The same with other settings. Raises what ``parse`` raises."""
-        return self.parse({**dict(self), **settings}, where="question")
+        return self.parse({**dict(self), **_renamed(settings)}, where="question")
 
     def pieces(self) -> Iterator[tuple[str, str]]:
         yield from super().pieces()
@@ -149,3 +147,8 @@ class Question(How):
         if self.combine == "max" and len({part.weight for part in self.parts if part.weight > 0}) != 1:
             raise InputError("'max' needs positive parts of equal weight; combine by 'mean' to weight them")
         return self
+
+
+def _renamed(settings: dict[str, Any]) -> dict[str, Any]:
+    """The same under the names of today."""
+    return {_OLD_NAMES.get(str(name), str(name)): value for name, value in settings.items()}

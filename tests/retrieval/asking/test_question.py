@@ -71,3 +71,10 @@ def test_what_no_question_can_hold_is_refused_in_a_sentence(values, message) -> 
     with pytest.raises(PlaceBindError) as refused:
         Question.parse(values, where="question")
     assert str(refused.value).startswith(message)
+
+
+def test_scripts_and_links_of_before_are_understood_under_the_old_names() -> None:
+    now = Question.of("snow", kinds=("tiles",), centred=True)
+    assert Question.of("snow", into=("tiles",), calibrated=True) == now
+    assert Question.of("snow").changed(into=("tiles",), calibrated=True) == now
+    assert Question.from_link('{"parts":[{"text":"snow"}],"into":["tiles"],"calibrated":true}') == now
