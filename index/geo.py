@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 MEAN_RADIUS_KM = 6371.0088  # IUGG mean radius R1: the sphere of great-circle approximations
 KM_PER_DEG = 111.195  # of latitude on that sphere
+SPHERE_ERROR = 0.007  # great circles on that sphere are at most 0.56 % off the geodesic
 Degrees = npt.ArrayLike
 
 
@@ -66,6 +67,14 @@ def fibonacci_sphere(n: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.fl
     step = np.arange(n, dtype=np.float64)
     lat = np.degrees(np.arcsin(1 - (2 * step + 1) / n))
     return lat, wrap_lon(step * golden_angle_deg)
+
+
+def nearest_of_even(lat: Degrees, lon: Degrees, n: int) -> npt.NDArray[np.int64]:
+    """For each point [N] the nearest of the ``n`` points of ``fibonacci_sphere``, as its row there."""
+    from scipy.spatial import cKDTree
+
+    tree = cKDTree(unit_xyz(*fibonacci_sphere(n)))
+    return np.asarray(tree.query(unit_xyz(lat, lon), workers=-1)[1], dtype=np.int64)
 
 
 def block_of(lat: Degrees, lon: Degrees, size_deg: float = 5.0) -> npt.NDArray[np.int64]:

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from index.errors import InputError
-from index.geo import KM_PER_DEG, geodesic_km, great_circle_km
+from index.geo import KM_PER_DEG, SPHERE_ERROR, geodesic_km, great_circle_km
 from index.records import Place
 
 Ring = tuple[tuple[float, float], ...]  # (lat, lon) of the corners; the last is joined to the first
@@ -23,7 +23,6 @@ Degrees = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
 MAX_CORNERS = 100_000  # laid out in a tenth of a second; a finer outline than that is a file taken by mistake
-_SPHERE_ERROR = 0.007  # great circles are at most 0.56 % off the geodesic
 _FAR_KM = 20_040.0  # more than any two places are apart
 
 
@@ -78,11 +77,11 @@ class Circle:
     def contains(self, lat: Degrees, lon: Degrees) -> Mask:
         """Which points [N] lie inside or on the edge: by latitude, then by the chord, and in close cases by the geodesic."""
         inside = np.zeros(len(lat), dtype=bool)
-        reach_deg = self.radius_km / KM_PER_DEG * (1 + _SPHERE_ERROR)
+        reach_deg = self.radius_km / KM_PER_DEG * (1 + SPHERE_ERROR)
         rows = np.flatnonzero(np.abs(lat - self.place.lat) <= reach_deg)
         away_km = great_circle_km(lat[rows], lon[rows], [self.place.lat], [self.place.lon])[:, 0]
-        inside[rows[away_km <= self.radius_km * (1 - _SPHERE_ERROR)]] = True
-        close = rows[np.abs(away_km - self.radius_km) <= self.radius_km * _SPHERE_ERROR]
+        inside[rows[away_km <= self.radius_km * (1 - SPHERE_ERROR)]] = True
+        close = rows[np.abs(away_km - self.radius_km) <= self.radius_km * SPHERE_ERROR]
         inside[close] = geodesic_km(lat[close], lon[close], self.place.lat, self.place.lon) <= self.radius_km
         return inside
 

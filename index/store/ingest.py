@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from operator import attrgetter
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -22,7 +21,7 @@ from index.store.catalogue import SCHEMAS, Catalogue
 from index.store.contention import persistently
 from index.store.manifest import MIGRATIONS_KEY, SCHEMA_KEY, SCHEMA_VERSION
 from index.store.migrations import MIGRATIONS, migrate, names_of
-from index.store.reports import IngestReport, report_file
+from index.store.reports import IngestReport
 from index.store.statistics import band_sums
 from index.store.unique import ids_are_unique, insert_new
 from index.store.units import FinishedUnits
@@ -77,14 +76,6 @@ def ingest(
     if report.added:
         settle(table, source.modality, BATCH_ROWS[source.modality])
     return report
-
-
-def write_report(report: IngestReport, path: Path) -> None:
-    """Save an ingest report with its rejections, complete or not at all."""
-    with report_file(path) as file:
-        for each in report.rejected:
-            file.reject(each)
-        file.end(report)
 
 
 def _ready(catalogue: Catalogue, modality: Modality) -> Any:

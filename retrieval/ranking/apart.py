@@ -8,9 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from index.errors import InputError
-from index.geo import chord_of_km, geodesic_km, unit_xyz
-
-SPHERE_ERROR = 0.007  # great circles are at most 0.56 % off the geodesic
+from index.geo import SPHERE_ERROR, chord_of_km, geodesic_km, unit_xyz
 
 
 def apart(lat: npt.ArrayLike, lon: npt.ArrayLike, min_km: float, k: int) -> npt.NDArray[np.int64]:

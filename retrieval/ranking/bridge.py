@@ -19,7 +19,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from index.geo import fibonacci_sphere, unit_xyz
+from index.geo import fibonacci_sphere, nearest_of_even
 from index.records import Modality
 from index.search.snapshot import Rows, Snapshot
 from index.threads import once
@@ -89,10 +89,7 @@ class Positions:
     @once
     def cells(self) -> npt.NDArray[np.int32]:
         """The nearest point of the bridge's grid to each row: [N]."""
-        from scipy.spatial import cKDTree
-
-        tree = cKDTree(unit_xyz(*fibonacci_sphere(GRID_POINTS)))
-        return np.asarray(tree.query(unit_xyz(self.places[:, 0], self.places[:, 1]), workers=-1)[1], np.int32)
+        return nearest_of_even(self.places[:, 0], self.places[:, 1], GRID_POINTS).astype(np.int32)
 
 
 def _best_groups(rows: Rows, fit: Floats, count: int) -> Rows:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from index.geo import MEAN_RADIUS_KM, fibonacci_sphere, unit_xyz
+from index.geo import MEAN_RADIUS_KM, nearest_of_even, unit_xyz
 from index.records import Place
 from index.search.snapshot import Snapshot
 from index.threads import once
@@ -46,10 +46,7 @@ class Members:
         if len(snapshot) <= CELLS:
             stands = np.arange(len(snapshot))
             return cls(snapshot.vectors, snapshot.places, stands), stands
-        from scipy.spatial import cKDTree
-
-        grid = cKDTree(unit_xyz(*fibonacci_sphere(SURROUNDINGS)))
-        _, nearest = grid.query(unit_xyz(*snapshot.places.T), workers=-1)
+        nearest = nearest_of_even(snapshot.places[:, 0], snapshot.places[:, 1], SURROUNDINGS)
         _, first, cell = np.unique(nearest, return_index=True, return_inverse=True)
         return cls(snapshot.vectors, snapshot.places, cell), first
 

@@ -18,7 +18,8 @@ from index.errors import ConfigError, InputError
 from index.records import Article, Rejected
 from index.sources.wikipedia_parquet import build, read_row
 from index.store.catalogue import Catalogue
-from index.store.ingest import ingest, write_report
+from index.store.ingest import ingest
+from index.store.reports import report_file
 
 GEOHACK = "https://geohack.toolforge.org/geohack.php?pagename=Accra&params="
 SHOWN = "5°33′18″N 0°11′33″W\ufeff / \ufeff5.55500°N 0.19250°W\ufeff / 5.55500; -0.19250"
@@ -232,8 +233,9 @@ def test_a_snapshot_in_the_form_of_the_public_files_is_read_row_by_row(tmp_path:
     assert [each.where.rpartition(", ")[2] for each in faults] == ["row 3", "row 4"]
     assert "title holds half a character" in faults[0].why
     catalogue = Catalogue.open(tmp_path / "catalogue", create=True)
-    report = ingest(catalogue, build(paths=(GOLDEN,)))
-    write_report(report, tmp_path / "report.json")
+    with report_file(tmp_path / "report.json") as file:
+        report = ingest(catalogue, build(paths=(GOLDEN,)), reject=file.reject)
+        file.end(report)
     assert (report.added, len(report.rejected)) == (2, 2)
 
 
