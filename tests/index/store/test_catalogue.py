@@ -13,8 +13,9 @@ from index.errors import CatalogueError, NotHereError
 from index.imagery.pixels import decode_pixels
 from index.records import MODALITIES, Done, Modality, Record, Rejected
 from index.store.catalogue import SCHEMAS, Catalogue
-from index.store.ingest import BATCH_ROWS, ingest, write_report
+from index.store.ingest import BATCH_ROWS, ingest
 from index.store.manifest import SCHEMA_KEY
+from index.store.reports import report_file
 from index.store.vectors import begin_vectors
 from tests.worlds import Listed, article, articles, catalogue_with, contents, location, locations, tile
 
@@ -278,6 +279,7 @@ def test_an_interrupted_ingest_that_is_run_again_gives_the_table_of_an_uninterru
 DYING = """
 import os, signal, sys
 from index.store.ingest import BATCH_ROWS, ingest
+from index.store.reports import report_file
 from index.store.catalogue import Catalogue
 from tests.worlds import Listed, articles
 BATCH_ROWS["articles"] = 2
@@ -404,9 +406,10 @@ def test_a_source_of_nothing_but_faults_leaves_an_empty_table(tmp_path: Path) ->
 
 def test_the_report_is_saved_as_json_and_leaves_no_half_written_file(tmp_path: Path) -> None:
     bad = Rejected(where="ä.csv, row 2", why="the text is empty")
-    report = ingest(Catalogue.open(tmp_path / "catalogue", create=True), Listed("articles", [*articles(2), bad]))
     path = tmp_path / "reports" / "ingest.json"
-    write_report(report, path)
+    with report_file(path) as file:
+        source = Listed("articles", [*articles(2), bad])
+        file.end(ingest(Catalogue.open(tmp_path / "catalogue", create=True), source, reject=file.reject))
     assert json.loads(path.read_text(encoding="utf-8")) == {
         "read": 3, "added": 2, "already_known": 0, "skipped_count": 1,
         "skipped": [{"where": "ä.csv, row 2", "why": "the text is empty"}],
