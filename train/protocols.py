@@ -14,6 +14,8 @@ from index.records import Modality
 class _Weights(Protocol):
     def parameters(self, recurse: bool = True) -> Iterator[nn.Parameter]: ...
 
+    def modules(self) -> Iterator[nn.Module]: ...
+
     def state_dict(self) -> dict[str, Any]: ...
 
 
@@ -25,6 +27,15 @@ class LocationEncoder(_Weights, Protocol):
 
     def hidden(self, lat: Tensor, lon: Tensor) -> Tensor:
         """[B, H]: what the last layer reads."""
+        ...
+
+
+@runtime_checkable
+class LooksAtPictures(Protocol):
+    """A location encoder, or a part of one, that reads pictures of the Earth at the place."""
+
+    def look(self, lat: Tensor, lon: Tensor) -> Tensor:
+        """[B, I]: what it reads there, before any learnt weight."""
         ...
 
 

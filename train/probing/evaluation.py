@@ -13,26 +13,28 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from index.errors import InputError, MissingExtraError, SourceError
 from index.progress import Progress, Quiet
 from index.registry import load
 from train.probing.features._features import REGISTRY as FEATURES
-from train.probing.features._features import Features, FeaturesUnavailableError
+from train.probing.features._features import Compared, Features, FeaturesUnavailableError
+from train.probing.paired import Difference, differences
 from train.probing.probes import Score, Values, predict, score_folds
 from train.probing.results import PROTOCOL, Key, NotRun, ResultsFolder, Row, load_features
-from train.probing.splits import Fold, Split, interval_blocks
+from train.probing.splits import Fold, Rows, Split, held_out_together, interval_blocks
 from train.probing.tasks._task import REGISTRY as TASKS
 from train.probing.tasks._task import Kind, Labelled, Task, TaskUnavailableError
 
-FLOORS = ("lonlat", "sh:degrees=10", "sh:degrees=40", "xyz")  # in every table
+FLOORS = ("lonlat", "sh:degrees=10", "sh:degrees=40", "xyz", "idw")  # in every table
 MAX_POINTS = 10_000  # of a task; larger tables of the field have 20,000 and more, and scores hardly change
 KNOWN_CLASSES = 0.5  # of the test points must be of classes seen in training, else a score says nothing
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The plan. ``probe`` reads all features but those that name their own (xyz: knn); ``lacking``: what could not be built."""
+    """``probe`` reads all features but those that name their own (xyz: knn); ``lacking``: what could not be built."""
 
     tasks: Sequence[Task]
     features: Sequence[Features]
@@ -44,10 +46,11 @@ class Plan:
 
 @dataclass(frozen=True)
 class Evaluated:
-    """The rows of the plan, in its order, and what could not be run."""
+    """The rows of the plan, in its order, what they add to others, and what could not be run."""
 
     rows: list[Row]
     not_run: list[NotRun]
+    differences: list[Difference]
 
 
 @dataclass(frozen=True)
@@ -75,10 +78,10 @@ def evaluate(plan: Plan, folder: Path, progress: Progress | None = None, workers
     todo = _encoded(list(new.values()), results, progress)
     progress.start("probe", sum(len(cell.folds) for cell in todo))
     for cell, predicted, seconds in _predicted(todo, progress, workers or os.cpu_count() or 1):
-        results.add(_finish(cell, predicted, seconds, results))
+        results.add(*_finish(cell, predicted, seconds, results))
     rows = [replace(results.rows[cell.key], features=cell.features.name) for cell in cells]  # stored ones may have another name
     results.write_json(rows, not_run, plan.tasks)
-    return Evaluated(rows, not_run)
+    return Evaluated(rows, not_run, list(differences(results, rows)))
 
 
 def parts_of(text: str) -> list[tuple[str, dict[str, str]]]:
@@ -192,10 +195,13 @@ def _predicted(cells: Sequence[Cell], progress: Progress, workers: int) -> Itera
 
     waiting: dict[int, dict[int, tuple[Values, float]]] = {number: {} for number in range(len(cells))}
     jobs = (
-        delayed(_one_fold)(number, place, cell.vectors, cell.key.probe, cell.task.kind, cell.labelled.target, fold)
+        delayed(_one_fold)(
+            number, place, cell.vectors, cell.key.probe, cell.task.kind, cell.labelled.target, fold,
+            held_out_together(cell.labelled, cell.split),
+        )
         for number, cell in enumerate(cells)
         for place, fold in enumerate(cell.folds)
-    )
+    )  # fmt: skip
     with parallel_config(backend="loky", inner_max_num_threads=1):
         for number, place, said, seconds in Parallel(n_jobs=workers, return_as="generator_unordered")(jobs):
             waiting[number][place] = (said, seconds)
@@ -207,21 +213,21 @@ def _predicted(cells: Sequence[Cell], progress: Progress, workers: int) -> Itera
 
 
 def _one_fold(
-    number: int, place: int, vectors: Path, probe: str, kind: Kind, target: Values, fold: Fold
+    number: int, place: int, vectors: Path, probe: str, kind: Kind, target: Values, fold: Fold, groups: Rows
 ) -> tuple[int, int, Values, float]:
     """In a process of its own: arguments are small, and features are read from their file."""
     started = time.process_time()  # of one thread: the cost, however busy the machine is
-    said = predict(probe, kind, load_features(vectors), target, fold)
+    said = predict(probe, kind, load_features(vectors), target, fold, groups)
     return number, place, said, time.process_time() - started
 
 
-def _finish(cell: Cell, predicted: list[Values], seconds: float, results: ResultsFolder) -> Row:
+def _finish(cell: Cell, predicted: list[Values], seconds: float, results: ResultsFolder) -> tuple[Row, npt.NDArray[np.float64]]:
     labelled, kept = cell.labelled, len(cell.folds) if cell.split.once else 1
     name = f"{cell.key.short}.parquet"
     results.keep_predictions(name, labelled, cell.folds[:kept], predicted[:kept])
     blocks = interval_blocks(labelled, cell.split)
     score = score_folds(cell.task.kind, labelled.target, cell.folds, predicted, blocks, pooled=cell.split.pooled)
-    return _row(cell, score, seconds, name)
+    return _row(cell, score, seconds, name), score.resampled
 
 
 def _row(cell: Cell, score: Score, seconds: float, predictions: str) -> Row:
@@ -234,4 +240,5 @@ def _row(cell: Cell, score: Score, seconds: float, predictions: str) -> Row:
         points=len(labelled), dropped=labelled.dropped, classes=None if is_regression else len(np.unique(labelled.target)),
         unseen=_unseen(task, labelled, cell.folds), seconds=seconds, source=labelled.source, predictions=predictions,
         labels_digest=labelled.digest, features_digest=cell.features.digest, protocol=PROTOCOL,
+        compared=tuple(cell.features.compared.items()) if isinstance(cell.features, Compared) else (),
     )  # fmt: skip

@@ -1,10 +1,18 @@
-"""Probes that read a label from frozen features: scikit-learn's estimators by the protocols of the field, scores, intervals.
+"""Probes that read a label from frozen features, by the protocols of the field, with scores and intervals.
 
 ridge   RANGE (arXiv:2502.19781, as in its published code): features to [0, 1] by the training rows, ridge regression or ridge
         classification, the penalty .1, 1 or 10 chosen by cross-validation within the training rows, in 3 parts or 10
+prefix  MIND's truncation (arXiv:2609.25454): features standardised by the training rows, ridge on the first 16, 32, 64, ... of
+        them; the width and one of 21 penalties (1e-4 to 1e6) are chosen together
+chunked MIND's chunked penalty: the penalty of a column is alpha * beta^j, j the number of its chunk, and chunks end at 64, 128,
+        256, ...; alpha of the 21, and beta 1, 3, 10, 100 or 1,000
 knn     the mean or the majority of the five nearest training points in the space of the features
+idw     CoordBench's floor: the 50 nearest training points, weighted by 1 / distance; reads unit vectors of places only
 mlp     SatCLIP (arXiv:2311.17179, its example on air temperature): three hidden layers of 64 ReLU, Adam at .001, the whole
         training set at a time, up to 3,000 steps; ours are standardised, and no two layers share weights by accident
+
+What prefix and chunked choose, they choose by holding out ``groups`` of the training rows, of the kind that the split holds out:
+blocks or continents. Consecutive rows would tell them little about places far from any label.
 """
 
 import warnings
@@ -15,14 +23,22 @@ import numpy as np
 import numpy.typing as npt
 
 from index.errors import ConfigError
-from train.probing.splits import LEAST_BLOCKS, Fold
+from index.geo import chord_km
+from train.probing.ridge import ridge_predictions
+from train.probing.splits import LEAST_BLOCKS, Fold, Rows
 from train.probing.tasks._task import Kind
 
-Probe = Literal["ridge", "knn", "mlp"]
+Probe = Literal["ridge", "prefix", "chunked", "knn", "idw", "mlp"]
 PROBES: tuple[Probe, ...] = get_args(Probe)
 ALPHAS = (0.1, 1.0, 10.0)
 RIDGE_PARTS: dict[Kind, int] = {"regression": 3, "classification": 10}
+MIND_ALPHAS = tuple(10.0 ** (half / 2) for half in range(-8, 13))
+MIND_BETAS = (1.0, 3.0, 10.0, 100.0, 1000.0)
+FIRST_WIDTH, FIRST_CHUNK = 16, 64  # of those that follow, each is twice as wide
+INNER_PARTS = 3
+LEAST_SCALE = 1e-6  # of a column that is standardised
 NEIGHBOURS = 5
+IDW_NEIGHBOURS, IDW_LEAST_KM = 50, 0.01
 MLP_LAYERS, MLP_STEPS, MLP_RATE = (64, 64, 64), 3_000, 1e-3
 RESAMPLES = 1_000
 LEAST_SPREAD = 1e-12  # of labels, as a share of their squares: less is what rounding leaves of labels that are all the same
@@ -32,37 +48,39 @@ Values = npt.NDArray[Any]
 @dataclass(frozen=True)
 class Score:
     """R2 of a regression, or the share of a classification that is right, with its 95 % interval; ``balanced`` is the mean over
-    classes, None for a regression. ``folds``: the score of each fold."""
+    classes, None for a regression. ``folds``: the score of each fold; ``resampled`` [RESAMPLES]: of each draw of the blocks, the
+    same draws for every score of a task and split, so two of them can be compared pairwise."""
 
     score: float
     low: float
     high: float
     balanced: float | None
     folds: tuple[float, ...]
+    resampled: npt.NDArray[np.float64]
 
 
-def probe_of(name: str, kind: Kind, target: Values) -> Any:
-    """An estimator for these training labels. Raises ``ConfigError`` naming the choices."""
+def predict(name: str, kind: Kind, features: npt.NDArray[np.float32], target: Values, fold: Fold, groups: Rows) -> Values:
+    """The predictions of a probe, trained on the training rows, for the fold's test rows [T]; ``groups`` [N], see above.
+
+    Raises ``ConfigError`` naming the choices.
+    """
+    train, asked = features[fold.train].astype(np.float64), features[fold.test].astype(np.float64)
+    labels = target[fold.train]
     if name == "ridge":
-        return _ridge(kind, target)
-    if name == "knn":
-        from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
-
-        neighbours = min(NEIGHBOURS, len(target))
-        return KNeighborsRegressor(neighbours) if kind == "regression" else KNeighborsClassifier(neighbours)
-    if name == "mlp":
-        return _mlp(kind, len(target))
-    raise ConfigError(f"there is no probe '{name}'; choose {', '.join(PROBES)}")
-
-
-def predict(name: str, kind: Kind, features: npt.NDArray[np.float32], target: Values, fold: Fold) -> Values:
-    """The predictions of a probe, trained on the training rows, for the fold's test rows [T]."""
-    estimator = probe_of(name, kind, target[fold.train])
+        low, span = train.min(axis=0), np.ptp(train, axis=0)
+        span[span == 0] = 1.0
+        penalties = [np.full(train.shape[1], alpha) for alpha in ALPHAS]
+        return ridge_predictions(kind, (train - low) / span, labels, (asked - low) / span, _parts(kind, labels), penalties)
+    if name in ("prefix", "chunked"):
+        mean, scale = train.mean(axis=0), np.maximum(train.std(axis=0, ddof=1), LEAST_SCALE)
+        penalties = (_prefix_penalties if name == "prefix" else _chunked_penalties)(train.shape[1])
+        parts = _inner_parts(groups[fold.train])
+        return ridge_predictions(kind, (train - mean) / scale, labels, (asked - mean) / scale, parts, penalties)
+    estimator = _estimator(name, kind, len(labels))
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="The least populated class")  # RANGE's parts lack some classes too
         warnings.filterwarnings("ignore", message="Stochastic Optimizer: Maximum iterations")  # the steps are the protocol
-        estimator.fit(features[fold.train].astype(np.float64), target[fold.train])
-    found: Values = estimator.predict(features[fold.test].astype(np.float64))
+        estimator.fit(train, labels)
+    found: Values = estimator.predict(asked)
     return found
 
 
@@ -84,10 +102,16 @@ def score_folds(
     whole = np.stack([each.totals(np.ones((1, len(each.blocks))))[0] for each in sums])
     score = _score(kind, whole.sum(axis=0)) if pooled else _mean(np.array(by_fold))
     resampled = _score(kind, drawn.sum(axis=0)) if pooled else _mean(_score(kind, drawn))
-    enough = len(known) >= LEAST_BLOCKS and np.isfinite(resampled).any()
-    low, high = np.nanquantile(resampled, (0.025, 0.975)) if enough else (np.nan, np.nan)
+    if len(known) < LEAST_BLOCKS:
+        resampled = np.full(RESAMPLES, np.nan)
     balanced = _balanced(target, folds, predicted, pooled=pooled) if kind == "classification" else None
-    return Score(float(score), float(low), float(high), balanced, by_fold)
+    return Score(float(score), *interval_of(resampled), balanced, by_fold, resampled)
+
+
+def interval_of(resampled: npt.NDArray[np.float64]) -> tuple[float, float]:
+    """The middle 95 % of resampled values [RESAMPLES]; two NaN where none of them is a number."""
+    low, high = np.nanquantile(resampled, (0.025, 0.975)) if np.isfinite(resampled).any() else (np.nan, np.nan)
+    return float(low), float(high)
 
 
 def block_draws(blocks: int) -> npt.NDArray[np.int64]:
@@ -95,16 +119,58 @@ def block_draws(blocks: int) -> npt.NDArray[np.int64]:
     return np.random.default_rng(0).multinomial(blocks, np.full(blocks, 1 / blocks), size=RESAMPLES)
 
 
-def _ridge(kind: Kind, target: Values) -> Any:
-    from sklearn.linear_model import RidgeClassifierCV, RidgeCV
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import MinMaxScaler
+def _parts(kind: Kind, labels: Values) -> list[Rows]:
+    """RANGE's parts: consecutive rows, or for classes such that each part has its share of every class."""
+    from sklearn.model_selection import KFold, StratifiedKFold
 
-    parts = RIDGE_PARTS[kind]
     if kind == "regression":
-        return make_pipeline(MinMaxScaler(), RidgeCV(alphas=ALPHAS, cv=parts))
-    most = int(np.unique(target, return_counts=True)[1].max())  # scikit-learn refuses more parts than the largest class has points
-    return make_pipeline(MinMaxScaler(), RidgeClassifierCV(alphas=ALPHAS, cv=min(parts, most)))
+        return [held for _, held in KFold(RIDGE_PARTS[kind]).split(labels)]
+    most = int(np.unique(labels, return_counts=True)[1].max())  # scikit-learn refuses more parts than the largest class has points
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The least populated class")  # RANGE's parts lack some classes too
+        return [held for _, held in StratifiedKFold(min(RIDGE_PARTS[kind], most)).split(labels, labels)]
+
+
+def _inner_parts(groups: Rows) -> list[Rows]:
+    """Whole groups in ``INNER_PARTS`` parts; of fewer groups than parts, consecutive rows."""
+    from sklearn.model_selection import GroupKFold, KFold
+
+    enough = len(np.unique(groups)) >= INNER_PARTS
+    parts = GroupKFold(INNER_PARTS).split(groups, groups=groups) if enough else KFold(INNER_PARTS).split(groups)
+    return [held for _, held in parts]
+
+
+def _prefix_penalties(dim: int) -> list[npt.NDArray[np.float64]]:
+    widths = [*_doubled(FIRST_WIDTH, dim), dim]
+    return [np.full(width, alpha) for width in widths for alpha in MIND_ALPHAS]
+
+
+def _chunked_penalties(dim: int) -> list[npt.NDArray[np.float64]]:
+    chunk = np.searchsorted(_doubled(FIRST_CHUNK, dim), np.arange(dim), side="right")
+    betas = MIND_BETAS if dim > FIRST_CHUNK else MIND_BETAS[:1]
+    return [alpha * beta**chunk for beta in betas for alpha in MIND_ALPHAS]
+
+
+def _doubled(first: int, below: int) -> list[int]:
+    """``first``, twice as much, and so on below ``below``."""
+    return [first * 2**power for power in range(below.bit_length()) if first * 2**power < below]
+
+
+def _estimator(name: str, kind: Kind, count: int) -> Any:
+    from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+
+    neighbours = KNeighborsRegressor if kind == "regression" else KNeighborsClassifier
+    if name == "knn":
+        return neighbours(min(NEIGHBOURS, count))
+    if name == "idw":
+        return neighbours(min(IDW_NEIGHBOURS, count), weights=_inverse_km)
+    if name == "mlp":
+        return _mlp(kind, count)
+    raise ConfigError(f"there is no probe '{name}'; choose {', '.join(PROBES)}")
+
+
+def _inverse_km(chords: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    return 1 / np.maximum(chord_km(chords), IDW_LEAST_KM)
 
 
 def _mlp(kind: Kind, count: int) -> Any:

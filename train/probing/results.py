@@ -3,6 +3,7 @@
     results.parquet       a row for each task, features, split and probe, written as it comes
     results.json          the same rows, what was not run and why, and where each task's labels are from
     predictions/*.parquet lat, lon, fold, target, predicted, residual of a row's test points
+    resampled/*.npy       a row's score in each draw of the blocks, for intervals of differences (train/probing/paired.py)
     features/*.npy        encoded features, [N, D] float32; may be deleted at any time
 
 The residual is predicted minus target; for a classification it is 0 where right and 1 where wrong. A random split keeps the points
@@ -28,7 +29,7 @@ from train.probing.probes import Values
 from train.probing.splits import Fold
 from train.probing.tasks._task import Labelled, Task
 
-PROTOCOL = 1  # increases when the same request would give other numbers: older rows are then recomputed
+PROTOCOL = 2  # increases when the same request would give other numbers: older rows are then recomputed
 RESULTS_FILE, JSON_FILE = "results.parquet", "results.json"
 
 
@@ -51,7 +52,8 @@ class Key:
 @dataclass(frozen=True)
 class Row:
     """One score. ``metric`` is R2 or accuracy, ``folds`` are the folds' own; ``unseen`` is the share of test points of a class that
-    no training point of their fold has; ``seconds`` is the time it took on one core."""
+    no training point of their fold has; ``seconds`` is the time it took on one core. ``compared``: titles of comparisons, each with
+    the digests of the features whose mean score this one is compared with."""
 
     task: str
     kind: str
@@ -76,6 +78,7 @@ class Row:
     labels_digest: str
     features_digest: str
     protocol: int
+    compared: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     @property
     def key(self) -> Key:
@@ -98,7 +101,7 @@ SCHEMA = pa.schema(
         ("folds", pa.list_(pa.float64())), ("points", pa.int32()), ("dropped", pa.int32()), ("classes", pa.int32()),
         ("unseen", pa.float64()), ("seconds", pa.float64()),
         *((name, pa.string()) for name in ("source", "predictions", "labels_digest", "features_digest")),
-        ("protocol", pa.int32()),
+        ("protocol", pa.int32()), ("compared", pa.list_(pa.struct([("title", pa.string()), ("with", pa.list_(pa.string()))]))),
     ]
 )  # fmt: skip
 
@@ -113,17 +116,25 @@ class ResultsFolder:
         if file.is_file():
             try:
                 found = pq.read_table(file).to_pylist()
-                rows = [Row(**{**row, "folds": tuple(row["folds"])}) for row in found]
+                rows = [row_of(each) for each in found]
             except (pa.ArrowException, OSError, TypeError, KeyError) as error:
                 raise InputError(f"{file} is not a table of results ({one_line(error)}); choose another --out") from None
-            self.rows = {row.key: row for row in rows if row.protocol == PROTOCOL}
+            whole = [row for row in rows if row.protocol == PROTOCOL and self._resampled(row.key).is_file()]
+            self.rows = {row.key: row for row in whole}
 
-    def add(self, row: Row) -> None:
+    def add(self, row: Row, resampled: npt.NDArray[np.float64]) -> None:
         """Store a finished row: the table is rewritten, and replaces the old one in one step."""
+        with made_whole(self._resampled(row.key)) as partial, partial.open("wb") as stream:
+            np.save(stream, resampled)
         self.rows[row.key] = row
-        table = pa.Table.from_pylist([asdict(each) for each in self.rows.values()], schema=SCHEMA)
+        table = pa.Table.from_pylist([_as_dict(each) for each in self.rows.values()], schema=SCHEMA)
         with made_whole(self.path / RESULTS_FILE) as partial:
             pq.write_table(table, partial)
+
+    def resampled(self, row: Row) -> npt.NDArray[np.float64]:
+        """A row's score in each draw of the blocks [R]."""
+        found: npt.NDArray[np.float64] = np.load(self._resampled(row.key), allow_pickle=False)
+        return found
 
     def write_json(self, asked: Sequence[Row], not_run: Sequence[NotRun], tasks: Sequence[Task]) -> None:
         """The rows ``asked`` for last, under the names of this request, after those of earlier runs."""
@@ -131,10 +142,13 @@ class ResultsFolder:
         earlier = [row for key, row in self.rows.items() if key not in keys]
         known = {field.name for field in fields(Task)} - {"load"}
         about = {task.name: {name: getattr(task, name) for name in sorted(known)} for task in tasks}
-        rows = [_without_nan(asdict(row)) for row in (*earlier, *asked)]
+        rows = [_without_nan(_as_dict(row)) for row in (*earlier, *asked)]
         content = {"protocol": PROTOCOL, "rows": rows, "not_run": [asdict(each) for each in not_run], "tasks": about}
         with made_whole(self.path / JSON_FILE) as partial:
             partial.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
+
+    def _resampled(self, key: Key) -> Path:
+        return self.path / "resampled" / f"{key.short}.npy"
 
     def features(self, features: Features, labelled: Labelled) -> Path:
         """The file with the features of these points [N, D], encoded if it is not there. Raises what encoding raises."""
@@ -161,6 +175,18 @@ class ResultsFolder:
         }
         with made_whole(self.path / "predictions" / name) as partial:
             pq.write_table(pa.table(columns), partial)
+
+
+def row_of(values: dict[str, Any]) -> Row:
+    """From the table or from JSON, where null is not-a-number."""
+    numbers = {name: np.nan if values[name] is None else values[name] for name in ("score", "low", "high")}
+    folds = tuple(np.nan if each is None else each for each in values["folds"])
+    compared = tuple((each["title"], tuple(each["with"])) for each in values["compared"])
+    return Row(**{**values, **numbers, "folds": folds, "compared": compared})
+
+
+def _as_dict(row: Row) -> dict[str, Any]:
+    return asdict(row) | {"compared": [{"title": title, "with": [*others]} for title, others in row.compared]}
 
 
 def _check(features: Features, vectors: Vectors, count: int) -> None:

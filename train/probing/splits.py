@@ -5,6 +5,7 @@ hold whole regions out; with a ``buffer_km`` training points that close to any t
 train/probing/evaluation.py
 """
 
+import re
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -21,6 +22,7 @@ TEST_SHARE = 0.2
 MIN_TEST = 10  # points of a continent; fewer say nothing about it
 INTERVAL_SIZES_DEG = (10.0, 5.0, 2.0, 1.0, 0.5, 0.2, 0.1)  # neighbours within a block count as one witness
 LEAST_BLOCKS = 20  # fewer are too few to say how much a score depends on where was asked
+_SIZED = re.compile(r"block-(?P<size>\d+(\.\d+)?)(?P<unit>deg|km)")
 _ELLIPSOID = 1.006  # a great circle on the mean sphere is at most so much longer than the geodesic, or shorter
 Rows = npt.NDArray[np.int64]
 
@@ -133,14 +135,21 @@ class Continent:
 
 
 def split_of(name: str, **options: Any) -> Split:
-    """A split by its name; options that it lacks in ``options`` are ignored. Raises ``ConfigError`` naming the choices."""
+    """A split by its name; options that it lacks in ``options`` are ignored. 'block-20deg' and 'block-500km' state their size.
+
+    Raises ``ConfigError`` naming the choices.
+    """
+    sized = _SIZED.fullmatch(name)
     if name == "random":
         return Random()
+    if sized:
+        size = {"size_deg": float(sized["size"]), "size_km": None} if sized["unit"] == "deg" else {"size_km": float(sized["size"])}
+        return Block(**{**options, **size})
     if name == "block":
         return Block(**options)
     if name == "continent":
         return Continent(options.get("buffer_km", 0.0))
-    raise ConfigError(f"there is no split '{name}'; choose {', '.join(SPLITS)}")
+    raise ConfigError(f"there is no split '{name}'; choose {', '.join(SPLITS)}, or a size as block-20deg or block-500km")
 
 
 def blocks_of(lat: Any, lon: Any, size_deg: float = 10.0, size_km: float | None = None) -> Rows:
@@ -148,6 +157,15 @@ def blocks_of(lat: Any, lon: Any, size_deg: float = 10.0, size_km: float | None 
     at_pole = np.abs(np.asarray(lat)) == 90
     lon = np.where(at_pole, 0.0, lon)
     return block_of(lat, lon, size_deg) if size_km is None else cell_of(lat, lon, size_km)
+
+
+def held_out_together(points: Points, split: Split) -> Rows:
+    """The number [N] of what this split holds out as a whole: blocks, continents; blocks too for a split at random."""
+    if isinstance(split, Continent):
+        return points.continent
+    if isinstance(split, Block):
+        return blocks_of(points.lat, points.lon, split.size_deg, split.size_km)
+    return interval_blocks(points, split)
 
 
 def interval_blocks(points: Points, split: Split) -> Rows:

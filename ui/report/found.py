@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from index.errors import InputError, one_line
 from retrieval.figures.results import JSON_FILE as RETRIEVAL_FILE
-from train.probing.results import JSON_FILE, NotRun, Row
+from train.probing.results import JSON_FILE, NotRun, Row, row_of
 from ui.report.cards import Card, read_cards
 
 COLUMNS = ("lat", "lon", "target", "predicted", "residual")
@@ -110,7 +110,7 @@ def read_folder(folder: Path) -> Found:
         raise InputError(f"there are no results in {folder}; run `placebind evaluate`")
     content = _json(folder / JSON_FILE, {"rows": [], "not_run": [], "tasks": {}})
     try:
-        rows = [_row(each) for each in content["rows"]]
+        rows = [row_of(each) for each in content["rows"]]
         not_run = [NotRun(**each) for each in content["not_run"]]
         return Found(folder, rows, not_run, content["tasks"], _json(folder / RETRIEVAL_FILE, []), read_cards(folder))
     except (KeyError, TypeError) as error:
@@ -128,13 +128,6 @@ def _json(path: Path, otherwise: Any) -> Any:
 def title(row: Row) -> str:
     """The name of a column; the usual probe is omitted."""
     return row.features if row.probe == "ridge" else f"{row.features} ({row.probe})"
-
-
-def _row(values: dict[str, Any]) -> Row:
-    """JSON's null becomes not-a-number again."""
-    numbers = {name: float("nan") if values[name] is None else values[name] for name in ("score", "low", "high")}
-    folds = tuple(float("nan") if each is None else each for each in values["folds"])
-    return Row(**{**values, **numbers, "folds": folds})
 
 
 def _distinct(pairs: Iterable[tuple[tuple[str, str], str]]) -> dict[tuple[str, str], str]:

@@ -1,7 +1,8 @@
 """What features are: a function of places, with a name for tables and a digest for cached values."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +36,13 @@ class Features(Protocol):
 
     def encode(self, lat: Degrees, lon: Degrees) -> Vectors:
         """[N, D] float32 of points [N] in WGS84 degrees."""
+
+
+@runtime_checkable
+class Compared(Protocol):
+    """Features whose score is compared with others': by a title, the digests of these. Of several the mean counts."""
+
+    compared: Mapping[str, tuple[str, ...]]
 
 
 @torch.inference_mode()

@@ -30,6 +30,7 @@ class Concatenated:
         self.parts = (first, second)
         self.name = f"{first.name} + {second.name}"
         self.digest = f"concat-{hashlib.sha256(f'{first.digest}|{second.digest}'.encode()).hexdigest()}"
+        self.compared = {f"adds to {first.name}": (first.digest,), f"adds to {second.name}": (second.digest,)}
 
     def encode(self, lat: Degrees, lon: Degrees) -> Vectors:
         return np.concatenate([each.encode(lat, lon) for each in self.parts], axis=1)

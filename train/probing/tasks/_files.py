@@ -47,15 +47,19 @@ def table(
     source: str,
     absent: tuple[Any, ...] = (),
     one_a_place: bool = False,
+    where: tuple[str, str] | None = None,
     remotes: tuple[Remote, ...] = (),
 ) -> Format:
     """CSV or Parquet files with these columns, put one below the other.
 
-    ``absent``: values that stand for no label. ``one_a_place``: of several rows at one point only the first counts; in a random
-    split the others would be seen in training.
+    ``where``: a column and the value of the rows that count, in tables with the labels of several tasks. ``absent``: values that
+    stand for no label. ``one_a_place``: of several rows at one point only the first counts; in a random split the others would be
+    seen in training.
     """
     columns = {"lat": lat, "lon": lon, "target": target}
-    read = partial(_read_table, columns=columns, kind=kind, source=source, absent=absent, one_a_place=one_a_place)
+    columns |= {"where": where[0]} if where else {}
+    value = where[1] if where else None
+    read = partial(_read_table, columns=columns, kind=kind, source=source, absent=absent, one_a_place=one_a_place, value=value)
     return Format(files, read, remotes)
 
 
@@ -112,11 +116,20 @@ def read_frame(path: Path) -> Any:
 
 
 def _read_table(
-    paths: Sequence[Path], *, columns: dict[str, str], kind: Kind, source: str, absent: tuple[Any, ...], one_a_place: bool
+    paths: Sequence[Path],
+    *,
+    columns: dict[str, str],
+    kind: Kind,
+    source: str,
+    absent: tuple[Any, ...],
+    one_a_place: bool,
+    value: str | None,
 ) -> Labelled:
     import pandas as pd
 
     frame = pd.concat([_with_columns(path, columns) for path in paths], ignore_index=True)
+    if value is not None:
+        frame = frame[frame[columns["where"]] == value]
     if one_a_place:
         frame = frame.drop_duplicates([columns["lat"], columns["lon"]])
     target = frame[columns["target"]].astype(object)
