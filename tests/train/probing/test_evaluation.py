@@ -1,6 +1,7 @@
 """The matrix: what is encoded once, what is kept when it is stopped, what is reported as not run, and what the rows say."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from sklearn.metrics import r2_score
 
 from index.errors import ConfigError, InputError
-from index.geo import uniform_on_sphere
+from index.geo import uniform_on_sphere, unit_xyz
 from index.places.continents import NAMES
 from train.probing.evaluation import FLOORS, Plan, evaluate, features_of, parts_of, tasks_of
 from train.probing.features.lonlat import LonLat
@@ -210,7 +211,7 @@ def test_names_with_options_are_read():
 
 def test_features_are_built_by_name_and_what_is_not_here_is_reported():
     made, not_run = features_of([*FLOORS, "xyz+sh:degrees=3", "geoclip:weights=nowhere", "tte"])
-    assert [each.name for each in made] == ["lonlat", "sh10", "sh40", "xyz", "xyz + sh3"]
+    assert [each.name for each in made] == ["lonlat", "sh10", "sh40", "xyz", "idw", "xyz + sh3"]
     assert [each.what for each in not_run] == ["geoclip:weights=nowhere", "tte"]
     with pytest.raises(InputError, match="two features"):
         features_of(["xyz+xyz+xyz"])
@@ -229,5 +230,115 @@ def test_tasks_are_built_by_name_and_look_where_they_are_told(tmp_path):
         tasks_of(["weather"])
 
 
-def test_every_table_has_the_four_floors():
-    assert FLOORS == ("lonlat", "sh:degrees=10", "sh:degrees=40", "xyz")
+def test_every_table_has_the_floors_that_learn_nothing():
+    assert FLOORS == ("lonlat", "sh:degrees=10", "sh:degrees=40", "xyz", "idw")
+
+
+# Floors that cannot be fooled: an Earth with a picture that everyone may look at, and a field that none of the pictures shows
+
+
+@dataclass
+class Model:
+    """``encode`` turns the picture at a place into features; ``twins``: what they are compared with."""
+
+    name: str
+    columns: Callable
+    twins: tuple[str, ...] = ()
+    probe: str = ""
+
+    @property
+    def digest(self):
+        return self.name
+
+    @property
+    def compared(self):
+        return {"learning adds": self.twins} if self.twins else {}
+
+    def encode(self, lat, lon):
+        return self.columns(lat, lon).astype(np.float32)
+
+
+def picture(lat, lon):
+    """[N, 6]: smooth waves, the same for everyone."""
+    phases = np.random.default_rng(0).normal(size=(6, 3))
+    return np.sin(3 * unit_xyz(lat, lon) @ phases.T)
+
+
+def hidden_field(lat, lon):
+    return np.sin(4 * unit_xyz(lat, lon) @ np.array([0.3, -0.8, 0.5]) + 1)
+
+
+def mixed(seed):
+    """What a network of random weights makes of the picture."""
+    weights = np.random.default_rng(seed).normal(size=(6, 40)) / np.sqrt(6)
+    return lambda lat, lon: np.tanh(picture(lat, lon) @ weights)
+
+
+TWINS = [Model(f"twin {seed}", mixed(seed)) for seed in range(3)]
+NAMES_OF_TWINS = tuple(twin.name for twin in TWINS)
+
+
+def judged(folder, learnt, split):
+    """The verdict on a model: what learning adds on a task that asks for the picture and for the hidden field."""
+    lat, lon = uniform_on_sphere(1500, np.random.default_rng(5))
+    noise = np.random.default_rng(6).normal(size=1500)
+    asked = picture(lat, lon) @ np.array([1.0, 0.5, -1, 0, 0.3, 0.7]) + 1.5 * hidden_field(lat, lon) + 0.3 * noise
+    model = Model("model", learnt, NAMES_OF_TWINS)
+    found = run(folder, [task("field", asked, lat=lat, lon=lon)], [*TWINS, model], [split])
+    (difference,) = found.differences
+    return difference
+
+
+@pytest.mark.parametrize("split", [Random(), Block(size_deg=20)], ids=lambda split: split.name)
+def test_a_model_that_copies_its_inputs_adds_nothing(tmp_path, split):
+    verdict = judged(tmp_path, mixed(7), split)
+    assert verdict.row.score > 0.3, "it scores well all the same"
+    assert abs(verdict.difference) < 0.02
+    assert verdict.verdict != "adds"
+
+
+@pytest.mark.parametrize("split", [Random(), Block(size_deg=20)], ids=lambda split: split.name)
+def test_a_model_that_has_learnt_the_hidden_field_gets_its_share(tmp_path, split):
+    def columns(lat, lon):
+        return np.concatenate([mixed(7)(lat, lon), hidden_field(lat, lon)[:, None]], axis=1)
+
+    verdict = judged(tmp_path, columns, split)
+    assert verdict.verdict == "adds"
+    assert verdict.title == "learning adds"
+    floor = np.mean([row.score for row in verdict.others])
+    assert verdict.difference == pytest.approx(verdict.row.score - floor)
+    assert verdict.low < verdict.difference < verdict.high
+    assert verdict.high - verdict.low < verdict.row.high - verdict.row.low + max(row.high - row.low for row in verdict.others)
+
+
+def test_what_has_forgotten_a_part_of_the_picture_harms(tmp_path):
+    assert judged(tmp_path, lambda lat, lon: mixed(7)(lat, lon)[:, :3], Random()).verdict == "harms"
+
+
+def test_a_comparison_waits_for_all_that_it_is_made_with(tmp_path):
+    model = Model("model", mixed(7), NAMES_OF_TWINS)
+    assert run(tmp_path, features=[*TWINS[:2], model]).differences == []
+    (difference,) = run(tmp_path, features=[TWINS[2], model]).differences
+    assert [row.features for row in difference.others] == ["twin 0", "twin 1", "twin 2"]
+
+
+def test_what_two_side_by_side_add_to_each_is_said_with_its_interval(tmp_path):
+    features, _ = features_of(["lonlat", "sh:degrees=5", "lonlat+sh:degrees=5"])
+    found = run(tmp_path, features=features)
+    assert [each.title for each in found.differences] == ["adds to lonlat", "adds to sh5"]
+    scores = {row.features: row.score for row in found.rows}
+    assert found.differences[0].difference == pytest.approx(scores["lonlat + sh5"] - scores["lonlat"])
+
+
+def test_the_interval_of_a_difference_is_that_of_drawing_the_blocks_for_both(tmp_path):
+    (difference,) = run(tmp_path, features=[*TWINS, Model("model", mixed(7), NAMES_OF_TWINS)]).differences
+    folder = ResultsFolder(tmp_path)
+    drawn = folder.resampled(difference.row) - np.mean([folder.resampled(row) for row in difference.others], axis=0)
+    assert (difference.low, difference.high) == pytest.approx(tuple(np.quantile(drawn, (0.025, 0.975))))
+
+
+def test_a_row_whose_draws_are_gone_is_computed_again(tmp_path):
+    (row,) = run(tmp_path, features=[Counted()]).rows
+    (tmp_path / "resampled" / f"{row.key.short}.npy").unlink()
+    assert ResultsFolder(tmp_path).rows == {}
+    assert run(tmp_path, features=[Counted()]).rows[0].score == row.score

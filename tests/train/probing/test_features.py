@@ -5,16 +5,18 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from index.errors import CheckpointError
-from index.registry import load, names
+from index.registry import Component, load, names
 from tests.conftest import fill
 from tests.train.encoders.test_satclip import checkpoint as satclip_checkpoint
 from tests.train.encoders.test_satclip import published as published_satclip
-from train.checkpoint import Checkpoint
+from train.checkpoint import Card, Checkpoint, build_encoder, save_model
+from train.config import TrainConfig
 from train.encoders.location import geoclip_rff
 from train.nets.harmonics import real_harmonics
-from train.probing.features import concat, geoclip, lonlat, placebind, satclip, sh, taxabind, xyz
+from train.probing.features import concat, geoclip, inputs, lonlat, placebind, satclip, sh, taxabind, xyz
 from train.probing.features import range as range_features
 from train.probing.features._features import REGISTRY, FeaturesUnavailableError
 
@@ -35,7 +37,21 @@ class Given:
 
 
 def test_all_that_an_evaluation_is_to_know_is_there():
-    wanted = {"placebind", "lonlat", "sh", "xyz", "geoclip", "satclip", "tte", "csp", "taxabind", "concat", "range"}
+    wanted = {
+        "placebind",
+        "inputs",
+        "lonlat",
+        "sh",
+        "xyz",
+        "idw",
+        "geoclip",
+        "satclip",
+        "tte",
+        "csp",
+        "taxabind",
+        "concat",
+        "range",
+    }
     assert set(names(REGISTRY)) == wanted
 
 
@@ -64,6 +80,61 @@ def test_a_model_is_probed_at_its_output_and_at_its_hidden_layer(world):
     assert output.digest != hidden.digest
     assert output.name == f"{Checkpoint.open(world.checkpoint).digest[:8]} output"
     assert placebind.build(checkpoint=world.checkpoint, label="mine").name == "mine output"
+
+
+@pytest.fixture(scope="module")
+def seeing(tmp_path_factory):
+    """A model whose location encoder looks at a picture; its pixels and weights are noise."""
+    folder = tmp_path_factory.mktemp("seeing")
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 128), dtype=np.uint8)).save(folder / "globe.png")
+    options = {
+        "pictures": ({"file": "globe.png", "mode": "L"},),
+        "folder": str(folder),
+        "width_px": 64,
+        "degrees": 10,
+        "hidden": 16,
+    }
+    config = TrainConfig(location=Component(name="mosaic", options=options)).resolved()
+    encoder = build_encoder(config, "locations")
+    encoder.load_pretrained()
+    weights = {f"encoders.locations.{name}": value for name, value in encoder.state_dict().items()}
+    save_model(folder, weights, Card(config=config, trained_on={"articles": 2}, placebind_version="0"))
+    (folder / "globe.png").unlink()  # what a model has seen is in its weights
+    return folder
+
+
+def test_a_twin_has_the_pictures_of_the_model_and_nothing_that_it_has_learnt(seeing):
+    model = placebind.build(checkpoint=seeing, layer="hidden")
+    first, second, third = model.twins()
+    assert len({model.digest, first.digest, second.digest, third.digest}) == 4
+    assert {first.name, second.name, third.name} == {f"{model.name}, untrained"}
+    assert model.compared == {"learning adds": (first.digest, second.digest, third.digest)}
+    assert first.compared == {}
+    trained = Checkpoint.open(seeing).encoder("locations", torch.device("cpu"))
+    twin = placebind.untrained(Checkpoint.open(seeing), trained, 0)
+    assert torch.equal(twin.pixels, trained.pixels)
+    assert all(
+        not torch.equal(ours, theirs) for ours, theirs in zip(twin.parameters(), trained.parameters(), strict=True) if ours.ndim > 1
+    )
+    one, two, again = first.encode(LAT, LON), second.encode(LAT, LON), model.twins()[0].encode(LAT, LON)
+    assert np.array_equal(one, again)
+    assert not np.allclose(one, two)
+    assert one.shape == model.encode(LAT, LON).shape
+
+
+def test_the_inputs_are_what_the_encoder_looks_at_and_the_latitude(seeing, world):
+    trained = Checkpoint.open(seeing).encoder("locations", torch.device("cpu"))
+    found = inputs.build(checkpoint=seeing).encode(LAT, LON)
+    np.testing.assert_allclose(found[:, :5], trained.look(torch.tensor(LAT), torch.tensor(LON)), atol=1e-6)
+    latitude = found[:, 5:]
+    np.testing.assert_allclose(latitude[:, 0], np.abs(LAT) / 90, atol=1e-6)
+    np.testing.assert_allclose(latitude[:, 1], (LAT / 90) ** 2, atol=1e-6)
+    sine = np.sin(np.radians(LAT))
+    np.testing.assert_allclose(latitude[:, 3], 1.5 * sine**2 - 0.5, atol=1e-6)
+    assert latitude.shape[1] == 11
+    np.testing.assert_allclose(
+        inputs.build(checkpoint=world.checkpoint).encode(LAT, LON)[:, :3], xyz.build().encode(LAT, LON), atol=1e-6
+    )
 
 
 def test_a_missing_model_is_an_error_not_a_gap(tmp_path):

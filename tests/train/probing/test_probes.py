@@ -1,16 +1,21 @@
 """Scores by hand and by slow loops; what guards an evaluation: a leaked feature fails in blocks, shuffled labels score nothing."""
 
+import warnings
+
 import numpy as np
 import pytest
-from sklearn.linear_model import Ridge
+from sklearn.linear_model import Ridge, RidgeClassifierCV, RidgeCV
 from sklearn.metrics import balanced_accuracy_score, r2_score
-from sklearn.model_selection import KFold
+from sklearn.model_selection import GroupKFold, KFold
+from sklearn.preprocessing import MinMaxScaler
 
 from index.errors import ConfigError
-from index.geo import uniform_on_sphere
-from train.probing.probes import ALPHAS, RIDGE_PARTS, predict, probe_of, score_folds
-from train.probing.splits import LEAST_BLOCKS, Block, Fold, Random, blocks_of, interval_blocks
+from index.geo import great_circle_km, uniform_on_sphere, unit_xyz
+from train.probing.probes import ALPHAS, MIND_ALPHAS, MIND_BETAS, RIDGE_PARTS, _chunked_penalties, predict, score_folds
+from train.probing.splits import LEAST_BLOCKS, Block, Fold, Random, blocks_of, held_out_together, interval_blocks
 from train.probing.tasks._task import Labelled
+
+ALONE = np.arange(10_000)  # every point a group of its own
 
 
 def rows(*numbers):
@@ -23,7 +28,8 @@ def fold(train, test, name="fold"):
 
 def score(kind, points, features, split, probe="ridge"):
     folds = split.folds(points)
-    predicted = [predict(probe, kind, features, points.target, each) for each in folds]
+    groups = held_out_together(points, split)
+    predicted = [predict(probe, kind, features, points.target, each, groups) for each in folds]
     return score_folds(kind, points.target, folds, predicted, blocks_of(points.lat, points.lon), pooled=split.pooled)
 
 
@@ -51,24 +57,99 @@ def test_ridge_scales_by_the_training_rows_and_chooses_its_penalty_among_consecu
     }  # fmt: skip
     best = max(errors, key=errors.__getitem__)
     expected = Ridge(best).fit(scaled[train], target[train]).predict(scaled[test])
-    np.testing.assert_allclose(predict("ridge", "regression", features, target, Fold("", train, test)), expected)
+    np.testing.assert_allclose(predict("ridge", "regression", features, target, Fold("", train, test), ALONE), expected)
 
 
 def test_ridge_has_the_penalties_and_parts_of_ranges_code():
     """RidgeCV(alphas=(0.1, 1.0, 10.0), cv=3) and RidgeClassifierCV(..., cv=10): range/utils/evaluate.py of mvrl/RANGE."""
     assert ALPHAS == (0.1, 1.0, 10.0)
     assert RIDGE_PARTS == {"regression": 3, "classification": 10}
-    labels = np.array(["a", "b"] * 20)
-    for kind, target in (("regression", np.arange(40.0)), ("classification", labels)):
-        ridge = probe_of("ridge", kind, target)[-1]
-        assert (tuple(ridge.alphas), ridge.cv) == (ALPHAS, RIDGE_PARTS[kind])
+
+
+@pytest.mark.parametrize(("count", "dim", "classes"), [(300, 40, 5), (120, 200, 12), (60, 7, 2)])
+def test_the_ridge_in_closed_form_says_what_scikit_learns_says(count, dim, classes):
+    rng = np.random.default_rng(dim)
+    features = rng.normal(size=(count + 50, dim)).astype(np.float32)
+    features[:, 0] = 3.0  # a column without any spread
+    one = fold(range(count), range(count, count + 50))
+    numbers = features @ rng.normal(size=dim) + rng.normal(size=count + 50)
+    names = np.array([f"class {number}" for number in np.minimum(rng.geometric(0.3, count + 50), classes)])
+    scaled = MinMaxScaler().fit(features[:count].astype(float))
+    known, asked = scaled.transform(features[:count].astype(float)), scaled.transform(features[count:].astype(float))
+    expected = RidgeCV(alphas=ALPHAS, cv=RIDGE_PARTS["regression"]).fit(known, numbers[:count]).predict(asked)
+    np.testing.assert_allclose(predict("ridge", "regression", features, numbers, one, ALONE), expected, rtol=1e-6)
+    parts = min(RIDGE_PARTS["classification"], np.unique(names[:count], return_counts=True)[1].max())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        classifier = RidgeClassifierCV(alphas=ALPHAS, cv=parts).fit(known, names[:count])
+    assert predict("ridge", "classification", features, names, one, ALONE).tolist() == classifier.predict(asked).tolist()
+
+
+def test_prefix_reads_no_further_than_it_pays():
+    """Sixteen columns that tell the label everywhere, and a hundred that tell where a point is, which says nothing elsewhere."""
+    lat, lon = world(1200)
+    rng = np.random.default_rng(0)
+    _, block = np.unique(blocks_of(lat, lon, 20.0), return_inverse=True)
+    general = rng.normal(size=(1200, 16))
+    by_heart = np.eye(block.max() + 1)[block] @ rng.normal(size=(block.max() + 1, 112)) * 2
+    features = np.concatenate([general, by_heart], axis=1).astype(np.float32)
+    points = Labelled(lat, lon, general.sum(axis=1) + 4 * rng.normal(size=block.max() + 1)[block], "invented")
+    by_probe = {
+        probe: score("regression", points, features, Block(size_deg=20), probe).score for probe in ("ridge", "prefix", "chunked")
+    }
+    first = score("regression", points, features[:, :16], Block(size_deg=20)).score
+    assert by_probe["prefix"] == pytest.approx(first, abs=0.05)
+    assert min(by_probe["prefix"], by_probe["chunked"]) > by_probe["ridge"] + 0.05
+
+
+def test_the_penalty_of_a_chunk_is_beta_times_that_of_the_one_before_it():
+    rng = np.random.default_rng(1)
+    features = rng.normal(size=(90, 130)).astype(np.float32)
+    target = features[:, 0] + 0.1 * rng.normal(size=90)
+    one = fold(range(80), range(80, 90))
+    penalties = _chunked_penalties(130)
+    assert len(penalties) == len(MIND_ALPHAS) * len(MIND_BETAS)
+    assert {tuple(np.unique((each / each[0]).round(6))) for each in penalties} == {tuple(sorted({1.0, b, b * b})) for b in MIND_BETAS}
+    assert all(len(np.unique(part)) == 1 for each in penalties for part in np.split(each, [64, 128]))
+    # By hand: the same choice among the same parts, each fit as plain ridge on columns divided by the root of their penalty.
+    known, asked = features[:80].astype(float), features[80:].astype(float)
+    mean, scale = known.mean(axis=0), known.std(axis=0, ddof=1)
+    known, asked = (known - mean) / scale, (asked - mean) / scale
+    errors = []
+    for penalty in penalties:
+        root = np.sqrt(penalty)
+        parts = [
+            r2_score(target[held], Ridge(1.0).fit(known[kept] / root, target[kept]).predict(known[held] / root))
+            for kept, held in GroupKFold(3).split(known, groups=np.arange(80) // 4)
+        ]
+        errors.append(np.mean(parts))
+    root = np.sqrt(penalties[int(np.argmax(errors))])
+    expected = Ridge(1.0).fit(known / root, target[:80]).predict(asked / root)
+    np.testing.assert_allclose(
+        predict("chunked", "regression", features, target, one, np.arange(90) // 4), expected, rtol=1e-4, atol=1e-5
+    )
+
+
+def test_inverse_distance_weighs_fifty_neighbours_by_their_kilometres():
+    lat, lon = world(80)
+    places = unit_xyz(lat, lon).astype(np.float32)
+    target = np.random.default_rng(0).normal(size=80)
+    one = fold(range(79), [79])
+    away = great_circle_km(lat[79:], lon[79:], lat[:79], lon[:79])[0]
+    near = np.argsort(away)[:50]
+    expected = np.average(target[near], weights=1 / away[near])
+    assert predict("idw", "regression", places, target, one, ALONE)[0] == pytest.approx(expected, rel=1e-3)
+    places[78] = places[79]
+    assert predict("idw", "regression", places, target, one, ALONE)[0] == pytest.approx(target[78], abs=0.02), (
+        "ten metres off at least"
+    )
 
 
 def test_five_neighbours_are_averaged_or_vote():
     features = np.array([[0], [1], [2], [3], [4], [100], [2]], dtype=np.float32)
     one = fold(range(6), [6])
-    assert predict("knn", "regression", features, np.array([1.0, 2, 3, 4, 5, 99, 0]), one).tolist() == [3.0]
-    assert predict("knn", "classification", features, np.array(["a", "b", "b", "b", "a", "a", "?"]), one).tolist() == ["b"]
+    assert predict("knn", "regression", features, np.array([1.0, 2, 3, 4, 5, 99, 0]), one, ALONE).tolist() == [3.0]
+    assert predict("knn", "classification", features, np.array(["a", "b", "b", "b", "a", "a", "?"]), one, ALONE).tolist() == ["b"]
 
 
 def test_the_network_learns_what_no_line_can():
@@ -76,15 +157,15 @@ def test_the_network_learns_what_no_line_can():
     features = rng.uniform(-1, 1, size=(120, 2)).astype(np.float32)
     one = fold(range(100), range(100, 120))
     target = features[:, 0] * features[:, 1] * 10.0
-    assert r2_score(target[100:], predict("mlp", "regression", features, target, one)) > 0.8
-    assert r2_score(target[100:], predict("ridge", "regression", features, target, one)) < 0.3
+    assert r2_score(target[100:], predict("mlp", "regression", features, target, one, ALONE)) > 0.8
+    assert r2_score(target[100:], predict("ridge", "regression", features, target, one, ALONE)) < 0.3
     same_sign = np.where(target > 0, "yes", "no")
-    assert (predict("mlp", "classification", features, same_sign, one) == same_sign[100:]).mean() > 0.85
+    assert (predict("mlp", "classification", features, same_sign, one, ALONE) == same_sign[100:]).mean() > 0.85
 
 
 def test_a_probe_that_does_not_exist_is_refused_with_the_choices():
-    with pytest.raises(ConfigError, match="ridge, knn, mlp"):
-        probe_of("lasso", "regression", np.zeros(3))
+    with pytest.raises(ConfigError, match="ridge, prefix, chunked, knn, idw, mlp"):
+        predict("lasso", "regression", np.zeros((4, 1), dtype=np.float32), np.zeros(4), fold([0, 1, 2], [3]), ALONE)
 
 
 # Scores

@@ -8,7 +8,17 @@ import pytest
 from index.errors import ConfigError, InputError
 from index.geo import geodesic_km, uniform_on_sphere
 from index.places.continents import NAMES
-from train.probing.splits import SPLITS, Block, Continent, Random, blocks_of, outside_buffer, split_of
+from train.probing.splits import (
+    LEAST_BLOCKS,
+    SPLITS,
+    Block,
+    Continent,
+    Random,
+    blocks_of,
+    held_out_together,
+    outside_buffer,
+    split_of,
+)
 
 
 @dataclass
@@ -125,5 +135,18 @@ def test_a_split_is_found_by_its_name_and_says_its_settings_in_it():
     options = {"size_deg": 5.0, "size_km": None, "buffer_km": 50.0}
     assert [split_of(name, **options).name for name in SPLITS] == ["random", "block-5deg-buffer50km", "continent-buffer50km"]
     assert split_of("block", size_km=500.0).name == "block-500km"
-    with pytest.raises(ConfigError, match="random, block, continent"):
-        split_of("country")
+    assert split_of("block-20deg", **options).name == "block-20deg-buffer50km"
+    assert (split_of("block-0.5deg", size_km=9.0).name, split_of("block-1500km").name) == ("block-0.5deg", "block-1500km")
+    for wrong in ("country", "block-20", "block-deg", "block-20deg-buffer50km"):
+        with pytest.raises(ConfigError, match="random, block, continent"):
+            split_of(wrong)
+
+
+def test_what_is_held_out_together_is_a_block_or_a_continent():
+    points = anywhere()
+    points.continent = np.arange(300) % 4
+    for split in (Block(size_deg=20), Continent()):
+        together = held_out_together(points, split)
+        for fold in split.folds(points):
+            assert not set(together[fold.test]) & set(together[fold.train])
+    assert len(np.unique(held_out_together(points, Random()))) >= LEAST_BLOCKS

@@ -106,6 +106,9 @@ def test_a_packaged_task_has_thousands_of_points_all_over_the_world(name):
         ("biome", "lat_lon_ecoregion.csv", {**HERE, "biome_class_index": 3, "ecoregion_class_index": 77}, "3"),
         ("ecoregion", "lat_lon_ecoregion.csv", {**HERE, "biome_class_index": 3, "ecoregion_class_index": 77}, "77"),
         ("power_plant_fuel", "global_power_plant_database.csv", {**LONG, "primary_fuel": "Hydro"}, "Hydro"),
+        ("dplace_biome", "dplace_environment.parquet", {**HERE, "task": "dplace_TEOW_Biome", "label": "Mangroves"}, "Mangroves"),
+        ("forest_cover", "mosaiks_test_splits.parquet", {**HERE, "task": "mosaiks_forest_cover", "label": 40.0}, 40.0),
+        ("language_family", "language_families.parquet", {**HERE, "label": "Chadic"}, "Chadic"),
         ("coordbench", "data/satclip_elevation/data.parquet", {**HERE, "elevation": 300.0}, 300.0),
         ("coordbench", "coordbench/satclip_elevation.parquet", {**HERE, "elevation": 300.0}, 300.0),
     ],
@@ -130,6 +133,14 @@ def test_rows_without_a_label_or_a_place_are_dropped_and_counted(tmp_path):
     write_csv(tmp_path / "country.csv", [{**HERE, "country": name} for name in ("Chad", "", "Mali")])
     found = build("country", folder=tmp_path).load()
     assert (found.target.tolist(), found.dropped) == (["Chad", "Mali"], 1)
+
+
+def test_of_a_table_of_many_tasks_only_the_rows_of_this_one_count(tmp_path):
+    labels = [("dplace_GSHHS_DistToCoast_km", "120.5"), ("dplace_TEOW_Biome", "Tundra"), ("dplace_TEOW_Biome", None)]
+    write_parquet(tmp_path / "dplace_environment.parquet", [{**HERE, "task": task, "label": label} for task, label in labels])
+    coast, biome = (build(name, folder=tmp_path).load() for name in ("coast_distance", "dplace_biome"))
+    assert (coast.target.tolist(), coast.dropped) == ([120.5], 0)
+    assert (biome.target.tolist(), biome.dropped) == (["Tundra"], 1)
 
 
 def test_what_stands_for_the_sea_is_no_class(tmp_path):
