@@ -80,7 +80,7 @@ def evaluate(plan: Plan, folder: Path, progress: Progress | None = None, workers
     for cell, predicted, seconds in _predicted(todo, progress, workers or os.cpu_count() or 1):
         results.add(*_finish(cell, predicted, seconds, results))
     rows = [replace(results.rows[cell.key], features=cell.features.name) for cell in cells]  # stored ones may have another name
-    results.write_json(rows, not_run, plan.tasks)
+    results.write_json(rows, not_run, plan.tasks, [each.as_dict() for each in differences(results, [*results.rows.values()])])
     return Evaluated(rows, not_run, list(differences(results, rows)))
 
 

@@ -7,6 +7,7 @@ and split are resampled by the same draws of blocks (train/probing/probes.py): t
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -24,6 +25,12 @@ class Difference:
     difference: float
     low: float
     high: float
+
+    def as_dict(self) -> dict[str, Any]:
+        row = self.row
+        which = {"task": row.task, "split": row.split, "features": row.features, "probe": row.probe, "title": self.title}
+        keys = {"labels_digest": row.labels_digest, "features_digest": row.features_digest}
+        return which | {"difference": self.difference, "low": self.low, "high": self.high, "verdict": self.verdict} | keys
 
     @property
     def verdict(self) -> str:

@@ -1,7 +1,7 @@
 """The folder of an evaluation: finished rows, predictions point by point, cached features. Everything in it is whole or absent.
 
     results.parquet       a row for each task, features, split and probe, written as it comes
-    results.json          the same rows, what was not run and why, and where each task's labels are from
+    results.json          the same rows, their differences, what was not run and why, and where each task's labels are from
     predictions/*.parquet lat, lon, fold, target, predicted, residual of a row's test points
     resampled/*.npy       a row's score in each draw of the blocks, for intervals of differences (train/probing/paired.py)
     features/*.npy        encoded features, [N, D] float32; may be deleted at any time
@@ -12,8 +12,8 @@ of the first fold, the others those of all folds.
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +81,12 @@ class Row:
     compared: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     @property
+    def mean_of_folds(self) -> float:
+        """Over the folds that have a score: where the score is that of all points together, what a fold gets on average."""
+        known = [score for score in self.folds if np.isfinite(score)]
+        return float(np.mean(known)) if known else np.nan
+
+    @property
     def key(self) -> Key:
         return Key(self.task, self.labels_digest, self.features_digest, self.split, self.probe, self.protocol)
 
@@ -136,14 +142,19 @@ class ResultsFolder:
         found: npt.NDArray[np.float64] = np.load(self._resampled(row.key), allow_pickle=False)
         return found
 
-    def write_json(self, asked: Sequence[Row], not_run: Sequence[NotRun], tasks: Sequence[Task]) -> None:
+    def write_json(
+        self, asked: Sequence[Row], not_run: Sequence[NotRun], tasks: Sequence[Task], differences: Sequence[dict[str, Any]]
+    ) -> None:
         """The rows ``asked`` for last, under the names of this request, after those of earlier runs."""
         keys = {row.key for row in asked}
         earlier = [row for key, row in self.rows.items() if key not in keys]
         known = {field.name for field in fields(Task)} - {"load"}
         about = {task.name: {name: getattr(task, name) for name in sorted(known)} for task in tasks}
         rows = [_without_nan(_as_dict(row)) for row in (*earlier, *asked)]
-        content = {"protocol": PROTOCOL, "rows": rows, "not_run": [asdict(each) for each in not_run], "tasks": about}
+        content = {
+            "protocol": PROTOCOL, "rows": rows, "differences": [_without_nan(each) for each in differences],
+            "not_run": [asdict(each) for each in not_run], "tasks": about,
+        }  # fmt: skip
         with made_whole(self.path / JSON_FILE) as partial:
             partial.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
 
@@ -175,6 +186,30 @@ class ResultsFolder:
         }
         with made_whole(self.path / "predictions" / name) as partial:
             pq.write_table(pa.table(columns), partial)
+
+
+def averaged(rows: Sequence[Row]) -> list[Row]:
+    """Rows of features with one name (twins that differ by their seed) as one: means of the scores and of their intervals."""
+    alike: dict[tuple[str, ...], list[Row]] = {}
+    for row in rows:
+        alike.setdefault((row.task, row.labels_digest, row.split, row.probe, row.features), []).append(row)
+    return [_mean_row(same) for same in alike.values()]
+
+
+def _mean_row(rows: Sequence[Row]) -> Row:
+    def mean(values: Iterable[float]) -> float:
+        return float(np.mean([*values]))
+
+    balanced = [row.balanced for row in rows if row.balanced is not None]
+    return replace(
+        rows[0],
+        score=mean(row.score for row in rows),
+        low=mean(row.low for row in rows),
+        high=mean(row.high for row in rows),
+        balanced=mean(balanced) if balanced else None,
+        folds=tuple(mean(scores) for scores in zip(*(row.folds for row in rows), strict=True)),
+        seconds=sum(row.seconds for row in rows),
+    )
 
 
 def row_of(values: dict[str, Any]) -> Row:

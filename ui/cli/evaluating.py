@@ -3,11 +3,8 @@
 import json
 from collections.abc import Sequence
 from datetime import datetime
-from math import isfinite
 from pathlib import Path
 from typing import Any
-
-from rich.table import Table
 
 from index.errors import ConfigError
 from index.registry import names
@@ -15,19 +12,19 @@ from retrieval.figures.evaluate import evaluate_retrieval
 from retrieval.figures.held_out import gallery_in
 from retrieval.figures.results import JSON_FILE as RETRIEVAL_FILE
 from train.checkpoint import Checkpoint
-from train.probing.evaluation import FLOORS, Evaluated, Plan, evaluate, features_of, tasks_of
+from train.probing.evaluation import FLOORS, Plan, evaluate, features_of, tasks_of
 from train.probing.features._features import Features
 from train.probing.probes import PROBES
-from train.probing.results import JSON_FILE, NotRun, Row
+from train.probing.results import JSON_FILE, NotRun
 from train.probing.splits import SPLITS, split_of
 from train.probing.tasks._task import REGISTRY as TASKS
 from ui.cli.retrieval_tables import print_retrieval
-from ui.console import ProgressBars, out, plain, print_json, remark
+from ui.cli.task_tables import print_evaluated
+from ui.console import ProgressBars, print_json, remark
 from ui.report import write_report
 
 LAYERS = ("output", "hidden")
 PARTS = ("tasks", "retrieval")
-SCORE_WIDTH = 6  # of "±0.012": a wrapped cell keeps its numbers whole
 
 
 def evaluate_models(
@@ -46,7 +43,7 @@ def evaluate_models(
     only: str | None,
     as_json: bool,
 ) -> None:
-    """Probe both layers of each checkpoint, the floors and the peers, then ask each checkpoint for places: both, or ``only`` one.
+    """Probe each checkpoint, beside floors, its untrained twins and peers, then ask it for places: both, or ``only`` one.
 
     ``where``: of labels, ``block``: options of the splits, ``gallery``: a file of places instead of the catalogue's locations.
     Raises ``ConfigError`` for a name that does not exist, ``InputError`` for a file, before anything is computed.
@@ -75,25 +72,6 @@ def evaluate_models(
         remark(f"the report is {report}; everything is in that folder")
 
 
-def print_evaluated(found: Evaluated) -> None:
-    """One table for each split: a row for each task, a column for each of the features; the best score of a row is bold."""
-    for split in dict.fromkeys(row.split for row in found.rows):
-        rows = [row for row in found.rows if row.split == split]
-        columns = list(dict.fromkeys((row.features, row.probe) for row in rows))
-        table = Table(title=f"split: {split}", title_justify="left", box=None)
-        table.add_column("task", no_wrap=True)
-        table.add_column("")
-        for each in columns:
-            table.add_column(plain(_title(*each)), min_width=SCORE_WIDTH)
-        for task in dict.fromkeys(row.task for row in rows):
-            scores = {(row.features, row.probe): row for row in rows if row.task == task}
-            best = max(row.score for row in scores.values())
-            cells = [_cell(scores.get(each), best) for each in columns]
-            table.add_row(plain(task), next(iter(scores.values())).metric, *cells)
-        out.print(table)
-    _print_not_run(found.not_run)
-
-
 def _kept(folder: Path, only: str | None) -> Any:
     """The results in the folder, as JSON: the scores of the tasks and, under 'retrieval', the rows of the other part."""
     read = {name: json.loads((folder / name).read_text(encoding="utf-8")) for name in _files(only)}
@@ -116,15 +94,15 @@ def _named(checkpoints: Sequence[Path]) -> list[tuple[str, Checkpoint]]:
 
 
 def _features(checkpoints: Sequence[Path], catalogue: Path, peers: Sequence[str]) -> tuple[list[Features], list[NotRun]]:
-    """Floors, then models, then peers; ``range`` retrieves from the catalogue with the first model unless told otherwise."""
-    from train.probing.features.placebind import build
+    """Floors, then models (inputs, then each layer after its untrained twins), then peers; ``range`` retrieves from the catalogue
+    with the first model unless told otherwise."""
+    from train.probing.features import inputs, placebind
 
     labels = _labels(checkpoints)
-    models: list[Features] = [
-        build(checkpoint=path, layer=layer, label=label)
-        for path, label in zip(checkpoints, labels, strict=True)
-        for layer in LAYERS
-    ]
+    models: list[Features] = []
+    for path, label in zip(checkpoints, labels, strict=True):
+        layers = [placebind.build(checkpoint=path, layer=layer, label=label) for layer in LAYERS]
+        models += [inputs.build(checkpoint=path, label=label), *(each for layer in layers for each in (*layer.twins(), layer))]
     defaults = {
         "range": {"checkpoint": checkpoints[0], "catalogue": catalogue, "label": labels[0]},
         "placebind": {"checkpoint": checkpoints[0], "label": labels[0]},
@@ -137,19 +115,3 @@ def _features(checkpoints: Sequence[Path], catalogue: Path, peers: Sequence[str]
 def _all_or(given: Sequence[str], known: Sequence[str]) -> list[str]:
     named = [name for each in given for name in ([*known] if each == "all" else [each])]
     return list(dict.fromkeys(named))
-
-
-def _title(features: str, probe: str) -> str:
-    return features if probe == "ridge" else f"{features} ({probe})"
-
-
-def _cell(row: Row | None, best: float) -> str:
-    if row is None:
-        return "—"
-    text = f"{row.score:.3f} ±{(row.high - row.low) / 2:.3f}" if isfinite(row.low) else f"{row.score:.3f} (too few blocks for ±)"
-    return f"[bold]{text}[/]" if row.score == best else text
-
-
-def _print_not_run(not_run: Sequence[NotRun]) -> None:
-    for each in not_run:
-        out.print(f"[yellow]not run[/] {plain(each.what)}: {plain(each.why)}", soft_wrap=True)

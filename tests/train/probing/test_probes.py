@@ -109,7 +109,9 @@ def test_the_penalty_of_a_chunk_is_beta_times_that_of_the_one_before_it():
     one = fold(range(80), range(80, 90))
     penalties = _chunked_penalties(130)
     assert len(penalties) == len(MIND_ALPHAS) * len(MIND_BETAS)
-    assert {tuple(np.unique((each / each[0]).round(6))) for each in penalties} == {tuple(sorted({1.0, b, b * b})) for b in MIND_BETAS}
+    assert {tuple(np.unique((each / each[0]).round(6))) for each in penalties} == {
+        tuple(sorted({1.0, b, b * b})) for b in MIND_BETAS
+    }
     assert all(len(np.unique(part)) == 1 for each in penalties for part in np.split(each, [64, 128]))
     # By hand: the same choice among the same parts, each fit as plain ridge on columns divided by the root of their penalty.
     known, asked = features[:80].astype(float), features[80:].astype(float)

@@ -44,15 +44,20 @@ def test_a_table_for_each_split_has_the_floors_and_both_layers_of_the_model(eval
     digest = Checkpoint.open(world.checkpoint).digest[:8]
     for split in ("random", "block-10deg"):
         assert f"split: {split}" in out
-    for word in ("lonlat", "sh10", "sh40", "xyz (knn)", digest, "output", "hidden", "air_temperature", "R2", "±"):
+    words = ("lonlat", "sh10", "sh40", "xyz (knn)", "idw (idw)", digest, "inputs", "untrained", "output", "hidden", "learning adds")
+    for word in (*words, "air_temperature", "R2", "±"):
         assert word in out, word
     rows = pq.read_table(tmp_path / "out" / RESULTS_FILE).to_pylist()
-    assert len(rows) == 12
+    assert len(rows) == 2 * (5 + 1 + 2 * (1 + 3)), "floors, inputs, both layers and three untrained twins of each"
     assert {row["dropped"] for row in rows} == {1}
     for row in rows:
-        assert f"{row['score']:.3f}" in out
+        assert f"{row['score']:.3f}" in out or "untrained" in row["features"]
         assert (tmp_path / "out" / "predictions" / row["predictions"]).is_file()
-    assert "probe (60 in all)" in err
+    for twins in [
+        [row for row in rows if "untrained" in row["features"] and row["split"] == split] for split in ("random", "block-10deg")
+    ]:
+        assert f"{np.mean([row['score'] for row in twins if 'hidden' in row['features']]):.3f}" in out
+    assert "probe (140 in all)" in err
 
 
 def test_json_is_what_the_folder_keeps(evaluate, tmp_path):
@@ -61,7 +66,10 @@ def test_json_is_what_the_folder_keeps(evaluate, tmp_path):
     said = json.loads(out)
     assert said.pop("retrieval") == json.loads((tmp_path / "out" / RETRIEVAL_FILE).read_text())
     assert said == json.loads((tmp_path / "out" / JSON_FILE).read_text())
-    assert len(said["rows"]) == 6
+    assert len(said["rows"]) == 14
+    assert {(each["features"].split()[1], each["title"]) for each in said["differences"]} == {
+        ("output", "learning adds"), ("hidden", "learning adds"),
+    }  # fmt: skip
     assert [each["what"] for each in said["not_run"]] == ["tte"]
     assert "figshare" in said["tasks"]["air_temperature"]["source"]
 
@@ -98,7 +106,7 @@ def test_several_models_are_told_apart_by_their_folders_and_range_retrieves_from
     scores = {row["features"]: row["score"] for row in rows}
     assert {"checkpoint output", "checkpoint hidden", "checkpoint range+ articles", "second output", "second hidden"} <= set(scores)
     assert scores["checkpoint hidden"] == scores["second hidden"], "they are copies of one model"
-    assert "probe (35 in all)" in err, "so it is asked once"
+    assert "probe (75 in all)" in err, "so it is asked once"
 
 
 @pytest.fixture
