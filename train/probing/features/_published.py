@@ -58,7 +58,9 @@ class PlaceSettings(Settings):
         for name, choices in {"freq_init": ("geometric",), "spa_f_act": tuple(ACTIVATIONS)}.items():
             if getattr(found, name) not in choices:
                 expected = " or ".join(choices)
-                raise CheckpointError(f"{path} is of a {whose} with {name}={getattr(found, name)}, expected {expected}; take another")
+                raise CheckpointError(
+                    f"{path} is of a {whose} with {name}={getattr(found, name)}, expected {expected}; take another"
+                )
         return found
 
 
