@@ -1,4 +1,4 @@
-"""How far `torchspatial` is from TorchSpatial's published code: the largest difference of any number of 1,000 vectors, by checkpoint.
+"""How far `torchspatial` is from TorchSpatial's published code: the largest difference of any number, by checkpoint.
 
     git clone https://github.com/seai-lab/TorchSpatial
     python benchmarks/torchspatial_parity.py TorchSpatial model_yfcc_rff_....pth.tar model_yfcc_wrap_ffn_....pth.tar
