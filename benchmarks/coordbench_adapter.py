@@ -12,8 +12,8 @@ with, in placebind.yaml, features as --peer takes them:
     datasets: [all]
     evaluation: {methods: [linear, knn], split: both}
 
-torchgeo-bench imports ``target``, calls it with ``kwargs`` and a ``device``, and asks its ``encode`` for the points of a table, which
-comes to ``_encode(lon, lat, year)`` in batches. It splits and scores by itself. Read from torchgeo_bench/config/presets.py and
+torchgeo-bench imports ``target``, calls it with ``kwargs`` and a ``device``, and asks its ``encode`` for the points of a table:
+that comes to ``_encode(lon, lat, year)`` in batches. It splits and scores by itself. Read from torchgeo_bench/config/presets.py and
 coordbench/{run,models}.py of its main branch: 0.4.0, the newest release we found, has no ``coord`` yet.
 """
 
