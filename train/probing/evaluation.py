@@ -24,6 +24,7 @@ from train.probing.paired import Difference, differences
 from train.probing.probes import Score, Values, predict, score_folds
 from train.probing.results import PROTOCOL, Key, NotRun, ResultsFolder, Row, load_features
 from train.probing.splits import Fold, Rows, Split, held_out_together, interval_blocks
+from train.probing.tasks import _coordbench
 from train.probing.tasks._task import REGISTRY as TASKS
 from train.probing.tasks._task import Kind, Labelled, Task, TaskUnavailableError
 
@@ -117,9 +118,13 @@ def features_of(
 
 
 def tasks_of(texts: Sequence[str], **where: Any) -> list[Task]:
-    """Tasks by name; ``where`` says where to look for their labels (``LabelOptions``)."""
+    """Tasks by name; ``where`` says where to look for their labels (``LabelOptions``). 'coordbench' alone is its whole suite."""
     named = [part for text in texts for part in parts_of(text)]
-    return [load(TASKS, name).build(**{**where, **options}) for name, options in named]
+    of_each = [
+        _coordbench.tasks(where, options) if name == _coordbench.NAME else [load(TASKS, name).build(**{**where, **options})]
+        for name, options in named
+    ]
+    return [task for tasks in of_each for task in tasks]
 
 
 def _built(parts: list[tuple[str, dict[str, Any]]]) -> Features:

@@ -15,8 +15,8 @@ Column = tuple[str, str]  # features and probe
 
 
 def print_evaluated(found: Evaluated) -> None:
-    """A column for each task, as many as fit the terminal. A row for each of the features, the best score bold, and below it one for
-    each of its comparisons. Untrained twins are one row, their mean."""
+    """A column for each task, as many as fit the terminal. A row for each of the features, the best score bold, and below it one
+    for each of its comparisons. Untrained twins are one row, their mean."""
     for split in dict.fromkeys(row.split for row in found.rows):
         rows = averaged([row for row in found.rows if row.split == split])
         differences = [each for each in found.differences if each.row.split == split]

@@ -12,11 +12,13 @@ from sklearn.metrics import r2_score
 from index.errors import ConfigError, InputError
 from index.geo import uniform_on_sphere, unit_xyz
 from index.places.continents import NAMES
+from index.registry import names
 from train.probing.evaluation import FLOORS, Plan, evaluate, features_of, parts_of, tasks_of
 from train.probing.features.lonlat import LonLat
 from train.probing.probes import predict
 from train.probing.results import JSON_FILE, RESULTS_FILE, ResultsFolder
 from train.probing.splits import Block, Continent, Random
+from train.probing.tasks._task import REGISTRY as TASKS
 from train.probing.tasks._task import Labelled, Task, TaskUnavailableError
 
 LAT, LON = uniform_on_sphere(120, np.random.default_rng(0))
@@ -342,3 +344,9 @@ def test_a_row_whose_draws_are_gone_is_computed_again(tmp_path):
     (tmp_path / "resampled" / f"{row.key.short}.npy").unlink()
     assert ResultsFolder(tmp_path).rows == {}
     assert run(tmp_path, features=[Counted()]).rows[0].score == row.score
+
+
+def test_a_suite_is_all_of_its_tasks_and_no_part_of_the_others(tmp_path):
+    first, *suite = tasks_of(["land_sea", "coordbench"], folder=tmp_path)
+    assert (first.name, len(suite), len({task.name for task in suite})) == ("land_sea", 78, 78)
+    assert "coordbench" not in names(TASKS), "all tasks are those of the registry"

@@ -37,22 +37,9 @@ class Given:
 
 
 def test_all_that_an_evaluation_is_to_know_is_there():
-    wanted = {
-        "placebind",
-        "inputs",
-        "lonlat",
-        "sh",
-        "xyz",
-        "idw",
-        "geoclip",
-        "satclip",
-        "tte",
-        "csp",
-        "taxabind",
-        "concat",
-        "range",
-    }
-    assert set(names(REGISTRY)) == wanted
+    floors, ours = {"lonlat", "sh", "xyz", "idw", "inputs"}, {"placebind", "concat", "range"}
+    peers = {"geoclip", "satclip", "tte", "csp", "taxabind", "torchspatial", "sinr", "climplicit", "mind", "sled"}
+    assert set(names(REGISTRY)) == floors | ours | peers
 
 
 def test_the_floors_are_what_they_are_called():
@@ -187,6 +174,11 @@ def test_satclip_takes_its_settings_from_the_checkpoint_and_is_its_published_for
         ("taxabind", {"weights": "nowhere.pt"}, "taxabind:weights=FILE"),
         ("tte", {"weights": "nowhere.safetensors"}, "huggingface.co/MVRL/TTE"),
         ("csp", {}, "github.com/gengchenmai/csp"),
+        ("torchspatial", {}, "github.com/seai-lab/TorchSpatial"),
+        ("sinr", {}, "github.com/elijahcole/sinr"),
+        ("climplicit", {"weights": "nowhere.safetensors"}, "huggingface.co/Jobedo/climplicit"),
+        ("mind", {}, "huggingface.co/taylor-geospatial/MIND"),
+        ("sled", {}, "huggingface.co/geohai/sled-s1-s2-ls"),
     ],
 )
 def test_what_is_not_here_is_not_run_and_says_where_it_is_to_be_had(part, options, says):

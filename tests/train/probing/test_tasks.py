@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from shapely.geometry import box
 
-from index.errors import ConfigError, InputError, SourceError
+from index.errors import InputError, SourceError
 from index.places.packaged import is_land, package
 from index.registry import load, names
 from tests.index.test_http import Script
@@ -109,8 +109,6 @@ def test_a_packaged_task_has_thousands_of_points_all_over_the_world(name):
         ("dplace_biome", "dplace_environment.parquet", {**HERE, "task": "dplace_TEOW_Biome", "label": "Mangroves"}, "Mangroves"),
         ("forest_cover", "mosaiks_test_splits.parquet", {**HERE, "task": "mosaiks_forest_cover", "label": 40.0}, 40.0),
         ("language_family", "language_families.parquet", {**HERE, "label": "Chadic"}, "Chadic"),
-        ("coordbench", "data/satclip_elevation/data.parquet", {**HERE, "elevation": 300.0}, 300.0),
-        ("coordbench", "coordbench/satclip_elevation.parquet", {**HERE, "elevation": 300.0}, 300.0),
     ],
 )  # fmt: skip
 def test_a_table_is_found_in_the_folder_by_its_name_and_by_its_path(task, file, row, target, tmp_path):
@@ -174,17 +172,6 @@ def test_a_file_of_the_users_in_no_known_format_is_refused_with_what_was_expecte
     (tmp_path / "broken.parquet").write_bytes(b"no table")
     with pytest.raises(InputError, match="cannot be read"):
         build("air_temperature", path=tmp_path / "broken.parquet").load()
-
-
-def test_coordbench_takes_any_column_of_any_table_with_its_own_sign_for_no_label(tmp_path):
-    (tmp_path / "coordbench").mkdir()
-    rows = [{**HERE, "landcover": value} for value in (3, -999, 4)]
-    write_parquet(tmp_path / "coordbench" / "usavars_x.parquet", rows)
-    task = build("coordbench", folder=tmp_path, table="usavars_x", column="landcover", kind="classification", absent="-999")
-    assert task.name == "coordbench/usavars_x.landcover"
-    assert task.load().target.tolist() == ["3", "4"]
-    with pytest.raises(ConfigError, match="table"):
-        build("coordbench", table="../secret")
 
 
 # Labels that are made of several files, or of maps

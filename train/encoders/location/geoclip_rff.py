@@ -70,7 +70,7 @@ class GeoClip(nn.Module):
         return torch.stack(heads).sum(dim=0)
 
     def _bodies(self, lat: Tensor, lon: Tensor) -> list[Tensor]:
-        plane = equal_earth(lat.to(self.phase_type), lon.to(self.phase_type)) * _SCALE / 180  # in this order, for `as_published`
+        plane = on_the_plane(lat.to(self.phase_type), lon.to(self.phase_type))
         return [scale(plane) for scale in self._each_scale()]
 
     def _each_scale(self) -> Iterator["Scale"]:
@@ -100,6 +100,11 @@ class Scale(nn.Module):
 
     def forward(self, plane: Tensor) -> Tensor:
         return self.network.body(self.fourier(plane).to(self.network.head.weight.dtype))
+
+
+def on_the_plane(lat: Tensor, lon: Tensor) -> Tensor:
+    """Degrees [B] -> [B, 2] in about [-1, 1], in the type of ``lat``: what GeoCLIP and its descendants read."""
+    return equal_earth(lat, lon) * _SCALE / 180  # in this order, for `as_published`
 
 
 def equal_earth(lat: Tensor, lon: Tensor) -> Tensor:
