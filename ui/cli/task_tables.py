@@ -8,6 +8,7 @@ from rich.table import Table
 from train.probing.evaluation import Evaluated
 from train.probing.paired import Difference
 from train.probing.results import NotRun, Row, averaged
+from train.probing.suite import SuiteMean, suite_means
 from ui.console import out, plain
 
 CELL, NAMES = 18, 34  # characters of a column with scores and of the one with names
@@ -23,6 +24,7 @@ def print_evaluated(found: Evaluated) -> None:
         tasks, fit = list(dict.fromkeys(row.task for row in rows)), max(1, (out.width - NAMES) // CELL)
         for start in range(0, len(tasks), fit):
             out.print(_table(split, tasks[start : start + fit], rows, differences))
+        _print_suite(split, suite_means(rows))
     _print_not_run(found.not_run)
 
 
@@ -70,6 +72,12 @@ def _heading(split: str) -> str:
 
 def _title(features: str, probe: str) -> str:
     return features if probe == "ridge" else f"{features} ({probe})"
+
+
+def _print_suite(split: str, means: Sequence[SuiteMean]) -> None:
+    for each in means:
+        name = plain(_title(each.features, each.probe))
+        out.print(f"CoordBench, {split}, {name}: mean {each.metric} {each.score:.3f} over {each.datasets} data sets")
 
 
 def _print_not_run(not_run: Sequence[NotRun]) -> None:

@@ -2,15 +2,21 @@
 
 import math
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from index.errors import ConfigError, InputError
+from index.geo import uniform_on_sphere
 from tests.worlds import write_parquet
+from train.probing.evaluation import Plan, evaluate
+from train.probing.features.lonlat import LonLat
+from train.probing.splits import Random
+from train.probing.suite import suite_means
 from train.probing.tasks._coordbench import HUB, OF_EVERY_TABLE, TARGETS, build, tasks
 from train.probing.tasks._files import NOT_PINNED
-from train.probing.tasks._task import TaskUnavailableError
+from train.probing.tasks._task import Labelled, Task, TaskUnavailableError
 
 HERE = {"lat": 10.0, "lon": 20.0}
 
@@ -142,3 +148,26 @@ def test_what_is_no_parquet_is_refused(tmp_path):
     (tmp_path / "broken.parquet").write_bytes(b"no table")
     with pytest.raises(InputError, match="cannot be read as a table"):
         build(path=tmp_path / "broken.parquet").load()
+
+
+def test_the_mean_of_the_suite_is_over_data_sets_and_no_r2_counts_below_minus_one(tmp_path):
+    lat, lon = uniform_on_sphere(100, np.random.default_rng(0))
+
+    def named(name, target, kind="regression"):
+        return Task(name, kind, "", "", "", "", lambda: Labelled(lat, lon, target, "invented"))
+
+    noise = np.random.default_rng(1).normal(size=100)
+    tasks = [
+        named("coordbench/one.a", lat + 1),
+        named("coordbench/one.b", noise),
+        named("coordbench/two.c", lon + 2),
+        named("other", lat),
+    ]
+    tasks.append(named("coordbench/three.d", np.where(lat > 0, "n", "s"), "classification"))
+    rows = evaluate(Plan(tasks, [LonLat()], [Random()]), tmp_path, workers=1).rows
+    scores = {row.task: row.score for row in rows}
+    worse = [replace(row, score=-7.0) if row.task == "coordbench/one.b" else row for row in rows]
+    numbers, classes = suite_means(worse)
+    assert (numbers.datasets, classes.datasets) == (2, 1)
+    assert numbers.score == pytest.approx(((scores["coordbench/one.a"] - 1) / 2 + scores["coordbench/two.c"]) / 2)
+    assert classes.score == scores["coordbench/three.d"]

@@ -203,7 +203,7 @@ def test_what_does_not_exist_is_refused_in_one_line_before_anything_is_computed(
 
 
 def test_the_commands_of_the_page_on_evaluation_run(run, world, labels, tmp_path, monkeypatch):
-    """In a folder that has what they name, without GeoCLIP's weights."""
+    """In a folder that has what they name, without GeoCLIP's weights and without the tables of CoordBench."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "world").symlink_to(world.folder)
     (tmp_path / "labels").symlink_to(labels)
@@ -213,4 +213,5 @@ def test_the_commands_of_the_page_on_evaluation_run(run, world, labels, tmp_path
     for command in shown:
         code, out, err = run(*command.split()[1:], "--workers", 1)
         assert code == 0, (command, err)
-        assert ("air_temperature" if "--tasks" in command else "text to location") in out, command
+        expected = "coordbench/" if "coordbench" in command else "air_temperature" if "--tasks" in command else "text to location"
+        assert expected in out, command

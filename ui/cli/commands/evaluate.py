@@ -20,8 +20,13 @@ def evaluate(
             help="other features: geoclip:weights=FOLDER, satclip:weights=FILE, range, two joined by +, …; may be repeated"
         ),
     ] = None,
-    tasks: Annotated[list[str] | None, typer.Option(help="a downstream task; may be repeated; default: all")] = None,
-    split: Annotated[list[str] | None, typer.Option(help="random, block, continent or all; may be repeated; default: all")] = None,
+    tasks: Annotated[
+        list[str] | None,
+        typer.Option(help="a downstream task, or the suite coordbench; may be repeated; default: all but coordbench"),
+    ] = None,
+    split: Annotated[
+        list[str] | None, typer.Option(help="random, block, block-20deg, continent or all; may be repeated; default: all")
+    ] = None,
     block_deg: Annotated[float, typer.Option(min=0.1, max=90, help="size of a block in degrees")] = 10.0,
     block_km: Annotated[
         float | None, typer.Option(min=1, max=10_000, help="size of a block in km instead: cells of equal area")
@@ -29,7 +34,7 @@ def evaluate(
     buffer_km: Annotated[
         float, typer.Option(min=0, max=10_000, help="leave out training points this near to a held-out block or continent")
     ] = 0.0,
-    probe: Annotated[str, typer.Option(help="ridge (RANGE's), mlp (SatCLIP's) or knn")] = "ridge",
+    probe: Annotated[str, typer.Option(help="ridge (RANGE's), prefix or chunked (MIND's), mlp (SatCLIP's), knn or idw")] = "ridge",
     labels: Annotated[Path | None, typer.Option(help="folder with tables of labels, found by their names")] = None,
     download: Annotated[bool, typer.Option("--download", help="fetch labels that are not here from their publishers")] = False,
     out_folder: Annotated[
