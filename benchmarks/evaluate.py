@@ -1,13 +1,11 @@
-"""Many trained models next to floors and GeoCLIP, on every task that runs here: what helps, as mean and interval over seeds.
+"""The shipped model, and any number of trained ones, beside floors, untrained twins and GeoCLIP: what learning adds, what helps.
 
-    python -m benchmarks.evaluate RUNS --labels ../shared/data/labels --geoclip FOLDER --out FOLDER [--runs '*-seed0'] [--tasks ...]
+    python -m benchmarks.evaluate [RUNS] --labels ../shared/data/labels --geoclip FOLDER --out FOLDER [--runs '*-seed0']
 
 RUNS holds the folders that benchmarks/architectures.py (or `placebind train --compare`) leaves, named
 architecture-location-modalities-seedN; FOLDER of --geoclip is the unpacked wheel of the PyPI package. Every model is probed by
-RANGE's protocol at its hidden layer (--layer output: at its output). Rows are kept in --out: a stopped run resumes when started
-again, and floors are probed once. Writes evaluate.md there. All tasks cost some 250 s of a core for each model, and 1,500 s once
-for the
-floors and GeoCLIP.
+RANGE's protocol at its hidden layer (--layer output: at its output), and so are three untrained twins of the shipped one. Rows are
+kept in --out: a stopped run resumes, also one of `placebind evaluate --out` the same folder. Writes evaluate.md there.
 """
 
 import argparse
@@ -21,10 +19,14 @@ import numpy.typing as npt
 
 from benchmarks.architectures import interval
 from index.registry import names
-from train.probing.evaluation import FLOORS, Plan, evaluate, features_of, tasks_of
+from train.probing.evaluation import FLOORS, Evaluated, Plan, evaluate, features_of, tasks_of
+from train.probing.features._features import Features
+from train.probing.features.inputs import build as inputs
 from train.probing.features.placebind import build as placebind
-from train.probing.results import NotRun, Row
+from train.probing.paired import Difference
+from train.probing.results import NotRun, Row, averaged
 from train.probing.splits import SPLITS, split_of
+from train.shipped import shipped_model
 from ui.console import ProgressBars
 
 RUN = re.compile(r"(?P<architecture>[a-z]+)-(?P<location>[a-z_]+)-(?P<modalities>[a-z+]+)-seed(?P<seed>\d+)")
@@ -35,7 +37,7 @@ Scores = dict[tuple[str, str, str], dict[Group, dict[int, float]]]  # by split, 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, help="folder with the runs")
+    parser.add_argument("folder", type=Path, nargs="?", help="folder with the runs")
     parser.add_argument("--runs", default="*", help="pattern of the runs' names")
     parser.add_argument("--labels", type=Path, help="folder with tables of labels")
     parser.add_argument("--geoclip", type=Path, help="the unpacked wheel of geoclip")
@@ -44,20 +46,72 @@ def main() -> None:
     parser.add_argument("--tasks", nargs="+", default=names("train.probing.tasks"))
     parser.add_argument("--workers", type=int)
     asked = parser.parse_args()
-    runs = [path for path in sorted(asked.folder.glob(asked.runs)) if RUN.fullmatch(path.name) and any(path.glob("model.*"))]
+    there = sorted(asked.folder.glob(asked.runs)) if asked.folder else []
+    runs = [path for path in there if RUN.fullmatch(path.name) and any(path.glob("model.*"))]
+    shipped = placebind(checkpoint=shipped_model(), layer=asked.layer, label="shipped")
     floors, lacking = features_of([*FLOORS, f"geoclip:weights={asked.geoclip}" if asked.geoclip else "geoclip"])
     ours = [placebind(checkpoint=path, layer=asked.layer, label=path.name) for path in runs]
     splits = [split_of(name) for name in SPLITS]
-    plan = Plan(tasks_of(asked.tasks, folder=asked.labels), [*floors, *ours], splits, lacking=lacking)
+    own_floors: list[Features] = [inputs(checkpoint=shipped_model(), label="shipped"), *shipped.twins()]
+    plan = Plan(tasks_of(asked.tasks, folder=asked.labels), [*floors, *own_floors, shipped, *ours], splits, lacking=lacking)
     with ProgressBars() as bars:
         found = evaluate(plan, asked.out, bars, asked.workers)
-    text = "\n".join(report(found.rows, found.not_run, len(runs), asked.layer)) + "\n"
+    text = "\n".join([*learning(found, shipped.name), *report(found.rows, found.not_run, len(runs), asked.layer)]) + "\n"
     (asked.out / "evaluate.md").write_text(text, encoding="utf-8")
     print(text)
 
 
+def learning(found: Evaluated, shipped: str) -> Iterator[str]:
+    """What learning adds to the shipped model, task by task, and what its floors and GeoCLIP have."""
+    rows = averaged(found.rows)
+    yield "# What learning adds"
+    yield ""
+    yield f"The shipped model ({shipped}) minus its untrained twins: same network, options and pictures, random weights, the mean"
+    yield "of three seeds. In brackets the 95 % interval, paired over blocks. *Best other floor*: of longitude and latitude,"
+    yield "harmonics, neighbours, inverse distance and the raw inputs, picked after the fact. R2, of classifications the share that"
+    yield "is right; of continents held out, the mean over the continents in square brackets. Made by `benchmarks/evaluate.py`."
+    for split in dict.fromkeys(row.split for row in rows):
+        yield f"\n## Split: {split}\n"
+        yield "| task | best other floor | inputs | untrained | shipped | learning adds | GeoCLIP |"
+        yield "|---|---|---|---|---|---|---|"
+        adds = {each.row.task: each for each in found.differences if each.row.split == split and each.row.features == shipped}
+        for task in dict.fromkeys(row.task for row in rows if row.split == split):
+            by_name = {row.features: row for row in rows if (row.task, row.split) == (task, split)}
+            if shipped in by_name:
+                yield f"| {task} | {' | '.join(_learnt(by_name, shipped, adds.get(task)))} |"
+        yield ""
+        yield _summary(list(adds.values()))
+    yield ""
+
+
+def _learnt(rows: dict[str, Row], shipped: str, added: Difference | None) -> Iterator[str]:
+    twin, raw = f"{shipped}, untrained", "shipped inputs"
+    floors = [row for name, row in rows.items() if name not in (shipped, twin, "geoclip") and not RUN.match(name)]
+    best = max(floors, key=lambda row: row.score)
+    yield f"{best.features} {_score(best)}"
+    yield from (_score(rows[name]) if name in rows else "" for name in (raw, twin, shipped))
+    yield "" if added is None else f"{added.difference:+.3f} ({added.low:+.3f} to {added.high:+.3f}) {added.verdict}"
+    yield _score(rows["geoclip"]) if "geoclip" in rows else ""
+
+
+def _score(row: Row) -> str:
+    return f"{row.score:.3f}" + (f" [{row.mean_of_folds:.2f}]" if row.split == "continent" else "")
+
+
+def _summary(differences: list[Difference]) -> str:
+    counts = {verdict: sum(each.verdict == verdict for each in differences) for verdict in ("adds", "harms", "even", "")}
+    few = f"; for {counts['']} there are too few blocks to say" if counts[""] else ""
+    return (
+        f"Learning adds on {counts['adds']} of {len(differences)} tasks and harms on {counts['harms']}; for {counts['even']} the "
+        f"interval includes no difference{few}."
+    )
+
+
 def report(rows: list[Row], not_run: list[NotRun], runs: int, layer: str) -> Iterator[str]:
-    """The page, line by line."""
+    """Models by architecture, modalities and seed, line by line."""
+    if not runs:
+        yield from not_run_lines(not_run)
+        return
     scores = by_group(rows)
     yield "# Models beside floors and GeoCLIP"
     yield ""
@@ -67,7 +121,11 @@ def report(rows: list[Row], not_run: list[NotRun], runs: int, layer: str) -> Ite
         yield from table(split, [row for row in rows if row.split == split], scores)
     yield from differences(scores)
     yield from against_floors(rows, scores)
-    yield "\n## Not run\n"
+    yield from not_run_lines(not_run)
+
+
+def not_run_lines(not_run: list[NotRun]) -> Iterator[str]:
+    yield "## Not run\n"
     yield from [f"- {each.what}: {each.why}" for each in not_run] or ["Nothing."]
 
 
