@@ -4,6 +4,8 @@ import json
 import os
 import re
 import sys
+import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
@@ -60,10 +62,17 @@ WATCHED = {
 }  # the figures that a bar shows, the newest of each
 
 
-class ProgressBars:
-    """``index.progress.Progress`` as rich bars; without a terminal (a pipe, CI), one line per stage instead."""
+LINE_EVERY_S = 30.0
 
-    def __init__(self) -> None:
+
+class ProgressBars:
+    """``index.progress.Progress`` as rich bars; without a terminal (a pipe, CI) a line when a stage begins, and then one every
+    ``LINE_EVERY_S`` with the time that is left. ``clock``: in seconds, from anywhere."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock, self._begun_s, self._told_s = clock, 0.0, 0.0
+        self._title, self._done = "", 0
+        self._total: int | None = None
         columns = (
             TextColumn("{task.description:<18}"),
             BarColumn(30),
@@ -87,6 +96,8 @@ class ProgressBars:
     def start(self, title: str, total: int | None) -> None:
         self._newest = {}
         self._task = self._bars.add_task(title, total=total, figures="")
+        self._title, self._done, self._total = title, 0, total
+        self._begun_s = self._told_s = self._clock()
         if self._bars.disable:
             remark(f"{title} ({total} in all)" if total is not None else title)
 
@@ -96,3 +107,17 @@ class ProgressBars:
         self._newest |= {name: value for name, value in figures.items() if name in WATCHED}
         shown = "  ".join(label.format(self._newest[name]) for name, label in WATCHED.items() if name in self._newest)
         self._bars.update(self._task, advance=n, figures=shown)
+        self._done += n
+        if self._bars.disable and self._clock() - self._told_s >= LINE_EVERY_S:
+            self._told_s = self._clock()
+            remark("  ".join(part for part in (self._line(), shown) if part))
+
+    def _line(self) -> str:
+        if not self._total or not self._done:
+            return f"{self._title}: {self._done} so far"
+        left_s = (self._clock() - self._begun_s) * (self._total - self._done) / self._done
+        return f"{self._title}: {self._done} of {self._total}, about {_spoken(left_s)} left"
+
+
+def _spoken(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"

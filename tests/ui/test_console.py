@@ -10,7 +10,7 @@ from retrieval.answer import Answer
 from retrieval.asking.question import Question
 from retrieval.ranking.explain import Contribution, Explanation, Prototype
 from ui.cli.tables import print_answer
-from ui.console import out, plain, print_json, remark
+from ui.console import ProgressBars, out, plain, print_json, remark
 
 RED, CSI, CLEAR, TITLE = "\x1b[31m", "\x9b31m", "\x1b[2J", "\x1b]0;gotcha\x07"
 EVIL = f"Rome {RED}{CSI}{CLEAR}{TITLE}\r\n\u202egnp.exe [bold]not bold[/] :warning: \u2028 end"
@@ -82,3 +82,24 @@ def test_remarks_and_errors_are_cleaned_too(run, capsys: pytest.CaptureFixture[s
 def test_the_names_of_emoji_are_not_replaced(capsys: pytest.CaptureFixture[str]) -> None:
     out.print(plain("at 10:up:30"))
     assert capsys.readouterr().out == "at 10:up:30\n"
+
+
+def test_without_a_terminal_long_work_says_every_half_minute_how_far_it_is_and_how_long_it_takes(capsys):
+    now = [0.0]
+    with ProgressBars(clock=lambda: now[0]) as bars:
+        bars.start("probe", 400)
+        for second in range(1, 101):
+            now[0] = float(second)
+            bars.advance(2)
+        bars.start("read", None)
+        now[0] = 131.0
+        bars.advance(7)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == [
+        "probe (400 in all)",
+        "probe: 60 of 400, about 3 min left",
+        "probe: 120 of 400, about 2 min left",
+        "probe: 180 of 400, about 2 min left",
+        "read",
+        "read: 7 so far",
+    ]
