@@ -1,5 +1,6 @@
 """How sources talk to servers: politely (User-Agent, rate limit), patiently (retries with backoff), and never without a limit."""
 
+import math
 import os
 import random
 import threading
@@ -118,7 +119,8 @@ def _retry_after_s(response: requests.Response) -> float | None:
     """The server's Retry-After in seconds: a number, or an HTTP date (RFC 9110, 10.2.3) relative to our clock."""
     told = response.headers.get("Retry-After", "")
     try:
-        return float(told)
+        seconds = float(told)
+        return seconds if math.isfinite(seconds) else None
     except ValueError:
         date = parsedate_tz(told)
     try:

@@ -251,7 +251,7 @@ class Space:
     @once
     def confident(self) -> Confident | None:
         """Says how sure an answer to a text is; None where locations are not indexed."""
-        return Confident.of(self.searcher("locations").snapshot, self.checkpoint) if "locations" in self.manifests else None
+        return Confident.of(self.cells, self.checkpoint) if "locations" in self.manifests else None
 
     @once
     def named_places(self) -> NamedPlaces | None:

@@ -9,7 +9,8 @@ table, but the same snapshot.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
@@ -93,11 +94,8 @@ class Snapshot:
     def rows_where(self, sql: str) -> Rows:
         """The rows that fulfil a SQL condition over the table's columns, ascending. Raises ``InputError`` for bad SQL,
         ``CatalogueError`` if the version was cleaned away."""
-        table = self._opened()
-        try:
+        with self.reading() as table:
             dataset = table.to_lance()
-        except (ValueError, OSError, RuntimeError) as error:
-            raise self._removed(error) from error
         try:
             found = dataset.to_table(columns=[], filter=sql, with_row_id=True)["_rowid"].to_numpy()
         except (ValueError, OSError, RuntimeError) as error:
@@ -107,9 +105,12 @@ class Snapshot:
         return np.sort(self.rows_at(found))
 
     def values(self, column: str) -> frozenset[str]:
-        """The different texts in a column without ''. None in a snapshot without a table."""
+        """The different texts in a column without ''. There are none in a snapshot without a table."""
+        if self.table is None:
+            return frozenset()
         if column not in self._values:
-            found = self.table.to_lance().to_table(columns=[column])[column].unique().to_pylist() if self.table is not None else []
+            with self.reading() as table:
+                found = table.to_lance().to_table(columns=[column])[column].unique().to_pylist()
             self._values[column] = frozenset(text for text in found if text)
         return self._values[column]
 
@@ -120,10 +121,8 @@ class Snapshot:
         if unknown:
             raise InputError(f"the {self.modality} have no column '{unknown[0]}'; choose from {', '.join(table.schema.names)}")
         wanted = np.unique(self.row_ids[rows])
-        try:
+        with self.reading():
             found = table.take_row_ids(wanted.tolist()).with_row_id().select(list(columns)).to_arrow()
-        except (ValueError, OSError, RuntimeError) as error:
-            raise self._removed(error) from error
         found = found.sort_by("_rowid").drop_columns(["_rowid"])
         return found.take(pa.array(np.searchsorted(wanted, self.row_ids[rows])))
 
@@ -141,6 +140,15 @@ class Snapshot:
     @once
     def _order(self) -> Rows:
         return np.argsort(self.row_ids, kind="stable")
+
+    @contextmanager
+    def reading(self) -> Iterator[Any]:
+        """The LanceDB table at ``version``. Raises ``CatalogueError`` if that version is cleaned away before the block ends."""
+        table = self._opened()
+        try:
+            yield table
+        except (ValueError, OSError, RuntimeError) as error:
+            raise self._removed(error) from error
 
     def _removed(self, error: Exception) -> CatalogueError:
         return CatalogueError(

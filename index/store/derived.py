@@ -6,12 +6,16 @@ read-only disk) they lie in the user's cache folder, under a name made from the 
 
 import hashlib
 import os
+import tempfile
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from index.errors import CatalogueError
+import numpy as np
+import numpy.typing as npt
+
+from index.errors import CatalogueError, one_line
 from index.files import PARTIAL, cache_folder, remove
 
 ABANDONED_AFTER_S = 6 * 3600  # a partial file without a write for so long was left by a killed process
@@ -44,6 +48,22 @@ def file_beside(folder: Path, name: str) -> Path:
     """Where a file derived from ``folder`` lies: there, or in the cache if it is not there and cannot be written there."""
     beside = folder / name
     return beside if beside.exists() or os.access(folder, os.W_OK) else cache_folder() / "files" / folder.name / name
+
+
+def array_on_disk(folder: Path, shape: tuple[int, int]) -> npt.NDArray[np.float32]:
+    """An array to write and read in a file without a name, which is gone with its last user, a killed one too.
+
+    Its space is taken at once, as a mapped file on a full disk kills the process (SIGBUS). Raises ``CatalogueError`` without room.
+    """
+    size = 4 * shape[0] * shape[1]
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            os.posix_fallocate(file.fileno(), 0, size)
+            return np.memmap(file, np.float32, "r+", shape=shape)
+    except OSError as error:
+        raise CatalogueError(
+            f"{folder} has no room for {size >> 20} MiB that are only needed for now: {one_line(error)}; free some space there"
+        ) from error
 
 
 def sweep(folder: Path, keep: Callable[[str], bool]) -> None:

@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 from index.errors import CatalogueError, InputError, ModelMismatchError, writing
 from index.records import MODALITIES, Embeddings, Modality
 from index.store.catalogue import Catalogue, places_of
+from index.store.derived import array_on_disk, derived_folders, writable_folder
 from index.store.filling import Total, fill, total_of
 from index.store.manifest import BUILDING_KEY, COLUMN_KEY, COMPLETE_KEY, MANIFEST_KEY, Manifest
 from index.store.migrations import UNIQUE_IDS, migrate
@@ -33,6 +34,8 @@ from index.store.vector_column import (
     rows_with_vector,
     without_vector,
 )
+
+IN_MEMORY_BYTES = 64 * 2**20  # of cached features; a million articles with their sentences have 20 GB
 
 
 def manifest_of(catalogue: Catalogue, modality: Modality) -> Manifest | None:
@@ -218,6 +221,7 @@ class FeatureCache:
     def __init__(self, catalogue: Catalogue, key: str, dim: int) -> None:
         name, schema = f"features_{key}", pa.schema([ID, (VECTOR, pa.list_(pa.float32(), dim))])
         self._schema = schema
+        self._folders = derived_folders(catalogue.uri, name)
         self._table = catalogue.opened(name, schema)
         migrate(self._table, schema, [UNIQUE_IDS])
 
@@ -248,8 +252,10 @@ class FeatureCache:
         return self.read(ids)
 
     def read(self, ids: Sequence[str]) -> npt.NDArray[np.float32]:
-        """Features [N, D] in the order of ``ids``, in memory once."""
-        features = np.empty((len(ids), self._schema.field(VECTOR).type.list_size), np.float32)
+        """Features [N, D] in the order of ``ids``. Few are in memory; many are in a file, read row by row when used."""
+        shape = (len(ids), self._schema.field(VECTOR).type.list_size)
+        few = 4 * shape[0] * shape[1] <= IN_MEMORY_BYTES
+        features = np.empty(shape, np.float32) if few else array_on_disk(writable_folder(self._folders), shape)
         dataset = self._table.to_lance()
         places = places_of(ids, dataset.to_table(columns=["id"])["id"])
         for start in range(0, len(ids), WRITE_ROWS):

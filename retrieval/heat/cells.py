@@ -92,10 +92,17 @@ class Cells:
 
         Counted with points spread evenly over the sphere, at least 16 per cell; a cell without any point gets half a point, not 0.
         """
-        count = max(MIN_AREA_POINTS, AREA_POINTS_PER_CELL * len(self))
+        return self._shares_of(np.arange(len(self)), max(MIN_AREA_POINTS, AREA_POINTS_PER_CELL * len(self)))
+
+    def area_shares_of(self, group: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        """[C]: the same for groups of cells, given the number [N] of each cell's group. Of a group many cells count together, so a
+        million points are enough, which takes less time."""
+        return self._shares_of(group, max(MIN_AREA_POINTS, min(AREA_CHUNK, AREA_POINTS_PER_CELL * len(self))))
+
+    def _shares_of(self, group: npt.NDArray[np.int64], count: int) -> npt.NDArray[np.float64]:
         lat, lon = fibonacci_sphere(count)
-        points = np.zeros(len(self))
+        points = np.zeros(int(group.max()) + 1)
         for start in range(0, count, AREA_CHUNK):
             rows = self._nearest(lat[start : start + AREA_CHUNK], lon[start : start + AREA_CHUNK], self.reach_km)
-            points += np.bincount(rows[rows != NO_DATA], minlength=len(self))
+            points += np.bincount(group[rows[rows != NO_DATA]], minlength=len(points))
         return np.maximum(points, 0.5) / count

@@ -43,12 +43,13 @@ def text_hits(snapshot: Snapshot, query: str, n: int, rows: Rows | None = None) 
 
     A row need hold only one of the words; n' < n only where no more do. Any text is a query without syntax; only the first 1,000
     characters count. BM25 of title and text are added. Raises ``InputError`` for an empty query, ``CatalogueError``
-    without an index of words at the snapshot's version.
+    without an index of words at the snapshot's version, and if that version was cleaned away.
     """
     if not query.strip():
         raise InputError("the query text is empty; say what to look for")
-    lacking = [column for column in COLUMNS[snapshot.modality] if column not in _indexed(snapshot.table)]
-    if lacking:
+    with snapshot.reading() as table:
+        indexed, count = _indexed(table), int(table.count_rows())
+    if not indexed.issuperset(COLUMNS[snapshot.modality]):
         raise CatalogueError(
             f"the words of the {snapshot.modality} are not indexed; run `placebind index build` and open the space again"
         )
@@ -60,7 +61,7 @@ def text_hits(snapshot: Snapshot, query: str, n: int, rows: Rows | None = None) 
 
     if n < 1:
         raise InputError(f"the number of hits must be at least 1, got {n}")
-    return widen(find, n, max(1, int(snapshot.table.count_rows())), lambda found: len(found[0]) == n)
+    return widen(find, n, max(1, count), lambda found: len(found[0]) == n)
 
 
 def _search(snapshot: Snapshot, query: str, n: int) -> tuple[Rows, Scores]:
@@ -70,8 +71,9 @@ def _search(snapshot: Snapshot, query: str, n: int) -> tuple[Rows, Scores]:
     words = " ".join(dict.fromkeys(query[:QUERY_CHARACTERS].split())).encode("utf-8", "replace").decode()
     match: Any = MatchQuery  # mypy does not see the defaults of its fields
     either = [(Occur.SHOULD, match(words, column)) for column in COLUMNS[snapshot.modality]]
-    search = snapshot.table.search(BooleanQuery(either), query_type="fts").select(["id", "_score"])
-    found = search.limit(n).to_arrow().sort_by([("_score", "descending"), ("id", "ascending")])
+    with snapshot.reading() as table:
+        search = table.search(BooleanQuery(either), query_type="fts").select(["id", "_score"])
+        found = search.limit(n).to_arrow().sort_by([("_score", "descending"), ("id", "ascending")])
     rows = np.array([_row_of(snapshot, id_) for id_ in found["id"].to_pylist()], dtype=np.int64)
     return rows, found["_score"].to_numpy().astype(np.float32)
 

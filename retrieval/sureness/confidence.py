@@ -1,10 +1,11 @@
 """How sure an answer to a text is: how much of the probability lies near the best place, and whether the text is about any place.
 
-    Confident(snapshot of the locations, checkpoint)(query vector, best place) -> Confidence
+    Confident(all locations, temperature, least cosine)(query vector, best place) -> Confidence
 
-The probability is the softmax of cosines at the checkpoint's temperature, weighted by area (``retrieval.heat.mass``), over some of
-the locations only. Spacings of 40 km and 80 km give the same probability within 750 km, and a quarter of the cells costs a quarter
-of the time. ``retrieval.sureness.fit_confidence`` fits the temperature, and the cosine below which a text is about nowhere.
+The probability is the softmax of cosines at the checkpoint's temperature, weighted by area (``retrieval.heat.mass``). Around the
+best place every location counts. Farther away one location stands for all around it, which takes a quarter of the time; its weight
+is the area of them all, so that an island at sea weighs no more than it does on the heat map.
+``retrieval.sureness.fit_confidence`` fits the temperature, and the cosine below which a text is about nowhere.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ import numpy.typing as npt
 
 from index.geo import MEAN_RADIUS_KM, nearest_of_even, unit_xyz
 from index.records import Place
-from index.search.snapshot import Snapshot
 from index.threads import once
 from retrieval.heat.cells import Cells
 from retrieval.heat.heat import best_cosines
@@ -30,30 +30,6 @@ FINE_KM = 900.0  # around the best place all locations count: the farthest of ``
 NEAR_KM = (200, 750)
 SHARE = 0.9
 EARTH_KM2 = 4 * np.pi * MEAN_RADIUS_KM**2
-
-
-@dataclass(frozen=True, eq=False)
-class Members:
-    """All locations: ``vectors`` [N, D] and ``places`` [N, 2], and for each the row [N] of the cell that stands for it."""
-
-    vectors: npt.NDArray[Any]
-    places: npt.NDArray[np.float64]
-    cell: npt.NDArray[np.int64]
-
-    @classmethod
-    def of(cls, snapshot: Snapshot) -> tuple[Members, npt.NDArray[np.int64]]:
-        """And the rows that stand for the others: the first of those nearest to one point of an even grid."""
-        if len(snapshot) <= CELLS:
-            stands = np.arange(len(snapshot))
-            return cls(snapshot.vectors, snapshot.places, stands), stands
-        nearest = nearest_of_even(snapshot.places[:, 0], snapshot.places[:, 1], SURROUNDINGS)
-        _, first, cell = np.unique(nearest, return_index=True, return_inverse=True)
-        return cls(snapshot.vectors, snapshot.places, cell), first
-
-    @once
-    def size(self) -> npt.NDArray[np.int64]:
-        """[C]: the number of locations that each cell stands for."""
-        return np.bincount(self.cell)
 
 
 @dataclass(frozen=True)
@@ -91,41 +67,57 @@ class Confidence:
 
 
 class Confident:
-    """What a model's texts are compared with; prepared once, then ``__call__`` for each query."""
+    """What a model's texts are compared with: all locations, as ``cells``. Prepared once, then ``__call__`` for each query."""
 
-    def __init__(self, cells: Cells, temperature: float, least_cosine: float | None, members: Members | None = None) -> None:
+    def __init__(self, cells: Cells, temperature: float, least_cosine: float | None = None) -> None:
         self.cells, self.temperature, self.least_cosine = cells, temperature, least_cosine
-        self.members = members or Members(cells.vectors, cells.places, np.arange(len(cells)))
+        self.cell, self.stands = standing(cells.places)
 
     @classmethod
-    def of(cls, snapshot: Snapshot, checkpoint: Checkpoint) -> Confident | None:
-        """None for a model without a temperature, and where there are no locations."""
-        if checkpoint.temperature is None or not len(snapshot):
+    def of(cls, cells: Cells, checkpoint: Checkpoint) -> Confident | None:
+        """None for a model without a temperature."""
+        if checkpoint.temperature is None:
             return None
-        members, some = Members.of(snapshot)
-        cells = Cells(snapshot.vectors[some].astype(np.float32), snapshot.places[some], model_digest=checkpoint.digest)
         fitted = checkpoint.card.confidence
-        return cls(cells, checkpoint.temperature, fitted.least_cosine if fitted else None, members)
+        return cls(cells, checkpoint.temperature, fitted.least_cosine if fitted else None)
 
     def __call__(self, query: npt.NDArray[np.floating], best: Place) -> Confidence:
         """For a unit vector [D], and the place where it fits best."""
-        around = unit_xyz(best.lat, best.lon).astype(np.float32)
+        around = unit_xyz(best.lat, best.lon)
         far = self._xyz @ around < np.cos(FINE_KM / MEAN_RADIUS_KM)
-        fine = np.flatnonzero(~far[self.members.cell])
-        of_cell = self.members.cell[fine]
+        fine = np.flatnonzero(~far[self.cell])
         cosines = np.concatenate([
-            best_cosines(self.cells.vectors, query)[far], best_cosines(self.members.vectors[fine].astype(np.float32), query)
+            best_cosines(self._vectors, query)[far], best_cosines(self.cells.vectors[fine].astype(np.float32), query)
         ])  # fmt: skip
-        areas = np.concatenate([self.cells.area_shares[far], self.cells.area_shares[of_cell] / self.members.size[of_cell]])
+        areas = np.concatenate([self._areas[far], (self._areas / np.bincount(self.cell))[self.cell[fine]]])
         mass = probability_mass(cosines, self.temperature, areas)
-        cosine = unit_xyz(*self.members.places[fine].T) @ around  # of the angle on the globe; good to 1 km here
+        cosine = unit_xyz(*self.cells.places[fine].T) @ around  # of the angle on the globe
         near = [float(mass[int(far.sum()) :][cosine >= np.cos(km / MEAN_RADIUS_KM)].sum()) for km in NEAR_KM]
         nowhere = None if self.least_cosine is None else bool(cosines.max() < self.least_cosine)
         return Confidence(near[0], near[1], smallest_area(mass, SHARE, areas) * EARTH_KM2, nowhere)
 
     @once
-    def _xyz(self) -> npt.NDArray[np.float32]:
-        return self.cells.xyz.astype(np.float32)
+    def _xyz(self) -> npt.NDArray[np.float64]:
+        return unit_xyz(*self.cells.places[self.stands].T)
+
+    @once
+    def _vectors(self) -> npt.NDArray[np.float32]:
+        return self.cells.vectors[self.stands].astype(np.float32)
+
+    @once
+    def _areas(self) -> npt.NDArray[np.float64]:
+        """[C]: of all locations that each stands for."""
+        return self.cells.area_shares_of(self.cell)
+
+
+def standing(places: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """For each place [N] the number of the group that it belongs to, and for each group [C] the row that stands for it: the first
+    of those nearest to one point of an even grid. Few places all stand for themselves."""
+    if len(places) <= CELLS:
+        return np.arange(len(places)), np.arange(len(places))
+    nearest = nearest_of_even(places[:, 0], places[:, 1], SURROUNDINGS)
+    _, first, group = np.unique(nearest, return_index=True, return_inverse=True)
+    return group, first
 
 
 def _area(km2: float) -> str:

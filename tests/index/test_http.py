@@ -186,7 +186,7 @@ def test_a_date_is_bounded_as_seconds_are_and_one_that_has_passed_asks_for_no_wa
     assert second_s < 0.3 + first_s
 
 
-@pytest.mark.parametrize("told", ["soon", "", "Wed, 99 Foo 2026 07:28:00 GMT", "Wed, 21 Oct 99999999 07:28:00 GMT"])
+@pytest.mark.parametrize("told", ["soon", "", "nan", "inf", "Wed, 99 Foo 2026 07:28:00 GMT", "Wed, 21 Oct 99999999 07:28:00 GMT"])
 def test_a_retry_after_that_is_nonsense_falls_back_on_the_backoff(script, told):
     script.answers += [answer(503, Retry_After=told), answer()]
     assert client(backoff_s=0.1).get(script.url) == b"hello"

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ from train.data import VALIDATION, held_out_records
 from train.geolocation import encode_locations, nearest
 from train.history import HISTORY_FILE
 from train.image.tiles import read_tiles, tile_records
-from train.loop import Result, _optimizer, learning_rate_factor, train
+from train.loop import Result, _fabric, _optimizer, learning_rate_factor, train
 from train.model import build_model
 from train.objective.architectures.imagebind import ImageBind
 from train.text.articles import article_records
@@ -577,6 +578,11 @@ def test_tiles_of_the_next_step_are_decoded_beside_the_training_thread(encoded_r
     train(config, Catalogue.open(encoded_regions), tmp_path / "run")
     ahead = [name for name in threads if name.startswith("batches")]
     assert len(ahead) == config.steps - 1
+
+
+def test_the_other_processes_wait_for_days_while_the_first_encodes() -> None:
+    """torch gives up after 30 minutes, in which a million articles are not encoded."""
+    assert _fabric(tiny_config(devices=2)).strategy._timeout > timedelta(days=1)
 
 
 @pytest.mark.slow

@@ -79,6 +79,7 @@ def test_each_modality_has_figures_of_its_own() -> None:
     assert figures["val_articles_median_km"] < SPACING_KM
     assert figures["val_tiles_median_km"] == pytest.approx(20_000, abs=SPACING_KM)
     assert figures["val_tiles_within_2500_km"] == 0
+    assert min(RESOLVED_KM) > SPACING_KM / 2, "a nearer point than the gallery has cannot be given"
     names = {"recall_at_10", *geolocation_figures(*[np.zeros(1)] * 4, RESOLVED_KM)}
     assert set(figures) == {f"val_{modality}_{name}" for modality in ("articles", "tiles") for name in names}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ from train.text.sentences import sentences
 
 ALONE = 4  # of an article's first sentences can stand for it in an augmented batch
 ARTICLE_COLUMNS = ("title", "text")
+READ_ROWS = 16_384  # whose texts are in memory at a time
 SENTENCE_CHARACTERS = 2_000  # of a text are looked through for sentences
 TELLING_WORDS = 25  # a shorter text says nothing once its names are masked
 Features = npt.NDArray[np.float32]
@@ -87,8 +88,7 @@ class Passages:
         advance: Callable[[int], None] = lambda n: None,
     ) -> None:
         self.whole = torch.from_numpy(cached_features(catalogue, tower, ids, advance=advance))
-        texts = catalogue.rows("articles", ids, ["text"])["text"].to_pylist() if most else [""] * len(ids)
-        split = [_sentences(text, most) for text in texts]
+        split = [_sentences(row["text"], most) for row in _rows(catalogue, ids, ["text"])] if most else [[] for _ in ids]
         self.counts = np.array([len(each) for each in split], dtype=np.int64)
         self.start = np.cumsum(self.counts) - self.counts
         said = {content_id("sentence", sentence): sentence for each in split for sentence in each}
@@ -126,12 +126,13 @@ class Masked:
     def __init__(
         self, catalogue: Catalogue, tower: TextEncoder, ids: Sequence[str], advance: Callable[[int], None] = lambda n: None
     ) -> None:
-        rows = catalogue.rows("articles", ids, ARTICLE_COLUMNS).to_pylist()
+        rows = _rows(catalogue, ids, ["text"])
         long = [number for number, row in enumerate(rows) if len(row["text"].split()) >= TELLING_WORDS]
-        article = {content_id("masked", ids[number]): rows[number] for number in long}
+        article = {content_id("masked", ids[number]): ids[number] for number in long}
 
         def texts_of(wanted: Sequence[str]) -> list[str]:
-            return [mask_names(article[name]["text"], article[name]["title"] or "") for name in wanted]
+            rows = _rows(catalogue, [article[name] for name in wanted], ARTICLE_COLUMNS)
+            return [mask_names(row["text"], row["title"] or "") for row in rows]
 
         self.features = torch.from_numpy(cached_features(catalogue, tower, list(article), texts_of, advance))
         self.row = np.full(len(ids), -1, dtype=np.int64)
@@ -208,8 +209,13 @@ def whole_text(title: str | None, text: str) -> str:
 
 
 def _whole_texts(catalogue: Catalogue, ids: Sequence[str]) -> list[str]:
-    rows = catalogue.rows("articles", ids, ARTICLE_COLUMNS).to_pylist()
-    return [whole_text(row["title"], row["text"]) for row in rows]
+    return [whole_text(row["title"], row["text"]) for row in _rows(catalogue, ids, ARTICLE_COLUMNS)]
+
+
+def _rows(catalogue: Catalogue, ids: Sequence[str], columns: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """These articles one after another; texts of only ``READ_ROWS`` of them are in memory at a time."""
+    for start in range(0, len(ids), READ_ROWS):
+        yield from catalogue.rows("articles", ids[start : start + READ_ROWS], columns).to_pylist()
 
 
 def _sentences(text: str, most: int) -> list[str]:

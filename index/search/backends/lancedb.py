@@ -38,9 +38,10 @@ class Options(Settings):
 def build(*, snapshot: Snapshot, **options: Any) -> "LanceSearch | ExactSearch":
     """Exact where the table is small or has no index at the snapshot's version (``build_index`` makes one, then open it again)."""
     chosen = Options.parse(options, where="lancedb")
-    if len(snapshot) < FLAT_BELOW_ROWS or snapshot.table is None or not has_index(snapshot.table):
+    if len(snapshot) < FLAT_BELOW_ROWS or snapshot.table is None:
         return ExactSearch(snapshot)
-    return LanceSearch(snapshot, chosen)
+    with snapshot.reading() as table:
+        return LanceSearch(snapshot, chosen) if has_index(table) else ExactSearch(snapshot)
 
 
 def build_index(catalogue: Catalogue, modality: Modality) -> bool:
@@ -113,6 +114,7 @@ class LanceSearch:
             wanted, nprobe = wanted * _GROWTH, nprobe * _GROWTH
 
     def _ask(self, query: Vectors, count: int, nprobe: int) -> Rows:
-        asked = self.snapshot.table.search(query, vector_column_name=VECTOR).distance_type(self.snapshot.manifest.metric)
-        answer = asked.nprobes(nprobe).limit(count).with_row_id(True).select(["_distance"]).to_arrow()
+        with self.snapshot.reading() as table:
+            asked = table.search(query, vector_column_name=VECTOR).distance_type(self.snapshot.manifest.metric)
+            answer = asked.nprobes(nprobe).limit(count).with_row_id(True).select(["_distance"]).to_arrow()
         return self.snapshot.rows_at(answer["_rowid"].to_numpy())

@@ -221,8 +221,9 @@ def test_a_snapshot_whose_version_was_cleaned_away_says_so(catalogue: Catalogue)
     old = open_snapshot(catalogue, "articles")
     catalogue.table("articles").update(values={"title": "new"})
     catalogue.table("articles").to_lance().cleanup_old_versions(timedelta(0))
-    with pytest.raises(CatalogueError, match=r"version \d+ of the articles cannot be read any more.*open the space again"):
-        old.take([0], ["title"])
+    for read in (lambda: old.take([0], ["title"]), lambda: old.values("country"), lambda: old.rows_where("lat > 0")):
+        with pytest.raises(CatalogueError, match=r"version \d+ of the articles cannot be read any more.*open the space again"):
+            read()
 
 
 def test_a_new_version_with_the_same_rows_is_the_same_snapshot(catalogue: Catalogue) -> None:

@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ import numpy as np
 import pytest
 
 from index.errors import CatalogueError, InputError, ModelMismatchError, NotHereError
+from index.store import vectors
 from index.store.catalogue import Catalogue
+from index.store.derived import array_on_disk
 from index.store.ingest import ingest
 from index.store.manifest import MANIFEST_KEY, SCHEMA_VERSION, Manifest
 from index.store.vectors import FeatureCache, begin_vectors, finish_vectors, manifest_of, read_embeddings, write_vectors
@@ -286,6 +289,28 @@ def test_features_come_back_in_the_order_they_are_asked_for(catalogue: Catalogue
     cache.add(["a", "b", "c"], np.array([[1, 2, 3], [4, 5, 6], [7, 8, 9]], np.float32))
     np.testing.assert_array_equal(cache.read(["c", "a", "c"]), [[7, 8, 9], [1, 2, 3], [7, 8, 9]])
     assert cache.read(["a"]).flags.writeable
+
+
+def test_many_features_are_read_into_a_file_and_take_no_memory(
+    catalogue: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache, ids = FeatureCache(catalogue, "minilm_53aa", 256), [f"{n:032x}" for n in range(8192)]
+    features = np.random.default_rng(0).normal(size=(8192, 256)).astype(np.float32)
+    cache.add(ids, features)
+    monkeypatch.setattr(vectors, "IN_MEMORY_BYTES", 2**20)
+    monkeypatch.setattr(vectors, "WRITE_ROWS", 256)
+    tracemalloc.start()
+    read = cache.read(ids[::-1])
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < features.nbytes / 2
+    np.testing.assert_array_equal(read, features[::-1])
+    assert not any(path.is_file() for path in tmp_path.glob("_derived/features_minilm_53aa/*"))
+
+
+def test_without_room_for_the_features_the_remedy_is_named(tmp_path: Path) -> None:
+    with pytest.raises(CatalogueError, match=r"has no room for 1099511627776 MiB .*; free some space"):
+        array_on_disk(tmp_path, (2**30, 2**28))
 
 
 def test_a_cache_says_what_it_does_not_have_in_the_order_asked(catalogue: Catalogue) -> None:

@@ -35,6 +35,20 @@ def test_no_two_kept_are_near_and_more_candidates_only_add_behind(seed, count, m
     assert apart(lat, lon, min_km, first).tolist() == kept[:first]
 
 
+def test_of_many_candidates_few_distances_are_computed(monkeypatch):
+    """Of every candidate from every hit that was chosen, 8 million distances took 213 seconds."""
+    computed = []
+
+    def counted(lat, lon, lats, lons):
+        computed.append(len(lats))
+        return geodesic_km(lat, lon, lats, lons)
+
+    monkeypatch.setattr("retrieval.ranking.apart.geodesic_km", counted)
+    lat, lon = places(0, 40_000)
+    assert len(apart(lat, lon, 1000, 200)) == 200
+    assert sum(computed) < 40_000
+
+
 def test_what_no_number_can_mean_is_refused():
     with pytest.raises(InputError, match="at least 0 km, got -1"):
         apart([0], [0], -1.0, 3)

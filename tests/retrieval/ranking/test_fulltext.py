@@ -1,5 +1,6 @@
 """Words are found in titles and texts of a real catalogue, in rows of its snapshot, whatever characters a query holds."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -165,6 +166,15 @@ def test_a_search_for_words_without_an_index_of_them_says_what_to_do(tmp_path):
     index_with(catalogue, "articles", np.repeat(one_hot(0), 5, axis=0))
     with pytest.raises(CatalogueError, match="words of the articles are not indexed; run `placebind index build`"):
         text_hits(open_snapshot(catalogue, "articles"), "fjord", 5)
+
+
+def test_a_search_for_words_in_a_version_that_was_cleaned_away_says_what_to_do(tmp_path):
+    catalogue = catalogue_with(tmp_path, articles=ARTICLES)
+    old = snapshot_of(catalogue)
+    catalogue.table("articles").update(values={"title": "new"})
+    catalogue.table("articles").to_lance().cleanup_old_versions(timedelta(0))
+    with pytest.raises(CatalogueError, match=r"version \d+ of the articles cannot be read any more.*open the space again"):
+        text_hits(old, "fjord", 5)
 
 
 def test_an_empty_query_and_a_number_below_one_are_refused(snapshot):

@@ -6,15 +6,13 @@ import numpy as np
 import pytest
 
 from index.geo import great_circle_km
-from index.records import Embeddings, Place
-from index.search.snapshot import Snapshot
+from index.records import Place
 from retrieval import Space
 from retrieval.asking.parts import Part
 from retrieval.asking.question import Question
 from retrieval.heat.cells import Cells
-from retrieval.sureness.confidence import CELLS, EARTH_KM2, Confidence, Confident, Members
+from retrieval.sureness.confidence import CELLS, EARTH_KM2, Confidence, Confident, standing
 from tests.conftest import World
-from tests.worlds import unit
 from train.checkpoint import Checkpoint, TextConfidence
 
 QUERY, BEST = np.ones(1, dtype=np.float32), Place(lat=0.0, lon=179.0)
@@ -24,8 +22,9 @@ def four_cells(least_cosine: float | None = None) -> Confident:
     """Cells of equal area across the antimeridian, 0, 167, 556 and 10,000 km from the first, with 8, 4, 2 and 1 fifteenths."""
     places = np.array([(0.0, 179.0), (0.0, -179.5), (0.0, -176.0), (0.0, -91.0)])
     cells = Cells(np.array([[0.3], [0.2], [0.1], [0.0]], dtype=np.float32), places)
-    cells.area_shares = np.full(4, 0.01)
-    return Confident(cells, 0.1 / math.log(2), least_cosine)
+    confident = Confident(cells, 0.1 / math.log(2), least_cosine)
+    confident._areas = np.full(4, 0.01)
+    return confident
 
 
 def test_the_probability_near_the_best_place_is_that_of_the_cells_there() -> None:
@@ -107,34 +106,33 @@ def test_what_is_not_one_text_is_not_judged(world: World, asked: Question) -> No
     assert answer.as_dict()["confidence"] is None
 
 
-def locations(places: np.ndarray, vectors: np.ndarray) -> Snapshot:
-    ids = tuple(f"{row:032x}" for row in range(len(places)))
-    found = Embeddings(ids=ids, places=places, vectors=unit(vectors), modality="locations", model_digest="3fa1" * 16)
-    return Snapshot.in_memory(found)
-
-
 def test_every_island_has_its_own_cell_however_many_locations_there_are() -> None:
     """A continent of 60,000 locations, and eleven islands far from it and from one another."""
     rng = np.random.default_rng(0)
     continent = np.stack([rng.uniform(0, 40, 60_000), rng.uniform(0, 60, 60_000)], axis=1)
     islands = np.array([(-20.0 - 5 * n, -30.0 - 10 * n) for n in range(11)])
-    members, stands = Members.of(locations(np.concatenate([continent, islands]), rng.normal(size=(60_011, 3))))
+    places = np.concatenate([continent, islands])
+    group, stands = standing(places)
     assert len(stands) < CELLS
     assert set(range(60_000, 60_011)) <= set(stands.tolist())
-    assert (members.size[members.cell[60_000:]] == 1).all()
-    away = great_circle_km(*continent[:2000].T, *members.places[stands].T).min(axis=1)
+    assert (np.bincount(group)[group[60_000:]] == 1).all()
+    away = great_circle_km(*continent[:2000].T, *places[stands].T).min(axis=1)
     assert away.max() < 100  # what stands for a location is in its surroundings
 
 
-def test_a_text_about_an_island_is_as_sure_of_it_as_with_all_cells(world: World) -> None:
-    """60,000 locations that do not fit, and one island that does: one in two of them, by rows, would have left it out."""
+@pytest.mark.parametrize("fits", [60_000, 7], ids=["an island", "a place of the continent"])
+def test_a_text_is_as_sure_as_with_all_cells(world: World, fits: int) -> None:
+    """60,000 locations of a continent and an island; one of them fits best, and all that do not are together about as likely. One
+    in two of them, by rows, would have left the island out; one that weighed as the sea around it does would be twice as likely."""
     rng = np.random.default_rng(0)
     places = np.concatenate([np.stack([rng.uniform(0, 40, 60_000), rng.uniform(0, 60, 60_000)], axis=1), [(-16.0, -5.7)]])
-    vectors = np.concatenate([np.tile([0.0, 1.0], (60_000, 1)), [(1.0, 0.0)]])
-    confident = Confident.of(locations(places, vectors), calibrated(world, 0.5).checkpoint)
+    vectors = np.tile(np.float32([0.55, 0.835]), (60_001, 1))
+    vectors[fits] = (1.0, 0.0)
+    cells = Cells(vectors, places)
+    confident = Confident.of(cells, calibrated(world, 0.5).checkpoint)
     assert confident is not None
-    found = confident(np.array([1.0, 0.0], dtype=np.float32), Place(lat=-16.0, lon=-5.7))
+    found = confident(vectors[fits], Place(lat=float(places[fits, 0]), lon=float(places[fits, 1])))
     assert found.nowhere is False
-    every = Cells(unit(vectors), places)
-    shares = every.area_shares * np.exp((unit(vectors)[:, 0] - 1) / 0.05)
-    assert found.within_200_km == pytest.approx(shares[-1] / shares.sum(), abs=0.05)
+    shares = cells.area_shares * np.exp((vectors[:, 0] - 1) / 0.05)
+    near = great_circle_km(*places[fits, :, None], *places.T)[0] <= 200
+    assert found.within_200_km == pytest.approx(shares[near].sum() / shares.sum(), abs=0.05)

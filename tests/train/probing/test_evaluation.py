@@ -184,6 +184,13 @@ def test_xyz_is_asked_by_its_neighbours_whatever_probe_asks_the_others(tmp_path)
     assert len(ResultsFolder(tmp_path).rows) == 3
 
 
+def test_a_task_of_one_region_has_an_interval_drawn_from_blocks_of_its_own_size(tmp_path):
+    """Within 8 degrees there are four blocks of 10 degrees at the most: too few to draw an interval from."""
+    lat, lon = np.random.default_rng(0).uniform(41, 49, (2, 400))
+    (row,) = run(tmp_path, [task(lat=lat, lon=lon, target=lat + lon)], [LonLat()]).rows
+    assert np.isfinite([row.low, row.high]).all()
+
+
 def test_large_tasks_are_cut(tmp_path):
     (row,) = run(tmp_path, features=[LonLat()], max_points=50).rows
     assert row.points == 50

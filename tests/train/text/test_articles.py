@@ -1,5 +1,7 @@
 """Articles on their way into a batch: features cached once, passages in order, sentences that stand for the whole."""
 
+import tracemalloc
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,9 +11,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from index.store import vectors
 from index.store.catalogue import Catalogue
 from tests.train.small_worlds import Interrupted, LetterTower, article, fill
 from train.data import TRAINING
+from train.text import articles
 from train.text.articles import (
     ALONE,
     ArticleBatch,
@@ -33,6 +37,15 @@ SENTENCES = [
     "Every year a boat race is held on the lagoon.",
     "Far behind the dunes a desert has its border.",
 ]
+
+
+class WideTower(LetterTower):
+    """With 512 features: each of the four 128 times."""
+
+    feature_key, feature_dim = "wide", 512
+
+    def features(self, texts: Sequence[str]) -> np.ndarray[Any, Any]:
+        return np.tile(super().features(texts), (1, 128))
 
 
 class Whole(nn.Module):
@@ -125,6 +138,30 @@ def test_an_article_keeps_its_place_and_its_words_together_through_every_batch(t
             assert (float(batch.lat[n]), float(batch.lon[n])) == (expected.place.lat, expected.place.lon)
             np.testing.assert_array_equal(batch.passages[n, 0].numpy(), letters([expected.text])[0])
         torch.testing.assert_close(batch.encode(Whole()), batch.passages[:, 0])
+
+
+def test_of_many_articles_neither_texts_nor_features_are_in_memory_and_batches_are_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """400 articles with 3 MB of text and more than 2 MB of features."""
+    texts = [f"The boat race number {n} is held on the lagoon in summer. {'Eel. ' * 1600}" for n in range(400)]
+    catalogue = fill(tmp_path, [article(text, lat=n / 100, lon=0.0) for n, text in enumerate(texts)])
+    shares = {"sentence_share": 0.5, "masked_share": 0.25}
+    monkeypatch.setattr(articles, "mask_names", lambda text, title: text.replace("lagoon", "lake"))
+    tower = WideTower(passages=3)
+    rows, chances = np.arange(0, 400, 7), np.random.default_rng(0).random((58, 2))
+    in_memory = article_records(catalogue, tower, TRAINING, **shares).batch(rows, chances)
+    monkeypatch.setattr(articles, "READ_ROWS", 20)
+    monkeypatch.setattr(vectors, "IN_MEMORY_BYTES", 2**16)
+    monkeypatch.setattr(vectors, "WRITE_ROWS", 20)
+    tracemalloc.start()
+    records = article_records(catalogue, tower, TRAINING, **shares)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2 * 2**20
+    batch = records.batch(rows, chances)
+    torch.testing.assert_close(batch.passages, in_memory.passages, rtol=0, atol=0)
+    assert batch.present.tolist() == in_memory.present.tolist()
 
 
 @pytest.mark.parametrize(

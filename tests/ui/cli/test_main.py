@@ -244,6 +244,16 @@ def test_the_version_is_said(run):
     assert run("--version")[:2] == (0, f"placebind {version('placebind')}\n")
 
 
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_can_complete_commands(shell):
+    known = os.environ | {"_PLACEBIND_COMPLETE": f"complete_{shell}", "COMP_WORDS": "placebind ind", "COMP_CWORD": "1"}
+    asked = known | {"_TYPER_COMPLETE_ARGS": "placebind ind", "_TYPER_COMPLETE_FISH_ACTION": "get-args"}
+    program = "import sys; sys.argv = ['placebind']; from ui.cli.main import app; app(prog_name='placebind')"
+    done = subprocess.run([sys.executable, "-c", program], env=asked, capture_output=True, text=True, check=False)
+    assert "index" in done.stdout
+    assert "search" not in done.stdout
+
+
 def test_on_a_stream_that_has_not_all_letters_an_answer_is_shown_with_question_marks(world: World, tmp_path):
     """A catalogue with a title in Greek, on a terminal of Windows' western code page."""
     folder = tmp_path / "world"

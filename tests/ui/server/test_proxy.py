@@ -1,12 +1,13 @@
-"""Behind a proxy that gives the server only a part of its addresses; the proxy is a real nginx, set up as docs/serving.md says."""
+"""Behind a proxy that gives the server only a part of its addresses; real ones, set up as docs/serving.md says."""
 
+import os
 import re
 import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -20,6 +21,7 @@ from ui.server import addresses, front
 from ui.server.addresses import api, base_path
 
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+CADDY = shutil.which("caddy")
 SERVING = Path(__file__).parents[3] / "docs" / "serving.md"
 
 
@@ -43,21 +45,25 @@ def test_every_address_lies_below_the_base(monkeypatch) -> None:
     assert front.address("serving.md") == "/maps/front/serving.md"
 
 
-@contextmanager
-def nginx(config: str, folder: Path) -> Iterator[str]:
-    """The address of an nginx with these locations, until the block ends."""
+def documented(proxy: str) -> str:
+    """What docs/serving.md gives for this proxy."""
+    (config,) = re.findall(rf"```{proxy}\n(.*?)```", SERVING.read_text(), re.DOTALL)
+    return str(config)
+
+
+def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    paths = "".join(f"{name}_temp_path {folder}/{name};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
-    file = folder / "nginx.conf"
-    file.write_text(
-        f"daemon off; pid {folder}/pid; error_log {folder}/error.log; events {{}}\n"
-        f"http {{ access_log off; client_body_buffer_size 8m; {paths} server {{ listen 127.0.0.1:{port}; {config} }} }}"
-    )
-    with subprocess.Popen([str(NGINX), "-c", str(file), "-p", str(folder), "-e", f"{folder}/error.log"]) as process:
+        return int(free.getsockname()[1])
+
+
+@contextmanager
+def listening(command: Sequence[str], port: int, log: Path) -> Iterator[str]:
+    """The address of a proxy that this command starts, until the block ends."""
+    environment = os.environ | {"HOME": str(log.parent), "XDG_DATA_HOME": str(log.parent), "XDG_CONFIG_HOME": str(log.parent)}
+    with log.open("w") as said, subprocess.Popen(command, stderr=said, env=environment) as process:
         try:
-            for _ in range(500):
-                assert process.poll() is None, (folder / "error.log").read_text()
+            for _ in range(1000):
+                assert process.poll() is None, log.read_text()
                 with socket.socket() as knock:
                     if not knock.connect_ex(("127.0.0.1", port)):
                         break
@@ -67,18 +73,40 @@ def nginx(config: str, folder: Path) -> Iterator[str]:
             process.terminate()
 
 
-def documented(port: int) -> str:
-    """The location that docs/serving.md gives for nginx, with the port of this server."""
-    (location,) = re.findall(r"```nginx\n(.*?)```", SERVING.read_text(), re.DOTALL)
-    return location.replace("8501", str(port))
+def nginx(server_port: int, folder: Path) -> AbstractContextManager[str]:
+    port, location = free_port(), documented("nginx").replace("8501", str(server_port))
+    paths = "".join(f"{name}_temp_path {folder}/{name};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+    file = folder / "nginx.conf"
+    file.write_text(
+        f"daemon off; pid {folder}/pid; error_log {folder}/error.log; events {{}}\n"
+        f"http {{ access_log off; client_body_buffer_size 8m; {paths} server {{ listen 127.0.0.1:{port}; {location} }} }}"
+    )
+    return listening([str(NGINX), "-c", str(file), "-p", str(folder), "-e", f"{folder}/error.log"], port, folder / "error.log")
 
 
-@pytest.mark.skipif(NGINX is None, reason="needs nginx (apt-get install nginx)")
-def test_all_that_a_visitor_needs_goes_through_the_documented_nginx(world, tmp_path) -> None:
+def caddy(server_port: int, folder: Path) -> AbstractContextManager[str]:
+    """By plain HTTP: there is no certificate for a name of ours."""
+    port = free_port()
+    site = documented("caddy").replace("8501", str(server_port)).replace("maps.example", f"http://localhost:{port}")
+    file = folder / "Caddyfile"
+    file.write_text("{\n\tadmin off\n}\n" + site)
+    return listening([str(CADDY), "run", "--config", str(file), "--adapter", "caddyfile"], port, folder / "caddy.log")
+
+
+@pytest.mark.parametrize(
+    "proxy",
+    [
+        pytest.param(nginx, marks=pytest.mark.skipif(NGINX is None, reason="needs nginx (apt-get install nginx)")),
+        pytest.param(caddy, marks=pytest.mark.skipif(CADDY is None, reason="needs caddy (apt-get install caddy)")),
+    ],
+)
+def test_all_that_a_visitor_needs_goes_through_the_documented_proxy(
+    proxy: Callable[[int, Path], AbstractContextManager[str]], world, tmp_path
+) -> None:
     with running(world.folder, tmp_path, "--base-path", "maps", "--token", "geheim") as (said, _):
         own = urlsplit(said)
         assert own.path == "/maps/"
-        with nginx(documented(own.port or 0), tmp_path) as address, httpx.Client(timeout=60) as visitor:
+        with proxy(own.port or 0, tmp_path) as address, httpx.Client(timeout=60) as visitor:
             assert visitor.get(f"{address}/maps/").status_code == 401
             first = visitor.get(f"{address}/maps/?token=geheim")
             assert (first.status_code, first.headers["location"]) == (303, "/maps/")

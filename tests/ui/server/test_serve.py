@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import httpx
 import pytest
@@ -66,9 +67,10 @@ def test_a_server_answers_as_soon_as_it_says_where_and_stops_cleanly_at_ctrl_c(w
 
 
 def test_a_real_server_guards_what_is_streamlits_too(world, tmp_path) -> None:
-    with running(world.folder, tmp_path, "--token", "geheim") as (with_token, _):
+    """The address that it says can be followed although its token has characters that mean something in an address."""
+    with running(world.folder, tmp_path, "--token", "ge&heim=# %41+/?") as (with_token, _):
         address, _, token = with_token.partition("/?token=")
-        assert token == "geheim"
+        assert unquote(token) == "ge&heim=# %41+/?"
         socket_address = f"ws{address.removeprefix('http')}/_stcore/stream"
         for path in ("/", "/_stcore/health", "/static/index.html", "/favicon.png", "/api/v1/status", FRONT):
             assert httpx.get(address + path).status_code == 401, path

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from index.errors import PlaceBindError
+from index.errors import NotHereError, PlaceBindError
 from index.store.ingest import ingest
+from retrieval.asking.question import Question
 from retrieval.building.build import append_to_index, build_index
 from tests.conftest import Records, fill
 from tests.worlds import location
@@ -43,6 +44,16 @@ def test_what_has_changed_is_warmed_up_before_anybody_asks(own_world, tmp_path, 
     assert "cells" in vars(space)
     assert serve._warm_up(workspace, warmed) == warmed
     assert (workspace.space is space, said) == (True, [])
+
+
+def test_heat_maps_of_long_questions_are_forgotten_by_their_length(world, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("ui.server.workspace.QUESTIONS_KEPT_CHARACTERS", 10_000)
+    workspace = Workspace("own", world.folder, world.checkpoint, Uploads(tmp_path / "uploads"))
+    asked = [Question.of(letter * 4000) for letter in "abc"]
+    names = [workspace.heat_name(question) for question in asked]
+    assert [workspace.question(name).parts for name in names[1:]] == [question.parts for question in asked[1:]]
+    with pytest.raises(NotHereError, match="ask again"):
+        workspace.question(names[0])
 
 
 def test_a_missing_index_is_said_once(tmp_path, world, monkeypatch) -> None:

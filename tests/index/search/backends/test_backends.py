@@ -1,6 +1,7 @@
 """What every backend promises, on a real catalogue: the best rows first, filters kept, exact cosines, close to the exact answer."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -243,6 +244,18 @@ def test_lancedb_without_its_index_is_searched_exactly(tmp_path: Path) -> None:
     world = catalogue_with(tmp_path, locations=locations(200))
     index_with(world, "locations", clustered(200, 8))
     assert isinstance(lance_over(open_snapshot(world, "locations")), exact.ExactSearch)
+
+
+def test_lancedb_says_that_its_index_was_cleaned_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lancedb, "FLAT_BELOW_ROWS", 100)
+    world = catalogue_with(tmp_path, locations=locations(200))
+    index_with(world, "locations", clustered(200, 8))
+    lancedb.build_index(world, "locations")
+    old = lancedb.build(snapshot=open_snapshot(world, "locations"))
+    lancedb.build_index(world, "locations")
+    world.table("locations").to_lance().cleanup_old_versions(timedelta(0))
+    with pytest.raises(CatalogueError, match=r"version \d+ of the locations cannot be read any more.*open the space again"):
+        old.search(one_hot(0, dim=8), 3)
 
 
 def test_lancedb_indexes_the_coordinates_of_a_small_table_but_not_its_vectors(tmp_path: Path) -> None:
