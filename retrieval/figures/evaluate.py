@@ -1,7 +1,7 @@
 """All retrieval questions to models: text and tile to location, text to tile and back.
 
-Records of the catalogue that no model was trained on are the queries; its locations (or a file of places) answer. Encoded vectors
-lie in the results' folder, so a stopped run resumes, and answered questions are not repeated.
+Records of the catalogue that no model was trained on or chosen by are the queries; its locations (or a file of places) answer.
+Encoded vectors lie in the results' folder, so a stopped run resumes, and answered questions are not repeated.
 """
 
 import hashlib
@@ -47,8 +47,10 @@ def evaluate_retrieval(
     folder: Path,
     gallery: HeldOut | None = None,
     progress: Progress | None = None,
+    part: str = "report",
 ) -> list[Row]:
-    """The rows (see ``kept``) of models with their names, as the folder keeps them; ``gallery``: places other than the catalogue's.
+    """The rows (see ``kept``) of models with their names, as the folder keeps them; ``gallery``: places other than the catalogue's;
+    ``part``: the slice of the held-out records that asks.
 
     A question that is impossible, such as all of them without a catalogue, becomes a row that says why.
     """
@@ -59,7 +61,7 @@ def evaluate_retrieval(
         kept.add([{"model": name, "query": "retrieval", "group": ALL, "queries": 0, "not_run": str(error)} for name, _ in models])
         return kept.asked
     for name, checkpoint in models:
-        for rows in Asker(name, Space(checkpoint, opened), kept, progress or Quiet(), gallery).rows():
+        for rows in Asker(name, Space(checkpoint, opened), kept, progress or Quiet(), gallery, part).rows():
             kept.add(rows)
     return kept.asked
 
@@ -73,6 +75,7 @@ class Asker:
     kept: ResultRows
     progress: Progress
     gallery: HeldOut | None
+    part: str
     _found: dict[Modality, HeldOut | PlaceBindError] = field(default_factory=dict)
 
     def rows(self) -> Iterator[list[Row]]:
@@ -169,7 +172,7 @@ class Asker:
             return self.gallery or gallery_of(self.space.catalogue)  # which says why there are none
         if not checkpoint.learnt(modality):
             raise CheckpointError(f"the model was trained without {modality}")
-        return held_out(self.space.catalogue, modality, checkpoint.card.sensors)
+        return held_out(self.space.catalogue, modality, checkpoint.card.sensors, self.part)
 
     def _side(self, asked: HeldOut) -> Side:
         return Side(self._vectors(asked), asked.places)

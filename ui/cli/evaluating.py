@@ -12,7 +12,7 @@ from rich.table import Table
 from index.errors import ConfigError
 from index.registry import names
 from retrieval.figures.evaluate import evaluate_retrieval
-from retrieval.figures.held_out import gallery_in
+from retrieval.figures.held_out import SLICES, gallery_in
 from retrieval.figures.results import JSON_FILE as RETRIEVAL_FILE
 from train.checkpoint import Checkpoint
 from train.probing.evaluation import FLOORS, Evaluated, Plan, evaluate, features_of, tasks_of
@@ -43,18 +43,22 @@ def evaluate_models(
     probe: str,
     workers: int | None,
     gallery: Path | None,
+    part: str,
     only: str | None,
     as_json: bool,
 ) -> None:
     """Probe both layers of each checkpoint, the floors and the peers, then ask each checkpoint for places: both, or ``only`` one.
 
-    ``where``: of labels, ``block``: options of the splits, ``gallery``: a file of places instead of the catalogue's locations.
+    ``where``: of labels, ``block``: options of the splits, ``gallery``: a file of places instead of the catalogue's locations,
+    ``part``: one of the ``SLICES``.
     Raises ``ConfigError`` for a name that does not exist, ``InputError`` for a file, before anything is computed.
     """
     if probe not in PROBES:
         raise ConfigError(f"there is no probe '{probe}'; choose {', '.join(PROBES)}")
     if only not in (None, *PARTS):
         raise ConfigError(f"--only takes {' or '.join(PARTS)}, got '{only}'")
+    if part not in SLICES:
+        raise ConfigError(f"--slice takes {' or '.join(SLICES)}, got '{part}'")
     chosen = tasks_of(_all_or(tasks, names(TASKS)), **where)
     asked = [split_of(name, **block) for name in _all_or(splits, SPLITS)]
     features, lacking = _features(checkpoints, catalogue, peers)
@@ -63,7 +67,7 @@ def evaluate_models(
         if only != "retrieval":
             found = evaluate(Plan(chosen, features, asked, probe, lacking), folder, bars, workers)
         if only != "tasks":
-            rows = evaluate_retrieval(_named(checkpoints), catalogue, folder, places, bars)
+            rows = evaluate_retrieval(_named(checkpoints), catalogue, folder, places, bars, part)
     report = write_report(folder, checkpoints, datetime.now().astimezone())
     if as_json:
         print_json(_kept(folder, only))

@@ -137,13 +137,13 @@ def test_queries_of_one_block_have_no_interval():
 def test_what_was_trained_on_is_never_asked(tmp_path):
     catalogue = catalogue_with(tmp_path, articles=[article(split="train"), article("other")], tiles=[tile(split="train")])
     for modality in ("articles", "tiles"):
-        with pytest.raises(CatalogueError, match="split = 'val'"):
+        with pytest.raises(CatalogueError, match="split = 'report'"):
             held_out(catalogue, modality, ("sentinel2",))
 
 
 def test_held_out_records_fall_into_groups(tmp_path):
     def text(count, name, lat, lon, source):
-        return article(name, lat, lon, " ".join([name] * count), split="val", source=source)
+        return article(name, lat, lon, " ".join([name] * count), split="report", source=source)
 
     given = [text(24, "a", 48, 16, "x"), text(25, "b", 48, 16, "x"), text(100, "c", 40, -100, "y"), text(101, "d", 40, -100, "")]
     asked = held_out(catalogue_with(tmp_path, articles=[*given, article("learnt", split="train")]), "articles")
@@ -163,7 +163,7 @@ def test_held_out_records_fall_into_groups(tmp_path):
 
 
 def test_tiles_of_a_sensor_that_the_model_does_not_know_are_not_asked(tmp_path):
-    catalogue = catalogue_with(tmp_path, tiles=[tile(1, split="val"), tile(2, lat=5.0, split="val")])
+    catalogue = catalogue_with(tmp_path, tiles=[tile(1, split="report"), tile(2, lat=5.0, split="val")])
     assert len(held_out(catalogue, "tiles", ("sentinel2", "nasa_coarse"))) == 2
     with pytest.raises(CatalogueError, match="no tiles"):
         held_out(catalogue, "tiles", ("nasa_coarse",))
@@ -174,13 +174,13 @@ def test_without_its_package_there_are_no_continents_and_that_is_said(tmp_path, 
     for cached in ("index.places.towns.load_towns", "index.places.continents._towns"):
         module, name = cached.rsplit(".", 1)
         getattr(__import__(module, fromlist=[name]), name).cache_clear()
-    asked = held_out(catalogue_with(tmp_path, articles=[article(split="val")]), "articles")
+    asked = held_out(catalogue_with(tmp_path, articles=[article(split="report")]), "articles")
     assert "placebind[demo]" in asked.lacking
     assert [*asked.groups] == ["all", "text length: under 25 words"]
 
 
 def test_floors_know_training_articles_only(tmp_path):
-    catalogue = catalogue_with(tmp_path, articles=[article("a", split="val"), article("b", split="train"), article("c")])
+    catalogue = catalogue_with(tmp_path, articles=[article("a", split="report"), article("b", split="train"), article("c")])
     assert sorted(text[0] for text in known_articles(catalogue).texts) == ["b", "c"]
 
 
@@ -250,11 +250,12 @@ def asked_world(own_world):
     catalogue = Catalogue.open(own_world.folder)
     spots = [(70.0, 7.0), (70.0, 100.0), (5.0, 22.0), (5.0, 130.0)]
     held = [
-        article(f"held {lon}", lat, lon, (NORTH if lat > 50 else SOUTH).format(f"place {lon}"), split="val") for lat, lon in spots
+        article(f"held {lon}", lat, lon, (NORTH if lat > 50 else SOUTH).format(f"place {lon}"), split="report")
+        for lat, lon in spots
     ]
     tiles = [coarse_tile(Place(lat=70.0, lon=7.0), 230, 101), coarse_tile(Place(lat=5.0, lon=60.0), 90, 102)]
     for each in tiles:
-        object.__setattr__(each, "split", "val")
+        object.__setattr__(each, "split", "report")
     ingest(catalogue, Records("articles", held))
     ingest(catalogue, Records("tiles", tiles))
     return own_world
@@ -341,7 +342,7 @@ def test_what_cannot_be_asked_is_a_row_that_says_why(world, tmp_path):
 
 
 def test_a_single_query_has_figures_but_no_interval_and_no_gap(own_world, tmp_path):
-    held = [article("alone", 70.0, 9.0, NORTH.format("one place"), split="val")]
+    held = [article("alone", 70.0, 9.0, NORTH.format("one place"), split="report")]
     ingest(Catalogue.open(own_world.folder), Records("articles", held))
     row = next(row for row in ask(own_world, tmp_path) if row["query"] == "text to location")
     assert row["median_km"] == row["mean_km"]

@@ -84,7 +84,7 @@ def test_what_cannot_be_had_is_listed_with_its_remedy(evaluate):
     assert [line.split(" (")[0] for line in lines[3:]] == [
         "not run text to location", "not run tile to location", "not run text to tile", "not run tile to text",
     ]  # fmt: skip
-    assert "split = 'val'" in lines[3]
+    assert "split = 'report'" in lines[3]
 
 
 def test_several_models_are_told_apart_by_their_folders_and_range_retrieves_from_the_catalogue(evaluate, world, own_world):
@@ -105,7 +105,8 @@ def test_several_models_are_told_apart_by_their_folders_and_range_retrieves_from
 def asked_world(own_world):
     """A world of one's own with four held-out articles."""
     held = [
-        article(f"held {lat}", lat, 3.0, (NORTH if lat > 50 else SOUTH).format(lat), split="val") for lat in (4.0, 6.0, 69.0, 71.0)
+        article(f"held {lat}", lat, 3.0, (NORTH if lat > 50 else SOUTH).format(lat), split="report")
+        for lat in (4.0, 6.0, 69.0, 71.0)
     ]
     ingest(Catalogue.open(own_world.folder), Records("articles", held))
     return own_world
