@@ -97,8 +97,9 @@ def _confidence(fitted: TextConfidence | None) -> list[str]:
         return []
     told = (
         f"Fitted on {fitted.texts:,} texts of {fitted.articles:,} held-out articles: temperature {fitted.temperature:.4f}; a text "
-        f"whose best cosine is below {fitted.least_cosine:.3f} is of no place in particular. Of articles that chose "
-        "nothing (`split = 'report'`), by kind of text: the part whose place lies in the smallest region said to hold so much, and the part called of no place."
+        f"whose best cosine is below {fitted.least_cosine:.3f} is of no place in particular. Of articles that chose nothing "
+        "(`split = 'report'`), by kind of text: the part whose place lies in the smallest region said to hold so much, and the "
+        "part called of no place."
     )
     return ["## Confidence", "", told, "", *_table(("figure", "value"), [(n, f"{v:.3f}") for n, v in fitted.figures.items()]), ""]
 

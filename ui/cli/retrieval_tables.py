@@ -6,11 +6,12 @@ from typing import Any
 from rich.table import Table
 
 from retrieval.figures.held_out import ALL
-from retrieval.figures.measures import RECALL_K, WITHIN_KM
+from retrieval.figures.measures import BEATS, EQUALLY, RECALL_K, WITHIN_KM
 from retrieval.figures.results import GAP, Row
 from ui.console import out, plain
 
 NONE = "—"
+TOO_FEW = " (too few to say)"
 
 
 def print_retrieval(rows: Sequence[Row]) -> None:
@@ -33,16 +34,19 @@ def _table(query: str, rows: list[Row]) -> Table:
     models = [row for row in rows if not row["floor"]]
     first = models[0]
     title = f"{query}: {first['gallery']:,} answer, a hit of @k and MRR is within {first['radius_km']:g} km"
+    title += "" if first["slice"] == "report" else f"; asked by the slice {first['slice']}, which chose the model"
     table = Table(title=title, title_justify="left", box=None, collapse_padding=True, pad_edge=False)
     table.add_column("", no_wrap=True)
     columns = (
         "queries",
         "median km (95 %)",
         "mean",
+        "beats",
         *(f"{km} km" for km in WITHIN_KM),
         *(f"@{k}" for k in RECALL_K),
         "MRR",
         "most",
+        "answered",
     )
     for name in columns:
         table.add_column(name, justify="right", no_wrap=True)
@@ -57,10 +61,23 @@ def _table(query: str, rows: list[Row]) -> Table:
 
 
 def _cells(row: Row) -> list[str]:
-    between = "" if row["median_km_low"] is None else f" ({row['median_km_low']:,.0f} to {row['median_km_high']:,.0f})"
+    between = TOO_FEW if row["median_km_low"] is None else f" ({row['median_km_low']:,.0f} to {row['median_km_high']:,.0f})"
     kilometres = [f"{row['queries']:,}", f"{row['median_km']:,.0f}{between}", f"{row['mean_km']:,.0f}"]
-    shares = [*(f"within_{km}_km" for km in WITHIN_KM), *(f"recall_at_{k}" for k in RECALL_K), "mrr", "reachable"]
+    shares = [
+        BEATS,
+        *(f"within_{km}_km" for km in WITHIN_KM),
+        *(f"recall_at_{k}" for k in RECALL_K),
+        "mrr",
+        "reachable",
+        "answered",
+    ]
     return [*kilometres, *(_number(row[name]) for name in shares)]
+
+
+def _between(row: Row) -> str:
+    if row["median_km_low"] is None:
+        return "" if row["group"].endswith(EQUALLY) else TOO_FEW
+    return f" ({row['median_km_low']:,.0f} to {row['median_km_high']:,.0f})"
 
 
 def _space_table(rows: list[Row]) -> Table:
