@@ -123,8 +123,11 @@ def test_only_retrieval_asks_for_places_beside_floors(run, asked_world, tmp_path
     assert line.split()[1:3] == ["4", f"{ours['median_km']:,.0f}"]
     for words in (
         "text to location: 200 answer",
-        "TF-IDF nearest article",
+        "TF-IDF nearest of all texts",
         "random order",
+        "the same place for all",
+        "gazetteer, first town named",
+        "(too few to say)",
         "continent: ",
         "under 25 words",
         "the space",
@@ -135,6 +138,19 @@ def test_only_retrieval_asks_for_places_beside_floors(run, asked_world, tmp_path
     assert "split:" not in out
     assert not (out_folder / JSON_FILE).exists()
     assert "text to location (4 in all)" in err
+
+
+def test_those_that_chose_the_model_are_asked_only_when_told_to_be(run, asked_world, tmp_path):
+    spot = article("chosen by", 48.0, 16.0, NORTH.format("a town"), split="val")
+    ingest(Catalogue.open(asked_world.folder), Records("articles", [spot]))
+    asked = ("evaluate", "-c", asked_world.folder, "--only", "retrieval", "--out", tmp_path / "out")
+    assert "asked by the slice" not in run(*asked)[1]
+    code, out, err = run(*asked, "--slice", "val")
+    assert code == 0, err
+    assert "asked by the slice val, which chose the model" in out
+    code, _, err = run(*asked, "--slice", "train")
+    assert code == 2
+    assert "--slice takes report or val, got 'train'" in err
 
 
 def test_places_of_a_file_answer_instead(run, asked_world, tmp_path):
@@ -164,7 +180,7 @@ def test_several_models_stand_in_one_table_under_the_names_of_their_folders(run,
     assert code == 0, err
     assert "text length: under 25 words, checkpoint" in out
     assert "text length: under 25 words, second" in out
-    assert out.count("TF-IDF nearest article") == 1, "the floors are the same"
+    assert out.count("TF-IDF nearest of all texts  ") == 1, "the floors are the same"
 
 
 def copy_of(folder, to):
