@@ -28,7 +28,7 @@ from benchmarks.cached import Vectors, kept, land_vectors
 from index.geo import great_circle_km
 from retrieval.figures.held_out import gallery_in
 from retrieval.figures.measures import figures_of
-from retrieval.figures.placing import errors_km
+from retrieval.figures.placing import Placed, errors_km
 from train.checkpoint import Checkpoint
 from train.encoders.text import minilm
 from train.geolocation import ACCURACY_KM, encode_locations, nearest, tfidf_nearest
@@ -116,12 +116,17 @@ def text_vectors(tower: Any, texts: Texts) -> torch.Tensor:
 def floor_answers(known: Texts, questions: Texts, own: Texts) -> Iterator[Answers]:
     """The places of the most similar training articles, of masked ones too; ``own`` are those of the tested source."""
     hidden_known, hidden = known.masked(), questions.masked()
-    for way, find in zip(FLOORS, (tfidf_nearest, minilm_nearest), strict=True):
+    for way, find in zip(FLOORS, (words_nearest, minilm_nearest), strict=True):
         yield Answers(way, "as it is", known.places[find(known.whole, questions.whole)])
         yield Answers(way, "masked", known.places[find(known.whole, hidden.whole)])
         yield Answers(way, "masked, articles too", known.places[find(hidden_known.whole, hidden.whole)])
     middle = most_central(own.places)
     yield Answers(f"the same place for all ({middle[0]:.0f}, {middle[1]:.0f})", "", np.tile(middle, (len(questions.rows), 1)))
+
+
+def words_nearest(known: Sequence[str], asked: Sequence[str]) -> npt.NDArray[np.int64]:
+    """Row of the known text most similar by TF-IDF, for each text."""
+    return tfidf_nearest(known, asked)[0]
 
 
 def minilm_nearest(known: Sequence[str], asked: Sequence[str]) -> npt.NDArray[np.int64]:
@@ -165,11 +170,12 @@ def report(model: str, answers: Sequence[Answers], questions: Texts, known: int)
 
 
 def _cells(each: Answers, questions: Texts) -> Iterator[str]:
-    figures = figures_of(errors_km(each.places, questions.places), None, questions.places)
+    figures = figures_of(Placed(errors_km(each.places, questions.places), None), questions.places)
     for name in ("median_km", *(f"within_{km}_km" for km in ACCURACY_KM)):
         digits = "{:,.0f}" if name == "median_km" else "{:.3f}"
-        value, low, high = (digits.format(figures[name + end]) for end in ("", "_low", "_high"))
-        yield f"{value} ({low} to {high})"
+        value, low, high = (figures[name + end] for end in ("", "_low", "_high"))
+        between = "too few to say" if low is None or high is None else f"{digits.format(low)} to {digits.format(high)}"
+        yield f"{digits.format(value)} ({between})"
 
 
 def _ratios(answers: Sequence[Answers], questions: Texts) -> Iterator[str]:

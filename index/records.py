@@ -17,7 +17,7 @@ from index.references import language_code, web_address, wikidata_id
 
 Modality = Literal["articles", "tiles", "locations"]
 MODALITIES: tuple[Modality, ...] = ("articles", "tiles", "locations")
-SPLITS = ("", "train", "val", "test")
+SPLITS = ("", "train", "val", "report", "test")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +71,8 @@ class BBox:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Article:
-    """A text about a place. ``split`` is one of ``SPLITS``; '' means not assigned, and is trained on like 'train'.
+    """A text about a place. ``split`` is one of ``SPLITS``; '' means not assigned, and is trained on like 'train'
+    (``index.slices`` says what 'val' and 'report' are for).
 
     ``language`` is the code of the text (BCP 47, or as in the address of a Wikipedia), ``wikidata`` the item ('Q84') and ``image``
     the http(s) address of a picture; '' means not known. Raises ``InputError`` for other values; ``index.references`` has the
@@ -292,7 +293,7 @@ def _bytes_of(pixels: npt.NDArray[Any]) -> memoryview:
 
 def _check_split(split: str) -> None:
     if split not in SPLITS:
-        raise InputError(f"split must be one of 'train', 'val', 'test' or empty, got '{split}'")
+        raise InputError(f"split must be one of {', '.join(map(repr, SPLITS[1:]))} or empty, got '{split}'")
 
 
 def _rounded(place: Place) -> tuple[str, str]:

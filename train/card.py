@@ -75,7 +75,8 @@ def card_text(checkpoint: Checkpoint) -> str:
         "",
         "## Figures",
         "",
-        "Held-out records (`split = 'val'`) against 20,000 points all over the sphere, and the training losses of the last step."
+        "Held-out records (`split = 'val'`, which may have chosen the step) against 20,000 points all over the sphere, and the "
+        "training losses of the last step."
         if any(name.startswith("val_") for name in card.figures)
         else "No record was held out, so nothing is known but the training losses of the last step.",
         "",
@@ -96,8 +97,9 @@ def _confidence(fitted: TextConfidence | None) -> list[str]:
         return []
     told = (
         f"Fitted on {fitted.texts:,} texts of {fitted.articles:,} held-out articles: temperature {fitted.temperature:.4f}; a text "
-        f"whose best cosine is below {fitted.least_cosine:.3f} is of no place in particular. Of other articles, by kind of text: "
-        "the part whose place lies in the smallest region said to hold so much, and the part called of no place."
+        f"whose best cosine is below {fitted.least_cosine:.3f} is of no place in particular. Of articles that chose nothing "
+        "(`split = 'report'`), by kind of text: the part whose place lies in the smallest region said to hold so much, and the "
+        "part called of no place."
     )
     return ["## Confidence", "", told, "", *_table(("figure", "value"), [(n, f"{v:.3f}") for n, v in fitted.figures.items()]), ""]
 

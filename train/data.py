@@ -15,7 +15,8 @@ from train.protocols import encoder_of
 from train.text.articles import article_records
 
 TRAINING = "split IS NULL OR split IN ('', 'train')"
-VALIDATION = "split = 'val'"
+VALIDATION = "split = 'val'"  # chooses: early stopping, calibration
+REPORT = "split = 'report'"  # only measures; nothing here reads it (see ``index.slices``)
 HELD_OUT_TILES = 512  # enough to see where a run is going, and few enough to encode at every validation
 
 

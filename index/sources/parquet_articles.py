@@ -37,7 +37,7 @@ class Options(Settings):
     country: str = Field("country", description="column with the country")
     source: str = Field("source", description="column that names where the text is from; absent: the file's name")
     licence: str = Field("license", description="column with the licence of the text")
-    split: str = Field("split", description="column with 'train' or 'val'; val is never trained on")
+    split: str = Field("split", description="column with 'train', 'val' or 'report'; only train is trained on")
     language: str = Field("language", description="column with the language code of the text; anything else is left out")
     wikidata: str = Field("wikidata", description="column with the Wikidata item, Q84 or its address; anything else is left out")
     image: str = Field("image", description="column with the http(s) address of a picture; anything else is left out")

@@ -17,6 +17,7 @@ from lancedb.index import BTree
 from index.errors import writing
 from index.imagery.pixels import encode_pixels
 from index.records import Article, Done, Location, Modality, Record, Rejected, Source, Tile
+from index.slices import stored_split
 from index.store.catalogue import SCHEMAS, Catalogue
 from index.store.contention import persistently
 from index.store.manifest import MIGRATIONS_KEY, SCHEMA_KEY, SCHEMA_VERSION
@@ -123,12 +124,11 @@ def _rows(records: Sequence[Record]) -> list[dict[str, Any]]:
 def _row(id_: str, record: Record) -> dict[str, Any]:
     row = {"id": id_, "lat": record.place.lat, "lon": record.place.lon}
     row |= {name: getattr(record, name) for name in ("title", "url", "country", "source", "licence")}
-    if isinstance(record, Article):
-        return row | {name: getattr(record, name) for name in ("text", "split", "language", "wikidata", "image")}
     if isinstance(record, Location):
         return row | {"kind": record.kind}
-    row |= {
-        name: getattr(record, name) for name in ("sensor", "level", "date", "crs", "split", "assumed", "bands", "bounds", "valid")
-    }
+    row["split"] = stored_split(record.split, record.place)
+    if isinstance(record, Article):
+        return row | {name: getattr(record, name) for name in ("text", "language", "wikidata", "image")}
+    row |= {name: getattr(record, name) for name in ("sensor", "level", "date", "crs", "assumed", "bands", "bounds", "valid")}
     _, row["height"], row["width"] = record.pixels.shape
     return row | band_sums(record.pixels) | {"dtype": record.pixels.dtype.name, "pixels": encode_pixels(record.pixels)}

@@ -13,10 +13,13 @@ from typing import Any
 
 import pyarrow as pa
 
+from index.slices import in_report_block
 from index.store.contention import persistently
 from index.store.manifest import MIGRATIONS_KEY
 from index.store.statistics import SUMS, add_sums
 from index.store.unique import ids_are_unique, make_unique
+
+_UPDATED_AT_ONCE = 1000
 
 
 @dataclass(frozen=True)
@@ -47,11 +50,23 @@ def _add_sums(table: Any, ours: pa.Schema) -> None:
         add_sums(table)
 
 
+def _report_slice(table: Any, ours: pa.Schema) -> None:
+    """What an older PlaceBind held out as 'val' in a report block becomes 'report', as an ingest stores it now."""
+    if "split" not in table.schema.names:
+        return
+    held_out = table.to_lance().to_table(columns=["id", "lat", "lon"], filter="split = 'val'")
+    inside = in_report_block(held_out["lat"].to_numpy(), held_out["lon"].to_numpy())
+    ids = [f"'{name}'" for name in held_out["id"].filter(pa.array(inside)).to_pylist()]
+    for start in range(0, len(ids), _UPDATED_AT_ONCE):
+        table.update(where=f"id IN ({', '.join(ids[start : start + _UPDATED_AT_ONCE])})", values={"split": "report"})
+
+
 UNIQUE_IDS = Migration("unique ids", lambda schema, ours: not ids_are_unique(schema), lambda table, ours: make_unique(table))
 MIGRATIONS = (
     Migration("columns that may be empty", lambda schema, ours: bool(_empty_columns(ours) - set(schema.names)), _add_empty_columns),
     Migration("sums of the bands", _lacks_sums, _add_sums),
     UNIQUE_IDS,
+    Migration("report slice", lambda schema, ours: False, _report_slice),  # no schema tells: only the name says that it was done
 )
 
 

@@ -1,9 +1,8 @@
 """Queries and answers: held-out articles and tiles of a catalogue with their groups, and galleries of places."""
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,23 +10,35 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from index.errors import CatalogueError, InputError, MissingExtraError, one_line
-from index.records import Modality
+from index.records import Modality, content_id
 from index.store.catalogue import Catalogue
-from train.data import TRAINING, VALIDATION
-from train.text.articles import whole_text
+from train.data import REPORT, TRAINING, VALIDATION
+from train.text.articles import SENTENCE_CHARACTERS, TELLING_WORDS, whole_text
+from train.text.masking import mask_names
+from train.text.sentences import sentences
 
 MOST = 5_000  # held-out records of one modality: the first by id, which is random
 SHORT_WORDS, LONG_WORDS = 25, 100  # a sentence; more than a paragraph
 SINGULAR: dict[Modality, str] = {"articles": "text", "tiles": "tile", "locations": "location"}
-ALL = "all"
+ALL, UNKNOWN = "all", "unknown"
+ARTICLES = "several sentences"
+SLICES = {"report": REPORT, "val": VALIDATION}  # the second chose the model, so its figures flatter
 Places = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
+
+
+_REMEDY = {
+    "report": "ingest some with the split 'val' from all over the world, of which those in report blocks become 'report' (in an "
+    "older catalogue any ingest does that), or ask those that chose the model with --slice val",
+    "val": "ingest some with that split",
+}
 
 
 @dataclass(frozen=True)
 class HeldOut:
     """Records with their ``places`` [N, 2], lat and lon. ``groups``: by name, the mask [N] of the group, the first is all of them;
-    ``texts`` of articles; ``lacking`` says why there are no continents among the groups."""
+    ``texts`` of articles; ``typed`` texts are read as a user types them, not as the records have them; ``sources`` of records.
+    ``lacking`` says why there are no continents among the groups."""
 
     modality: Modality
     ids: list[str]
@@ -35,6 +46,8 @@ class HeldOut:
     groups: dict[str, Mask] = field(default_factory=dict)
     texts: list[str] = field(default_factory=list)
     lacking: str = ""
+    typed: bool = False
+    sources: list[str] = field(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -58,22 +71,21 @@ class HeldOut:
         chosen = np.flatnonzero(rows).tolist()
         groups = {name: mask[rows] for name, mask in self.groups.items() if mask[rows].any()}
         texts = [self.texts[row] for row in chosen] if self.texts else []
-        return HeldOut(self.modality, [self.ids[row] for row in chosen], self.places[rows], groups, texts, self.lacking)
+        ids = [self.ids[row] for row in chosen]
+        sources = [self.sources[row] for row in chosen] if self.sources else []
+        return replace(self, ids=ids, places=self.places[rows], groups=groups, texts=texts, sources=sources)
 
 
-def held_out(catalogue: Catalogue, modality: Modality, sensors: tuple[str, ...] = ()) -> HeldOut:
-    """Records with split = 'val', and of tiles only those of these sensors; at most ``MOST``. Never any others.
+def held_out(catalogue: Catalogue, modality: Modality, sensors: tuple[str, ...] = (), part: str = "report") -> HeldOut:
+    """Records of one of the ``SLICES``, and of tiles only those of these sensors; at most ``MOST``. Never any others.
 
     Raises ``CatalogueError`` if there are none.
     """
     known = ", ".join(f"'{sensor}'" for sensor in sensors)
-    where = VALIDATION if modality == "articles" else f"{VALIDATION} AND sensor IN ({known})"
+    where = SLICES[part] if modality == "articles" else f"{SLICES[part]} AND sensor IN ({known})"
     if not catalogue.count(modality, where):
-        raise CatalogueError(
-            f"{catalogue.uri} holds out no {modality} (split = 'val'), and training records are not used as queries; "
-            "ingest some with that split"
-        )
-    columns = ["lat", "lon", "source", *(["title", "text"] if modality == "articles" else [])]
+        raise CatalogueError(f"{catalogue.uri} holds out no {modality} ({SLICES[part]}); {_REMEDY[part]}")
+    columns = ["lat", "lon", "source", *(["title", "text", "language"] if modality == "articles" else [])]
     rows = catalogue.column(modality, columns, where=where)[:MOST]
     places, texts = places_of(rows), rows["text"].to_pylist() if modality == "articles" else []
     groups = {ALL: np.ones(len(rows), dtype=bool)}
@@ -83,18 +95,39 @@ def held_out(catalogue: Catalogue, modality: Modality, sensors: tuple[str, ...] 
     except MissingExtraError as error:
         lacking = str(error)
     groups |= _lengths(texts) if texts else {}
-    groups |= _sources(rows["source"].to_pylist())
+    groups |= _named("language", [name or UNKNOWN for name in rows["language"].to_pylist()]) if texts else {}
+    sources = sources_of(rows)
+    groups |= _named("source", sources)
     whole = [whole_text(*each) for each in zip(rows["title"].to_pylist(), texts, strict=True)] if texts else []
-    return HeldOut(modality, rows["id"].to_pylist(), places, groups, whole, lacking)
+    return HeldOut(modality, rows["id"].to_pylist(), places, groups, whole, lacking, sources=sources)
 
 
 def known_articles(catalogue: Catalogue) -> HeldOut:
-    """The articles that a model may have been trained on, which floors answer with. Raises ``CatalogueError`` if there are none."""
+    """All texts that a model may have been trained on, which floors answer with; the group ``ARTICLES`` has those that are more
+    than a name and a sentence. Raises ``CatalogueError`` if there are none."""
     if not catalogue.count("articles", TRAINING):
         raise CatalogueError(f"{catalogue.uri} has no articles to learn from")
     rows = catalogue.column("articles", ["lat", "lon", "title", "text"], where=TRAINING)
     texts = [whole_text(*each) for each in zip(rows["title"].to_pylist(), rows["text"].to_pylist(), strict=True)]
-    return HeldOut("articles", rows["id"].to_pylist(), places_of(rows), texts=texts)
+    long = np.array([len(sentences(text, 2, SENTENCE_CHARACTERS)) > 1 for text in rows["text"].to_pylist()])
+    return HeldOut(
+        "articles", rows["id"].to_pylist(), places_of(rows), {ALL: np.ones(len(rows), dtype=bool), ARTICLES: long}, texts
+    )
+
+
+def without_names(catalogue: Catalogue, articles: HeldOut) -> HeldOut:
+    """Articles without their titles and the names in their texts; those that are too short to say more than names are left out.
+
+    Raises ``CatalogueError`` if none is left, ``MissingExtraError`` without the [demo] extra.
+    """
+    rows = catalogue.rows("articles", articles.ids, ["title", "text"]).to_pylist()
+    long = [len(row["text"].split()) >= TELLING_WORDS for row in rows]
+    masked = [mask_names(row["text"], row["title"] or "") if told else "" for row, told in zip(rows, long, strict=True)]
+    telling = np.array([bool(text.strip()) for text in masked], dtype=bool)
+    if not telling.any():
+        raise CatalogueError(f"{catalogue.uri}: none of these articles has the {TELLING_WORDS} words that say more than names")
+    chosen = replace(articles, texts=masked, typed=True).take(telling)
+    return replace(chosen, ids=[content_id("masked", id_) for id_ in chosen.ids])
 
 
 def gallery_of(catalogue: Catalogue) -> HeldOut:
@@ -121,6 +154,11 @@ def gallery_in(file: Path) -> HeldOut:
     return HeldOut("locations", [], kept)
 
 
+def sources_of(rows: pa.Table) -> list[str]:
+    """[N]: the column source, with a word for what is not known."""
+    return [name or UNKNOWN for name in rows["source"].to_pylist()]
+
+
 def places_of(rows: pa.Table) -> Places:
     """[N, 2] of the columns lat and lon."""
     return np.stack([rows["lat"].to_numpy(), rows["lon"].to_numpy()], axis=1).astype(np.float64)
@@ -143,8 +181,8 @@ def _lengths(texts: list[str]) -> dict[str, Mask]:
     return {name: mask for name, mask in found.items() if mask.any()}
 
 
-def _sources(names: list[Any]) -> dict[str, Mask]:
-    """None where all are of one source."""
-    each = np.array([name or "unknown" for name in names])
+def _named(what: str, names: list[str]) -> dict[str, Mask]:
+    """A group for each name, of a language or a source; none where all have the same."""
+    each = np.array(names)
     different = np.unique(each).tolist()
-    return {f"source: {name}": each == name for name in different} if len(different) > 1 else {}
+    return {f"{what}: {name}": each == name for name in different} if len(different) > 1 else {}

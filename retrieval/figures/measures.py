@@ -1,45 +1,89 @@
 """From errors in km and ranks to the figures of a table, each with its 95 % interval over blocks of the globe."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
+from retrieval.figures.placing import Placed
 from train.geolocation import ACCURACY_KM
 from train.probing.probes import block_draws
-from train.probing.splits import INTERVAL_SIZES_DEG, blocks_of
+from train.probing.splits import INTERVAL_SIZES_DEG, LEAST_BLOCKS, MIN_TEST, blocks_of
 
 WITHIN_KM = (1, *ACCURACY_KM)  # the first is the street of image geolocation's usual five
 RECALL_K = (1, 10, 100)
+BEATS = "true_place_beats"
+EQUALLY = "equally weighted"  # the end of the name of a group whose figures are means over groups, without an interval
 Floats = npt.NDArray[np.float64]
+Figures = dict[str, float | None]
 
 
-def figures_of(errors_km: Floats, ranks: Floats | None, places: Floats) -> dict[str, float | None]:
-    """``median_km``, ``mean_km``, ``within_<km>_km``; for ranks also ``recall_at_<k>``, ``mrr`` and ``reachable`` (the share of the
-    queries that any row could answer, the upper bound of recall). Each has ``_low`` and ``_high`` next to it.
+def figures_of(placed: Placed, places: Floats) -> Figures:
+    """``median_km``, ``mean_km``, ``within_<km>_km`` and ``true_place_beats`` (the median); for ranks also ``recall_at_<k>``,
+    ``mrr`` and ``reachable`` (the share of the queries that any row could answer, the upper bound of recall). Each has ``_low`` and
+    ``_high`` next to it.
 
-    Queries [N] at ``places`` [N, 2]. The interval is a bootstrap over blocks of 10 degrees, because neighbours are not independent;
-    it is None where all queries lie in one block.
+    Queries [N] at ``places`` [N, 2]. The interval is a bootstrap over blocks, because neighbours are not independent. It is None
+    where no size of blocks gives ``LEAST_BLOCKS`` of them: too few to say.
     """
-    numbers = np.unique(blocks_of(places[:, 0], places[:, 1], INTERVAL_SIZES_DEG[0]), return_inverse=True)[1]
+    medians = {"median_km": placed.errors_km} | ({} if placed.beats is None else {BEATS: placed.beats})
+    values = {name: float(np.median(column)) for name, column in medians.items()}
+    columns = columns_of(placed)
+    values |= {name: float(column.mean()) for name, column in columns.items()}
+    figures: Figures = dict(values)
+    numbers = interval_blocks_of(places)
+    if numbers is None:
+        return figures | {f"{name}{end}": None for name in values for end in ("_low", "_high")}
     draws = block_draws(int(numbers.max()) + 1)  # how often each block is drawn, [R, B]
     counts = draws @ np.bincount(numbers)  # of queries in each resample, [R]
-    figures: dict[str, float | None] = {}
-    samples = {"median_km": _medians(errors_km, draws[:, numbers])}
-    values = {"median_km": float(np.median(errors_km))}
-    for name, column in columns_of(errors_km, ranks).items():
-        values[name], samples[name] = float(column.mean()), draws @ np.bincount(numbers, column) / counts
-    for name, value in values.items():
-        low, high = np.quantile(samples[name], (0.025, 0.975)) if numbers.any() else (None, None)
-        figures |= {name: value, f"{name}_low": _plain(low), f"{name}_high": _plain(high)}
+    ends = interval_ends(draws.shape[1])
+    samples = {name: _medians(column, draws[:, numbers]) for name, column in medians.items()}
+    samples |= {name: draws @ np.bincount(numbers, column) / counts for name, column in columns.items()}
+    for name, values_of in samples.items():
+        low, high = np.quantile(values_of, ends)
+        figures |= {f"{name}_low": float(low), f"{name}_high": float(high)}
     return figures
 
 
-def columns_of(errors_km: Floats, ranks: Floats | None) -> dict[str, Floats]:
-    """The values, one per query, whose mean is each figure but the median."""
+def interval_blocks_of(places: Floats) -> npt.NDArray[np.int64] | None:
+    """The block [N] of each place, from 0: the largest that are at least ``LEAST_BLOCKS``, as probes have them (10 degrees, or
+    smaller where all is asked of one region); None if no size gives so many."""
+    for size_deg in INTERVAL_SIZES_DEG:
+        different, numbers = np.unique(blocks_of(places[:, 0], places[:, 1], size_deg), return_inverse=True)
+        if len(different) >= LEAST_BLOCKS:
+            return np.asarray(numbers, dtype=np.int64)
+    return None
+
+
+def interval_ends(blocks: int) -> tuple[float, float]:
+    """The quantiles of the resamples between which the 95 % interval lies: a little more than .025 to .975, which would hold the
+    truth too seldom where blocks are few (the expanded percentile interval of Hesterberg 2015, arXiv:1411.5279)."""
+    from scipy.stats import norm, t
+
+    outside = float(norm.cdf(-np.sqrt(blocks / (blocks - 1)) * t.ppf(0.975, blocks - 1)))
+    return outside, 1 - outside
+
+
+def columns_of(placed: Placed) -> dict[str, Floats]:
+    """The values, one per query, whose mean is each figure but the medians."""
+    errors_km, ranks = placed.errors_km, placed.ranks
     columns = {"mean_km": errors_km} | {f"within_{km}_km": (errors_km <= km).astype(np.float64) for km in WITHIN_KM}
     if ranks is not None:
         columns |= {f"recall_at_{k}": (ranks <= k).astype(np.float64) for k in RECALL_K}
         columns |= {"mrr": 1 / ranks, "reachable": np.isfinite(ranks).astype(np.float64)}
+    if placed.answered is not None:
+        columns["answered"] = placed.answered
     return columns
+
+
+def equally_weighted(rows: Sequence[dict[str, Any]], names: Sequence[str]) -> dict[str, Any] | None:
+    """The mean of each figure over the rows of groups that have at least ten queries; None for fewer than two such groups."""
+    large = [row for row in rows if row["queries"] >= MIN_TEST]
+    if len(large) < 2:
+        return None
+    means = {name: float(np.mean([row[name] for row in large])) for name in names if large[0].get(name) is not None}
+    return {"queries": sum(row["queries"] for row in large), **means}
 
 
 def _medians(values: Floats, draws: npt.NDArray[np.int64]) -> Floats:
@@ -48,7 +92,3 @@ def _medians(values: Floats, draws: npt.NDArray[np.int64]) -> Floats:
     until, total = draws[:, order].cumsum(axis=1), draws.sum(axis=1, keepdims=True)
     lower, upper = ((until <= middle).sum(axis=1) for middle in ((total - 1) // 2, total // 2))
     return np.asarray((values[order][lower] + values[order][upper]) / 2)
-
-
-def _plain(value: float | None) -> float | None:
-    return None if value is None else float(value)

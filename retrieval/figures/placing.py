@@ -1,4 +1,5 @@
-"""Queries ranked against a gallery: which row is best, how far off it is, and at what rank the first near row comes."""
+"""Queries ranked against a gallery: which row is best, how far off it is, at what rank the first near row comes, and what share of
+the gallery the truth beats."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -14,20 +15,34 @@ SPHERE_IS_OFF = 1.01  # great circles differ from geodesics by up to 0.6 %
 Floats = npt.NDArray[np.float64]
 Scores = npt.NDArray[np.floating]
 Rows = npt.NDArray[np.int64]
+NO_ROWS: Rows = np.empty(0, dtype=np.int64)
 
 
 @dataclass(frozen=True)
 class Placed:
     """For each query [N]: ``errors_km`` from its place to that of the best row, and the rank (from 1) of the first row that is near
     enough: infinite where the gallery has none; ties count against it. ``ranks`` is None where nothing was ranked.
+
+    ``beats``: the share in [0, 1] of the other rows that score less than the row nearest to the true place; a tie is half a win, so
+    that chance is a half; None where there is no gallery. ``answered``: 1 where a floor had an answer of its own, else 0; None
+    where it always has one.
     """
 
     errors_km: Floats
     ranks: Floats | None
+    beats: Floats | None = None
+    answered: Floats | None = None
+
+    def take(self, rows: npt.NDArray[np.bool_]) -> "Placed":
+        """Of the queries of a mask [N]."""
+        ranks, beats, answered = (None if each is None else each[rows] for each in (self.ranks, self.beats, self.answered))
+        return Placed(self.errors_km[rows], ranks, beats, answered)
 
 
-def place(asking: Side, answering: Side, radius_km: float, advance: Callable[[int], None] = lambda n: None) -> Placed:
-    """Rank all rows by cosine for every query."""
+def place(
+    asking: Side, answering: Side, radius_km: float, advance: Callable[[int], None] = lambda n: None, beyond_km: float = 0.0
+) -> Placed:
+    """Rank all rows by cosine for every query, or those that are at least ``beyond_km`` away."""
     queries, rows = asking.vectors.astype(np.float32), answering.vectors.astype(np.float32)
 
     def cosines() -> Iterator[Scores]:
@@ -35,17 +50,48 @@ def place(asking: Side, answering: Side, radius_km: float, advance: Callable[[in
             yield from queries[start : start + CHUNK] @ rows.T
             advance(len(queries[start : start + CHUNK]))
 
-    return place_by(cosines(), asking.places, answering.places, radius_km)
+    return place_by(cosines(), asking.places, answering.places, radius_km, beyond_km)
 
 
-def place_by(scores: Iterable[Scores], places: Floats, gallery: Floats, radius_km: float) -> Placed:
-    """Rank the gallery [G, 2] for queries at ``places`` [N, 2] by the ``scores`` [G] of each in turn; the highest is best."""
+def place_by(scores: Iterable[Scores], places: Floats, gallery: Floats, radius_km: float, beyond_km: float = 0.0) -> Placed:
+    """Rank the gallery [G, 2] for queries at ``places`` [N, 2] by the ``scores`` [G] of each in turn; the highest is best. Rows
+    nearer than ``beyond_km`` to a query are no answers to it."""
     best: list[int] = []
     ranks: list[float] = []
-    for each, near in zip(scores, rows_within(places, gallery, radius_km), strict=True):
-        best.append(int(each.argmax()))
-        ranks.append(first_rank(each, near))
-    return Placed(errors_km(gallery[best], places), np.array(ranks))
+    beats: list[float] = []
+    own = nearest_rows(places, gallery)
+    too_near = rows_within(places, gallery, beyond_km) if beyond_km else iter([NO_ROWS] * len(places))
+    for each, near, nearest, gone in zip(scores, rows_within(places, gallery, radius_km), own, too_near, strict=True):
+        allowed = each if not len(gone) else each.copy()
+        allowed[gone] = -np.inf
+        best.append(int(allowed.argmax()))
+        ranks.append(first_rank(allowed, np.setdiff1d(near, gone)))
+        beats.append(share_beaten(each, int(nearest)))
+    return Placed(errors_km(gallery[best], places), np.array(ranks), np.array(beats))
+
+
+def place_at(said: Floats, places: Floats, gallery: Floats, answered: Floats | None = None) -> Placed:
+    """For an answer that is one place ``said`` [N, 2] and no ranking: the nearer to it, the better a row of the gallery."""
+    rows = unit_xyz(gallery[:, 0], gallery[:, 1])
+    pairs = zip(unit_xyz(said[:, 0], said[:, 1]), nearest_rows(places, gallery), strict=True)
+    beats = [share_beaten(rows @ answer, int(own)) for answer, own in pairs]
+    return Placed(errors_km(said, places), None, np.array(beats), answered)
+
+
+def nearest_rows(places: Floats, gallery: Floats) -> Rows:
+    """For each place [N, 2] the nearest row of the gallery [G, 2]."""
+    from scipy.spatial import cKDTree
+
+    tree = cKDTree(unit_xyz(gallery[:, 0], gallery[:, 1]))
+    return np.asarray(tree.query(unit_xyz(places[:, 0], places[:, 1]))[1], dtype=np.int64)
+
+
+def share_beaten(scores: Scores, row: int) -> float:
+    """The share of the other rows that score less than ``row``; a tie is half a win. A half where there is no other row."""
+    if len(scores) == 1:
+        return 0.5
+    less, equal = np.count_nonzero(scores < scores[row]), np.count_nonzero(scores == scores[row]) - 1
+    return float((less + equal / 2) / (len(scores) - 1))
 
 
 def errors_km(said: Floats, true: Floats) -> Floats:

@@ -15,18 +15,19 @@ import pyarrow.parquet as pq
 
 from index.errors import InputError, one_line
 from index.files import made_whole
-from retrieval.figures.measures import RECALL_K, WITHIN_KM
+from retrieval.figures.measures import BEATS, RECALL_K, WITHIN_KM
 
 PARQUET_FILE, JSON_FILE = "retrieval.parquet", "retrieval.json"
-_WITH_INTERVAL = (
-    "median_km", "mean_km", *(f"within_{km}_km" for km in WITHIN_KM), *(f"recall_at_{k}" for k in RECALL_K), "mrr", "reachable",
+WITH_INTERVAL = (
+    "median_km", "mean_km", BEATS, *(f"within_{km}_km" for km in WITHIN_KM), *(f"recall_at_{k}" for k in RECALL_K), "mrr",
+    "reachable", "answered",
 )  # fmt: skip
-_FIGURES = [f"{name}{end}" for name in _WITH_INTERVAL for end in ("", "_low", "_high")]
+_FIGURES = [f"{name}{end}" for name in WITH_INTERVAL for end in ("", "_low", "_high")]
 GAP = ("modality_gap", "modality_gap_centred", "recall_at_10_within_200_km", "recall_at_10_within_200_km_centred")
 GEO_BIAS = ("geo_bias", "geo_bias_shuffled", "geo_bias_covered")
 SCHEMA = pa.schema(
     [
-        *((name, pa.string()) for name in ("model", "query", "group")),
+        *((name, pa.string()) for name in ("model", "query", "slice", "group")),
         ("floor", pa.bool_()), ("queries", pa.int64()), ("gallery", pa.int64()), ("radius_km", pa.float64()),
         *((name, pa.float64()) for name in (*_FIGURES, *GAP, *GEO_BIAS, "intrinsic_dimension")),
         ("not_run", pa.string()), ("key", pa.string()),

@@ -1,10 +1,10 @@
 """Fit how sure a model is of texts, on held-out articles: one temperature, and the cosine below which a text is about nowhere.
 
-catalogue's validation articles -> texts as users type them (whole, title, a sentence, names masked) -> cosines with land points
+catalogue's held-out articles -> texts as users type them (whole, title, a sentence, names masked) -> cosines with land points
 -> ``TextConfidence`` for the checkpoint, and a table of how often the truth lies where the model said.
 
 Temperature scaling (Guo et al. 2017, arXiv:1706.04599): the one temperature with the least mean negative log likelihood of the cell
-that is nearest to an article's place. Half of the 10 degree blocks are for fitting, the figures come from the other half.
+that is nearest to an article's place. The articles of the split 'val' are for fitting, the figures come from those of 'report'.
 
 Texts of nowhere (nowhere.txt) have low cosines with all places. The odd lines of that file showed that the best cosine tells them
 apart (as the largest logit does for unknown inputs, Hendrycks et al. 2022, arXiv:1911.11132); the mass within 750 km, its entropy
@@ -25,7 +25,7 @@ import torch
 import torch.nn.functional as F
 
 from index.errors import CatalogueError, CheckpointError
-from index.geo import block_of, unit_xyz
+from index.geo import unit_xyz
 from index.registry import load
 from index.store.catalogue import Catalogue
 from retrieval.heat.cells import Cells
@@ -33,15 +33,15 @@ from retrieval.heat.heat import best_cosines
 from retrieval.heat.mass import probability_mass
 from retrieval.sureness.confidence import CELLS
 from train.checkpoint import Checkpoint, TextConfidence
-from train.data import VALIDATION
+from train.data import REPORT, VALIDATION
 from train.geolocation import encode_locations
 from train.protocols import TextEncoder
 from train.text.articles import query_passages, whole_text
 from train.text.masking import mask_names
 from train.text.sentences import sentences
 
-ARTICLES = 600  # of the held-out ones, drawn at random: half to fit, half to report
-LEAST_ARTICLES = 20
+ARTICLES = 300  # to fit, and as many to report, drawn at random
+LEAST_ARTICLES = 10  # of each
 CALLED_NOWHERE = 0.1  # of the articles' texts lie below the threshold
 SHARES = (0.5, 0.8, 0.9)
 COOLEST, WARMEST = 0.005, 1.0
@@ -79,23 +79,15 @@ class Fitted:
 def fit_confidence(
     checkpoint: Checkpoint, catalogue: Catalogue, seed: int = 0, advance: Callable[[int], None] = lambda n: None
 ) -> Fitted:
-    """Raises ``CatalogueError`` without held-out articles, ``CheckpointError`` for a model without texts or temperature."""
+    """Raises ``CatalogueError`` without articles of both slices, ``CheckpointError`` for a model without texts or temperature."""
     if checkpoint.learnt_temperature is None:
         raise CheckpointError(f"the model in {checkpoint.path.parent} has no temperature for texts; train one with articles")
-    articles, fitting = _held_out(catalogue, seed)
+    chosen_by, measured_by = (_held_out(catalogue, where, seed) for where in (VALIDATION, REPORT))
     tower = checkpoint.encoder("articles", torch.device("cpu"))
     cells = land_cells(checkpoint)
-    truth = cells.tree.query(unit_xyz([each["lat"] for each in articles], [each["lon"] for each in articles]))[1]
-    asked: dict[str, HeldOutTexts] = {}
-    reported: dict[str, HeldOutTexts] = {}
-    for kind, texts in texts_of(articles).items():
-        said = np.array([number for number, text in enumerate(texts) if text.strip()])
-        every = HeldOutTexts(_embed(tower, [texts[number] for number in said], advance), truth[said])
-        for kept, chosen in ((asked, fitting[said]), (reported, ~fitting[said])):
-            kept[kind] = HeldOutTexts(every.vectors[chosen], every.rows[chosen])
-    return fit(
-        cells, asked, reported, _embed(tower, nowhere_texts()[1::2], advance), checkpoint.learnt_temperature, int(fitting.sum())
-    )
+    asked, reported = (_texts_in(cells, tower, articles, advance) for articles in (chosen_by, measured_by))
+    nowhere = _embed(tower, nowhere_texts()[1::2], advance)
+    return fit(cells, asked, reported, nowhere, checkpoint.learnt_temperature, len(chosen_by))
 
 
 def fit(
@@ -179,21 +171,28 @@ def land_cells(checkpoint: Checkpoint, points: int = CELLS) -> Cells:
     return Cells(vectors, np.stack([grid.lat, grid.lon], axis=1), model_digest=checkpoint.digest)
 
 
-def _held_out(catalogue: Catalogue, seed: int) -> tuple[list[dict[str, Any]], npt.NDArray[np.bool_]]:
-    """Some held-out articles, and a mask [N] of those to fit on: no 10 degree block has both kinds."""
-    count = catalogue.count("articles", VALIDATION) if catalogue.has("articles") else 0
+def _held_out(catalogue: Catalogue, where: str, seed: int) -> list[dict[str, Any]]:
+    """Some held-out articles of one slice."""
+    count = catalogue.count("articles", where) if catalogue.has("articles") else 0
     if count < LEAST_ARTICLES:
         raise CatalogueError(
-            f"{catalogue.uri} has {count} held-out articles ({VALIDATION}), calibration needs {LEAST_ARTICLES} or more; ingest some"
+            f"{catalogue.uri} has {count} held-out articles ({where}), calibration needs {LEAST_ARTICLES} or more; ingest more "
+            "with the split 'val' from all over the world, of which those in report blocks become 'report'"
         )
-    rng = np.random.default_rng(seed)
-    rows = catalogue.column("articles", ["lat", "lon", "title", "text"], where=VALIDATION).to_pylist()
-    articles = [rows[number] for number in rng.permutation(len(rows))[:ARTICLES]]
-    blocks = block_of([each["lat"] for each in articles], [each["lon"] for each in articles], 10.0)
-    fitting = np.isin(blocks, rng.permutation(np.unique(blocks))[::2])
-    if fitting.all():
-        raise CatalogueError(f"all held-out articles of {catalogue.uri} lie in one 10 degree block; ingest some from elsewhere")
-    return articles, fitting
+    rows = catalogue.column("articles", ["lat", "lon", "title", "text"], where=where).to_pylist()
+    return [rows[number] for number in np.random.default_rng(seed).permutation(len(rows))[:ARTICLES]]
+
+
+def _texts_in(
+    cells: Cells, tower: TextEncoder, articles: Sequence[dict[str, Any]], advance: Callable[[int], None]
+) -> dict[str, HeldOutTexts]:
+    """The articles' texts by kind, without empty ones."""
+    truth = cells.tree.query(unit_xyz([each["lat"] for each in articles], [each["lon"] for each in articles]))[1]
+    asked = {}
+    for kind, texts in texts_of(articles).items():
+        if said := [number for number, text in enumerate(texts) if text.strip()]:
+            asked[kind] = HeldOutTexts(_embed(tower, [texts[number] for number in said], advance), truth[said])
+    return asked
 
 
 def _cosines(cells: Cells, asked: HeldOutTexts) -> Iterator[tuple[Vectors, Rows]]:

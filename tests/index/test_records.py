@@ -198,8 +198,8 @@ def test_an_article_without_text_is_refused(text: str) -> None:
         article(text=text)
 
 
-@pytest.mark.parametrize("split", ["train", "val", "test", ""])
-def test_a_split_is_train_val_test_or_not_assigned(split: str) -> None:
+@pytest.mark.parametrize("split", ["train", "val", "report", "test", ""])
+def test_a_split_is_one_of_four_or_not_assigned(split: str) -> None:
     assert article(split=split).split == split
 
 

@@ -14,10 +14,10 @@ from index.store.ingest import ingest
 from train.config import TrainConfig
 
 REGIONS = {
-    "ice": (70.0, -40.0, "A glacier on the Greenland ice sheet, snow, frost and crevasses in the polar cold"),
-    "sand": (22.0, 14.0, "A dune field in the Sahara desert, hot, dry and sandy, crossed by camels"),
+    "ice": (70.0, -41.0, "A glacier on the Greenland ice sheet, snow, frost and crevasses in the polar cold"),
+    "sand": (22.0, 16.0, "A dune field in the Sahara desert, hot, dry and sandy, crossed by camels"),
     "forest": (-6.0, -62.0, "Rainforest in the Amazon basin, humid jungle full of parrots beside a wide river"),
-    "town": (35.0, 137.0, "A Japanese city with temples, a shinkansen station and a crowded harbour"),
+    "town": (33.0, 137.0, "A Japanese city with temples, a shinkansen station and a crowded harbour"),
 }
 SHADES = {"ice": (240, 245, 250, 200), "sand": (210, 180, 120, 90), "forest": (20, 80, 30, 60), "town": (120, 110, 115, 140)}
 TRAIN_PER_REGION, VAL_PER_REGION, TILES_PER_SENSOR = 5, 1, 2

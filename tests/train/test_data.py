@@ -16,19 +16,19 @@ from train.text.articles import article_records
 
 
 def some_articles(count: int, split: str = "") -> list[Any]:
-    return [article(f"number {n}", lat=10.0 * n - 30, lon=20.0 * n - 60, split=split) for n in range(count)]
+    return [article(f"number {n}", lat=10.0 * n - 30, lon=20.0 * n - 5, split=split) for n in range(count)]
 
 
 def test_records_of_the_training_split_or_of_none_are_trained_on_and_those_of_validation_and_test_are_not(tmp_path: Path) -> None:
-    articles = [article(f"number {n}", n, n, split=split) for n, split in enumerate(["train", "", "train", "val", "test"])]
-    tiles = [shaded(10 + n, float(n), split=split) for n, split in enumerate(["train", "", "train", "val", "test"])]
+    articles = [article(f"number {n}", n, n, split=split) for n, split in enumerate(["val", "", "train", "train", "test"])]
+    tiles = [shaded(10 + n, float(n), split=split) for n, split in enumerate(["val", "", "train", "train", "test"])]
     catalogue = fill(tmp_path / "c", articles, tiles)
     forget_split(catalogue, lat=2)
     kept, held = (article_records(catalogue, LetterTower(), where) for where in (TRAINING, VALIDATION))
-    assert (sorted(kept.lat), held.lat.tolist()) == ([0, 1, 2], [3])
+    assert (sorted(kept.lat), held.lat.tolist()) == ([1, 2, 3], [0])
     assert not set(kept.ids) & set(held.ids)
     kept_tiles, held_tiles = (tile_records(catalogue, Shade(), where) for where in (TRAINING, VALIDATION))
-    assert (sorted(kept_tiles.lat), held_tiles.lat.tolist()) == ([0, 1, 2], [3])
+    assert (sorted(kept_tiles.lat), held_tiles.lat.tolist()) == ([1, 2, 3], [0])
 
 
 def towers(text: Any, image: Any) -> dict[str, Any]:
@@ -100,7 +100,7 @@ def test_held_out_are_all_articles_and_the_first_tiles_of_the_validation_split(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("train.data.HELD_OUT_TILES", 3)
-    tiles = [shaded(10 * n + 10, n, split="val") for n in range(5)]
+    tiles = [shaded(10 * n + 10, n / 2, split="val") for n in range(5)]
     catalogue = fill(tmp_path / "c", some_articles(4, split="val"), [*tiles, shaded(99, 40)])
     articles, few = held_out_records(catalogue, towers(LetterTower(), Shade()), ("articles", "tiles"))
     assert len(articles) == 4

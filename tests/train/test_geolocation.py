@@ -97,7 +97,7 @@ def test_tf_idf_finds_the_article_on_the_same_subject() -> None:
     subjects = [words for _, _, words in REGIONS.values()]
     known = [f"{words}. {ending}" for words in subjects for ending in ("Seen in spring.", "Painted at dawn.")]
     queries = ["glacier and snow", "camels in the desert dunes", "parrots of the jungle river", "temples near the harbour"]
-    assert [row // 2 for row in tfidf_nearest(known, queries)] == [0, 1, 2, 3]
+    assert [row // 2 for row in tfidf_nearest(known, queries)[0]] == [0, 1, 2, 3]
 
 
 def test_tf_idf_does_not_take_a_long_text_for_a_similar_one() -> None:
@@ -107,14 +107,18 @@ def test_tf_idf_does_not_take_a_long_text_for_a_similar_one() -> None:
         "volcano lava ash harbour temple river desert snow jungle",
         "harbour temple river desert snow jungle",
     ]
-    assert tfidf_nearest(known, ["volcano lava ash"]).tolist() == [0]
+    assert tfidf_nearest(known, ["volcano lava ash"])[0].tolist() == [0]
 
 
 def test_a_text_that_repeats_a_training_article_finds_it_by_a_name_that_stands_nowhere_else() -> None:
     """Place names are rare words; without them the floor lies too low and flatters the model."""
     known = ["The volcano Cotopaxi, with snow", "The volcano Sakurajima, with snow", "The volcano Erebus, with snow"]
-    assert tfidf_nearest(known, known).tolist() == [0, 1, 2]
+    assert tfidf_nearest(known, known)[0].tolist() == [0, 1, 2]
 
 
 def test_a_few_short_articles_without_a_common_word_are_still_told_apart() -> None:
-    assert tfidf_nearest(["glacier ice", "desert sand"], ["sand of a desert", "ice"]).tolist() == [1, 0]
+    assert tfidf_nearest(["glacier ice", "desert sand"], ["sand of a desert", "ice"])[0].tolist() == [1, 0]
+
+
+def test_a_text_without_a_known_word_is_like_no_article() -> None:
+    assert tfidf_nearest(["glacier ice", "desert sand"], ["parrots", "ice"])[1].tolist() == [0, pytest.approx(0.707, abs=0.001)]

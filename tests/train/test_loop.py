@@ -21,6 +21,7 @@ from safetensors.torch import load_file
 
 from index.errors import CatalogueError, CheckpointError, ConfigError
 from index.geo import great_circle_km
+from index.records import Place
 from index.store.catalogue import Catalogue
 from index.store.ingest import ingest
 from tests.train.small_worlds import (
@@ -39,7 +40,7 @@ from tests.train.small_worlds import (
 from train.card import CARD_FILE
 from train.checkpoint import MODEL_FILE, TRAINING_FILE, Checkpoint
 from train.config import TrainConfig
-from train.data import VALIDATION, held_out_records
+from train.data import REPORT, VALIDATION, held_out_records
 from train.geolocation import encode_locations, nearest
 from train.history import HISTORY_FILE
 from train.image.tiles import read_tiles, tile_records
@@ -593,3 +594,23 @@ def test_compiled_encoders_learn_what_others_do(encoded_regions: Path, tmp_path:
         losses.append([row["total"] for row in result.history])
     assert losses[1] == pytest.approx(losses[0], rel=1e-3)
     Checkpoint.open(tmp_path / "True").encoder("tiles", CPU)  # its names are those of encoders that are not compiled
+
+
+def opposite(place: Place) -> Place:
+    return Place(lat=-place.lat, lon=place.lon)
+
+
+def test_what_is_held_out_to_report_is_read_by_no_training(tmp_path: Path, uninterrupted: Result) -> None:
+    """Beside the validation records lie others that would spoil any loss or figure: not even their features are computed."""
+    articles = [replace(each, place=opposite(each.place), split="report") for each in region_articles()]
+    tiles = [
+        replace(each, place=opposite(each.place), pixels=np.full_like(each.pixels, 1), split="report") for each in region_tiles()
+    ]
+    other = fill(tmp_path / "other", [*region_articles(), *articles], [*region_tiles(), *tiles])
+    assert (other.count("articles", REPORT), other.count("tiles", REPORT)) == (len(articles), len(tiles))
+    result = train(tiny_config(), other, tmp_path / "run")
+    assert same_weights(tmp_path / "run", uninterrupted.checkpoint.path.parent)
+    assert [f["total"] for f in result.history] == pytest.approx([f["total"] for f in uninterrupted.history], rel=1e-4)
+    assert result.checkpoint.card.origins == uninterrupted.checkpoint.card.origins
+    (features,) = [other.db.open_table(name) for name in other.db.list_tables().tables if name.startswith("features_")]
+    assert not set(features.to_arrow()["id"].to_pylist()) & {each.id for each in articles}

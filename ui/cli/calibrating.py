@@ -61,7 +61,10 @@ def _print(fitted: Fitted, before: Checkpoint) -> None:
         f"temperature {before.learnt_temperature:.4f} as learnt, {found.temperature:.4f} as fitted on {found.texts:,} texts of "
         f"{found.articles:,} held-out articles"
     )
-    out.print("of other articles, how often the truth lies in the smallest region said to hold so much, as learnt → as fitted:")
+    out.print(
+        "of articles that chose nothing, how often the truth lies in the smallest region said to hold so much, "
+        "as learnt → as fitted:"
+    )
     table = Table("text", "texts", *(f"{share:.0%} of it" for share in SHARES), "called nowhere", box=None, pad_edge=False)
     for row in fitted.reliability:
         cells: list[Any] = [f"{a:.0%} → {b:.0%}" for a, b in zip(row.before, row.after, strict=True)]

@@ -9,7 +9,7 @@ from typing import Any
 from index.errors import ConfigError
 from index.registry import names
 from retrieval.figures.evaluate import evaluate_retrieval
-from retrieval.figures.held_out import gallery_in
+from retrieval.figures.held_out import SLICES, gallery_in
 from retrieval.figures.results import JSON_FILE as RETRIEVAL_FILE
 from train.checkpoint import Checkpoint
 from train.probing.evaluation import FLOORS, Plan, evaluate, features_of, tasks_of
@@ -40,18 +40,22 @@ def evaluate_models(
     probe: str,
     workers: int | None,
     gallery: Path | None,
+    part: str,
     only: str | None,
     as_json: bool,
 ) -> None:
     """Probe each checkpoint, beside floors, its untrained twins and peers, then ask it for places: both, or ``only`` one.
 
-    ``where``: of labels, ``block``: options of the splits, ``gallery``: a file of places instead of the catalogue's locations.
+    ``where``: of labels, ``block``: options of the splits, ``gallery``: a file of places instead of the catalogue's locations,
+    ``part``: one of the ``SLICES``.
     Raises ``ConfigError`` for a name that does not exist, ``InputError`` for a file, before anything is computed.
     """
     if probe not in PROBES:
         raise ConfigError(f"there is no probe '{probe}'; choose {', '.join(PROBES)}")
     if only not in (None, *PARTS):
         raise ConfigError(f"--only takes {' or '.join(PARTS)}, got '{only}'")
+    if part not in SLICES:
+        raise ConfigError(f"--slice takes {' or '.join(SLICES)}, got '{part}'")
     chosen = tasks_of(_all_or(tasks, names(TASKS)), **where)
     asked = [split_of(name, **block) for name in _all_or(splits, SPLITS)]
     features, lacking = _features(checkpoints, catalogue, peers)
@@ -60,7 +64,7 @@ def evaluate_models(
         if only != "retrieval":
             found = evaluate(Plan(chosen, features, asked, probe, lacking), folder, bars, workers)
         if only != "tasks":
-            rows = evaluate_retrieval(_named(checkpoints), catalogue, folder, places, bars)
+            rows = evaluate_retrieval(_named(checkpoints), catalogue, folder, places, bars, part)
     report = write_report(folder, checkpoints, datetime.now().astimezone())
     if as_json:
         print_json(_kept(folder, only))

@@ -6,10 +6,11 @@ from typing import Any
 from ui.report.html import Html, joined, tag
 from ui.report.scores import kind_mark
 
-NAMES = ("model", "query", "group", "floor", "key", "not_run")  # of a row; all others are figures
-HEADLINE = ("gallery", "radius_km")  # stated once above the table where all rows have the same
+NAMES = ("model", "query", "slice", "group", "floor", "key", "not_run")  # of a row; all others are figures
+HEADLINE = ("slice", "gallery", "radius_km")  # stated once above the table where all rows have the same
 ENDS = ("_low", "_high")  # of a figure's interval
 ALL = "all"
+EQUALLY = "equally weighted"  # ends the name of a group of groups, which has no intervals
 Figures = dict[str, Any]
 
 
@@ -63,9 +64,17 @@ def _name(row: Figures, name: str) -> Html:
 
 
 def _cell(row: Figures, name: str) -> Html:
+    between = _between(row, name)
+    return tag("td", _text(row.get(name)), joined(tag("br"), tag("small", between)) if between else None, class_="number")
+
+
+def _between(row: Figures, name: str) -> str:
+    """The interval of a figure that can have one."""
     low, high = (row.get(name + end) for end in ENDS)
-    between = None if low is None or high is None else tag("small", f"{_text(low)} to {_text(high)}")
-    return tag("td", _text(row.get(name)), joined(tag("br"), between) if between else None, class_="number")
+    if low is not None and high is not None:
+        return f"{_text(low)} to {_text(high)}"
+    can_have = row.get(name) is not None and name + ENDS[0] in row and not str(row.get("group")).endswith(EQUALLY)
+    return "too few to say" if can_have else ""
 
 
 def _text(value: Any) -> str:

@@ -25,7 +25,7 @@ ARTICLES = [
         text=f"What is written about {number}.",
         country=["Fiji", "Côte d'Ivoire", ""][number % 3],
         source=["Wikipedia (en)", "O'Brien"][number % 2],
-        split=["", "train", "val"][number % 3],
+        split=["", "train", "test"][number % 3],
     )
     for number, (lat, lon) in enumerate((lat, lon) for lat in range(-90, 91, 30) for lon in range(-180, 180, 20))
 ]
@@ -99,7 +99,7 @@ def test_inside_of_a_polygon_with_a_hole_but_not_in_it(articles: Snapshot) -> No
         ({"countries": "FIJI"}, lambda a: a.country == "Fiji"),
         ({"countries": ["côte d'ivoire", "Fiji"]}, lambda a: a.country != ""),
         ({"sources": ("O'Brien",)}, lambda a: a.source == "O'Brien"),
-        ({"splits": ["val", ""]}, lambda a: a.split in ("val", "")),
+        ({"splits": ["test", ""]}, lambda a: a.split in ("test", "")),
         ({"where": "lat > 0 AND title LIKE '%1'"}, lambda a: a.place.lat > 0 and a.title.endswith("1")),
         ({"licences": "none such"}, lambda a: False),
     ],
@@ -133,7 +133,7 @@ def test_tiles_whose_time_overlaps_the_days(tiles: Snapshot, dates: Any, expecte
             "polygon": st.sampled_from([((-70, 90), (-70, -90), (70, -90), (70, 90)), ((10, 0), (10, 120), (10, -120))]),
             "countries": st.sampled_from(["Fiji", ["Fiji", "Côte d'Ivoire"]]),
             "sources": st.just("O'Brien"),
-            "splits": st.sampled_from(["train", ["train", "val"]]),
+            "splits": st.sampled_from(["train", ["train", "test"]]),
             "where": st.sampled_from(["lat > -70 OR lon > 0", "lon < 150"]),
         },
     )
@@ -211,7 +211,7 @@ def test_the_same_filter_written_in_two_ways_is_the_same(one: dict[str, Any], ot
         ({"countries": [5]}, "countries must be texts"),
         ({"sources": ["x"] * 1001}, "sources may name 1,000 values, got 1,001"),
         ({"sources": "x" * 10**6}, "sources must be texts of at most 200 characters"),
-        ({"splits": "vall"}, "splits must be one of '', 'train', 'val', 'test', got 'vall'"),
+        ({"splits": "vall"}, "splits must be one of '', 'train', 'val', 'report', 'test', got 'vall'"),
         ({"sensors": "landsat"}, "sensors must be one of 'sentinel2', 'nasa_coarse'"),
         ({"dates": "2021-13-01"}, "dates must be FIRST/LAST as 2021-06-01/2021-08-31"),
         ({"dates": "2022-01-01/2021-01-01"}, "dates must be"),

@@ -13,7 +13,7 @@ from index.store.manifest import MIGRATIONS_KEY, SCHEMA_KEY
 from index.store.migrations import MIGRATIONS, migrate
 from index.store.unique import ids_are_unique
 from index.store.vectors import FeatureCache
-from tests.worlds import Listed, articles, catalogue_with, contents, index_with, one_hot
+from tests.worlds import Listed, article, articles, catalogue_with, contents, index_with, one_hot
 
 ALL = [each.name for each in MIGRATIONS]
 
@@ -82,3 +82,19 @@ def test_an_older_cache_of_features_is_marked_and_keeps_what_it_has(tmp_path: Pa
     np.testing.assert_array_equal(cache.read(["a", "b", "c"]), [[1, 2], [3, 4], [5, 6]])
     table = catalogue.db.open_table("features_minilm_53aa")
     assert (table.count_rows(), noted(table)) == (3, ["unique ids"])
+
+
+def test_what_an_older_catalogue_held_out_gets_its_slice_at_the_next_ingest(tmp_path: Path) -> None:
+    spots = {"reports": (70.0, 7.0, "report"), "chooses": (48.0, 16.0, "val")}
+    held_out = [article(name, lat, lon, split="val") for name, (lat, lon, _) in spots.items()]
+    learnt = article("learnt", 70.0, 7.0, split="train")
+    catalogue = catalogue_with(tmp_path, articles=[*held_out, learnt])
+    index_with(catalogue, "articles", one_hot(0, 1, 2))
+    table = catalogue.table("articles")
+    before = contents(catalogue, "articles")
+    table.update(where="split = 'report'", values={"split": "val"})
+    table.to_lance().update_metadata({MIGRATIONS_KEY: json.dumps([name for name in ALL if name != "report slice"])})
+    ingest(catalogue, Listed("articles", []))
+    assert contents(catalogue, "articles") == before
+    assert {row["title"]: row["split"] for row in before} == {"learnt": "train"} | {name: spot[2] for name, spot in spots.items()}
+    assert noted(catalogue.table("articles"))[-1] == "report slice"

@@ -16,8 +16,8 @@ from retrieval.figures.dimension import two_nn
 from retrieval.figures.evaluate import evaluate_retrieval
 from retrieval.figures.floors import random_order
 from retrieval.figures.held_out import HeldOut, gallery_in, gallery_of, held_out, known_articles
-from retrieval.figures.measures import RECALL_K, figures_of
-from retrieval.figures.placing import first_rank, place
+from retrieval.figures.measures import RECALL_K, equally_weighted, figures_of, interval_ends
+from retrieval.figures.placing import Placed, first_rank, place, place_at, share_beaten
 from retrieval.figures.results import JSON_FILE, PARQUET_FILE
 from retrieval.ranking.gap import Side
 from retrieval.space import Space
@@ -73,7 +73,7 @@ def test_a_gallery_far_away_finds_nothing():
     asking = Side(one_hot(0), places((0, 0)))
     placed = place(asking, Side(one_hot(0, 1), places((0, 90), (0, 180))), radius_km=25)
     assert placed.ranks.tolist() == [np.inf]
-    figures = figures_of(placed.errors_km, placed.ranks, asking.places)
+    figures = figures_of(placed, asking.places)
     assert [figures[name] for name in ("mrr", "reachable", "recall_at_100")] == [0, 0, 0]
     assert figures["median_km"] == pytest.approx(10_018.75, abs=0.01)  # a quarter of the equator
 
@@ -102,7 +102,7 @@ FAR = places((0, 5), (0, 25), (0, 45), (0, 65))  # four blocks
 
 
 def test_figures_by_hand():
-    figures = figures_of(np.array([0.5, 100, 1000, 5000]), np.array([1, 2, np.inf, 20]), FAR)
+    figures = figures_of(Placed(np.array([0.5, 100, 1000, 5000]), np.array([1, 2, np.inf, 20])), FAR)
     assert (figures["median_km"], figures["mean_km"]) == (550, 1525.125)
     assert [figures[f"within_{km}_km"] for km in (1, 25, 200, 750, 2500)] == [0.25, 0.25, 0.5, 0.5, 0.75]
     assert [figures[f"recall_at_{k}"] for k in RECALL_K] == [0.25, 0.5, 0.75]
@@ -111,24 +111,89 @@ def test_figures_by_hand():
 
 
 def test_without_ranks_there_is_no_recall():
-    assert "mrr" not in figures_of(np.array([1.0]), None, places((0, 0)))
+    assert "mrr" not in figures_of(Placed(np.array([1.0]), None), places((0, 0)))
 
 
 def test_intervals_are_those_of_blocks_drawn_with_replacement():
-    errors = RNG.exponential(500, size=30)
-    at = places(*[(0, 10 * (row // 3) + 5) for row in range(30)])  # ten blocks of three
-    figures = figures_of(errors, None, at)
-    draws = np.random.default_rng(0).multinomial(10, np.full(10, 0.1), size=1000)
+    errors = RNG.exponential(500, size=60)
+    at = places(*[(0, 10 * (row // 3) - 95) for row in range(60)])  # twenty blocks of three
+    figures = figures_of(Placed(errors, None), at)
+    draws = np.random.default_rng(0).multinomial(20, np.full(20, 0.05), size=1000)
     medians = [np.median(np.repeat(errors, np.repeat(each, 3))) for each in draws]
     means = [np.mean(np.repeat(errors, np.repeat(each, 3))) for each in draws]
+    ends = (0.0159, 0.9841)  # twenty blocks: the normal's share beyond 2.093, Student's quantile, times the root of 20 / 19
+    assert interval_ends(20) == pytest.approx(ends, abs=1e-4)
     for name, values in (("median_km", medians), ("mean_km", means)):
-        assert [figures[f"{name}_low"], figures[f"{name}_high"]] == pytest.approx(np.quantile(values, (0.025, 0.975)))
+        expected = np.quantile(values, interval_ends(20))
+        assert [figures[f"{name}_low"], figures[f"{name}_high"]] == pytest.approx(expected)
 
 
-def test_queries_of_one_block_have_no_interval():
-    figures = figures_of(np.array([1.0, 2.0]), None, places((1, 1), (2, 2)))
-    assert figures["median_km"] == 1.5
-    assert figures["median_km_low"] is figures["within_25_km_high"] is None
+@pytest.mark.parametrize("blocks", [20, 40])
+def test_an_interval_holds_the_truth_in_nineteen_of_twenty_worlds(blocks):
+    """Queries of one block are alike, as neighbours are: half of the variance is the block's."""
+    rng, worlds = np.random.default_rng(5), 400
+    number = np.repeat(np.arange(blocks), 5)
+    at = np.stack([10.0 * (number // 36), 10.0 * (number % 36) - 175], axis=1)
+    held = dict.fromkeys(("median_km", "mean_km"), 0)
+    for _ in range(worlds):
+        errors = 1000 + 100 * (rng.normal(size=blocks)[number] + rng.normal(size=len(number)))
+        figures = figures_of(Placed(errors, None), at)
+        for name in held:
+            held[name] += figures[f"{name}_low"] <= 1000 <= figures[f"{name}_high"]
+    assert all(0.92 <= count / worlds <= 0.98 for count in held.values()), held
+
+
+def test_queries_of_one_region_have_an_interval_from_smaller_blocks_and_those_of_few_blocks_none():
+    errors = np.arange(30.0)
+    region = places(*[(45.1, 7.05 + row / 10) for row in range(30)])  # within 3 degrees
+    figures = figures_of(Placed(errors, None), region)
+    assert figures["mean_km_low"] < figures["mean_km"] == 14.5 < figures["mean_km_high"]
+    few = figures_of(Placed(errors, None), places(*[(10.0 * (row % 19) - 85, 5) for row in range(30)]) * [[0.94, 1]])
+    assert few["median_km"] == 14.5
+    assert few["median_km_low"] is few["within_25_km_high"] is None
+
+
+# The share of the Earth that the truth beats.
+
+
+def test_the_truth_beats_those_that_score_less_and_half_of_those_as_good():
+    scores = np.array([0.9, 0.5, 0.5, 0.5, 0.1])
+    assert [share_beaten(scores, row) for row in (0, 1, 4)] == [1, 0.5, 0]
+    assert share_beaten(np.ones(7), 3) == share_beaten(np.ones(1), 0) == 0.5
+
+
+def test_a_query_is_judged_by_the_gallery_point_nearest_to_its_true_place():
+    asking = Side(unit([[1, 0]]), places((1, 179)))
+    answering = Side(unit([[1, 0], [1, 1], [1, 2], [0, 1]]), places((0, 0), (0, -179), (0, 90), (0, 45)))
+    assert place(asking, answering, radius_km=25).beats.tolist() == pytest.approx([2 / 3])
+
+
+def test_one_answer_puts_the_nearer_places_first():
+    gallery = places((0, 0), (0, 10), (0, 20), (0, 30), (0, 40))
+    placed = place_at(places((0, 1), (0, 39)), places((0, 9.9), (0, 0)), gallery)
+    assert placed.beats.tolist() == [0.75, 0]
+    assert placed.errors_km == pytest.approx(geodesic_km(0, [1, 39], 0, [9.9, 0]))
+    assert placed.ranks is None
+
+
+def test_chance_beats_half_of_the_gallery():
+    asked = HeldOut("articles", [str(row) for row in range(1000)], np.zeros((1000, 2)))
+    gallery = HeldOut("locations", [], places(*[(0, 3 * row) for row in range(100)]))
+    assert np.median(random_order(asked, gallery, 25).place().beats) == pytest.approx(0.5, abs=0.06)
+
+
+def test_rows_too_near_are_no_answers_and_no_hits():
+    asking = Side(unit([[1, 0]]), places((0, 0)))
+    answering = Side(unit([[1, 0], [1, 0.1], [0, 1]]), places((0, 0), (0, 90), (0, 2)))
+    with_partner, without = (place(asking, answering, 500, beyond_km=km) for km in (0, 1))
+    assert (with_partner.ranks.tolist(), without.ranks.tolist()) == ([1], [2])
+    assert without.errors_km == pytest.approx([10_018.75], abs=0.01)
+
+
+def test_a_continent_of_few_queries_counts_nothing_and_others_alike():
+    rows = [{"queries": count, "median_km": km} for count, km in ((9, 9000.0), (10, 100.0), (500, 300.0))]
+    assert equally_weighted(rows, ["median_km", "mrr"]) == {"queries": 510, "median_km": 200}
+    assert equally_weighted(rows[:2], ["median_km"]) is None
 
 
 # Who asks and who answers.
@@ -137,13 +202,13 @@ def test_queries_of_one_block_have_no_interval():
 def test_what_was_trained_on_is_never_asked(tmp_path):
     catalogue = catalogue_with(tmp_path, articles=[article(split="train"), article("other")], tiles=[tile(split="train")])
     for modality in ("articles", "tiles"):
-        with pytest.raises(CatalogueError, match="split = 'val'"):
+        with pytest.raises(CatalogueError, match="split = 'report'"):
             held_out(catalogue, modality, ("sentinel2",))
 
 
 def test_held_out_records_fall_into_groups(tmp_path):
     def text(count, name, lat, lon, source):
-        return article(name, lat, lon, " ".join([name] * count), split="val", source=source)
+        return article(name, lat, lon, " ".join([name] * count), split="report", source=source)
 
     given = [text(24, "a", 48, 16, "x"), text(25, "b", 48, 16, "x"), text(100, "c", 40, -100, "y"), text(101, "d", 40, -100, "")]
     asked = held_out(catalogue_with(tmp_path, articles=[*given, article("learnt", split="train")]), "articles")
@@ -163,7 +228,7 @@ def test_held_out_records_fall_into_groups(tmp_path):
 
 
 def test_tiles_of_a_sensor_that_the_model_does_not_know_are_not_asked(tmp_path):
-    catalogue = catalogue_with(tmp_path, tiles=[tile(1, split="val"), tile(2, lat=5.0, split="val")])
+    catalogue = catalogue_with(tmp_path, tiles=[tile(1, split="report"), tile(2, lat=5.0, split="val")])
     assert len(held_out(catalogue, "tiles", ("sentinel2", "nasa_coarse"))) == 2
     with pytest.raises(CatalogueError, match="no tiles"):
         held_out(catalogue, "tiles", ("nasa_coarse",))
@@ -174,13 +239,13 @@ def test_without_its_package_there_are_no_continents_and_that_is_said(tmp_path, 
     for cached in ("index.places.towns.load_towns", "index.places.continents._towns"):
         module, name = cached.rsplit(".", 1)
         getattr(__import__(module, fromlist=[name]), name).cache_clear()
-    asked = held_out(catalogue_with(tmp_path, articles=[article(split="val")]), "articles")
+    asked = held_out(catalogue_with(tmp_path, articles=[article(split="report")]), "articles")
     assert "placebind[demo]" in asked.lacking
     assert [*asked.groups] == ["all", "text length: under 25 words"]
 
 
 def test_floors_know_training_articles_only(tmp_path):
-    catalogue = catalogue_with(tmp_path, articles=[article("a", split="val"), article("b", split="train"), article("c")])
+    catalogue = catalogue_with(tmp_path, articles=[article("a", split="report"), article("b", split="train"), article("c")])
     assert sorted(text[0] for text in known_articles(catalogue).texts) == ["b", "c"]
 
 
@@ -244,18 +309,24 @@ def test_too_few_vectors_have_no_dimension():
 # All of it.
 
 
+LONGER = "It was built long ago by fishermen who came over the wide and open sea from the west with their boats and nets."
+
+
 @pytest.fixture
 def asked_world(own_world):
-    """The tests' world with four articles and two tiles held out; one article is at the place of a tile."""
+    """The tests' world with two articles of two sentences more, and with four articles and two tiles held out; one article is at
+    the place of a tile."""
     catalogue = Catalogue.open(own_world.folder)
     spots = [(70.0, 7.0), (70.0, 100.0), (5.0, 22.0), (5.0, 130.0)]
     held = [
-        article(f"held {lon}", lat, lon, (NORTH if lat > 50 else SOUTH).format(f"place {lon}"), split="val") for lat, lon in spots
+        article(f"held {lon}", lat, lon, (NORTH if lat > 50 else SOUTH).format(f"place {lon}") + f" {LONGER}", split="report")
+        for lat, lon in spots
     ]
     tiles = [coarse_tile(Place(lat=70.0, lon=7.0), 230, 101), coarse_tile(Place(lat=5.0, lon=60.0), 90, 102)]
     for each in tiles:
-        object.__setattr__(each, "split", "val")
-    ingest(catalogue, Records("articles", held))
+        object.__setattr__(each, "split", "report")
+    told = [article(f"told {lat}", lat, 10.0, f"{text.format(lat)} {LONGER}") for lat, text in ((71.0, NORTH), (4.0, SOUTH))]
+    ingest(catalogue, Records("articles", [*held, *told]))
     ingest(catalogue, Records("tiles", tiles))
     return own_world
 
@@ -268,14 +339,21 @@ def test_the_rows_are_those_of_the_space_and_of_all_questions(asked_world, tmp_p
     rows = ask(asked_world, tmp_path)
     whole = {(row["query"], row["model"]): row for row in rows if row["group"] == "all"}
     assert [query for query, model in whole if model == "m"] == [
-        "text to location", "tile to location",
+        "text to location", "text without names to location",
+        "tile to location", "tile to location, within its source",
         "text to tile", "text to tile, paired", "text to tile, by position", "text to tile, by position, paired",
-        "tile to text", "tile to text, paired", "tile to text, by position", "tile to text, by position, paired",
+        "tile to text", "tile to text, partner removed", "tile to text, paired",
+        "tile to text, by position", "tile to text, by position, paired",
         "text", "tile", "location",
     ]  # fmt: skip
     assert {model for query, model in whole if query == "text to location"} == {
-        "m", "random order", "TF-IDF nearest article", "frozen minilm nearest article",
+        "m", "random order", "the same place for all", "gazetteer, most populous town named", "gazetteer, first town named",
+        "TF-IDF nearest of all texts", "TF-IDF nearest article", "frozen MiniLM nearest article",
     }  # fmt: skip
+    assert {model for query, model in whole if query == "text without names to location"} == {
+        "m", "random order", "TF-IDF nearest article", "frozen MiniLM nearest article",
+    }  # fmt: skip
+    assert {row["slice"] for row in rows} == {"report"}
     space = Space.open(asked_world.checkpoint, asked_world.folder)
     asked = held_out(space.catalogue, "articles")
     gallery = gallery_of(space.catalogue)
@@ -315,7 +393,7 @@ def test_another_gallery_adds_its_rows_and_earlier_ones_stay(asked_world, tmp_pa
     kept = json.loads((tmp_path / JSON_FILE).read_text())
     asked = [row for row in kept if row["query"] == "text to location" and row["group"] == "all"]
     assert [row["gallery"] for row in asked if row["model"] == "m"] == [200, 2]
-    assert [row["gallery"] for row in asked if row["model"] == "TF-IDF nearest article"] == [48], "the same for both galleries"
+    assert [row["gallery"] for row in asked if row["model"] == "TF-IDF nearest of all texts"] == [50, 50]
     assert len(kept) > len(before)
     assert pq.read_table(tmp_path / PARQUET_FILE).to_pylist() == kept
 
@@ -341,7 +419,7 @@ def test_what_cannot_be_asked_is_a_row_that_says_why(world, tmp_path):
 
 
 def test_a_single_query_has_figures_but_no_interval_and_no_gap(own_world, tmp_path):
-    held = [article("alone", 70.0, 9.0, NORTH.format("one place"), split="val")]
+    held = [article("alone", 70.0, 9.0, NORTH.format("one place"), split="report")]
     ingest(Catalogue.open(own_world.folder), Records("articles", held))
     row = next(row for row in ask(own_world, tmp_path) if row["query"] == "text to location")
     assert row["median_km"] == row["mean_km"]

@@ -92,7 +92,7 @@ def test_what_cannot_be_had_is_listed_with_its_remedy(evaluate):
     assert [line.split(" (")[0] for line in lines[3:]] == [
         "not run text to location", "not run tile to location", "not run text to tile", "not run tile to text",
     ]  # fmt: skip
-    assert "split = 'val'" in lines[3]
+    assert "split = 'report'" in lines[3]
 
 
 def test_several_models_are_told_apart_by_their_folders_and_range_retrieves_from_the_catalogue(evaluate, world, own_world):
@@ -113,7 +113,8 @@ def test_several_models_are_told_apart_by_their_folders_and_range_retrieves_from
 def asked_world(own_world):
     """A world of one's own with four held-out articles."""
     held = [
-        article(f"held {lat}", lat, 3.0, (NORTH if lat > 50 else SOUTH).format(lat), split="val") for lat in (4.0, 6.0, 69.0, 71.0)
+        article(f"held {lat}", lat, 3.0, (NORTH if lat > 50 else SOUTH).format(lat), split="report")
+        for lat in (4.0, 6.0, 69.0, 71.0)
     ]
     ingest(Catalogue.open(own_world.folder), Records("articles", held))
     return own_world
@@ -130,8 +131,11 @@ def test_only_retrieval_asks_for_places_beside_floors(run, asked_world, tmp_path
     assert line.split()[1:3] == ["4", f"{ours['median_km']:,.0f}"]
     for words in (
         "text to location: 200 answer",
-        "TF-IDF nearest article",
+        "TF-IDF nearest of all texts",
         "random order",
+        "the same place for all",
+        "gazetteer, first town named",
+        "(too few to say)",
         "continent: ",
         "under 25 words",
         "the space",
@@ -142,6 +146,19 @@ def test_only_retrieval_asks_for_places_beside_floors(run, asked_world, tmp_path
     assert "split:" not in out
     assert not (out_folder / JSON_FILE).exists()
     assert "text to location (4 in all)" in err
+
+
+def test_those_that_chose_the_model_are_asked_only_when_told_to_be(run, asked_world, tmp_path):
+    spot = article("chosen by", 48.0, 16.0, NORTH.format("a town"), split="val")
+    ingest(Catalogue.open(asked_world.folder), Records("articles", [spot]))
+    asked = ("evaluate", "-c", asked_world.folder, "--only", "retrieval", "--out", tmp_path / "out")
+    assert "asked by the slice" not in run(*asked)[1]
+    code, out, err = run(*asked, "--slice", "val")
+    assert code == 0, err
+    assert "asked by the slice val, which chose the model" in out
+    code, _, err = run(*asked, "--slice", "train")
+    assert code == 2
+    assert "--slice takes report or val, got 'train'" in err
 
 
 def test_places_of_a_file_answer_instead(run, asked_world, tmp_path):
@@ -171,7 +188,7 @@ def test_several_models_stand_in_one_table_under_the_names_of_their_folders(run,
     assert code == 0, err
     assert "text length: under 25 words, checkpoint" in out
     assert "text length: under 25 words, second" in out
-    assert out.count("TF-IDF nearest article") == 1, "the floors are the same"
+    assert out.count("TF-IDF nearest of all texts  ") == 1, "the floors are the same"
 
 
 def copy_of(folder, to):

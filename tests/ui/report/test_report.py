@@ -307,7 +307,16 @@ def test_a_folder_without_results_or_with_damaged_ones_is_refused(content, tmp_p
 
 
 def test_retrieval_alone_makes_a_report_with_a_table_for_each_question(tmp_path):
-    shared = {"model": "m", "floor": False, "queries": 100, "gallery": 5000, "mrr": None, "key": "k", "not_run": None}
+    shared = {
+        "model": "m",
+        "slice": "report",
+        "floor": False,
+        "queries": 100,
+        "gallery": 5000,
+        "mrr": None,
+        "key": "k",
+        "not_run": None,
+    }
     all_texts = shared | {
         "query": "text to location",
         "group": "all",
@@ -320,6 +329,8 @@ def test_retrieval_alone_makes_a_report_with_a_table_for_each_question(tmp_path)
         all_texts,
         all_texts | {"group": "continent: Europe", "queries": 7, "median_km": 2.25},
         all_texts | {"model": "by chance", "floor": True},
+        all_texts | {"group": "continents equally weighted", "median_km": 5.5, "median_km_low": None, "median_km_high": None},
+        all_texts | {"group": "source: x", "queries": 3, "median_km": 7.5, "median_km_low": None, "median_km_high": None},
         tiles,
     ]
     (tmp_path / RETRIEVAL_FILE).write_text(json.dumps(rows))
@@ -327,7 +338,12 @@ def test_retrieval_alone_makes_a_report_with_a_table_for_each_question(tmp_path)
     whole, groups = page.tables
     assert whole[0] == ["model", "queries", "median km"], "what is null everywhere is no column"
     assert whole[1:] == [["m ", "100", "334300 to 400"], ["by chance floor", "100", "334300 to 400"]]
-    assert groups[1] == ["continent: Europe ", "m ", "7", "2.250300 to 400"]
+    assert groups[1:] == [
+        ["continent: Europe ", "m ", "7", "2.250300 to 400"],
+        ["continents equally weighted ", "m ", "100", "5.500"],
+        ["source: x ", "m ", "3", "7.500too few to say"],
+    ]
+    assert "slice: report" in page.words
     assert "gallery: 5,000" in page.words
     assert "tile to location, all (m) no tiles were held out" in page.words
     assert {attributes["href"] for attributes in page.having("a")} == {"#retrieval", "#not-run"}

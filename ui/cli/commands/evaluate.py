@@ -44,6 +44,10 @@ def evaluate(
     gallery: Annotated[
         Path | None, typer.Option(help="Parquet file with lat and lon: places to answer with; default: the catalogue's locations")
     ] = None,
+    part: Annotated[
+        str,
+        typer.Option("--slice", help="who asks: report, held-out records that chose nothing, or val, those that chose the model"),
+    ] = "report",
     only: Annotated[str | None, typer.Option(help="tasks or retrieval; default: both")] = None,
     as_json: JsonFlag = False,
 ) -> None:
@@ -56,5 +60,5 @@ def evaluate(
         peers=peer or (), tasks=tasks or ("all",), splits=split or ("all",),
         where={"folder": labels, "download": download},
         block={"size_deg": block_deg, "size_km": block_km, "buffer_km": buffer_km},
-        probe=probe, workers=workers, gallery=gallery, only=only, as_json=as_json,
+        probe=probe, workers=workers, gallery=gallery, part=part, only=only, as_json=as_json,
     )  # fmt: skip
