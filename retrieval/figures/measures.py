@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from retrieval.figures.placing import Placed
 from train.geolocation import ACCURACY_KM
-from train.probing.probes import block_draws
+from train.probing.probes import block_draws, interval_of
 from train.probing.splits import INTERVAL_SIZES_DEG, LEAST_BLOCKS, MIN_TEST, blocks_of
 
 WITHIN_KM = (1, *ACCURACY_KM)  # the first is the street of image geolocation's usual five
@@ -37,12 +37,11 @@ def figures_of(placed: Placed, places: Floats) -> Figures:
         return figures | {f"{name}{end}": None for name in values for end in ("_low", "_high")}
     draws = block_draws(int(numbers.max()) + 1)  # how often each block is drawn, [R, B]
     counts = draws @ np.bincount(numbers)  # of queries in each resample, [R]
-    ends = interval_ends(draws.shape[1])
     samples = {name: _medians(column, draws[:, numbers]) for name, column in medians.items()}
     samples |= {name: draws @ np.bincount(numbers, column) / counts for name, column in columns.items()}
     for name, values_of in samples.items():
-        low, high = np.quantile(values_of, ends)
-        figures |= {f"{name}_low": float(low), f"{name}_high": float(high)}
+        low, high = interval_of(values_of, draws.shape[1])
+        figures |= {f"{name}_low": low, f"{name}_high": high}
     return figures
 
 
@@ -54,15 +53,6 @@ def interval_blocks_of(places: Floats) -> npt.NDArray[np.int64] | None:
         if len(different) >= LEAST_BLOCKS:
             return np.asarray(numbers, dtype=np.int64)
     return None
-
-
-def interval_ends(blocks: int) -> tuple[float, float]:
-    """The quantiles of the resamples between which the 95 % interval lies: a little more than .025 to .975, which would hold the
-    truth too seldom where blocks are few (the expanded percentile interval of Hesterberg 2015, arXiv:1411.5279)."""
-    from scipy.stats import norm, t
-
-    outside = float(norm.cdf(-np.sqrt(blocks / (blocks - 1)) * t.ppf(0.975, blocks - 1)))
-    return outside, 1 - outside
 
 
 def columns_of(placed: Placed) -> dict[str, Floats]:

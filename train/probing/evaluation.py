@@ -243,7 +243,8 @@ def _row(cell: Cell, score: Score, seconds: float, predictions: str) -> Row:
         features=cell.features.name, dim=int(load_features(cell.vectors).shape[1]), probe=cell.key.probe, split=cell.split.name,
         score=score.score, low=score.low, high=score.high, balanced=score.balanced, folds=score.folds,
         points=len(labelled), dropped=labelled.dropped, classes=None if is_regression else len(np.unique(labelled.target)),
-        unseen=_unseen(task, labelled, cell.folds), seconds=seconds, source=labelled.source, predictions=predictions,
+        unseen=_unseen(task, labelled, cell.folds), seconds=seconds, blocks=score.blocks,
+        source=labelled.source, predictions=predictions,
         labels_digest=labelled.digest, features_digest=cell.features.digest, protocol=PROTOCOL,
         compared=tuple(cell.features.compared.items()) if isinstance(cell.features, Compared) else (),
     )  # fmt: skip

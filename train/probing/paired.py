@@ -52,5 +52,5 @@ def differences(folder: ResultsFolder, rows: Sequence[Row]) -> Iterator[Differen
 
 def _difference(folder: ResultsFolder, title: str, row: Row, others: tuple[Row, ...]) -> Difference:
     resampled = folder.resampled(row) - np.mean([folder.resampled(each) for each in others], axis=0)
-    low, high = interval_of(resampled)
+    low, high = interval_of(resampled, row.blocks)
     return Difference(title, row, others, row.score - float(np.mean([each.score for each in others])), low, high)

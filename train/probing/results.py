@@ -52,8 +52,8 @@ class Key:
 @dataclass(frozen=True)
 class Row:
     """One score. ``metric`` is R2 or accuracy, ``folds`` are the folds' own; ``unseen`` is the share of test points of a class that
-    no training point of their fold has; ``seconds`` is the time it took on one core. ``compared``: titles of comparisons, each with
-    the digests of the features whose mean score this one is compared with."""
+    no training point of their fold has; the interval is from so many ``blocks``; ``seconds`` is the time it took on one core.
+    ``compared``: titles of comparisons, each with the digests of the features whose mean score this one is compared with."""
 
     task: str
     kind: str
@@ -73,6 +73,7 @@ class Row:
     classes: int | None
     unseen: float
     seconds: float
+    blocks: int
     source: str
     predictions: str
     labels_digest: str
@@ -105,7 +106,7 @@ SCHEMA = pa.schema(
         ("dim", pa.int32()), ("probe", pa.string()), ("split", pa.string()),
         ("score", pa.float64()), ("low", pa.float64()), ("high", pa.float64()), ("balanced", pa.float64()),
         ("folds", pa.list_(pa.float64())), ("points", pa.int32()), ("dropped", pa.int32()), ("classes", pa.int32()),
-        ("unseen", pa.float64()), ("seconds", pa.float64()),
+        ("unseen", pa.float64()), ("seconds", pa.float64()), ("blocks", pa.int32()),
         *((name, pa.string()) for name in ("source", "predictions", "labels_digest", "features_digest")),
         ("protocol", pa.int32()), ("compared", pa.list_(pa.struct([("title", pa.string()), ("with", pa.list_(pa.string()))]))),
     ]

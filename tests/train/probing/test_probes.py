@@ -262,18 +262,21 @@ def test_the_interval_is_drawn_from_blocks_of_the_size_of_the_task(split, side_d
     np.testing.assert_array_equal(found, blocks_of(points.lat, points.lon, size_deg))
 
 
-@pytest.mark.parametrize("neighbours", [1, 8])
-def test_of_a_hundred_worlds_the_interval_of_95_percent_holds_the_truth_about_as_often(neighbours):
-    """Neighbours are right or wrong together; the truth is the share that is right of all the blocks there could be."""
-    rng, held = np.random.default_rng(0), 0
-    for _ in range(200):
-        right = np.repeat(rng.random(60) < 0.7, neighbours)
-        found = score_folds(
-            "classification", np.ones(len(right)), [fold([], range(len(right)))], [right.astype(float)],
-            np.repeat(np.arange(60), neighbours), pooled=True,
-        )  # fmt: skip
-        held += found.low <= 0.7 <= found.high
-    assert 0.91 <= held / 200 <= 0.985
+@pytest.mark.parametrize(("blocks", "neighbours"), [(LEAST_BLOCKS, 1), (LEAST_BLOCKS, 8), (60, 8)])
+@pytest.mark.parametrize("kind", ["classification", "regression"])
+def test_of_invented_worlds_the_interval_of_95_percent_holds_the_truth_in_92_to_98(kind, blocks, neighbours):
+    """Neighbours are right or wrong together; the truth is the score over all the blocks there could be."""
+    rng, held, worlds = np.random.default_rng(0), 0, 400
+    place = np.repeat(np.arange(blocks), neighbours)
+    for _ in range(worlds):
+        if kind == "classification":
+            target, said, truth = np.ones(len(place)), (rng.random(blocks) < 0.7)[place].astype(float), 0.7
+        else:
+            target = rng.normal(size=len(place))
+            said, truth = target - 0.6 * rng.normal(size=blocks)[place], 1 - 0.6**2
+        found = score_folds(kind, target, [fold([], range(len(place)))], [said], place, pooled=True)
+        held += found.low <= truth <= found.high
+    assert 0.92 <= held / worlds <= 0.98
 
 
 # What guards an evaluation
