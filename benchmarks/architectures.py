@@ -43,7 +43,8 @@ ARCHITECTURES = ("imagebind", "cyclic", "fused")
 LOCATIONS = ("sh_siren", "xyz_rff", "voronoi")
 MODALITIES = (("articles",), ("tiles",), ("articles", "tiles"))
 TILES, GALLERY = 6_000, 50_000
-ASKED = "split = 'val' AND source LIKE '%ikipedia%'"
+WIKIPEDIA = "source LIKE '%ikipedia%'"
+HELD_OUT = "split IN ('val', 'report')"
 SETTINGS: dict[str, Any] = {
     "article_batch": 512, "tile_batch": 128, "validate_every": 10_000, "save_every": 50, "device": "cpu",
     "image": {"name": "multispectral", "options": {"size_px": 32}},
@@ -82,8 +83,8 @@ def make_world(data: Path, folder: Path) -> None:
     """The catalogue; texts are encoded here, once for all runs."""
     catalogue = Catalogue.open(folder, create=True)
     ingest(catalogue, parquet_articles.build(paths=[data / "text" / f"{name}.parquet" for name in TEXTS]))
-    held_out = catalogue.column("articles", ["lat", "lon"], where="split = 'val'")
-    asked = catalogue.column("articles", ["lat", "lon"], where=ASKED)
+    held_out = catalogue.column("articles", ["lat", "lon"], where=HELD_OUT)
+    asked = catalogue.column("articles", ["lat", "lon"], where=f"{HELD_OUT} AND {WIKIPEDIA}")
     blocks = np.unique(block_of(held_out["lat"].to_numpy(), held_out["lon"].to_numpy()))
     lat, lon = land(TILES)
     free = ~np.isin(block_of(lat, lon), blocks)
@@ -163,7 +164,7 @@ def evaluate(out: Path, catalogue: Catalogue, modalities: tuple[str, ...], data:
     gallery = space.embed_places(gallery_lat, gallery_lon)
     figures: dict[str, float] = {}
     vectors = {}
-    for modality, name, where in (("articles", "text", ASKED), ("tiles", "tile", "split = 'val'")):
+    for modality, name, where in (("articles", "text", f"split = 'report' AND {WIKIPEDIA}"), ("tiles", "tile", "split = 'report'")):
         if modality in modalities:
             rows = catalogue.column(modality, ["lat", "lon"], where=where)
             lat, lon = rows["lat"].to_numpy(), rows["lon"].to_numpy()

@@ -19,7 +19,7 @@ import pandas as pd
 import torch
 
 from benchmarks.cached import Vectors, kept
-from benchmarks.text_to_place import Texts, text_vectors
+from benchmarks.text_to_place import Texts, held_out, text_vectors
 from index.geo import great_circle_km
 from train.checkpoint import Checkpoint
 from train.shipped import FOLDER
@@ -62,7 +62,7 @@ def main() -> None:
     parser.add_argument("--queries", type=int, default=400, help="of them, those that are asked with")
     asked = parser.parse_args()
     rows = pd.read_parquet(asked.texts)
-    texts = Texts.of(rows[rows.split == "val"].sample(asked.articles, random_state=0).reset_index(drop=True))
+    texts = Texts.of(held_out(rows, "val").sample(asked.articles, random_state=0).reset_index(drop=True))
     vectors = _vectors(Checkpoint.open(FOLDER), texts)
     km = great_circle_km(*texts.places[: asked.queries].T, *texts.places.T)
     for most, users in ((SHOWN, "every hit of the first ten within 200 km is +, three others −"), (1, "one + and one −")):

@@ -3,7 +3,8 @@
     python -m benchmarks.text_to_place CHECKPOINT --texts ../shared/data/text/wikipedia_articles.parquet \
         --gallery ../shared/data/labels/world_place_dbpedia.parquet [--land 250000] [--out FILE.md]
 
-Queries: rows with split = 'val', in 5 degree blocks that hold no training row. Our answer is the best place of a gallery: the
+Queries: rows with split = 'val' in the report blocks (index/slices.py), which chose nothing; --slice val: in the others; all: in
+both. They lie in 5 degree blocks that hold no training row. Our answer is the best place of a gallery: the
 DBpedia places whose country agrees with their position, or land points on an even grid. A floor's answer is the place of the most
 similar training article (TF-IDF; cosine of frozen MiniLM) out of ``TRAINED_ON`` in the folder of --texts, unchanged or masked as
 well, which is the fairest rival of a masked query. "The same place for all" is the training article with the least median distance
@@ -26,6 +27,7 @@ import torch.nn.functional as F
 
 from benchmarks.cached import Vectors, kept, land_vectors
 from index.geo import great_circle_km
+from index.slices import in_report_block
 from retrieval.figures.held_out import gallery_in
 from retrieval.figures.measures import figures_of
 from retrieval.figures.placing import Placed, errors_km
@@ -77,11 +79,12 @@ def main() -> None:
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("--texts", type=Path, required=True, help="table of articles with split train and val")
     parser.add_argument("--gallery", type=Path, required=True, help="table of DBpedia places")
+    parser.add_argument("--slice", choices=("report", "val", "all"), default="report", help="which held-out blocks are asked")
     parser.add_argument("--land", type=int, default=250_000, help="land points")
     parser.add_argument("--out", type=Path, help="Markdown file to write")
     asked = parser.parse_args()
     checkpoint, articles = Checkpoint.open(asked.checkpoint), pd.read_parquet(asked.texts)
-    questions = Texts.of(articles[articles.split == "val"].reset_index(drop=True))
+    questions = Texts.of(held_out(articles, asked.slice).reset_index(drop=True))
     known = Texts.of(_training_texts(asked.texts.parent))
     own = Texts.of(articles[articles.split == "train"])
     answers = [*model_answers(checkpoint, questions, asked.gallery, asked.land), *floor_answers(known, questions, own)]
@@ -90,6 +93,13 @@ def main() -> None:
         asked.out.parent.mkdir(parents=True, exist_ok=True)
         asked.out.write_text(page, encoding="utf-8")
     print(page)
+
+
+def held_out(articles: pd.DataFrame, slice_name: str) -> pd.DataFrame:
+    """The rows that are held out: those of one slice, or all."""
+    rows = articles[articles.split == "val"]
+    report = in_report_block(rows.lat.to_numpy(), rows.lon.to_numpy())
+    return rows[{"report": report, "val": ~report, "all": report | ~report}[slice_name]]
 
 
 def model_answers(checkpoint: Checkpoint, questions: Texts, gallery: Path, land: int) -> Iterator[Answers]:
@@ -157,7 +167,7 @@ def report(model: str, answers: Sequence[Answers], questions: Texts, known: int)
     """The page, line by line."""
     yield "# Text to place on held-out articles, with and without place names"
     yield ""
-    yield f"Model {model}: {len(questions.rows)} validation articles, {known:,} training articles ({', '.join(TRAINED_ON)})."
+    yield f"Model {model}: {len(questions.rows)} held-out articles, {known:,} training articles ({', '.join(TRAINED_ON)})."
     yield f"In brackets 95 % intervals, bootstrap over {INTERVAL_SIZES_DEG[0]:.0f} degree blocks."
     yield "Made by `benchmarks/text_to_place.py`."
     yield ""

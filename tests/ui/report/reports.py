@@ -19,7 +19,8 @@ VOID = {"meta", "br", "link", "img", "input"}
 WARMTH = Row(
     task="warmth", kind="regression", unit="°C", metric="R2", features="lonlat", dim=2, probe="ridge", split="random",
     score=0.5, low=0.4, high=0.6, balanced=None, folds=(0.5,), points=4, dropped=0, classes=None, unseen=0.0, seconds=1.0,
-    blocks=24, source="invented stations", predictions="none.parquet", labels_digest="c" * 64, features_digest="lonlat", protocol=PROTOCOL,
+    blocks=24,
+    source="invented stations", predictions="none.parquet", labels_digest="c" * 64, features_digest="lonlat", protocol=PROTOCOL,
 )  # fmt: skip
 SIDE = replace(
     WARMTH, task="side", kind="classification", unit="", metric="accuracy", balanced=0.4, classes=2, labels_digest="d" * 64
