@@ -23,7 +23,7 @@ from index.imagery.radiometry import reflectance, stated_unit
 from index.imagery.raster import check_size, checked, import_rasterio
 from index.imagery.reflectance import OffsetRule
 from index.imagery.sensors import SENTINEL2
-from index.records import Modality, Rejected, Tile
+from index.records import Modality, Rejected, Tile, bytes_in_memory
 from index.settings import Settings
 from index.threads import read_ahead
 
@@ -75,7 +75,7 @@ class GeotiffTiles:
         self.facts = _read_table(options.table) if options.table else {}
 
     def records(self, finished: Container[str] = frozenset()) -> Iterator[Tile | Rejected]:
-        yield from read_ahead(self._record, self.files)
+        yield from read_ahead(self._record, self.files, bytes_in_memory)
 
     def _record(self, file: Path) -> Tile | Rejected:
         try:
