@@ -276,6 +276,13 @@ def _check_texts(record: object, *names: str) -> None:
             raise InputError(f"{name} holds half a character at position {error.start}, which no file can hold") from None
 
 
+def bytes_in_memory(each: Record | Rejected | Done) -> int:
+    """What the pixels or the text of a record take, about; the rest is small."""
+    if isinstance(each, Tile):
+        return int(each.pixels.nbytes)
+    return len(each.text) if isinstance(each, Article) else 0
+
+
 def content_id(*parts: str | bytes | memoryview) -> str:
     """128-bit BLAKE2b of the parts, hex. Lengths are hashed too, so that ('ab', 'c') and ('a', 'bc') differ."""
     digest = hashlib.blake2b(digest_size=16)

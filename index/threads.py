@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 In = TypeVar("In")
 Out = TypeVar("Out")
 
+AHEAD_BYTES = 256 * 2**20  # of results that are read ahead; the making of one takes up to three times its size
+
 
 class once(cached_property[Out]):
     """A ``cached_property`` that many threads may ask for at once: one of them makes it, with ``lock_of`` the object held, and the
@@ -35,21 +37,33 @@ def thread_count() -> int:
     return min(8, os.cpu_count() or 1)
 
 
-def in_order(pool: ThreadPoolExecutor, work: Callable[[In], Out], items: Iterable[In], ahead: int) -> Iterator[Out]:
-    """``map`` in threads that starts no more than ``ahead`` items before their results are wanted."""
+def in_order(
+    pool: ThreadPoolExecutor, work: Callable[[In], Out], items: Iterable[In], ahead: int | Callable[[], int]
+) -> Iterator[Out]:
+    """``map`` in threads that starts no more than ``ahead`` items, at that time, before their results are wanted."""
     running: deque[Future[Out]] = deque()
     for item in items:
         running.append(pool.submit(work, item))
-        if len(running) > ahead:
+        while len(running) > (ahead if isinstance(ahead, int) else ahead()):
             yield running.popleft().result()
     while running:
         yield running.popleft().result()
 
 
-def read_ahead(work: Callable[[In], Out], items: Iterable[In]) -> Iterator[Out]:
-    """All results of ``work``, in order, by ``thread_count()`` threads; the memory of two results for each at most."""
+def read_ahead(work: Callable[[In], Out], items: Iterable[In], bytes_of: Callable[[Out], int]) -> Iterator[Out]:
+    """All results of ``work``, in order, by ``thread_count()`` threads: one ahead for each, fewer if so many of the largest
+    result so far would exceed ``AHEAD_BYTES``."""
     pool = ThreadPoolExecutor(thread_count())
+    largest: int | None = None
+
+    def ahead() -> int:
+        if largest is None:  # nothing is known of the results yet
+            return 1
+        return max(1, min(thread_count(), AHEAD_BYTES // max(1, largest)))
+
     try:
-        yield from in_order(pool, work, items, thread_count())
+        for result in in_order(pool, work, items, ahead):
+            largest = max(largest or 0, bytes_of(result))
+            yield result
     finally:
         pool.shutdown(cancel_futures=True)  # also when the reader stops in the middle

@@ -15,11 +15,13 @@ MAX_TILE_BYTES = 256 * 2**20  # more than any tile a source accepts: a damaged r
 
 def encode_pixels(pixels: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> bytes:
     """Compress [C, H, W]; ``decode_pixels`` with the same shape and dtype gives back the same values."""
-    differences = pixels.copy()
-    np.subtract(pixels[..., 1:], pixels[..., :-1], out=differences[..., 1:])  # wraps around, and so does the sum that undoes it
-    flat = differences.reshape(-1)
     # Low bytes first, then the high bytes together: nearly all zero.
-    planes = np.stack([(flat >> (8 * place)).astype(np.uint8) for place in range(pixels.itemsize)])
+    planes = np.empty((pixels.itemsize, *pixels.shape), np.uint8)
+    for number, layer in enumerate(pixels):  # one by one: the differences of all take the memory of another tile
+        differences = layer.copy()
+        np.subtract(layer[:, 1:], layer[:, :-1], out=differences[:, 1:])  # wraps around, and so does the sum that undoes it
+        for place, plane in enumerate(planes):
+            plane[number] = differences >> (8 * place)
     packed: bytes = pa.compress(pa.py_buffer(planes), codec="zstd", asbytes=True)
     return packed
 

@@ -5,7 +5,7 @@ darkest pixels (``index.imagery.reflectance``). Numbers that cannot be reflectan
 decibels.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from index.imagery.reflectance import (
     FRACTION_LIMIT,
     OFFSET_BASELINE,
     OffsetRule,
+    spread,
     stored,
     to_reflectance,
 )
@@ -74,14 +75,13 @@ def reflectance(
         raise InputError(f"8-bit numbers are not reflectance x 10,000; export the file with 16 bits or as float, or {_STATE}")
     if values.dtype == bool or np.issubdtype(values.dtype, np.complexfloating):
         raise InputError(f"{values.dtype} numbers are not reflectance; export the file with 16 bits or as float")
-    numbers = values.compressed()
-    if np.issubdtype(values.dtype, np.floating) and _share(numbers > FRACTION_LIMIT) <= DARK_SHARE:
-        _check_range(numbers, 1.0)
-    elif _share(numbers > LARGEST_BYTE) <= DARK_SHARE and numbers.max(initial=0) > 0:
-        top = f"{np.quantile(numbers, 1 - DARK_SHARE):g}"
+    if np.issubdtype(values.dtype, np.floating) and spread(values, FRACTION_LIMIT).above <= DARK_SHARE:
+        _check_range(values, 1.0)
+    elif (numbers := spread(values, LARGEST_BYTE)).above <= DARK_SHARE and numbers.high > 0:
+        top = f"{np.quantile(values.compressed(), 1 - DARK_SHARE):g}"
         raise InputError(f"nearly all numbers lie below {top}, too dark for reflectance x 10,000 (8 bits? percent?); {_STATE}")
     else:
-        _check_range(numbers, 1e-4)
+        _check_range(values, 1e-4)
     if rule == "auto" and baseline >= OFFSET_BASELINE:
         _check_baseline(values, bands, baseline)
     return to_reflectance(values, bands=bands, date=date, baseline=baseline, offset=rule)
@@ -90,29 +90,33 @@ def reflectance(
 def _as_stated(
     values: np.ma.MaskedArray[Any, Any], unit: Stated, *, bands: Sequence[str], date: str, baseline: str, rule: OffsetRule
 ) -> npt.NDArray[np.uint16]:
-    scale, offset = (np.array(each, dtype=np.float64)[:, None, None] for each in (unit.scale, unit.offset))
-    physical: np.ma.MaskedArray[Any, Any] = np.ma.MaskedArray(values.data * scale + offset, mask=np.ma.getmaskarray(values))
-    numbers = physical.compressed()
-    if unit.by != "--scale" and _share(numbers > FRACTION_LIMIT) > DARK_SHARE and _share(numbers > LARGEST_BYTE) > DARK_SHARE:
-        physical = physical * 1e-4  # tags that lead to reflectance x 10,000
-    _check_range(physical.compressed(), 1.0, unit.by)
-    if rule == "remove" and offset.any():
+    def physical(factor: float = 1.0) -> Iterator[np.ma.MaskedArray[Any, Any]]:
+        """Layer by layer: all at once would take four times the memory of the file's numbers, and more for each step."""
+        for layer, scale, offset in zip(values, unit.scale, unit.offset, strict=True):
+            yield np.ma.MaskedArray((layer.data.astype(np.float64) * scale + offset) * factor, mask=np.ma.getmaskarray(layer))
+
+    # Tags may lead to reflectance x 10,000.
+    factor = 1e-4 if unit.by != "--scale" and spread(physical(), LARGEST_BYTE).above > DARK_SHARE else 1.0
+    _check_range(physical(factor), 1.0, unit.by)
+    if rule == "remove" and any(unit.offset):
         raise InputError(
-            f"the offset {offset.min():g} of {unit.by} is taken off already, --offset remove would do so twice; leave it out"
+            f"the offset {min(unit.offset):g} of {unit.by} is taken off already, --offset remove would do so twice; leave it out"
         )
     # Tags without an offset mean that there is none to remove; --scale alone states only the unit.
+    excess = BOA_OFFSET if unit.whole and rule == "remove" else 0
+    pixels = np.empty(values.shape, np.uint16)
+    for into, layer in zip(pixels, physical(factor), strict=True):
+        into[...] = stored(np.ma.filled(layer, 0) * 10_000 - excess, ~np.ma.getmaskarray(layer))
     if unit.whole:
-        excess = BOA_OFFSET if rule == "remove" else 0
-        return stored(np.ma.filled(physical, 0) * 10_000 - excess, ~np.ma.getmaskarray(physical))
-    counts = stored(np.ma.filled(physical, 0) * 10_000, ~np.ma.getmaskarray(physical))
-    return to_reflectance(np.ma.masked_equal(counts, 0), bands=bands, date=date, baseline=baseline, offset=rule)
+        return pixels
+    return to_reflectance(np.ma.MaskedArray(pixels), bands=bands, date=date, baseline=baseline, offset=rule)
 
 
-def _check_range(numbers: npt.NDArray[Any], scale: float, by: str = "") -> None:
+def _check_range(layers: Iterable[Any], scale: float, by: str = "") -> None:
     """Refuse what no surface reflects, naming the worst number."""
-    high = _share(numbers > FRACTION_LIMIT / scale)
-    worst = float(numbers.min(initial=0) if numbers.min(initial=0) < LOWEST / scale else numbers.max(initial=0))
-    if high > DARK_SHARE or worst < 0:
+    numbers = spread(layers, FRACTION_LIMIT / scale)
+    worst = numbers.low if numbers.low < LOWEST / scale else numbers.high
+    if numbers.above > DARK_SHARE or worst < 0:
         how = f" with the scale of {by}" if by else ""
         raise InputError(
             f"{worst:g} is impossible as reflectance{how}; if it stands for no data, say so with gdal_edit.py -a_nodata {worst:g}, "
@@ -128,7 +132,3 @@ def _check_baseline(values: np.ma.MaskedArray[Any, Any], bands: Sequence[str], b
                 f"processing baseline {baseline} adds {BOA_OFFSET}, but half of {band} is below {IMPOSSIBLY_DARK}; if it is "
                 "already taken off, say so with --offset none"
             )
-
-
-def _share(which: npt.NDArray[np.bool_]) -> float:
-    return float(np.count_nonzero(which)) / max(1, which.size)

@@ -5,8 +5,8 @@ Specification Document 14.9; Collection 1 has it for older dates too). A product
 is no metadata, the darkest pixels decide.
 """
 
-from collections.abc import Sequence
-from typing import Any, Literal
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -36,18 +36,52 @@ def to_reflectance(
 
     ``bands`` name the layers, ``date`` is ISO, ``baseline`` like "05.09"; any may be unknown. ``offset`` overrules them.
     """
-    numbers = np.ma.filled(values, 0)
+    fractions = np.issubdtype(values.dtype, np.floating) and spread(_nonzero(values), FRACTION_LIMIT).above <= DARK_SHARE
+    factor = 10_000 if fractions else 1
+
+    def numbers() -> Iterator[npt.NDArray[Any]]:
+        """Layer by layer: copies of all layers would take several times the memory of the tile."""
+        for layer in values:
+            filled = np.ma.filled(layer, 0)
+            yield filled.astype(np.float64) * factor if np.issubdtype(filled.dtype, np.floating) else filled
+
+    shifted = offset == "remove" or (offset == "auto" and has_offset(numbers(), bands=bands, date=date, baseline=baseline))
+    pixels = np.empty(values.shape, np.uint16)
+    for into, layer in zip(pixels, numbers(), strict=True):
+        into[...] = _without(BOA_OFFSET if shifted else 0, layer)
+    return pixels
+
+
+def _without(excess: int, numbers: npt.NDArray[Any]) -> npt.NDArray[np.uint16]:
+    """One layer of numbers in the stored unit, 0 for no data, without what is added to them."""
     valid = numbers != 0
-    if np.issubdtype(numbers.dtype, np.floating):
-        numbers = numbers.astype(np.float64)
-        if valid.any() and np.quantile(numbers[valid], 0.99) <= FRACTION_LIMIT:
-            numbers *= 10_000
-    shifted = offset == "remove" or (offset == "auto" and has_offset(numbers, bands=bands, date=date, baseline=baseline))
-    excess = BOA_OFFSET if shifted else 0
     if numbers.dtype in (np.uint8, np.uint16):  # nearly all files: the same in a fifth of the time, without fractions
-        counts: npt.NDArray[np.uint16] = numbers.astype(np.uint16)
+        counts: npt.NDArray[np.uint16] = numbers.astype(np.uint16, copy=False)
         return np.where(valid, np.maximum(counts, excess + 1) - excess, 0).astype(np.uint16) if excess else counts
     return stored(numbers.astype(np.float64) - excess, valid)
+
+
+def _nonzero(values: npt.NDArray[Any]) -> Iterator[Any]:
+    return (np.ma.masked_equal(layer, 0) for layer in values)
+
+
+class Spread(NamedTuple):
+    """Of numbers: the share ``above`` a limit, the lowest if it is below 0, the highest if it is above 0."""
+
+    above: float
+    low: float
+    high: float
+
+
+def spread(layers: Iterable[Any], limit: float) -> Spread:
+    """The spread of the numbers of all layers that are not masked. Each layer is read once."""
+    above, total, low, high = 0, 0, 0.0, 0.0
+    for layer in layers:
+        numbers = np.ma.compressed(layer)
+        above += int(np.count_nonzero(numbers > limit))
+        total += numbers.size
+        low, high = min(low, float(numbers.min(initial=0))), max(high, float(numbers.max(initial=0)))
+    return Spread(above / max(1, total), low, high)
 
 
 def counts_to_reflectance(counts: npt.NDArray[np.uint16], added: npt.NDArray[Any], quantification: float) -> npt.NDArray[np.uint16]:
@@ -61,8 +95,8 @@ def stored(reflectance: npt.NDArray[Any], valid: npt.NDArray[np.bool_]) -> npt.N
     return np.where(valid, np.clip(np.rint(reflectance), 1, 65535), 0).astype(np.uint16)
 
 
-def has_offset(numbers: npt.NDArray[Any], *, bands: Sequence[str] = (), date: str = "", baseline: str = "") -> bool:
-    """Whether the +1,000 offset is still in: by the baseline where it is known, else by the darkest pixels.
+def has_offset(numbers: Iterable[npt.NDArray[Any]], *, bands: Sequence[str] = (), date: str = "", baseline: str = "") -> bool:
+    """Whether the +1,000 offset is still in these layers: by the baseline where it is known, else by the darkest pixels.
 
     Without the offset some band of a land scene is darker than 0.1 somewhere (water vapour and short-wave infrared over snow, blue
     over deserts), so the offset is there if at most one valid pixel in a hundred is below 1,000 in every band. Scenes older than

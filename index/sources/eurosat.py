@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import Field
 
 from index.errors import InputError
-from index.records import Modality, Rejected, Tile
+from index.records import Modality, Rejected, Tile, bytes_in_memory
 from index.settings import Settings
 from index.sources import geotiff_tiles
 from index.threads import read_ahead
@@ -51,7 +51,7 @@ class Eurosat:
         self.reading = geotiff_tiles.Options.parse(reading, where="eurosat")
 
     def records(self, finished: Container[str] = frozenset()) -> Iterator[Tile | Rejected]:
-        yield from read_ahead(self._record, self.files)
+        yield from read_ahead(self._record, self.files, bytes_in_memory)
 
     def _record(self, file: Path) -> Tile | Rejected:
         facts = {"title": file.parent.name, "level": "L1C", "source": "EuroSAT", "licence": LICENCE}

@@ -23,11 +23,12 @@ from index.imagery.radiometry import reflectance, stated_unit
 from index.imagery.raster import check_size, checked, import_rasterio
 from index.imagery.reflectance import OffsetRule
 from index.imagery.sensors import SENTINEL2
-from index.records import Modality, Rejected, Tile
+from index.records import Modality, Rejected, Tile, bytes_in_memory
 from index.settings import Settings
 from index.threads import read_ahead
 
 MAX_SIDE_PX = 2048
+READ_CACHE_BYTES = 16 * 2**20  # GDAL's: each block of a file is needed once
 STORED_TAG = "PLACEBIND_STORED_UNIT"
 _PRODUCT = re.compile(r"MSIL(?:1C|2A)_(20\d\d)(\d\d)(\d\d)T\d{6}(?:_N(\d\d)(\d\d)_)?")
 _SENSED = re.compile(r"(PRODUCT_START_TIME|SENSING|ACQUI|DATATAKE)", re.IGNORECASE)
@@ -74,7 +75,7 @@ class GeotiffTiles:
         self.facts = _read_table(options.table) if options.table else {}
 
     def records(self, finished: Container[str] = frozenset()) -> Iterator[Tile | Rejected]:
-        yield from read_ahead(self._record, self.files)
+        yield from read_ahead(self._record, self.files, bytes_in_memory)
 
     def _record(self, file: Path) -> Tile | Rejected:
         try:
@@ -96,7 +97,9 @@ def read_tile(file: Path | bytes, options: Options | None = None, facts: dict[st
         unit = None if ours else stated_unit(raster, choice.layers, options.scale, options.added)
         values = measured(raster, choice.layers, where)
         stated = _statements(options, own_crs=bool(raster.crs or raster.gcps[1]), own_unit=bool(unit and unit.by != "--scale"))
-    empty = ~np.ma.filled(values, 0).any(axis=0)
+    empty = np.ones(values.shape[1:], dtype=bool)
+    for layer in values:
+        empty &= np.ma.filled(layer, 0) == 0
     if empty.all():
         raise InputError("the file has no valid pixel in its bands; leave it out")
     level = _level(path, choice.bands, tags, facts.get("level", "")) if choice.sensor is SENTINEL2 else ""
@@ -158,7 +161,7 @@ def opened_geotiff(file: Path | bytes) -> Iterator[Any]:
     if isinstance(file, Path) and not file.is_file():
         raise InputError("no such file; give the path of a GeoTIFF")
     rasterio = import_rasterio()
-    with checked("GeoTIFF"), ExitStack() as stack:
+    with checked("GeoTIFF"), rasterio.Env(GDAL_CACHEMAX=READ_CACHE_BYTES), ExitStack() as stack:
         if isinstance(file, bytes):
             raster = stack.enter_context(stack.enter_context(rasterio.MemoryFile(file)).open(driver="GTiff"))
         else:

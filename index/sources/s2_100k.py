@@ -18,7 +18,7 @@ from pydantic import Field
 
 from index.errors import InputError
 from index.geo import geodesic_km
-from index.records import Modality, Place, Rejected, Tile
+from index.records import Modality, Place, Rejected, Tile, bytes_in_memory
 from index.settings import Settings
 from index.sources import geotiff_tiles
 from index.threads import read_ahead
@@ -48,7 +48,7 @@ class S2100k:
 
     def records(self, finished: Container[str] = frozenset()) -> Iterator[Tile | Rejected]:
         for folder in self.folders:
-            yield from read_ahead(partial(self._record, folder), enumerate(_rows(folder / "index.csv"), start=1))
+            yield from read_ahead(partial(self._record, folder), enumerate(_rows(folder / "index.csv"), start=1), bytes_in_memory)
 
     def _record(self, folder: Path, numbered: tuple[int, dict[str, str]]) -> Tile | Rejected:
         number, row = numbered

@@ -16,7 +16,7 @@ from lancedb.index import BTree
 
 from index.errors import writing
 from index.imagery.pixels import encode_pixels
-from index.records import Article, Done, Location, Modality, Record, Rejected, Source, Tile
+from index.records import Article, Done, Location, Modality, Record, Rejected, Source, Tile, bytes_in_memory
 from index.slices import stored_split
 from index.store.catalogue import SCHEMAS, Catalogue
 from index.store.contention import persistently
@@ -67,7 +67,7 @@ def ingest(
     try:
         for each in source.records(finished.units):
             batch.append(each)
-            size += _bytes_of(each)
+            size += bytes_in_memory(each)
             if len(batch) >= BATCH_ROWS[source.modality] or size >= BATCH_BYTES:
                 commit()
     finally:
@@ -93,12 +93,6 @@ def _created(catalogue: Catalogue, modality: Modality) -> None:
         table.create_index("id", config=BTree(), replace=True)
         done = {MIGRATIONS_KEY: names_of(MIGRATIONS)} if ids_are_unique(table.schema) else {}
         table.to_lance().update_metadata({SCHEMA_KEY: str(SCHEMA_VERSION), **done})
-
-
-def _bytes_of(each: Record | Rejected | Done) -> int:
-    if isinstance(each, Tile):
-        return int(each.pixels.nbytes)
-    return len(each.text) if isinstance(each, Article) else 0
 
 
 def _add(table: Any, modality: Modality, records: list[Record], report: IngestReport) -> None:

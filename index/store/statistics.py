@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from index.imagery.pixels import decode_pixels
 from index.imagery.sensors import SENSORS
+from index.store.fragments import rows_at_once
 
 SUMS = ("band_count", "band_sum", "band_sum_squares")
 SUM_COLUMNS = [pa.field(name, pa.list_(pa.int64())) for name in SUMS]
@@ -104,5 +105,7 @@ def add_sums(table: Any) -> None:
         ]
         return pa.RecordBatch.from_pylist(sums, schema=pa.schema(SUM_COLUMNS))
 
-    table.to_lance().add_columns(measured, read_columns=["pixels", "bands", "height", "width", "dtype"], batch_size=64)
+    dataset = table.to_lance()
+    columns = ["pixels", "bands", "height", "width", "dtype"]
+    dataset.add_columns(measured, read_columns=columns, batch_size=rows_at_once(dataset))
     table.checkout_latest()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from index.errors import writing
 from index.records import Modality
 from index.store.contention import is_conflict, persistently
+from index.store.fragments import bytes_of, rows_at_once
 from index.store.manifest import COMPLETE_KEY
 from index.store.vector_column import VECTOR, complete_files, complete_fragments
 
@@ -45,7 +46,7 @@ def optimize_table(catalogue: Catalogue, modality: Modality, keep: timedelta = K
         dataset.optimize.optimize_indices(num_indices_to_merge=ONE_SEGMENT)
         dataset = catalogue.table(modality).to_lance()
         for apart in _waiting_and_complete(dataset):
-            dataset.optimize.compact_files(excluded_fragment_ids=apart)
+            _merged(dataset, apart)
             dataset = catalogue.table(modality).to_lance()
         if VECTOR in dataset.schema.names and (noted := complete_files(dataset)) != (dataset.metadata or {}).get(COMPLETE_KEY):
             dataset.update_metadata({COMPLETE_KEY: noted})
@@ -83,19 +84,24 @@ def _merge_small_files(dataset: Any, full_rows: int) -> None:
     together: list[int] = []
     size = 0
     for fragment in reversed(_unindexed(dataset)):
-        more = _bytes_of(fragment)
+        more = bytes_of(fragment)
         if more >= SMALL_BYTES or fragment.count_rows() >= full_rows or (together and more > 2 * size):
             break
         together.append(fragment.fragment_id)
         size += more
     if len(together) >= FEWEST:
         apart = [each.fragment_id for each in dataset.get_fragments() if each.fragment_id not in together]
-        dataset.optimize.compact_files(excluded_fragment_ids=apart)
+        _merged(dataset, apart)
+
+
+def _merged(dataset: Any, apart: list[int]) -> None:
+    """Merge the small fragments but those ``apart``."""
+    dataset.optimize.compact_files(excluded_fragment_ids=apart, batch_size=rows_at_once(dataset))
 
 
 def _index_if_many(dataset: Any) -> None:
     """Rows that are in no index are scanned, which is quick while they are few. Segments are merged like files."""
-    if sum(map(_bytes_of, _unindexed(dataset))) < SMALL_BYTES:
+    if sum(map(bytes_of, _unindexed(dataset))) < SMALL_BYTES:
         return
     for index in dataset.describe_indices():
         statistics = dataset.stats.index_stats(index.name)
@@ -112,10 +118,6 @@ def _unindexed(dataset: Any) -> list[Any]:
     segments = [segment for index in dataset.describe_indices() for segment in index.segments]
     apart = complete_fragments(dataset).union(*(segment.fragment_ids for segment in segments))
     return [each for each in dataset.get_fragments() if each.fragment_id not in apart]
-
-
-def _bytes_of(fragment: Any) -> int:
-    return sum(file.file_size_bytes or 0 for file in fragment.metadata.files)
 
 
 def _waiting_and_complete(dataset: Any) -> tuple[list[int], list[int]]:

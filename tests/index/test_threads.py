@@ -7,7 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from index.threads import in_order, once, read_ahead
+from index.threads import AHEAD_BYTES, in_order, once, read_ahead
+
+
+def small(result: int) -> int:
+    return 8
 
 
 def test_results_come_in_the_order_of_the_items_whichever_is_ready_first() -> None:
@@ -33,15 +37,33 @@ def test_items_are_taken_only_a_little_ahead(monkeypatch: pytest.MonkeyPatch) ->
             taken.append(item)
             yield item
 
-    results = read_ahead(lambda item: item, items())
+    results = read_ahead(lambda item: item, items(), small)
     assert [next(results) for _ in range(5)] == [0, 1, 2, 3, 4]
     assert len(taken) <= 5 + 2
     results.close()  # type: ignore[attr-defined]
     assert len(taken) <= 5 + 2
 
 
+@pytest.mark.parametrize(("size", "ahead"), [(10, 8), (AHEAD_BYTES // 8, 8), (AHEAD_BYTES // 2, 2), (3 * AHEAD_BYTES, 1)])
+def test_the_larger_the_results_the_fewer_are_read_ahead(monkeypatch: pytest.MonkeyPatch, size: int, ahead: int) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    taken: list[int] = []
+
+    def items() -> Iterator[int]:
+        for item in range(100):
+            taken.append(item)
+            yield item
+
+    results = read_ahead(lambda item: item, items(), lambda result: size)
+    next(results)
+    assert len(taken) == 1 + 1, "nothing is known of their size before the first"
+    assert [next(results) for _ in range(5)] == [1, 2, 3, 4, 5]
+    assert len(taken) == 6 + ahead
+    results.close()  # type: ignore[attr-defined]
+
+
 def test_an_error_is_raised_where_its_result_would_have_come() -> None:
-    results = read_ahead(lambda item: 1 // item, [1, 1, 0, 1])
+    results = read_ahead(lambda item: 1 // item, [1, 1, 0, 1], small)
     assert [next(results), next(results)] == [1, 1]
     with pytest.raises(ZeroDivisionError):
         next(results)
@@ -49,7 +71,7 @@ def test_an_error_is_raised_where_its_result_would_have_come() -> None:
 
 def test_a_reader_that_stops_in_the_middle_leaves_no_thread_behind() -> None:
     before = threading.active_count()
-    results = read_ahead(lambda item: item, range(1000))
+    results = read_ahead(lambda item: item, range(1000), small)
     next(results)
     assert threading.active_count() > before
     results.close()  # type: ignore[attr-defined]

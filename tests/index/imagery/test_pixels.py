@@ -1,5 +1,7 @@
 """Pixels as bytes and back."""
 
+import tracemalloc
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -41,6 +43,17 @@ def test_a_slope_of_neighbouring_pixels_packs_to_a_fraction_of_its_size() -> Non
     slope = (np.arange(64)[:, None] * 10 + np.arange(64)).astype(np.uint16)
     pixels = np.stack([slope, slope + 500])
     assert len(encode_pixels(pixels)) < pixels.nbytes / 20
+
+
+def test_encoding_copies_the_pixels_no_more_than_twice() -> None:
+    pixels = np.ones((12, 256, 256), np.uint16)
+    tracemalloc.start()
+    try:
+        encode_pixels(pixels)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 2.5 * pixels.nbytes  # the planes, and the room that compression asks for
 
 
 @pytest.mark.parametrize("shape", [(13, 100_000, 100_000), (0, 4, 4), (-1, 4, 4)])

@@ -1,6 +1,7 @@
 """Tiles from GeoTIFF files: which band is which, which offset is in, where it lies on the globe, and what is refused."""
 
 import dataclasses
+import tracemalloc
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -763,6 +764,20 @@ def test_ingesting_a_folder_twice_gives_the_same_table(tmp_path: Path) -> None:
     ingest(catalogue, build(paths=(tmp_path,)))
     once = contents(catalogue, "tiles")
     assert (ingest(catalogue, build(paths=(tmp_path,))).known, contents(catalogue, "tiles")) == (2, once)
+
+
+@pytest.mark.parametrize("stated", [{}, {"scale": 0.0001}, {"offset": "remove"}])
+def test_reading_a_tile_takes_little_more_than_its_numbers_and_its_pixels(tmp_path: Path, stated: dict[str, Any]) -> None:
+    path = write_geotiff(tmp_path / "large.tif", WITH_OFFSET, side=256)
+    read(path, **stated)  # what is loaded at the first file stays
+    tracemalloc.start()
+    try:
+        found = read(path, **stated)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    # The numbers, their mask of half the size, the pixels, and copies of one of the 13 layers, in part as float64.
+    assert most < 5 * found.pixels.nbytes
 
 
 # Writing and reading back
