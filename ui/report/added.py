@@ -119,9 +119,8 @@ def _mark(compared: Difference, y: float, place: int, axis: tuple[float, float])
 
 
 def _key(titles: Sequence[str], verdicts: set[str]) -> Html:
-    symbols = [
-        tag("span", f"{symbol} {NAMES.get(title, title)}", class_="key") for symbol, title in zip("●○○", titles, strict=False)
-    ]
+    named = zip("●○", [NAMES.get(title, title) for title in titles], strict=False)
+    symbols = [tag("span", f"{symbol} {name}", class_="key") for symbol, name in named]
     colours = [tag("span", words, class_=f"key {verdict or 'even'}") for verdict, words in VERDICTS.items() if verdict in verdicts]
     return tag("p", symbols, colours, class_="below")
 
