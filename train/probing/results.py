@@ -25,6 +25,7 @@ import pyarrow.parquet as pq
 from index.errors import InputError, one_line
 from index.files import made_whole
 from train.probing.features._features import Features, Vectors
+from train.probing.features._kinds import without_seed
 from train.probing.probes import Values
 from train.probing.splits import Fold
 from train.probing.tasks._task import Labelled, Task
@@ -190,10 +191,11 @@ class ResultsFolder:
 
 
 def averaged(rows: Sequence[Row]) -> list[Row]:
-    """Rows of features with one name (twins that differ by their seed) as one: means of the scores and of their intervals."""
+    """Untrained twins, which differ by their seed, as one row: means of the scores and of their intervals. All others stay."""
     alike: dict[tuple[str, ...], list[Row]] = {}
     for row in rows:
-        alike.setdefault((row.task, row.labels_digest, row.split, row.probe, row.features), []).append(row)
+        key = (row.task, row.labels_digest, row.split, row.probe, without_seed(row.features_digest))
+        alike.setdefault(key, []).append(row)
     return [_mean_row(same) for same in alike.values()]
 
 
@@ -210,14 +212,15 @@ def _mean_row(rows: Sequence[Row]) -> Row:
         balanced=mean(balanced) if balanced else None,
         folds=tuple(mean(scores) for scores in zip(*(row.folds for row in rows), strict=True)),
         seconds=sum(row.seconds for row in rows),
+        features_digest=without_seed(rows[0].features_digest),
     )
 
 
 def row_of(values: dict[str, Any]) -> Row:
-    """From the table or from JSON, where null is not-a-number."""
+    """From the table or from JSON, where null is not-a-number. Rows of older versions name no comparisons."""
     numbers = {name: np.nan if values[name] is None else values[name] for name in ("score", "low", "high")}
     folds = tuple(np.nan if each is None else each for each in values["folds"])
-    compared = tuple((each["title"], tuple(each["with"])) for each in values["compared"])
+    compared = tuple((each["title"], tuple(each["with"])) for each in values.get("compared") or ())
     return Row(**{**values, **numbers, "folds": folds, "compared": compared})
 
 

@@ -4,7 +4,8 @@
 are read from that folder, so repeating a finished run (which computes nothing) rewrites its report.
 
     found.py        what the folder holds        scores.py       tables of scores, and their meaning in words
-    chart.py        the same as a chart          errors.py       the figures of each task
+    added.py        what learning adds           helped.py       maps of where it helps
+    chart.py        scores as a chart            errors.py       the figures of each task
     maps.py         maps of errors, their land   agreement.py    predicted values against true ones
     retrieved.py    retrieval results            cards.py        model cards
     heading.py      what was run, when and how   page.py         the page around them

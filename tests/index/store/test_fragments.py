@@ -33,14 +33,14 @@ def test_of_large_rows_few_are_read_at_once_and_of_small_ones_a_thousand(tmp_pat
 
 
 def test_files_are_merged_in_bites(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import lance
+    from lance.dataset import DatasetOptimizer
 
     catalogue = catalogue_with(tmp_path, tiles=tiles(6, 64))
-    bites, merge = [], lance.dataset.DatasetOptimizer.compact_files
+    bites, merge = [], DatasetOptimizer.compact_files
     monkeypatch.setattr(fragments, "AT_ONCE_BYTES", 10)
     monkeypatch.setattr(
-        lance.dataset.DatasetOptimizer, "compact_files", lambda self, **how: bites.append(how["batch_size"]) or merge(self, **how)
+        DatasetOptimizer, "compact_files", lambda self, **how: bites.append(how["batch_size"]) or merge(self, **how)
     )
     optimize_table(catalogue, "tiles")
-    assert bites == [1]
+    assert set(bites) == {1}
     assert catalogue.count("tiles") == 6

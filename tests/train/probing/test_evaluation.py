@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -15,8 +15,9 @@ from index.places.continents import NAMES
 from index.registry import names
 from train.probing.evaluation import FLOORS, Plan, evaluate, features_of, parts_of, tasks_of
 from train.probing.features.lonlat import LonLat
+from train.probing.paired import ABOVE_FLOORS, difference_of
 from train.probing.probes import interval_of, predict
-from train.probing.results import JSON_FILE, RESULTS_FILE, ResultsFolder
+from train.probing.results import JSON_FILE, PROTOCOL, RESULTS_FILE, ResultsFolder, Row, averaged, row_of
 from train.probing.splits import Block, Continent, Random
 from train.probing.tasks._task import REGISTRY as TASKS
 from train.probing.tasks._task import Labelled, Task, TaskUnavailableError
@@ -52,6 +53,11 @@ def unavailable():
 
 
 AT_RANDOM = (Random(),)
+ROW = Row(
+    task="warmth", kind="regression", unit="", metric="R2", features="x", dim=1, probe="ridge", split="random", score=0.5, low=0.4,
+    high=0.6, balanced=None, folds=(0.5,), points=4, dropped=0, classes=None, unseen=0.0, seconds=1.0, blocks=24,
+    source="invented", predictions="none.parquet", labels_digest="c", features_digest="x", protocol=PROTOCOL,
+)  # fmt: skip
 
 
 def run(folder, tasks=None, features=None, splits=AT_RANDOM, **more):
@@ -329,6 +335,38 @@ def test_a_comparison_waits_for_all_that_it_is_made_with(tmp_path):
     assert run(tmp_path, features=[*TWINS[:2], model]).differences == []
     (difference,) = run(tmp_path, features=[TWINS[2], model]).differences
     assert [row.features for row in difference.others] == ["twin 0", "twin 1", "twin 2"]
+
+
+def test_a_model_is_also_compared_with_the_best_floor_paired_by_the_same_draws(tmp_path):
+    floors = [Model("sh10", lambda lat, lon: picture(lat, lon)[:, :1]), Model("idw", picture, probe="knn")]
+    better_twin = Model("model-untrained0", lambda lat, lon: np.abs(lat)[:, None])
+    model = Model("model", mixed(7), NAMES_OF_TWINS)
+    found = run(tmp_path, features=[*floors, better_twin, *TWINS, model])
+    learning, above = found.differences
+    scores = {row.features: row for row in found.rows}
+    best = max(floors, key=lambda each: scores[each.name].score)
+    assert scores["model-untrained0"].score > scores[best.name].score, "a twin is none of the other floors"
+    assert (learning.title, above.title, [row.features for row in above.others]) == ("learning adds", ABOVE_FLOORS, [best.name])
+    folder = ResultsFolder(tmp_path)
+    drawn = folder.resampled(scores["model"]) - folder.resampled(scores[best.name])
+    assert (above.low, above.high) == pytest.approx(tuple(np.quantile(drawn, (0.025, 0.975))))
+    known = {row.key: row for row in found.rows}
+    stored = json.loads((tmp_path / JSON_FILE).read_text())["differences"]
+    assert [difference_of(each, known) for each in stored] == [learning, above], "JSON has them whole"
+
+
+def test_only_twins_are_averaged_not_features_that_share_a_name():
+    scores = {"a-untrained0": 0.1, "a-untrained1": 0.3, "b-untrained0": 0.7, "geoclip-1": 0.5, "geoclip-2": 0.5}
+    rows = [replace(ROW, features="same", features_digest=digest, score=score) for digest, score in scores.items()]
+    assert [(row.features_digest, pytest.approx(row.score)) for row in averaged(rows)] == [
+        ("a-untrained", 0.2), ("b-untrained", 0.7), ("geoclip-1", 0.5), ("geoclip-2", 0.5),
+    ]  # fmt: skip
+
+
+def test_a_row_of_an_older_version_names_no_comparisons():
+    older = asdict(ROW)
+    del older["compared"]
+    assert row_of(older) == ROW
 
 
 def test_what_two_side_by_side_add_to_each_is_said_with_its_interval(tmp_path):

@@ -1,8 +1,10 @@
 """The report of an evaluation in a real browser: it needs no script, asks for nothing, fits a phone, and suits a dark page."""
 
+from dataclasses import replace
+
 import pytest
 
-from tests.ui.report.reports import MADE, SIDE, WARMTH, floor, ours, write_predictions, write_results
+from tests.ui.report.reports import MADE, SIDE, WARMTH, against, floor, ours, twins, write_predictions, write_results
 from ui.report import write_report
 
 LONG = "W" * 300
@@ -15,9 +17,14 @@ def address(tmp_path):
     long = "a-model-of-a-very-long-name-" * 8
     rows = [floor(WARMTH, 0.5, predictions="warm.parquet"), ours(SIDE, 0.9, predictions="side.parquet", task=LONG)]
     rows += [ours(WARMTH, 0.1 * number, probe=f"{long}{number}") for number in range(12)]
+    cold = replace(WARMTH, task="cold", split="block-10deg", labels_digest="9" * 64)
+    model = ours(cold, 0.7, predictions="warm.parquet")
+    three = [replace(twin, predictions="twin.parquet") for twin in twins(cold, 0.5)]
+    write_predictions(tmp_path, "twin.parquet", [10.0, 12.0, 20.0, 25.0], [10.0, 12.0, 30.0, 40.0])
     write_predictions(tmp_path, "warm.parquet", [10.0, 12.0, 20.0, 25.0], [15.0, 17.0, 12.0, 25.0])
     write_predictions(tmp_path, "side.parquet", ["east", LONG, "east", "west"], ["east", "west", "east", "west"])
-    return write_report(write_results(tmp_path, rows), (), MADE).as_uri()
+    compared = [against("learning adds", model, three, 0.1, 0.3)]
+    return write_report(write_results(tmp_path, [*rows, *three, model], differences=compared), (), MADE).as_uri()
 
 
 @pytest.fixture
@@ -65,6 +72,22 @@ def test_the_cells_of_a_map_have_the_colours_of_its_legend_by_day_and_by_night(o
         assert len(set(strokes)) == 3
         colours[scheme] = legend
     assert not set(colours["light"]) & set(colours["dark"])
+
+
+def test_where_learning_helps_has_the_colours_of_its_legend_and_a_mark_that_of_its_key_by_day_and_by_night(opened):
+    fills = []
+    for scheme in ("light", "dark"):
+        page = opened(color_scheme=scheme)
+        cells, legend = page.locator("#task-cold .cells").first, page.locator("#task-cold .legend").first
+        strokes = cells.locator("path").evaluate_all("all => all.map(one => getComputedStyle(one).stroke)")
+        swatches = legend.locator("i").evaluate_all("all => all.map(one => getComputedStyle(one).backgroundColor)")
+        assert set(strokes) <= set(swatches)
+        assert len(set(strokes)) == 3
+        section = page.locator("#what-learning-adds")
+        fill = section.locator(".adds .mark").first.evaluate("mark => getComputedStyle(mark).fill")
+        assert fill == section.locator(".key.adds").first.evaluate("key => getComputedStyle(key).color")
+        fills.append(fill)
+    assert fills[0] != fills[1]
 
 
 def test_land_is_drawn_under_a_map_and_splits_open_without_a_script(opened):

@@ -68,8 +68,8 @@ def test_json_is_what_the_folder_keeps(evaluate, tmp_path):
     assert said == json.loads((tmp_path / "out" / JSON_FILE).read_text())
     assert len(said["rows"]) == 14
     assert {(each["features"].split()[1], each["title"]) for each in said["differences"]} == {
-        ("output", "learning adds"), ("hidden", "learning adds"),
-    }  # fmt: skip
+        (layer, title) for layer in ("output", "hidden") for title in ("learning adds", "above the best floor")
+    }
     assert [each["what"] for each in said["not_run"]] == ["tte"]
     assert "figshare" in said["tasks"]["air_temperature"]["source"]
 

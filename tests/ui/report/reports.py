@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from train.probing.paired import Difference
 from train.probing.results import JSON_FILE, PROTOCOL, NotRun, Row
 
 OURS, OTHER = "a" * 64, "b" * 64
@@ -41,17 +42,45 @@ def floor(row: Row, score: float, half: float = 0.01, **changes: Any) -> Row:
     return replace(row, **_score(score, half), **changes)
 
 
+def twins(row: Row, score: float, half: float = 0.01, **changes: Any) -> list[Row]:
+    """The three untrained twins of the model, whose scores are apart by 0.01."""
+    return [
+        replace(
+            row, features="model hidden, untrained", features_digest=f"{OURS}-hidden-untrained{seed}",
+            **_score(score + (seed - 1) / 100, half), **changes,
+        )
+        for seed in range(3)
+    ]  # fmt: skip
+
+
+def against(title: str, row: Row, others: Sequence[Row], low: float, high: float) -> Difference:
+    """``row`` minus the mean of ``others``, with the interval that a test wants."""
+    return Difference(title, row, tuple(others), row.score - sum(each.score for each in others) / len(others), low, high)
+
+
 def _score(score: float, half: float) -> dict[str, float]:
     return {"score": score, "low": score - half, "high": score + half}
 
 
-def write_results(folder: Path, rows: Sequence[Row], not_run: Sequence[NotRun] = (), **tasks: Mapping[str, str]) -> Path:
-    """``results.json``; None stands for what is no number."""
+def write_results(
+    folder: Path,
+    rows: Sequence[Row],
+    not_run: Sequence[NotRun] = (),
+    differences: Sequence[Difference] | None = None,
+    **tasks: Mapping[str, str],
+) -> Path:
+    """``results.json``; None stands for what is no number. Without ``differences``, as older versions wrote it."""
     folder.mkdir(parents=True, exist_ok=True)
-    plain = [{key: None if value != value else value for key, value in asdict(row).items()} for row in rows]
-    content = {"protocol": PROTOCOL, "rows": plain, "not_run": [asdict(each) for each in not_run], "tasks": tasks}
+    plain = [_without_nan(asdict(row) | {"compared": []}) for row in rows]
+    content: dict[str, Any] = {"protocol": PROTOCOL, "rows": plain, "not_run": [asdict(each) for each in not_run], "tasks": tasks}
+    if differences is not None:
+        content["differences"] = [_without_nan(each.as_dict()) for each in differences]
     (folder / JSON_FILE).write_text(json.dumps(content))
     return folder
+
+
+def _without_nan(values: dict[str, Any]) -> dict[str, Any]:
+    return {key: None if value != value else value for key, value in values.items()}
 
 
 def write_predictions(folder: Path, name: str, target: Sequence[Any], predicted: Sequence[Any], **points: Sequence[float]) -> None:
