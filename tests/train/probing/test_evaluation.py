@@ -349,7 +349,7 @@ def test_a_model_is_also_compared_with_the_best_floor_paired_by_the_same_draws(t
     assert (learning.title, above.title, [row.features for row in above.others]) == ("learning adds", ABOVE_FLOORS, [best.name])
     folder = ResultsFolder(tmp_path)
     drawn = folder.resampled(scores["model"]) - folder.resampled(scores[best.name])
-    assert (above.low, above.high) == pytest.approx(tuple(np.quantile(drawn, (0.025, 0.975))))
+    assert (above.low, above.high) == interval_of(drawn, above.row.blocks)
     known = {row.key: row for row in found.rows}
     stored = json.loads((tmp_path / JSON_FILE).read_text())["differences"]
     assert [difference_of(each, known) for each in stored] == [learning, above], "JSON has them whole"
