@@ -28,6 +28,7 @@ def training_records(
     sentence_share: float = 0.0,
     masked_share: float = 0.0,
     few_bands_share: float = 0.0,
+    hidden_context_share: float = 0.0,
 ) -> list[Records]:
     """All modalities of the catalogue that can be bound to position, or those requested.
 
@@ -44,6 +45,7 @@ def training_records(
             sentence_share=sentence_share,
             masked_share=masked_share,
             few_bands_share=few_bands_share,
+            hidden_context_share=hidden_context_share,
         )
         if len(records) >= 2
     ]
@@ -72,6 +74,7 @@ def _records(
     sentence_share: float = 0.0,
     masked_share: float = 0.0,
     few_bands_share: float = 0.0,
+    hidden_context_share: float = 0.0,
 ) -> list[Records]:
     found = []
     for modality in [each for each in MODALITIES if each != "locations" and each in (modalities or MODALITIES)]:
@@ -84,5 +87,6 @@ def _records(
             )
         else:
             images = encoder_of(encoders, "tiles")
-            found.append(tile_records(catalogue, images, where, advance, few_bands_share=few_bands_share))
+            shares = {"few_bands_share": few_bands_share, "hidden_context_share": hidden_context_share}
+            found.append(tile_records(catalogue, images, where, advance, **shares))
     return [records for records in found if len(records)]
