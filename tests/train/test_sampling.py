@@ -342,5 +342,5 @@ def test_a_batch_larger_than_its_occasion_is_the_whole_of_it_and_a_draw_can_be_r
 
 
 def test_tiles_of_too_many_occasions_are_refused() -> None:
-    with pytest.raises(ConfigError, match="needs 16 tiles of one occasion, the most here are 1; set sampling.occasions=mixed"):
+    with pytest.raises(ConfigError, match=r"needs 16 tiles of one occasion, the most here are 1; set sampling\.occasions=mixed"):
         sampler_of(np.arange(30.0), np.arange(30.0), SamplingOptions(occasions="source_month"), [], [("a", n) for n in range(30)])

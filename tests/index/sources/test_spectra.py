@@ -88,7 +88,8 @@ def test_an_impossible_row_is_rejected_with_its_number_and_the_others_are_read(
     ("said", "level"),
     [
         ("L1C (TOA)", "L1C"), ("L2A", "L2A"), ("l2a", "L2A"), ("L2A monthly mean (S2_SR_HARMONIZED)", "composite"),
-        ("L2A (10-day or monthly composite)", "composite"), ("L2A half-year geomedian", "composite"), ("L2A annual p50", "composite"),
+        ("L2A (10-day or monthly composite)", "composite"), ("L2A half-year geomedian", "composite"),
+        ("L2A annual p50", "composite"),
         ("surface reflectance", ""), ("", ""),
     ],
 )  # fmt: skip
