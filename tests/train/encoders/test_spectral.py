@@ -9,7 +9,7 @@ from torch import Tensor
 from index.errors import InputError
 from index.imagery.sensors import NASA_COARSE, SENTINEL2
 from tests.train.encoders.tiny_towers import stored_tile
-from train.encoders.image.spectral import HALVINGS, INDICES, Spectral, build
+from train.encoders.image.spectral import HALVINGS, INDICES, PIXELS_AT_ONCE, Spectral, build
 from train.image.context import UNKNOWN, context_of
 
 FLAGS = 1 + HALVINGS
@@ -66,6 +66,20 @@ def test_a_tile_up_to_the_largest_side_is_read_as_it_is_and_a_larger_one_average
     large, _ = shown(tower, blocks.repeat(256, 1).repeat(256, 2))
     assert large.shape == image.shape
     assert (large - image).abs().mean() < 0.3 * image.std()
+
+
+def test_a_batch_that_is_read_in_chunks_is_what_its_tiles_are_alone(tower: Spectral) -> None:
+    images, masks = zip(
+        *(tower.prepare(stored_tile(13, seed=seed, side=64), SENTINEL2.bands, "sentinel2") for seed in range(6)), strict=True
+    )
+    context = torch.stack([context_of("L2A", f"2021-{month:02}") for month in range(1, 7)])
+    assert PIXELS_AT_ONCE < 6 * 64 * 64
+    with torch.no_grad():
+        together = tower(torch.stack(images), torch.stack(masks), "sentinel2", context)
+        alone = [
+            tower(image[None], mask[None], "sentinel2", row[None]) for image, mask, row in zip(images, masks, context, strict=True)
+        ]
+    torch.testing.assert_close(together, torch.cat(alone), atol=1e-6, rtol=1e-5)
 
 
 def test_indices_are_those_of_the_bands_and_none_where_one_is_absent() -> None:

@@ -30,6 +30,7 @@ INDICES = {
 }
 HALVINGS = 3  # averages over 2, 4 and 8 pixels
 DARKEST = 0.02  # sums of two reflectances below this are noise: no index is made of them alone
+PIXELS_AT_ONCE = 2**14  # whose features stay in a CPU's cache: 64 tiles of 64 px are read twice as fast as all together
 SMALLEST_VARIANCE = 1e-4  # the slope of a square root at zero is infinite
 
 
@@ -73,6 +74,11 @@ class Spectral(nn.Module):
         if sensor not in self.stems:
             raise InputError(f"this model has no stem for sensor {sensor}; it has {', '.join(self.stems)}")
         context = UNKNOWN.to(pixels).expand(len(pixels), -1) if context is None else context
+        at_once = max(1, PIXELS_AT_ONCE // pixels[0, 0].numel()) if pixels.device.type == "cpu" else len(pixels)
+        chunks = zip(*(each.split(at_once) for each in (pixels, present, context)), strict=True)
+        return torch.cat([self._describe(*chunk, sensor) for chunk in chunks])
+
+    def _describe(self, pixels: Tensor, present: Tensor, context: Tensor, sensor: str) -> Tensor:
         features = F.gelu(self.pixel(self.stems[sensor](pixels, present, context))).movedim(3, 1)  # [B, width, S, S]
         parts, flags = [features.mean(dim=(2, 3))], []
         for halving in range(1 + HALVINGS):
