@@ -75,7 +75,7 @@ class Spectral(nn.Module):
             raise InputError(f"this model has no stem for sensor {sensor}; it has {', '.join(self.stems)}")
         context = UNKNOWN.to(pixels).expand(len(pixels), -1) if context is None else context
         at_once = max(1, PIXELS_AT_ONCE // pixels[0, 0].numel()) if pixels.device.type == "cpu" else len(pixels)
-        chunks = zip(*(each.split(at_once) for each in (pixels, present, context)), strict=True)
+        chunks = zip(pixels.split(at_once), present.split(at_once), context.split(at_once), strict=True)
         return torch.cat([self._describe(*chunk, sensor) for chunk in chunks])
 
     def _describe(self, pixels: Tensor, present: Tensor, context: Tensor, sensor: str) -> Tensor:
