@@ -40,7 +40,8 @@ from retrieval.ranking.explain import Explanation, NamedPlaces, contributions
 from retrieval.ranking.search import Ranked, Searcher
 from retrieval.sureness.confidence import Confidence, Confident
 from train.checkpoint import Checkpoint
-from train.image.tiles import TILE_COLUMNS, group_tiles, prepare_rows, tile_batch
+from train.image.context import UNKNOWN, context_of
+from train.image.tiles import TILE_COLUMNS, PreparedTile, group_tiles, prepare_rows, tile_batch
 from train.precision import choose_device
 from train.protocols import Encoder, ImageEncoder, LocationEncoder, TextEncoder
 from train.shipped import checkpoint_for
@@ -145,7 +146,11 @@ class Space:
                     "ingest such tiles and train with them"
                 )
         read = [image.measured_by(*self._camera) if isinstance(image, Photo) else image for image in images]
-        prepared = [(each.sensor, *self.encoder("tiles").prepare(each.pixels, each.bands, each.sensor)) for each in read]
+        taken = [context_of(image.level, image.date) if isinstance(image, Tile) else UNKNOWN for image in images]
+        prepared = [
+            PreparedTile(each.sensor, *self.encoder("tiles").prepare(each.pixels, each.bands, each.sensor), context)
+            for each, context in zip(read, taken, strict=True)
+        ]
         nowhere = np.zeros(len(images))
         return self._embed_batch("tiles", group_tiles(prepared, nowhere, nowhere))
 

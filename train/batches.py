@@ -40,13 +40,15 @@ class Records:
     lon: npt.NDArray[np.float64]
     collate: Callable[[npt.NDArray[np.int64], Chances | None], Any]
     sources: list[str] = field(default_factory=list)  # of each record, where known
+    occasions: list[tuple[str, int]] = field(default_factory=list)  # of each tile: its source and month, 0 if not known
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def first(self, count: int) -> Records:
         """The first records, in the same order."""
-        return replace(self, ids=self.ids[:count], lat=self.lat[:count], lon=self.lon[:count])
+        labels: dict[str, Any] = {"sources": self.sources[:count], "occasions": self.occasions[:count]}
+        return replace(self, ids=self.ids[:count], lat=self.lat[:count], lon=self.lon[:count], **labels)
 
     def batch(self, rows: npt.NDArray[np.int64], chances: Chances | None = None) -> Any:
         """A ``Batch`` of these rows; with ``chances`` it is augmented. The augmentation of a record depends on its own row of them

@@ -34,6 +34,12 @@ class TrainConfig(Settings):
         0.0, ge=0, le=1, description="share of a batch's articles that are seen without the names in them; needs the [demo] extra"
     )
     few_bands_share: float = Field(0.0, ge=0, le=1, description="share of a batch's tiles that are seen in a few bands only")
+    hidden_context_share: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="share of a batch's tiles that are seen without level, month or both, for towers that read them",
+    )
     learning_rate: float = Field(1e-3, gt=0)
     weight_decay: float = Field(1e-2, ge=0)
     warmup_steps: int = Field(20, ge=0)

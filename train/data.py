@@ -29,6 +29,7 @@ def training_records(
     sentence_share: float = 0.0,
     masked_share: float = 0.0,
     few_bands_share: float = 0.0,
+    hidden_context_share: float = 0.0,
 ) -> list[Records]:
     """All modalities of the catalogue that can be bound to position, or those requested.
 
@@ -45,6 +46,7 @@ def training_records(
             sentence_share=sentence_share,
             masked_share=masked_share,
             few_bands_share=few_bands_share,
+            hidden_context_share=hidden_context_share,
         )
         if len(records) >= 2
     ]
@@ -73,6 +75,7 @@ def _records(
     sentence_share: float = 0.0,
     masked_share: float = 0.0,
     few_bands_share: float = 0.0,
+    hidden_context_share: float = 0.0,
 ) -> list[Records]:
     found = []
     for modality in [each for each in MODALITIES if each != "locations" and each in (modalities or MODALITIES)]:
@@ -85,5 +88,6 @@ def _records(
             )
         else:
             images = encoder_of(encoders, "tiles")
-            found.append(tile_records(catalogue, images, where, advance, few_bands_share=few_bands_share))
+            shares = {"few_bands_share": few_bands_share, "hidden_context_share": hidden_context_share}
+            found.append(tile_records(catalogue, images, where, advance, **shares))
     return [records for records in found if len(records)]

@@ -70,6 +70,7 @@ def train(
         records = training_records(
             catalogue, model.encoders, config.modalities, progress.advance,
             sentence_share=config.sentence_share, masked_share=config.masked_share, few_bands_share=config.few_bands_share,
+            hidden_context_share=config.hidden_context_share,
         )  # fmt: skip
         held_out = held_out_records(catalogue, model.encoders, tuple(each.modality for each in records), progress.advance)
     if config.patience and not held_out:
@@ -109,7 +110,9 @@ class _Run:
     ) -> None:
         self.config, self.model, self.held_out, self.fabric, self.out = config, model, held_out, fabric, out
         self.records = {each.modality: each for each in records}
-        self.samplers = {each.modality: sampler_of(each.lat, each.lon, config.sampling, each.sources) for each in records}
+        self.samplers = {
+            each.modality: sampler_of(each.lat, each.lon, config.sampling, each.sources, each.occasions) for each in records
+        }
         self.data_digest = _digest([*records, *held_out])  # held-out records too: the curve and early stopping depend on them
         for each in records:
             if len(each) < fabric.world_size:

@@ -82,6 +82,15 @@ class ImageEncoder(_Weights, Protocol):
 
 
 @runtime_checkable
+class ReadsContext(Protocol):
+    """An image encoder that also reads how each tile was taken: ``context`` [B, K] of ``train.image.context``."""
+
+    reads_context: Literal[True]
+
+    def __call__(self, pixels: Tensor, present: Tensor, sensor: str, context: Tensor) -> Tensor: ...
+
+
+@runtime_checkable
 class FrozenImageEncoder(ImageEncoder, Protocol):
     """An image encoder of which only the ``head``, over ``features``, is trained."""
 

@@ -22,6 +22,7 @@ from index.settings import Settings
 from train.streams import Stream, generator
 
 Rows = npt.NDArray[np.int64]
+FEWEST_OF_AN_OCCASION = 16
 TOTAL_MASS = 2**52  # what all weights sum to as whole numbers: fine enough for millions of records, and exact in a float
 
 
@@ -45,6 +46,9 @@ class SamplingOptions(Settings):
     )
     apart: bool = Field(
         default=False, description="each batch is from one of `sources` or the others; the shares are then of the batches"
+    )
+    occasions: Literal["mixed", "source", "source_month"] = Field(
+        default="mixed", description="a batch of tiles is of mixed ones, of one source, or of one source and month"
     )
 
 
@@ -114,8 +118,45 @@ class ApartSampler:
         return np.asarray(self._rows[number][self._samplers[number].draw(size, seed=seed, step=step, branch=branch)])
 
 
-def sampler_of(lat: Degrees, lon: Degrees, options: SamplingOptions, sources: Sequence[str] = ()) -> Sampler | ApartSampler:
+class OccasionSampler:
+    """Draws each batch from the tiles of one source, or of one source and month: such tiles alone are negatives of each other.
+
+    Sources have regions, calendars and processing of their own, and tiles of one season look alike: where they are mixed, to tell
+    occasions apart lowers the loss without anything being learnt of places. An occasion's share of the batches is its
+    (records)**(1 - power); one of less than ``FEWEST_OF_AN_OCCASION`` records has nothing to be told apart from and is left out.
+    """
+
+    def __init__(self, lat: Degrees, lon: Degrees, options: SamplingOptions, occasions: Sequence[tuple[str, int]]) -> None:
+        lat, lon = np.asarray(lat), np.asarray(lon)
+        of: dict[tuple[str, int], list[int]] = {}
+        for row, (source, month) in enumerate(occasions):
+            of.setdefault((source, month if options.occasions == "source_month" else 0), []).append(row)
+        self._rows: list[Rows] = [np.array(of[key]) for key in sorted(of) if len(of[key]) >= FEWEST_OF_AN_OCCASION]
+        if not self._rows:
+            raise ConfigError(
+                f"sampling.occasions={options.occasions} needs {FEWEST_OF_AN_OCCASION} tiles of one occasion, the most here are "
+                f"{max(map(len, of.values()))}; set sampling.occasions=mixed"
+            )
+        self._after = np.cumsum([len(rows) ** (1 - options.power) for rows in self._rows])
+        self._samplers = [Sampler(lat[rows], lon[rows], options) for rows in self._rows]
+
+    def draw(self, size: int, *, seed: int, step: int, branch: int = 0) -> Rows:
+        """Like ``Sampler.draw``, from an occasion drawn at random; fewer rows where it has fewer."""
+        turn = generator(seed, step, Stream.SOURCE, branch).random() * self._after[-1]
+        number = min(int(np.searchsorted(self._after, turn, side="right")), len(self._rows) - 1)
+        return np.asarray(self._rows[number][self._samplers[number].draw(size, seed=seed, step=step, branch=branch)])
+
+
+def sampler_of(
+    lat: Degrees,
+    lon: Degrees,
+    options: SamplingOptions,
+    sources: Sequence[str] = (),
+    occasions: Sequence[tuple[str, int]] = (),
+) -> Sampler | ApartSampler | OccasionSampler:
     """The sampler that the options ask for."""
+    if options.occasions != "mixed" and len(occasions):
+        return OccasionSampler(lat, lon, options, occasions)
     if options.apart and options.sources and len(sources):
         return ApartSampler(lat, lon, options, sources)
     return Sampler(lat, lon, options, sources)

@@ -9,14 +9,14 @@ import re
 from collections.abc import Container, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from pydantic import Field
 
-from index.errors import InputError
+from index.errors import ConfigError, InputError
 from index.files import made_whole
-from index.imagery.bands import choose_bands, own_bands
+from index.imagery.bands import Choice, choose_bands, own_bands
 from index.imagery.fill import measured
 from index.imagery.georeference import georeference
 from index.imagery.radiometry import reflectance, stated_unit
@@ -34,12 +34,13 @@ _PRODUCT = re.compile(r"MSIL(?:1C|2A)_(20\d\d)(\d\d)(\d\d)T\d{6}(?:_N(\d\d)(\d\d
 _SENSED = re.compile(r"(PRODUCT_START_TIME|SENSING|ACQUI|DATATAKE)", re.IGNORECASE)
 _DATE = re.compile(r"(20\d\d)-?(0[1-9]|1[0-2])-?(0[1-9]|[12]\d|3[01])(?!\d)")
 _TABLE_COLUMNS = ("level", "date", "split", "title", "url", "country", "source", "licence")
+_STATEMENTS = ("bands", "crs", "scale", "offset")  # of a table, in place of the flags of the same names
 
 
 class Options(Settings):
     paths: tuple[Path, ...] = Field(description="GeoTIFF files, or folders that are searched for them", min_length=1)
     bands: tuple[str, ...] = Field((), description="band names in file order, for files without band descriptions")
-    table: Path | None = Field(None, description="CSV with a column 'file' and any of: " + ", ".join(_TABLE_COLUMNS))
+    table: Path | None = Field(None, description="CSV with a column 'file' and any of: " + ", ".join(_TABLE_COLUMNS + _STATEMENTS))
     crs: str = Field("", description="coordinate system of files that name none, for example EPSG:32632")
     scale: float | None = Field(
         None, gt=0, description="of files that do not state their unit: reflectance = number x scale + offset"
@@ -54,6 +55,16 @@ class Options(Settings):
     def added(self) -> float | None:
         """The offset as a number, None where it is a rule."""
         return None if self.offset in ("auto", "none", "remove") else float(self.offset)
+
+    def of_file(self, facts: dict[str, str]) -> Self:
+        """The options with what the table states of one file, which comes before the flags. Raises ``InputError``."""
+        stated: dict[str, Any] = {name: facts[name].strip() for name in _STATEMENTS if name in facts}
+        if "bands" in stated:
+            stated["bands"] = tuple(band.strip() for band in stated["bands"].split(","))
+        try:
+            return type(self).parse({**self.model_dump(), **stated}, where="its row of the table")
+        except ConfigError as error:
+            raise InputError(str(error)) from None
 
     @property
     def rule(self) -> OffsetRule:
@@ -78,8 +89,10 @@ class GeotiffTiles:
         yield from read_ahead(self._record, self.files, bytes_in_memory)
 
     def _record(self, file: Path) -> Tile | Rejected:
+        facts = self.facts.get(file.name, {})
         try:
-            return read_tile(file, self.options, self.facts.get(file.name, {}))
+            told = {name: value for name, value in facts.items() if name not in _STATEMENTS}
+            return read_tile(file, self.options.of_file(facts), told)
         except InputError as error:
             return Rejected(where=str(file), why=str(error))
 
@@ -94,8 +107,10 @@ def read_tile(file: Path | bytes, options: Options | None = None, facts: dict[st
         where = georeference(raster, options.crs, file if isinstance(file, Path) else None)
         ours = bool(tags.get(STORED_TAG))  # written by ``write_tile``: nothing is left to convert
         choice = own_bands(raster) if ours else choose_bands(raster, options.bands, where.pixel_m)
-        unit = None if ours else stated_unit(raster, choice.layers, options.scale, options.added)
         values = measured(raster, choice.layers, where)
+        if not ours:
+            choice, values = _with_data(choice, values)
+        unit = None if ours else stated_unit(raster, choice.layers, options.scale, options.added)
         stated = _statements(options, own_crs=bool(raster.crs or raster.gcps[1]), own_unit=bool(unit and unit.by != "--scale"))
     empty = np.ones(values.shape[1:], dtype=bool)
     for layer in values:
@@ -122,6 +137,17 @@ def read_tile(file: Path | bytes, options: Options | None = None, facts: dict[st
         place=where.centre, pixels=pixels, bands=choice.bands, sensor=choice.sensor.name, crs=where.crs.to_string(),
         bounds=where.bounds, valid=float(1 - empty.mean()), **facts,
     )  # fmt: skip
+
+
+def _with_data(choice: Choice, values: Any) -> tuple[Choice, Any]:
+    """Without the bands that have no pixel with data: they are absent, and not dark. A file without any data keeps all."""
+    there = np.asarray(np.ma.filled(values, 0).any(axis=(1, 2)))
+    if there.all() or not there.any():
+        return choice, values
+    bands = tuple(band for band, has in zip(choice.bands, there, strict=True) if has)
+    layers = tuple(layer for layer, has in zip(choice.layers, there, strict=True) if has)
+    without = ",".join(band for band in choice.bands if band not in bands)
+    return Choice(choice.sensor, bands, layers, (*choice.assumed, f"bands without data left out: {without}")), values[there]
 
 
 def _statements(options: Options, *, own_crs: bool, own_unit: bool) -> list[str]:
@@ -230,5 +256,5 @@ def _read_table(path: Path) -> dict[str, dict[str, str]]:
         if not row["file"]:
             raise InputError(f"{path}: row {number} has nothing in the column 'file'; complete or delete it")
         row["licence"] = row.get("licence") or row.get("license") or ""
-        facts[Path(row["file"]).name] = {key: row[key] for key in _TABLE_COLUMNS if row.get(key)}
+        facts[Path(row["file"]).name] = {key: row[key] for key in _TABLE_COLUMNS + _STATEMENTS if row.get(key)}
     return facts

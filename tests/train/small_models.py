@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from index.registry import load
 from train.batches import Batch
-from train.image.tiles import TileBatch
+from train.image.context import UNKNOWN
+from train.image.tiles import TileBatch, TileGroup
 from train.objective.architecture import Architecture
 from train.text.articles import ArticleBatch
 
@@ -74,7 +75,8 @@ def tiles(n: int = 4, first: int = 0) -> TileBatch:
     """The same for tiles, which lie where the articles lie."""
     rows = range(first, first + n)
     pixels = torch.stack([torch.randn(3, 2, 2, generator=torch.Generator().manual_seed(200 + row)) for row in rows])
-    return TileBatch({"rgb": (torch.arange(n), pixels, torch.ones(n, 3))}, *_places(rows))
+    group = TileGroup("rgb", torch.arange(n), pixels, torch.ones(n, 3), UNKNOWN.expand(n, -1))
+    return TileBatch([group], *_places(rows))
 
 
 def batch(modality: str, n: int, first: int = 0) -> Batch:

@@ -93,7 +93,7 @@ def test_bands_are_hidden_of_tiles_that_are_learnt_from_never_of_those_held_out(
     (learnt,) = training_records(catalogue, towers(LetterTower(), tower), few_bands_share=1.0)
     (held_out,) = held_out_records(catalogue, towers(LetterTower(), tower), ("tiles",))
     for records, mask in ((learnt, [[1, 1, 1, 0]]), (held_out, [[1, 1, 1, 1]])):
-        assert records.batch(np.array([0]), chances).groups["nasa_coarse"][2].tolist() == mask
+        assert records.batch(np.array([0]), chances).groups[0].present.tolist() == mask
 
 
 def test_held_out_are_all_articles_and_the_first_tiles_of_the_validation_split(

@@ -11,7 +11,7 @@ import pytest
 from index.errors import ConfigError
 from index.geo import block_of, cell_of, fibonacci_sphere, great_circle_km, uniform_on_sphere
 from index.places.continents import continent_of
-from train.sampling import Sampler, SamplingOptions, weights
+from train.sampling import Sampler, SamplingOptions, sampler_of, weights
 
 SEEDS = {"seed": 3, "branch": 0}
 KINDS = ("any", "one_each", "grouped")
@@ -293,3 +293,54 @@ def test_block_and_continent_of_many_records_give_continents_equal_weight() -> N
 def test_options_that_make_no_sense_are_refused_by_name(wrong: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=next(iter(wrong))):
         options(**wrong)
+
+
+# Occasions
+
+
+OCCASIONS = [("a", 7)] * 60 + [("a", 1)] * 40 + [("b", 7)] * 25 + [("c", 3)] * 4
+
+
+def of_occasions(kind: str, power: float = 0.5) -> Any:
+    lat, lon = np.linspace(-60, 60, len(OCCASIONS)), np.linspace(-170, 170, len(OCCASIONS))
+    options = SamplingOptions.parse({"occasions": kind, "power": power}, where="tests")
+    return sampler_of(lat, lon, options, [], OCCASIONS)
+
+
+@pytest.mark.parametrize(("kind", "number"), [("source", 1), ("source_month", 2)])
+def test_a_batch_of_tiles_is_of_one_occasion_and_the_smallest_ones_are_never_drawn(kind: str, number: int) -> None:
+    sampler = of_occasions(kind)
+    seen = set()
+    for step in range(200):
+        drawn = {OCCASIONS[row][:number] for row in sampler.draw(16, **SEEDS, step=step)}
+        assert len(drawn) == 1
+        seen |= drawn
+    assert seen == {each[:number] for each in OCCASIONS[:-4]}
+
+
+def test_mixed_tiles_are_drawn_as_if_nothing_were_known_of_occasions() -> None:
+    lat, lon = np.linspace(-60, 60, len(OCCASIONS)), np.linspace(-170, 170, len(OCCASIONS))
+    for step in range(3):
+        plain = Sampler(lat, lon, SamplingOptions()).draw(16, **SEEDS, step=step)
+        np.testing.assert_array_equal(of_occasions("mixed").draw(16, **SEEDS, step=step), plain)
+
+
+def test_the_power_says_how_often_a_large_occasion_has_its_turn() -> None:
+    for power in (0.0, 0.5, 1.0):
+        sampler, counts = of_occasions("source_month", power), np.array([60, 40, 25.0])
+        drawn = [OCCASIONS[sampler.draw(2, **SEEDS, step=step)[0]] for step in range(4000)]
+        share = [drawn.count(each) / 4000 for each in (("a", 7), ("a", 1), ("b", 7))]
+        assert share == pytest.approx(list(counts ** (1 - power) / (counts ** (1 - power)).sum()), abs=0.03)
+
+
+def test_a_batch_larger_than_its_occasion_is_the_whole_of_it_and_a_draw_can_be_repeated() -> None:
+    sampler = of_occasions("source_month")
+    for step in range(20):
+        rows = sampler.draw(1000, **SEEDS, step=step)
+        assert sorted(rows) == [row for row, each in enumerate(OCCASIONS) if each == OCCASIONS[rows[0]]]
+        np.testing.assert_array_equal(rows, of_occasions("source_month").draw(1000, **SEEDS, step=step))
+
+
+def test_tiles_of_too_many_occasions_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"needs 16 tiles of one occasion, the most here are 1; set sampling\.occasions=mixed"):
+        sampler_of(np.arange(30.0), np.arange(30.0), SamplingOptions(occasions="source_month"), [], [("a", n) for n in range(30)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,37 +18,64 @@ from index.records import Modality
 from index.store.catalogue import Catalogue
 from index.store.vectors import FeatureCache
 from train.batches import Chances, Records
+from train.image.context import UNKNOWN, context_of, month_of, still_known
 from train.image.hidden_bands import OftenShown, often_shown, still_shown
 from train.precision import choose_device
-from train.protocols import FrozenImageEncoder, ImageEncoder, is_frozen
+from train.protocols import FrozenImageEncoder, ImageEncoder, ReadsContext, is_frozen
 
 KEPT_TILES_BYTES = 2**30  # prepared tiles held in memory; the others are read again for each batch
 FEATURE_CHUNK = 64
-PreparedTile = tuple[str, Tensor, Tensor]  # sensor, pixels [C, S, S], band mask [C]
-TILE_COLUMNS = ("bands", "sensor", "height", "width", "dtype", "pixels")
+TILE_COLUMNS = ("bands", "sensor", "height", "width", "dtype", "pixels", "level", "date")
+
+
+class PreparedTile(NamedTuple):
+    """A tile as a tower sees it: ``pixels`` [C, S, S], band mask ``present`` [C], and how it was taken, ``context`` [K]."""
+
+    sensor: str
+    pixels: Tensor
+    present: Tensor
+    context: Tensor = UNKNOWN
+
+
+@dataclass
+class TileGroup:
+    """Tiles of a batch that have the same shape: ``pixels`` [n, C, S, S], ``present`` [n, C], ``context`` [n, K]; ``rows`` [n] are
+    those of the batch."""
+
+    sensor: str
+    rows: Tensor
+    pixels: Tensor
+    present: Tensor
+    context: Tensor
+
+    def encode(self, encoder: nn.Module) -> Tensor:
+        if isinstance(encoder, ReadsContext):
+            return encoder(self.pixels, self.present, self.sensor, self.context)
+        vectors: Tensor = encoder(self.pixels, self.present, self.sensor)
+        return vectors
+
+    def to(self, device: torch.device) -> TileGroup:
+        return TileGroup(self.sensor, *(each.to(device) for each in (self.rows, self.pixels, self.present, self.context)))
 
 
 @dataclass
 class TileBatch:
-    """Tiles grouped by sensor, because sensors have different bands: name -> (rows [n], pixels [n, C, S, S], mask [n, C])."""
+    """Tiles grouped by sensor, because sensors have different bands, and by size, because some towers read tiles as they are."""
 
-    groups: dict[str, tuple[Tensor, Tensor, Tensor]]
+    groups: list[TileGroup]
     lat: Tensor
     lon: Tensor
     modality: Modality = "tiles"
 
     def encode(self, encoder: nn.Module) -> Tensor:
-        return self._in_order([(rows, encoder(pixels, present, sensor)) for sensor, (rows, pixels, present) in self.groups.items()])
+        return self._in_order([(group.rows, group.encode(encoder)) for group in self.groups])
 
     def features(self, tower: FrozenImageEncoder) -> Tensor:
         """[B, F] of a frozen tower."""
-        return self._in_order(
-            [(rows, tower.features(pixels, present, sensor)) for sensor, (rows, pixels, present) in self.groups.items()]
-        )
+        return self._in_order([(group.rows, tower.features(group.pixels, group.present, group.sensor)) for group in self.groups])
 
     def to(self, device: torch.device) -> TileBatch:
-        groups = {sensor: (r.to(device), p.to(device), m.to(device)) for sensor, (r, p, m) in self.groups.items()}
-        return TileBatch(groups, self.lat.to(device), self.lon.to(device))
+        return TileBatch([group.to(device) for group in self.groups], self.lat.to(device), self.lon.to(device))
 
     @staticmethod
     def _in_order(parts: list[tuple[Tensor, Tensor]]) -> Tensor:
@@ -80,18 +107,22 @@ def tile_records(
     advance: Callable[[int], None] = lambda n: None,
     *,
     few_bands_share: float = 0.0,
+    hidden_context_share: float = 0.0,
 ) -> Records:
     """The tiles that match ``where``, of the sensors that the tower knows. Tiles of a frozen tower are not augmented; of the others
-    a share loses most of its bands for a batch (train/image/hidden_bands.py)."""
+    a share loses most of its bands for a batch (train/image/hidden_bands.py), and a share its level or month
+    (train/image/context.py)."""
     known = ", ".join(f"'{sensor}'" for sensor in tower.sensors)
-    rows = catalogue.column("tiles", ["lat", "lon"], where=f"({where}) AND sensor IN ({known})")
+    rows = catalogue.column("tiles", ["lat", "lon", "source", "date"], where=f"({where}) AND sensor IN ({known})")
     ids, lat, lon = rows["id"].to_pylist(), rows["lat"].to_numpy(), rows["lon"].to_numpy()
     collate = (
         _features_of(catalogue, tower, ids, lat, lon, advance)
         if is_frozen(tower)
-        else _pixels_of(catalogue, tower, ids, lat, lon, few_bands_share)
+        else _pixels_of(catalogue, tower, ids, lat, lon, few_bands_share, hidden_context_share)
     )
-    return Records("tiles", ids, lat, lon, collate)
+    months = [month_of(date or "") for date in rows["date"].to_pylist()]
+    occasions = list(zip((source or "" for source in rows["source"].to_pylist()), months, strict=True))
+    return Records("tiles", ids, lat, lon, collate, occasions=occasions)
 
 
 def _features_of(
@@ -106,7 +137,13 @@ def _features_of(
 
 
 def _pixels_of(
-    catalogue: Catalogue, tower: ImageEncoder, ids: list[str], lat: Any, lon: Any, few_bands_share: float
+    catalogue: Catalogue,
+    tower: ImageEncoder,
+    ids: list[str],
+    lat: Any,
+    lon: Any,
+    few_bands_share: float,
+    hidden_context_share: float,
 ) -> Callable[..., TileBatch]:
     kept: dict[str, PreparedTile] = {}
     often = often_shown(tower) if few_bands_share else {}
@@ -116,20 +153,31 @@ def _pixels_of(
         fresh = [id_ for id_ in wanted if id_ not in kept]
         found = dict(zip(fresh, read_tiles(catalogue, fresh, tower), strict=True))
         prepared = [kept[id_] if id_ in kept else found[id_] for id_ in wanted]
-        room = KEPT_TILES_BYTES - sum(pixels.nbytes for _, pixels, _ in kept.values())
-        kept.update(itertools.islice(found.items(), max(0, room // max(pixels.nbytes for _, pixels, _ in prepared))))
+        room = KEPT_TILES_BYTES - sum(tile.pixels.nbytes for tile in kept.values())
+        kept.update(itertools.islice(found.items(), max(0, room // max(tile.pixels.nbytes for tile in prepared))))
         batch = group_tiles(prepared, lat[chosen], lon[chosen], chances)
-        return batch if chances is None or not often else _with_few_bands(batch, often, chances, few_bands_share)
+        if chances is None:
+            return batch
+        batch = _with_few_bands(batch, often, chances, few_bands_share) if often else batch
+        return _with_little_context(batch, chances, hidden_context_share) if hidden_context_share else batch
 
     return collate
 
 
 def _with_few_bands(batch: TileBatch, often: OftenShown, chances: Chances, share: float) -> TileBatch:
     """The batch with some bands of some tiles hidden, as if the tiles lacked them (``prepare_tile``)."""
-    groups = {}
-    for sensor, (rows, pixels, present) in batch.groups.items():
-        shown = still_shown(present, often[sensor], chances[rows.numpy(), 1], share)
-        groups[sensor] = (rows, pixels * shown[:, :, None, None], shown)
+    groups = []
+    for group in batch.groups:
+        shown = still_shown(group.present, often[group.sensor], chances[group.rows.numpy(), 1], share)
+        groups.append(replace(group, pixels=group.pixels * shown[:, :, None, None], present=shown))
+    return replace(batch, groups=groups)
+
+
+def _with_little_context(batch: TileBatch, chances: Chances, share: float) -> TileBatch:
+    """The batch with level and month of some tiles hidden. Which eighth a first chance is in says how the tile is turned; where in
+    the eighth is uniform too, and decides here."""
+    within = 8 * chances[:, 0] % 1
+    groups = [replace(group, context=still_known(group.context, within[group.rows.numpy()], share)) for group in batch.groups]
     return replace(batch, groups=groups)
 
 
@@ -163,11 +211,12 @@ def read_tiles(catalogue: Catalogue, ids: Sequence[str], tower: ImageEncoder) ->
 
 def prepare_rows(rows: pa.Table, tower: ImageEncoder) -> list[PreparedTile]:
     """The tiles in these rows, which have ``TILE_COLUMNS``, prepared for ``tower``."""
-    prepared = []
+    tiles = []
     for row in rows.select(TILE_COLUMNS).to_pylist():
         pixels = decode_pixels(row["pixels"], (len(row["bands"]), row["height"], row["width"]), row["dtype"])
-        prepared.append((row["sensor"], *tower.prepare(pixels, tuple(row["bands"]), row["sensor"])))
-    return prepared
+        context = context_of(row["level"] or "", row["date"] or "")
+        tiles.append(PreparedTile(row["sensor"], *tower.prepare(pixels, tuple(row["bands"]), row["sensor"]), context))
+    return tiles
 
 
 def group_tiles(
@@ -177,13 +226,15 @@ def group_tiles(
     chances: Chances | None = None,
 ) -> TileBatch:
     """A batch of prepared tiles, rotated and mirrored at random if there are ``chances``."""
-    groups = {}
-    for sensor in dict.fromkeys(sensor for sensor, _, _ in prepared):
-        members = [row for row, (name, _, _) in enumerate(prepared) if name == sensor]
-        pixels = torch.stack([prepared[row][1] for row in members])
+    alike: dict[tuple[str, torch.Size], list[int]] = {}
+    for row, tile in enumerate(prepared):
+        alike.setdefault((tile.sensor, tile.pixels.shape), []).append(row)
+    groups = []
+    for (sensor, _), members in alike.items():
+        pixels, present, context = (torch.stack(each) for each in zip(*(prepared[row][1:] for row in members), strict=True))
         if chances is not None:
             pixels = _turn(pixels, np.floor(8 * chances[members, 0]).astype(np.int64))
-        groups[sensor] = (torch.tensor(members), pixels, torch.stack([prepared[row][2] for row in members]))
+        groups.append(TileGroup(sensor, torch.tensor(members), pixels, present, context))
     return TileBatch(groups, torch.from_numpy(np.array(lat)), torch.from_numpy(np.array(lon)))
 
 

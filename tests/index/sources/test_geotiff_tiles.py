@@ -307,6 +307,39 @@ def test_a_table_says_what_the_files_do_not(tmp_path: Path) -> None:
     assert (second.title, second.split, second.licence) == ("b", "", "")
 
 
+def test_a_table_states_of_each_file_what_the_flags_state_of_all(tmp_path: Path) -> None:
+    """Two files that no flags fit both: one has other bands, 8 bits and no coordinate system."""
+    write_geotiff(tmp_path / "a.tif", [3000, 500])
+    write_geotiff(tmp_path / "b.tif", [100, 60, 50], dtype="uint8", crs=None)
+    row = {"file": "b.tif", "bands": "B08, B04, B03", "crs": "EPSG:32632", "scale": "0.002", "offset": "0"}
+    table = write_csv(tmp_path / "facts.csv", [row | {"file": "a.tif", "crs": "", "scale": "", "offset": "", "bands": ""}, row])
+    first, second = build(paths=(tmp_path,), table=table, bands=("B08", "B02")).records()
+    assert (first.bands, first.pixels[:, 0, 0].tolist()) == (("B02", "B08"), [500, 3000])
+    assert (second.bands, second.pixels[:, 0, 0].tolist()) == (("B03", "B04", "B08"), [1000, 1200, 2000])
+    assert second.assumed == "bands stated as B08,B04,B03; crs stated as EPSG:32632; scale stated as 0.002; offset stated as 0"
+
+
+@pytest.mark.parametrize(
+    ("stated", "why"),
+    [({"bands": "B04,B08,B02"}, "names 3 bands, the file has 2"), ({"scale": "ten"}, "its row of the table: scale"),
+     ({"offset": "up"}, "its row of the table: offset"), ({"crs": "EPSG:32633"}, "EPSG:32633")],
+)  # fmt: skip
+def test_a_statement_of_the_table_that_does_not_fit_costs_its_own_file(tmp_path: Path, stated: dict[str, str], why: str) -> None:
+    for name in ("a.tif", "b.tif"):
+        write_geotiff(tmp_path / name, {"B04": 500, "B08": 3000})
+    table = write_csv(tmp_path / "facts.csv", [{"file": "a.tif"} | stated])
+    rejected, found = build(paths=(tmp_path,), table=table).records()
+    assert why in rejected.why
+    assert found.bands == ("B04", "B08")
+
+
+def test_a_band_without_any_data_is_absent_and_not_dark(tmp_path: Path) -> None:
+    path = write_geotiff(tmp_path / "a.tif", {"B02": 400, "B04": 500, "B8A": 0})
+    (found,) = build(paths=(path,)).records()
+    assert (found.bands, found.pixels.shape, found.valid) == (("B02", "B04"), (2, 4, 4), 1.0)
+    assert found.assumed == "bands without data left out: B8A"
+
+
 def test_an_empty_cell_of_the_table_says_nothing(tmp_path: Path) -> None:
     path = write_geotiff(tmp_path / "slovenia_2015-08-20.tif", {"B04": 400})
     table = write_csv(tmp_path / "facts.csv", [{"file": path.name, "date": "", "title": "", "level": ""}])

@@ -95,8 +95,8 @@ def test_a_tile_whose_bands_are_hidden_is_what_a_tile_without_them_is(batches: A
     rows, chances = np.arange(6), np.stack([np.zeros(6), np.full(6, 0.1)], axis=1)
     batch: TileBatch = records.batch(rows, chances)
     for sensor, colours in ((NASA_COARSE, NASA_COARSE.rgb), (SENTINEL2, SENTINEL2.rgb)):
-        members, pixels, present = batch.groups[sensor.name]
-        for row, image, mask in zip(members.tolist(), pixels, present, strict=True):
+        (group,) = [each for each in batch.groups if each.sensor == sensor.name]
+        for row, image, mask in zip(group.rows.tolist(), group.pixels, group.present, strict=True):
             stored = tiles[int(records.lat[row])].pixels[[sensor.bands.index(band) for band in colours]]
             expected_image, expected_mask = tower.prepare(stored, colours, sensor.name)
             torch.testing.assert_close(image, expected_image)
@@ -108,9 +108,9 @@ def test_hiding_leaves_the_next_batch_and_batches_without_chances_whole(batches:
     rows = np.arange(6)
     before = records.batch(rows).groups
     records.batch(rows, np.zeros((6, 2)))
-    for sensor, (_, pixels, present) in records.batch(rows).groups.items():
-        assert present.all()
-        torch.testing.assert_close(pixels, before[sensor][1], rtol=0, atol=0)
+    for group, whole in zip(records.batch(rows).groups, before, strict=True):
+        assert group.present.all()
+        torch.testing.assert_close(group.pixels, whole.pixels, rtol=0, atol=0)
 
 
 def test_what_is_hidden_follows_the_row_of_the_batch_so_a_batch_may_be_made_in_parts(batches: Any) -> None:
@@ -129,6 +129,6 @@ def masks(batch: TileBatch) -> dict[float, tuple[float, ...]]:
     """The band mask of each tile by its latitude."""
     return {
         batch.lat[row].item(): tuple(mask)
-        for rows, _, present in batch.groups.values()
-        for row, mask in zip(rows.tolist(), present.tolist(), strict=True)
+        for group in batch.groups
+        for row, mask in zip(group.rows.tolist(), group.present.tolist(), strict=True)
     }

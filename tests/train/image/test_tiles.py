@@ -12,7 +12,7 @@ from index.store.catalogue import Catalogue
 from tests.train.small_worlds import Interrupted, fill, tile
 from train.data import TRAINING
 from train.encoders.image import multispectral
-from train.image.tiles import FEATURE_CHUNK, cached_tile_features, group_tiles, tile_batch, tile_records
+from train.image.tiles import FEATURE_CHUNK, PreparedTile, cached_tile_features, group_tiles, tile_batch, tile_records
 
 
 class Shade(nn.Module):
@@ -65,16 +65,17 @@ def test_the_order_also_holds_where_sensors_alternate_in_any_way() -> None:
     rng = np.random.default_rng(0)
     for _ in range(20):
         sensors = rng.choice(["nasa_coarse", "sentinel2"], 9)
-        prepared = [(str(sensor), torch.full((4, 2, 2), float(n)), torch.ones(4)) for n, sensor in enumerate(sensors)]
+        prepared = [PreparedTile(str(sensor), torch.full((4, 2, 2), float(n)), torch.ones(4)) for n, sensor in enumerate(sensors)]
         batch = group_tiles(prepared, np.zeros(9), np.zeros(9))
         assert batch.encode(Shade())[:, 0].tolist() == list(range(9))
-        assert set(batch.groups) == set(sensors)
+        assert [group.sensor for group in batch.groups] == list(dict.fromkeys(sensors))
 
 
 def test_order_and_gradient_survive_together() -> None:
     """Row 1 of the batch is asked for: only its pixels receive a gradient."""
     pixels = [torch.ones(4, 2, 2, requires_grad=True) for _ in range(3)]
-    batch = group_tiles([(s, p, torch.ones(4)) for s, p in zip(("a", "b", "a"), pixels, strict=True)], np.zeros(3), np.zeros(3))
+    prepared = [PreparedTile(s, p, torch.ones(4)) for s, p in zip(("a", "b", "a"), pixels, strict=True)]
+    batch = group_tiles(prepared, np.zeros(3), np.zeros(3))
     batch.encode(Shade())[1, 0].backward()
     assert [p.grad is not None and bool(p.grad.abs().sum() > 0) for p in pixels] == [False, True, False]
 
@@ -93,10 +94,11 @@ def test_pixels_bands_and_sensor_reach_the_tower_as_they_were_stored(tmp_path: P
     catalogue = fill(tmp_path / "c", tiles=[tile(pixels, 5, 6, sensor="sentinel2", bands=("B04", "B08"))])
     tower = multispectral.build(trunk="test_convnext", size_px=32)
     batch = tile_records(catalogue, tower, TRAINING).batch(np.array([0]))
-    _, image, present = batch.groups["sentinel2"]
+    (group,) = batch.groups
+    assert group.sensor == "sentinel2"
     expected_image, expected_present = tower.prepare(pixels, ("B04", "B08"), "sentinel2")
-    torch.testing.assert_close(image[0], expected_image)
-    torch.testing.assert_close(present[0], expected_present)
+    torch.testing.assert_close(group.pixels[0], expected_image)
+    torch.testing.assert_close(group.present[0], expected_present)
 
 
 @pytest.mark.parametrize("kept", [0, 2, 5, 100])
@@ -117,8 +119,8 @@ def test_a_tile_that_was_turned_for_one_batch_is_upright_in_the_next(tmp_path: P
     pixels = np.arange(1, 65, dtype=np.uint8).reshape(4, 4, 4)
     records = tile_records(fill(tmp_path / "c", tiles=[tile(pixels, 1, 2)]), Shade(), TRAINING)
     for seed in range(5):
-        records.batch(np.array([0]), np.array([[(seed + 2) / 8, 0.0]])).groups["nasa_coarse"][1].zero_()
-    upright = records.batch(np.array([0])).groups["nasa_coarse"][1][0]
+        records.batch(np.array([0]), np.array([[(seed + 2) / 8, 0.0]])).groups[0].pixels.zero_()
+    upright = records.batch(np.array([0])).groups[0].pixels[0]
     np.testing.assert_array_equal(upright.numpy(), pixels.astype(np.float32))
 
 
@@ -139,20 +141,23 @@ def test_augmentation_turns_and_mirrors_and_does_nothing_else() -> None:
     expected = symmetries(image)
     assert len(set(expected)) == 8
     drawn = chances(*(each / 8 for each in range(8)), *((each + 0.999) / 8 for each in range(8)))
-    _, images, present = group_tiles([("s", image, torch.tensor([1.0, 0.0]))] * 16, np.zeros(16), np.zeros(16), drawn).groups["s"]
-    assert present.tolist() == [[1, 0]] * 16
-    assert [np.ascontiguousarray(each).tobytes() for each in images.numpy()] == expected * 2
+    tiles = [PreparedTile("s", image, torch.tensor([1.0, 0.0]))] * 16
+    (group,) = group_tiles(tiles, np.zeros(16), np.zeros(16), drawn).groups
+    assert group.present.tolist() == [[1, 0]] * 16
+    assert [np.ascontiguousarray(each).tobytes() for each in group.pixels.numpy()] == expected * 2
 
 
 def test_without_chances_nothing_is_turned() -> None:
-    prepared = [("s", torch.rand(2, 4, 4, generator=torch.Generator().manual_seed(n)), torch.ones(2)) for n in range(5)]
-    plain = group_tiles(prepared, np.zeros(5), np.zeros(5)).groups["s"][1]
-    torch.testing.assert_close(plain, torch.stack([image for _, image, _ in prepared]), rtol=0, atol=0)
+    prepared = [PreparedTile("s", torch.rand(2, 4, 4, generator=torch.Generator().manual_seed(n)), torch.ones(2)) for n in range(5)]
+    plain = group_tiles(prepared, np.zeros(5), np.zeros(5)).groups[0].pixels
+    torch.testing.assert_close(plain, torch.stack([tile.pixels for tile in prepared]), rtol=0, atol=0)
 
 
 def test_chance_follows_the_row_of_the_batch_so_a_batch_may_be_made_in_parts() -> None:
     """Sensors in turn: what is done to a tile must not depend on who else is there."""
-    prepared = [(f"s{n % 2}", torch.rand(1, 3, 3, generator=torch.Generator().manual_seed(n)), torch.ones(1)) for n in range(6)]
+    prepared = [
+        PreparedTile(f"s{n % 2}", torch.rand(1, 3, 3, generator=torch.Generator().manual_seed(n)), torch.ones(1)) for n in range(6)
+    ]
     drawn = chances(0.0, 0.2, 0.4, 0.6, 0.8, 0.99)
     whole = group_tiles(prepared, np.zeros(6), np.zeros(6), drawn).encode(Corner())
     for cut in (slice(0, 1), slice(1, 4), slice(4, 6)):
@@ -248,8 +253,8 @@ def test_tiles_by_id_come_as_they_are_in_the_order_that_is_asked_for(tower: Any,
 def test_a_batch_moves_to_another_device_whole(tmp_path: Path) -> None:
     """The meta device stands for an accelerator: every tensor must have gone there."""
     meta = torch.device("meta")
-    images = group_tiles([("s", torch.ones(2, 4, 4), torch.ones(2))], np.zeros(1), np.zeros(1)).to(meta)
+    images = group_tiles([PreparedTile("s", torch.ones(2, 4, 4), torch.ones(2))], np.zeros(1), np.zeros(1)).to(meta)
     features = tile_records(mixed(tmp_path), FrozenShade(), TRAINING).batch(np.array([0, 1])).to(meta)
-    tensors = (images.lat, images.lon, *images.groups["s"], features.features, features.lat, features.lon)
-    assert {each.device.type for each in tensors} == {"meta"}
+    tensors = (images.lat, images.lon, *vars(images.groups[0]).values(), features.features, features.lat, features.lon)
+    assert {each.device.type for each in tensors if each != "s"} == {"meta"}
     assert (images.modality, features.modality) == ("tiles", "tiles")
