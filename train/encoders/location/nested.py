@@ -1,10 +1,10 @@
 """Appearance first, identity after it: a prefix of the hidden layer, or of the output, is what shows at a place.
 
-What shows (pictures of the Earth, latitude) travels to continents of which nothing was learnt. Harmonics that bear the longitude fail
-there, but people, species and coasts need them. So the first part reads pictures, textures and the latitude. The second reads these,
-the features of the first, and all harmonics. The order is that of Matryoshka learning (Kusupati et al. 2022, arXiv:2205.13147), by
-meaning, as in MIND (arXiv:2609.25454): losses on a prefix (``matryoshka``, a teacher's ``prefix``) train the first part alone.
-Raw inputs are passed on into the hidden layer: linear relations to them need not be learnt.
+What shows (pictures of the Earth, latitude) travels to continents of which nothing was learnt. Harmonics that bear the longitude
+fail there, but people, species and coasts need them. So the first part reads pictures, textures and the latitude. The second reads
+these, the features of the first, and all harmonics. The order is that of Matryoshka learning (Kusupati et al. 2022,
+arXiv:2205.13147), by meaning, as in MIND (arXiv:2609.25454): losses on a prefix (``matryoshka``, a teacher's ``prefix``) train the
+first part alone. Raw inputs are passed on into the hidden layer: linear relations to them need not be learnt.
 """
 
 from contextlib import nullcontext

@@ -56,7 +56,8 @@ class Table:
     def places(self) -> tuple[Degrees, Degrees]:
         """lat, lon [N] of the points that the table has."""
         at = self._points.index
-        return at.get_level_values(0).to_numpy(np.float64), at.get_level_values(1).to_numpy(np.float64)
+        lat, lon = (np.array(at.get_level_values(number), dtype=np.float64) for number in (0, 1))
+        return lat, lon
 
     def encode(self, lat: Degrees, lon: Degrees) -> Vectors:
         """[N, columns], unknown numbers NaN. Raises ``InputError`` for a point that the table does not have."""
