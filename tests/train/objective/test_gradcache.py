@@ -18,6 +18,9 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "fused": {},
     "imagebind, all of it": {"gps_queue": 5, "uniform_negatives": 3, "matryoshka": (2,), "loss_chunk": 2},
     "cyclic, places fixed": {"location": "fixed_after_first", "gps_queue": 5, "uniform_negatives": 3},
+    "cyclic, a prefix": {"teacher_decay": 0.5, "matryoshka": (2,), "uniform_negatives": 3},
+    "fused, a prefix": {"matryoshka": (2,), "gps_queue": 5, "uniform_negatives": 3},
+    "fused, asymmetric, a prefix": {"form": "asymmetric", "matryoshka": (2,), "loss_chunk": 2},
     "fused, asymmetric": {"form": "asymmetric", "loss": "siglip", "uniform_negatives": 3},
 }
 

@@ -37,7 +37,7 @@ class Given:
 
 
 def test_all_that_an_evaluation_is_to_know_is_there():
-    floors, ours = {"lonlat", "sh", "xyz", "idw", "inputs"}, {"placebind", "concat", "range"}
+    floors, ours = {"lonlat", "sh", "xyz", "idw", "inputs"}, {"placebind", "concat", "range", "table", "kinds"}
     peers = {"geoclip", "satclip", "tte", "csp", "taxabind", "torchspatial", "sinr", "climplicit", "mind", "sled"}
     assert set(names(REGISTRY)) == floors | ours | peers
 
@@ -169,6 +169,8 @@ def test_satclip_takes_its_settings_from_the_checkpoint_and_is_its_published_for
 @pytest.mark.parametrize(
     ("part", "options", "says"),
     [
+        ("table", {"file": "nowhere.csv"}, "table:file=FILE"),
+        ("kinds", {}, "kinds:file=FILE"),
         ("geoclip", {"weights": "nowhere"}, "wheel of the PyPI package geoclip"),
         ("satclip", {}, "satclip:weights=FILE"),
         ("taxabind", {"weights": "nowhere.pt"}, "taxabind:weights=FILE"),

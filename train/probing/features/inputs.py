@@ -9,16 +9,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.polynomial import legendre
 from pydantic import Field
 
 from index.geo import unit_xyz
 from index.settings import Settings
 from train.checkpoint import Checkpoint
+from train.nets.zonal import zonal
 from train.probing.features._features import Degrees, Vectors, through
 from train.protocols import LooksAtPictures
-
-ZONAL_DEGREES = 10
 
 
 class Options(Settings):
@@ -43,10 +41,4 @@ class Inputs:
         encoder = self.checkpoint.encoder("locations", torch.device("cpu"))
         seen = [through(part.look, lat, lon) for part in encoder.modules() if isinstance(part, LooksAtPictures)]
         parts = [each.astype(np.float64) for each in seen] or [unit_xyz(lat, lon)]
-        return np.concatenate([*parts, zonal(lat)], axis=1).astype(np.float32)
-
-
-def zonal(lat: Degrees) -> Degrees:
-    """[N, 11]: |lat|, lat^2 (of a pole 1), Legendre polynomials of degree 1 to 9 of sin(lat)."""
-    share = np.abs(lat)[:, None] / 90
-    return np.concatenate([share, share**2, legendre.legvander(np.sin(np.radians(lat)), ZONAL_DEGREES - 1)[:, 1:]], axis=1)
+        return np.concatenate([*parts, through(lambda lat, _: zonal(lat), lat, lon)], axis=1).astype(np.float32)
