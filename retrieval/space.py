@@ -21,6 +21,7 @@ from index.geo import geodesic_km
 from index.imagery.sensors import SENSORS, Sensor
 from index.places.country_names import near_names
 from index.records import Hit, Modality, Place, Tile
+from index.registry import load
 from index.search.snapshot import Snapshot, open_snapshot
 from index.store.catalogue import Catalogue
 from index.store.manifest import Manifest
@@ -40,6 +41,7 @@ from retrieval.ranking.explain import Explanation, NamedPlaces, contributions
 from retrieval.ranking.search import Ranked, Searcher
 from retrieval.sureness.confidence import Confidence, Confident
 from train.checkpoint import Checkpoint
+from train.config import ENCODER_OF, ENCODERS
 from train.image.context import UNKNOWN, context_of
 from train.image.tiles import TILE_COLUMNS, PreparedTile, group_tiles, prepare_rows, tile_batch
 from train.precision import choose_device
@@ -105,8 +107,10 @@ class Space:
         return self.checkpoint.card.config.dim
 
     def preprocessing(self, modality: Modality) -> dict[str, Any]:
-        """How this model reads the records of one table: the encoder with all its options."""
-        return self.checkpoint.card.config.encoder(modality).model_dump(mode="json")
+        """How this model reads the records of one table: the encoder with all its options, and its way of reading if that changed."""
+        component = self.checkpoint.card.config.encoder(modality)
+        reading = getattr(load(ENCODERS[ENCODER_OF[modality]], component.name), "READING", None)
+        return component.model_dump(mode="json") | ({} if reading is None else {"reading": reading})
 
     @overload
     def encoder(self, modality: Literal["locations"]) -> LocationEncoder: ...

@@ -5,9 +5,9 @@ a name once it has seen it (the hashing trick, Weinberger et al. 2009, arXiv:090
 et al. 2017, arXiv:1607.01759). Every word has a learnt weight, so that the telling words of a long text count.
 """
 
-from collections.abc import Sequence
-from functools import cache
-from typing import Any
+import itertools
+from collections.abc import Callable, Sequence
+from functools import cache, lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -43,18 +43,28 @@ class WordBag(nn.Module):
 
 
 def hashed_words(texts: Sequence[str], bits: int, most: int) -> npt.NDArray[np.float32]:
-    """Ids [N, most] of the different words of each text, lower case, without accents; a part of them if there are more."""
-    found = _hasher(bits).transform(texts)
+    """Ids [N, most] of the different words of each text, lower case, without accents, in reading order; the first ones if there are
+    more: an article begins with the name of its place."""
+    words_of = _analyzer()
     ids = np.full((len(texts), most), ABSENT, np.float32)  # whole numbers up to 2^24 are exact
-    for row, (start, end) in enumerate(zip(found.indptr[:-1], found.indptr[1:], strict=True)):
-        ids[row, : min(most, end - start)] = found.indices[start : min(end, start + most)]
+    for row, text in enumerate(texts):
+        different = dict.fromkeys(_row_of(word, bits) for word in words_of(text))
+        chosen = list(itertools.islice(different, most))
+        ids[row, : len(chosen)] = chosen
     return ids
 
 
 @cache
-def _hasher(bits: int) -> Any:
+def _analyzer() -> Callable[[str], list[str]]:
     from sklearn.feature_extraction.text import HashingVectorizer
 
-    return HashingVectorizer(
-        n_features=2**bits, alternate_sign=False, norm=None, binary=True, strip_accents="unicode", token_pattern=r"(?u)\b\w\w+\b"
-    )
+    found: Callable[[str], list[str]] = HashingVectorizer(strip_accents="unicode", token_pattern=r"(?u)\b\w\w+\b").build_analyzer()
+    return found
+
+
+@lru_cache(maxsize=2**18)
+def _row_of(word: str, bits: int) -> int:
+    """As scikit-learn's FeatureHasher numbers it."""
+    from sklearn.utils import murmurhash3_32
+
+    return int(abs(int(murmurhash3_32(word, seed=0))) % 2**bits)

@@ -80,18 +80,23 @@ def _fill(catalogue: Catalogue, sources: Options, progress: Progress) -> None:
 
 def _is_ready(folder: Path, catalogue: Catalogue, model: Checkpoint) -> bool:
     """Whether an earlier start finished: every table is indexed by this model."""
-    return (folder / EXAMPLE_TILE).is_file() and _models_of_index(catalogue) == [model.digest] * len(MODALITIES)
+    indexed = manifests_of(catalogue)
+    return (folder / EXAMPLE_TILE).is_file() and len(indexed) == len(MODALITIES) and not _is_stale(catalogue, model)
 
 
-def _models_of_index(catalogue: Catalogue) -> list[str]:
-    """The digest of the model behind each finished index."""
-    return [manifest.model_digest for manifest in manifests_of(catalogue).values()]
+def _is_stale(catalogue: Catalogue, model: Checkpoint) -> bool:
+    """Whether an index is of another model, or of records that it read otherwise."""
+    space = Space(model, catalogue)
+    return any(
+        (manifest.model_digest, manifest.preprocessing) != (model.digest, space.preprocessing(modality))
+        for modality, manifest in manifests_of(catalogue).items()
+    )
 
 
 def _build(folder: Path, catalogue: Catalogue, model: Checkpoint, places: Options, records: Options) -> None:
-    stale = any(digest != model.digest for digest in _models_of_index(catalogue))
+    stale = _is_stale(catalogue, model)
     if stale:
-        remark(f"the index in {folder} was made with another model; it is rebuilt with the one in {model.path.parent}")
+        remark(f"the index in {folder} is not of the model in {model.path.parent} as it reads today; it is rebuilt")
     out.print(f"Building the demo world in {plain(str(folder))}: about a minute, once.", soft_wrap=True)
     with ProgressBars() as bars:
         _fill(catalogue, places, bars)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from sklearn.feature_extraction.text import HashingVectorizer
 from torch import Tensor
 
 from train.text.word_bag import ABSENT, ENOUGH, WEIGHT_GAIN, WordBag, hashed_words
@@ -147,7 +148,7 @@ def test_a_text_without_words_has_none(text: str) -> None:
     assert words_of(text) == set()
 
 
-def test_ids_fill_a_row_from_the_left_and_of_too_many_words_some_are_read_always_the_same() -> None:
+def test_ids_fill_a_row_from_the_left_and_of_too_many_words_the_first_are_read() -> None:
     text = " ".join(f"word{n}" for n in range(50))
     rows = hashed_words([text, "word7 word8", text], 16, 10)
     assert rows.shape == (3, 10)
@@ -158,6 +159,24 @@ def test_ids_fill_a_row_from_the_left_and_of_too_many_words_some_are_read_always
     assert set(rows[0].tolist()) < words_of(text, most=50)
     assert (rows[1, :2] >= 0).all()
     assert (rows[1, 2:] == ABSENT).all()
+
+
+def test_of_a_long_text_the_first_words_are_read_and_a_word_that_returns_counts_once() -> None:
+    text = "Zwettl Stift " + " ".join(f"word{n} Zwettl" for n in range(300))
+    (row,) = hashed_words([text], 22, 12)
+    (beginning,) = hashed_words(["zwettl stift " + " ".join(f"word{n}" for n in range(10))], 22, 12)
+    np.testing.assert_array_equal(row, beginning)
+
+
+@pytest.mark.parametrize("bits", [4, 16, 22])
+def test_ids_are_those_of_scikit_learns_hashing(bits: int) -> None:
+    """The shipped model learnt with them."""
+    hasher = HashingVectorizer(
+        n_features=2**bits, alternate_sign=False, norm=None, binary=True, strip_accents="unicode", token_pattern=r"(?u)\b\w\w+\b"
+    )
+    texts = ["Château d'Éz, Ærø", "Москва 北京 القاهرة 12 a", " ".join(f"name{n}" for n in range(500))]
+    for text, row in zip(texts, hashed_words(texts, bits, 600), strict=True):
+        assert {int(each) for each in row if each != ABSENT} == set(hasher.transform([text]).indices.tolist())
 
 
 @pytest.mark.parametrize("bits", [4, 16, 22])

@@ -18,12 +18,14 @@ from train.encoders.text.minilm import FEATURE_DIM, MiniLM
 from train.text.text_head import HeadOptions, TextHead
 from train.text.word_bag import WordBag, hashed_words
 
+READING = "words in order"  # in every index: until 2026-11-30 the words with the lowest ids were read of a long text
+
 
 class Options(HeadOptions):
     hidden: int = Field(1024, ge=1, description="units of the head's hidden layer")
     bits: int = Field(16, ge=4, le=22, description="the table has 2^bits rows; words that fall into one row share it")
     word_dim: int = Field(64, ge=1, description="size of a word's vector")
-    words: int = Field(128, ge=1, description="different words that are read of a text")
+    words: int = Field(128, ge=1, description="different words that are read of a text, from its beginning")
     word_dropout: float = Field(0.3, ge=0, lt=1, description="share of the words that are not read in training")
 
 
@@ -39,7 +41,7 @@ class MiniLMWords(MiniLM):
 
     @property
     def feature_key(self) -> str:  # type: ignore[override]
-        return f"{MiniLM.feature_key}_words{self.options.bits}x{self.options.words}"
+        return f"{MiniLM.feature_key}_words{self.options.bits}x{self.options.words}_in_order"
 
     @property
     def feature_dim(self) -> int:  # type: ignore[override]
