@@ -107,7 +107,7 @@ class Space:
         return self.checkpoint.card.config.dim
 
     def preprocessing(self, modality: Modality) -> dict[str, Any]:
-        """How this model reads the records of one table: the encoder with all its options, and its way of reading if that changed."""
+        """How this model reads the records of one table: the encoder with all its options, and how it reads if that changed."""
         component = self.checkpoint.card.config.encoder(modality)
         reading = getattr(load(ENCODERS[ENCODER_OF[modality]], component.name), "READING", None)
         return component.model_dump(mode="json") | ({} if reading is None else {"reading": reading})
