@@ -21,7 +21,8 @@ def parameters(of: Any) -> list[str]:
 @pytest.mark.parametrize(("package", "name"), EVERY)
 def test_its_methods_take_what_the_protocol_says(package: str, name: str) -> None:
     protocol, built = PROTOCOLS[package], get_type_hints(load(package, name).build)["return"]
-    assert parameters(built.forward) == parameters(protocol.__call__)
+    context = ["context"] if getattr(built, "reads_context", False) else []
+    assert parameters(built.forward) == [*parameters(protocol.__call__), *context]
     methods = [name for name, member in vars(protocol).items() if inspect.isfunction(member) and not name.startswith("_")]
     assert methods
     for method in methods:
@@ -30,7 +31,8 @@ def test_its_methods_take_what_the_protocol_says(package: str, name: str) -> Non
 
 @pytest.mark.parametrize(("package", "name"), [each for each in EVERY if each not in WANT_A_FILE])
 def test_it_has_all_that_the_protocol_says_and_is_of_no_other_modality(package: str, name: str) -> None:
-    encoder = load(package, name).build(**({"tune": "full"} if package == IMAGE else {}))
+    component = load(package, name)
+    encoder = component.build(**({"tune": "full"} if "tune" in component.Options.model_fields else {}))
     assert [kind for kind, protocol in PROTOCOLS.items() if isinstance(encoder, protocol)] == [package]
 
 
