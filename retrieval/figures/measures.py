@@ -9,7 +9,7 @@ import numpy.typing as npt
 from retrieval.figures.placing import Placed
 from train.geolocation import ACCURACY_KM
 from train.probing.probes import block_draws, interval_of
-from train.probing.splits import INTERVAL_SIZES_DEG, LEAST_BLOCKS, MIN_TEST, blocks_of
+from train.probing.splits import MIN_TEST, enough_blocks
 
 WITHIN_KM = (1, *ACCURACY_KM)  # the first is the street of image geolocation's usual five
 RECALL_K = (1, 10, 100)
@@ -32,9 +32,10 @@ def figures_of(placed: Placed, places: Floats) -> Figures:
     columns = columns_of(placed)
     values |= {name: float(column.mean()) for name, column in columns.items()}
     figures: Figures = dict(values)
-    numbers = interval_blocks_of(places)
-    if numbers is None:
+    blocks = enough_blocks(places[:, 0], places[:, 1])
+    if blocks is None:
         return figures | {f"{name}{end}": None for name in values for end in ("_low", "_high")}
+    numbers = np.unique(blocks, return_inverse=True)[1]
     draws = block_draws(int(numbers.max()) + 1)  # how often each block is drawn, [R, B]
     counts = draws @ np.bincount(numbers)  # of queries in each resample, [R]
     samples = {name: _medians(column, draws[:, numbers]) for name, column in medians.items()}
@@ -43,16 +44,6 @@ def figures_of(placed: Placed, places: Floats) -> Figures:
         low, high = interval_of(values_of, draws.shape[1])
         figures |= {f"{name}_low": low, f"{name}_high": high}
     return figures
-
-
-def interval_blocks_of(places: Floats) -> npt.NDArray[np.int64] | None:
-    """The block [N] of each place, from 0: the largest that are at least ``LEAST_BLOCKS``, as probes have them (10 degrees, or
-    smaller where all is asked of one region); None if no size gives so many."""
-    for size_deg in INTERVAL_SIZES_DEG:
-        different, numbers = np.unique(blocks_of(places[:, 0], places[:, 1], size_deg), return_inverse=True)
-        if len(different) >= LEAST_BLOCKS:
-            return np.asarray(numbers, dtype=np.int64)
-    return None
 
 
 def columns_of(placed: Placed) -> dict[str, Floats]:

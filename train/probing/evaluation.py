@@ -56,7 +56,8 @@ class Evaluated:
 
 @dataclass(frozen=True)
 class Cell:
-    """One future row; ``vectors`` is the file with its features, once they are encoded."""
+    """One future row. ``groups`` [N] are held out together, an interval is drawn from ``blocks`` [N]; ``vectors`` is the file with
+    its features, once they are encoded."""
 
     key: Key
     task: Task
@@ -64,6 +65,8 @@ class Cell:
     split: Split
     labelled: Labelled
     folds: list[Fold]
+    groups: Rows
+    blocks: Rows
     vectors: Path = field(default_factory=Path)
 
 
@@ -81,8 +84,11 @@ def evaluate(plan: Plan, folder: Path, progress: Progress | None = None, workers
     for cell, predicted, seconds in _predicted(todo, progress, workers or os.cpu_count() or 1):
         results.add(*_finish(cell, predicted, seconds, results))
     rows = [replace(results.rows[cell.key], features=cell.features.name) for cell in cells]  # stored ones may have another name
-    results.write_json(rows, not_run, plan.tasks, [each.as_dict() for each in differences(results, [*results.rows.values()])])
-    return Evaluated(rows, not_run, list(differences(results, rows)))
+    asked = list(differences(results, rows))
+    keys = {row.key for row in rows}
+    earlier = differences(results, [row for key, row in results.rows.items() if key not in keys])
+    results.write_json(rows, not_run, plan.tasks, [each.as_dict() for each in (*earlier, *asked)])
+    return Evaluated(rows, not_run, asked)
 
 
 def parts_of(text: str) -> list[tuple[str, dict[str, str]]]:
@@ -161,9 +167,10 @@ def _cells_of(task: Task, labelled: Labelled, plan: Plan, not_run: list[NotRun])
         except (InputError, MissingExtraError) as error:
             not_run.append(NotRun(f"{task.name}, {split.name}", str(error)))
         else:
+            groups, blocks = held_out_together(labelled, split), interval_blocks(labelled, split)
             for each in plan.features:
                 key = Key(task.name, labelled.digest, each.digest, split.name, each.probe or plan.probe)
-                yield Cell(key, task, each, split, labelled, folds)
+                yield Cell(key, task, each, split, labelled, folds, groups, blocks)
 
 
 def _folds(task: Task, split: Split, labelled: Labelled) -> list[Fold]:
@@ -200,13 +207,10 @@ def _predicted(cells: Sequence[Cell], progress: Progress, workers: int) -> Itera
 
     waiting: dict[int, dict[int, tuple[Values, float]]] = {number: {} for number in range(len(cells))}
     jobs = (
-        delayed(_one_fold)(
-            number, place, cell.vectors, cell.key.probe, cell.task.kind, cell.labelled.target, fold,
-            held_out_together(cell.labelled, cell.split),
-        )
+        delayed(_one_fold)(number, place, cell.vectors, cell.key.probe, cell.task.kind, cell.labelled.target, fold, cell.groups)
         for number, cell in enumerate(cells)
         for place, fold in enumerate(cell.folds)
-    )  # fmt: skip
+    )
     with parallel_config(backend="loky", inner_max_num_threads=1):
         for number, place, said, seconds in Parallel(n_jobs=workers, return_as="generator_unordered")(jobs):
             waiting[number][place] = (said, seconds)
@@ -230,8 +234,7 @@ def _finish(cell: Cell, predicted: list[Values], seconds: float, results: Result
     labelled, kept = cell.labelled, len(cell.folds) if cell.split.once else 1
     name = f"{cell.key.short}.parquet"
     results.keep_predictions(name, labelled, cell.folds[:kept], predicted[:kept])
-    blocks = interval_blocks(labelled, cell.split)
-    score = score_folds(cell.task.kind, labelled.target, cell.folds, predicted, blocks, pooled=cell.split.pooled)
+    score = score_folds(cell.task.kind, labelled.target, cell.folds, predicted, cell.blocks, pooled=cell.split.pooled)
     return _row(cell, score, seconds, name), score.resampled
 
 

@@ -190,6 +190,11 @@ class ResultsFolder:
             pq.write_table(pa.table(columns), partial)
 
 
+def column_title(features: str, probe: str) -> str:
+    """The name of a column; the usual probe is omitted."""
+    return features if probe == "ridge" else f"{features} ({probe})"
+
+
 def averaged(rows: Sequence[Row]) -> list[Row]:
     """Untrained twins, which differ by their seed, as one row: means of the scores and of their intervals. All others stay."""
     alike: dict[tuple[str, ...], list[Row]] = {}

@@ -6,6 +6,7 @@ train/probing/evaluation.py
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -173,8 +174,14 @@ def interval_blocks(points: Points, split: Split) -> Rows:
     that there are at least ``LEAST_BLOCKS`` if any size gives so many."""
     largest = split.size_deg if isinstance(split, Block) and split.size_km is None else INTERVAL_SIZES_DEG[0]
     sizes = sorted({min(largest, size) for size in INTERVAL_SIZES_DEG}, reverse=True)
-    blocks = (blocks_of(points.lat, points.lon, size) for size in sizes)
-    return next((found for found in blocks if len(np.unique(found)) >= LEAST_BLOCKS), blocks_of(points.lat, points.lon, sizes[-1]))
+    found = enough_blocks(points.lat, points.lon, sizes)
+    return blocks_of(points.lat, points.lon, sizes[-1]) if found is None else found
+
+
+def enough_blocks(lat: Any, lon: Any, sizes_deg: Sequence[float] = INTERVAL_SIZES_DEG) -> Rows | None:
+    """Blocks [N] of the first of these sizes that gives ``LEAST_BLOCKS`` with a point in them, None if none does."""
+    blocks = (blocks_of(lat, lon, size) for size in sizes_deg)
+    return next((found for found in blocks if len(np.unique(found)) >= LEAST_BLOCKS), None)
 
 
 def outside_buffer(points: Points, test: Rows, buffer_km: float) -> npt.NDArray[np.bool_]:

@@ -7,7 +7,7 @@ from rich.table import Table
 
 from train.probing.evaluation import Evaluated
 from train.probing.paired import Difference
-from train.probing.results import NotRun, Row, averaged
+from train.probing.results import NotRun, Row, averaged, column_title
 from train.probing.suite import SuiteMean, suite_means
 from ui.console import out, plain
 
@@ -48,7 +48,7 @@ def _lines(
     features, probe = column
     own = {row.task: row for row in rows if (row.features, row.probe) == column}
     best = {task: max(row.score for row in rows if row.task == task) for task in tasks}
-    yield _title(features, probe), [_score(own[task], best[task]) if task in own else "—" for task in tasks]
+    yield column_title(features, probe), [_score(own[task], best[task]) if task in own else "—" for task in tasks]
     compared = [each for each in differences if (each.row.features, each.row.probe) == column]
     for title in dict.fromkeys(each.title for each in compared):
         found = {each.row.task: each for each in compared if each.title == title}
@@ -70,13 +70,9 @@ def _heading(split: str) -> str:
     return f"split: {split}" + (plain("; in [] the mean over the continents") if split.startswith("continent") else "")
 
 
-def _title(features: str, probe: str) -> str:
-    return features if probe == "ridge" else f"{features} ({probe})"
-
-
 def _print_suite(split: str, means: Sequence[SuiteMean]) -> None:
     for each in means:
-        name = plain(_title(each.features, each.probe))
+        name = plain(column_title(each.features, each.probe))
         out.print(f"CoordBench, {split}, {name}: mean {each.metric} {each.score:.3f} over {each.datasets} data sets")
 
 

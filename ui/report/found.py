@@ -16,7 +16,7 @@ from index.errors import InputError, one_line
 from retrieval.figures.results import JSON_FILE as RETRIEVAL_FILE
 from train.probing.features._kinds import FeaturesKind, kind_of
 from train.probing.paired import Difference, difference_of
-from train.probing.results import JSON_FILE, NotRun, Row, averaged, row_of
+from train.probing.results import JSON_FILE, NotRun, Row, averaged, column_title, row_of
 from ui.report.cards import Card, read_cards
 
 COLUMNS = ("lat", "lon", "target", "predicted", "residual")
@@ -82,7 +82,7 @@ class Found:
     @cached_property
     def columns(self) -> dict[tuple[str, str], Column]:
         """By digest and probe: floors, then ours, peers, combinations."""
-        titles = (((row.features_digest, row.probe), title(row)) for row in self.rows)
+        titles = (((row.features_digest, row.probe), column_title(row.features, row.probe)) for row in self.rows)
         labels, rows = _distinct(titles), {(row.features_digest, row.probe): row for row in self.rows}
         made = {key: Column(label, kind_of(key[0]), key[1], rows[key].dim, key[0]) for key, label in labels.items()}
         return dict(sorted(made.items(), key=lambda item: ORDER.index(item[1].kind)))
@@ -123,11 +123,6 @@ def _json(path: Path, otherwise: Any) -> Any:
         return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else otherwise
     except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be read ({one_line(error)}); choose another --out") from None
-
-
-def title(row: Row) -> str:
-    """The name of a column; the usual probe is omitted."""
-    return row.features if row.probe == "ridge" else f"{row.features} ({row.probe})"
 
 
 def _distinct(pairs: Iterable[tuple[tuple[str, str], str]]) -> dict[tuple[str, str], str]:
