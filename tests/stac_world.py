@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -22,6 +23,7 @@ BANDS = ("B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "
 COLOURS = ("coastal", "blue", "green", "red", "rededge1", "rededge2", "rededge3", "nir", "nir08", "nir09", "swir16", "swir22")
 PIXEL_M = {"B01": 60, "B09": 60} | dict.fromkeys(("B02", "B03", "B04", "B08"), 10)  # all others, and SCL, 20 m
 VEGETATION = 4
+_WORLDS = count()
 
 
 def value_at(band: str, row: Any, column: Any) -> Any:
@@ -101,6 +103,7 @@ class World:
         self.refused_tokens: set[str] = set()
         self.tampered: dict[str, Any] = {}  # what to put into every item
         self.url = ""
+        self.folder = f"world{next(_WORLDS)}"  # GDAL remembers files by address, and a port may come back
         self.ranges = True
         self.delay_s = 0.0  # before every answer, as a distant server has it
         self.filters = True  # whether the API says and does that it filters by properties
@@ -130,7 +133,7 @@ class World:
             step = PIXEL_M.get(band, 20)
             size = scene.side_px * 10 // step
             grid = [step, 0, scene.left, 0, -step, scene.top]
-            href = f"{self.url}/files/{scene.name}/{band}.tif"
+            href = f"{self.url}/files/{self.folder}/{scene.name}/{band}.tif"
             assets[name] = {"href": href, "type": "image/tiff; application=geotiff; profile=cloud-optimized"}
             assets[name] |= {"proj:shape": [size, size], "proj:transform": grid}
         facts: dict[str, Any] = {"datetime": scene.when, "eo:cloud_cover": scene.cloud, "s2:processing_baseline": scene.baseline}
@@ -183,7 +186,9 @@ class Handler(BaseHTTPRequestHandler):
         self.do_GET()
 
     def do_GET(self) -> None:
-        world, parts = self.world, urlsplit(self.path)
+        world = self.world
+        self.path = self.path.replace(f"/files/{world.folder}/", "/files/")
+        parts = urlsplit(self.path)
         time.sleep(world.delay_s)
         with world.lock:
             world.asked[parts.path] += 1
