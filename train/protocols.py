@@ -39,11 +39,8 @@ class LooksAtPictures(Protocol):
         ...
 
 
-@runtime_checkable
-class TextEncoder(_Weights, Protocol):
-    """Passages of texts [B, S, F] and which of them are present [B, S] -> [B, dim], not normalised; S is at most ``passages``."""
-
-    passages: int
+class FrozenTexts(Protocol):
+    """What of a text tower is not trained: strings as vectors."""
 
     @property
     def feature_dim(self) -> int: ...
@@ -53,11 +50,26 @@ class TextEncoder(_Weights, Protocol):
         """The key of the cache: features under the same key are the same."""
         ...
 
+    def features(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """Strings as passages [N, F]."""
+        ...
+
+
+@runtime_checkable
+class TextEncoder(_Weights, FrozenTexts, Protocol):
+    """Passages of texts [B, S, F] and which of them are present [B, S] -> [B, dim], not normalised; S is at most ``passages``."""
+
+    passages: int
+
     def __call__(self, passages: Tensor, present: Tensor) -> Tensor: ...
 
-    def features(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """Strings as passages [N, F], by the frozen half of the tower."""
-        ...
+
+@runtime_checkable
+class HasParts(Protocol):
+    """A text tower whose features are those of several frozen parts side by side."""
+
+    @property
+    def parts(self) -> tuple[FrozenTexts, ...]: ...
 
 
 @runtime_checkable

@@ -220,8 +220,8 @@ class FeatureCache:
 
     def __init__(self, catalogue: Catalogue, key: str, dim: int) -> None:
         name, schema = f"features_{key}", pa.schema([ID, (VECTOR, pa.list_(pa.float32(), dim))])
-        self._schema = schema
-        self._folders = derived_folders(catalogue.uri, name)
+        self._schema, self.dim = schema, dim
+        self.folders = derived_folders(catalogue.uri, name)
         self._table = catalogue.opened(name, schema)
         migrate(self._table, schema, [UNIQUE_IDS])
 
@@ -241,24 +241,45 @@ class FeatureCache:
         chunk: int,
         advance: Callable[[int], None] = lambda n: None,
     ) -> npt.NDArray[np.float32]:
-        """Features [N, D] in the order of ``ids``; missing ones are computed, and each chunk is committed, so that a stopped run
-        resumes after it."""
+        """Features [N, D] in the order of ``ids``, those that are missing computed."""
+        self.complete(ids, make, chunk, advance)
+        return self.read(ids)
+
+    def complete(
+        self,
+        ids: Sequence[str],
+        make: Callable[[list[str]], npt.NDArray[np.float32]],
+        chunk: int,
+        advance: Callable[[int], None] = lambda n: None,
+    ) -> None:
+        """Compute the missing features; each chunk is committed, so that a stopped run resumes after it."""
         missing = self.missing(ids)
         advance(len(ids) - len(missing))
         for start in range(0, len(missing), chunk):
             part = missing[start : start + chunk]
             self.add(part, make(part))
             advance(len(part))
-        return self.read(ids)
 
     def read(self, ids: Sequence[str]) -> npt.NDArray[np.float32]:
-        """Features [N, D] in the order of ``ids``. Few are in memory; many are in a file, read row by row when used."""
-        shape = (len(ids), self._schema.field(VECTOR).type.list_size)
-        few = 4 * shape[0] * shape[1] <= IN_MEMORY_BYTES
-        features = np.empty(shape, np.float32) if few else array_on_disk(writable_folder(self._folders), shape)
+        """Features [N, D] in the order of ``ids``."""
+        return read_features([self], ids)
+
+    def read_into(self, features: npt.NDArray[np.float32], ids: Sequence[str]) -> None:
+        """Write the features of these ids, in their order, into ``features`` [N, D]."""
         dataset = self._table.to_lance()
         places = places_of(ids, dataset.to_table(columns=["id"])["id"])
         for start in range(0, len(ids), WRITE_ROWS):
             part = slice(start, start + WRITE_ROWS)
             features[part] = matrix_of(dataset.take(places[part], columns=[VECTOR])[VECTOR].combine_chunks())
-        return features
+
+
+def read_features(caches: Sequence[FeatureCache], ids: Sequence[str]) -> npt.NDArray[np.float32]:
+    """Features [N, D] in the order of ``ids``, those of each cache after those of the one before. Few are in memory; many are in a
+    file, read row by row when used."""
+    edges = np.cumsum([0, *(cache.dim for cache in caches)])
+    shape = (len(ids), int(edges[-1]))
+    few = 4 * shape[0] * shape[1] <= IN_MEMORY_BYTES
+    features = np.empty(shape, np.float32) if few else array_on_disk(writable_folder(caches[0].folders), shape)
+    for cache, first, last in zip(caches, edges[:-1], edges[1:], strict=True):
+        cache.read_into(features[:, first:last], ids)
+    return features

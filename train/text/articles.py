@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 from index.records import Modality, content_id
 from index.store.catalogue import Catalogue
-from index.store.vectors import FeatureCache
+from index.store.vectors import FeatureCache, read_features
 from train.batches import Chances, Records
-from train.protocols import TextEncoder
+from train.protocols import FrozenTexts, HasParts, TextEncoder
 from train.text.masking import mask_names
 from train.text.sentences import sentences
 
@@ -161,15 +161,21 @@ def cached_features(
 ) -> Features:
     """Features [N, F] of the texts with these ids: those of articles, or the texts that ``texts_of`` returns for ids.
 
-    Each computed chunk is committed, so that a stopped run resumes after it.
+    Each computed chunk is committed, so that a stopped run resumes after it. A tower of several parts has a cache for each.
     """
-    cache = FeatureCache(catalogue, tower.feature_key, tower.feature_dim)
+    parts = tower.parts if isinstance(tower, HasParts) else (tower,)
+    caches = [FeatureCache(catalogue, part.feature_key, part.feature_dim) for part in parts]
+    for part, cache in zip(parts, caches, strict=True):
+        told = advance if part is parts[0] else _silent
 
-    def make(part: list[str]) -> Features:
-        features: Features = tower.features(texts_of(part) if texts_of else _whole_texts(catalogue, part))
-        return features
+        def make(wanted: list[str], part: FrozenTexts = part) -> Features:
+            return part.features(texts_of(wanted) if texts_of else _whole_texts(catalogue, wanted))
 
-    return cache.fill(ids, make, chunk, advance)
+        cache.complete(ids, make, chunk, told)
+    return read_features(caches, ids)
+
+
+def _silent(number: int) -> None: ...
 
 
 def article_batch(catalogue: Catalogue, tower: TextEncoder, ids: Sequence[str], lat: Any, lon: Any) -> ArticleBatch:

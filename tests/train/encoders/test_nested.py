@@ -10,9 +10,10 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from index.errors import CheckpointError
+from index.errors import CheckpointError, ConfigError
 from train.encoders.location import nested
 from train.encoders.location.nested import Nested
+from train.nets.harmonics import real_harmonics
 from train.nets.pictures import GAIN, read_spread
 from train.nets.zonal import ZONAL, zonal
 from train.protocols import LooksAtPictures, StartsFromFiles
@@ -32,7 +33,8 @@ def folder(tmp_path: Path) -> Path:
 def small(folder: Path, picture: str = "grey.png", seed: int = 0, **options: Any) -> Nested:
     torch.manual_seed(seed)
     pictures = ({"file": picture, "mode": "L"},)
-    built = {"folder": folder, "pictures": pictures, "width_px": 64, "degrees": 4, "hidden": 16, "dim": 7}
+    built = {"folder": folder, "pictures": pictures, "width_px": 64, "degrees": 10, "hidden": 16, "dim": 7}
+    built |= {"fixed": 4, "appearance": 5 * (1 + len(options.get("textures", ()))) + ZONAL + 4 + 12, "fixed_identity": 3}
     encoder = nested.build(**{**built, **options}).eval()
     encoder.load_pretrained()
     return encoder
@@ -47,10 +49,39 @@ def places(count: int = 40) -> tuple[Tensor, Tensor]:
 def test_the_hidden_layer_is_raw_inputs_then_appearance_then_identity(folder: Path) -> None:
     encoder = small(folder)
     hidden = encoder.hidden(*places())
-    assert encoder.appearance_columns == 5 + ZONAL + 16
-    assert hidden.shape == (40, encoder.appearance_columns + 16)
+    assert encoder.appearance_columns == 5 + ZONAL + 4 + 12
+    assert hidden.shape == (40, encoder.appearance_columns + 100 + 3 + 16)
     torch.testing.assert_close(hidden[:, :5], encoder.look(*places()))
     torch.testing.assert_close(hidden[:, 5 : 5 + ZONAL], zonal(places()[0]).float())
+    harmonics = real_harmonics(*places(), 10).float()
+    torch.testing.assert_close(hidden[:, encoder.appearance_columns :][:, :100], harmonics)
+
+
+def test_the_fixed_features_stay_as_they_are_while_the_others_learn(folder: Path) -> None:
+    encoder = small(folder).train()
+    before = encoder.hidden(*places()).detach()
+    optimizer = torch.optim.SGD([each for each in encoder.parameters() if each.requires_grad], lr=0.1)
+    encoder(*places()).square().sum().backward()
+    optimizer.step()
+    after, columns = encoder.hidden(*places()), encoder.appearance_columns
+    moved = (after - before).abs().amax(dim=0) > 1e-4
+    learnt = torch.zeros_like(moved)
+    learnt[columns - 12 : columns] = learnt[-16:] = True
+    assert moved.tolist() == learnt.tolist()
+
+
+def test_where_the_longitude_is_hidden_the_identity_reads_no_harmonics(folder: Path) -> None:
+    encoder = small(folder, "stripes.png", hidden_longitude_share=0.5).train()
+    lon = torch.arange(-170.0, 180.0, 5).double()
+    waves = encoder.hidden(torch.full_like(lon, 33.0), lon)[:, encoder.appearance_columns :][:, :100]
+    shown = waves.abs().sum(dim=1) > 0
+    assert 15 < int(shown.sum()) < 57
+    assert (encoder.eval().hidden(torch.full_like(lon, 33.0), lon)[:, encoder.appearance_columns :][:, :100].abs().sum(dim=1) > 0).all()
+
+
+def test_fewer_columns_than_the_inputs_need_are_refused(folder: Path) -> None:
+    with pytest.raises(ConfigError, match="appearance is 20 columns, of which 20 are not learnt; give more"):
+        small(folder, appearance=20)
 
 
 def test_where_the_earth_looks_the_same_all_around_only_the_identity_knows_the_longitude(folder: Path) -> None:

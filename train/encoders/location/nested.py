@@ -4,7 +4,10 @@ What shows (pictures of the Earth, latitude) travels to continents of which noth
 fail there, but people, species and coasts need them. So the first part reads pictures, textures and the latitude. The second reads
 these, the features of the first, and all harmonics. The order is that of Matryoshka learning (Kusupati et al. 2022,
 arXiv:2205.13147), by meaning, as in MIND (arXiv:2609.25454): losses on a prefix (``matryoshka``, a teacher's ``prefix``) train the
-first part alone. Raw inputs are passed on into the hidden layer: linear relations to them need not be learnt.
+first part alone.
+
+Training must not lose what the inputs alone would have given. So either part passes on its raw inputs, and fixed random features of
+them (Rahimi and Recht 2008, "Weighted sums of random kitchen sinks"), beside what it learns.
 """
 
 from contextlib import nullcontext
@@ -13,19 +16,28 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from index.errors import ConfigError
 from train.nets.harmonics import fine_less, real_harmonics
 from train.nets.mlp import Mlp
 from train.nets.pictures import Picture, PictureOptions, Pictures
 from train.nets.zonal import ZONAL, zonal
 from train.precision import fast_autocast
 
+COARSE_DEGREES = 10  # harmonics that the identity passes on
+
 
 class Options(PictureOptions):
     textures: tuple[Picture, ...] = Field(
         (), description="pictures wider than width_px, of which the local spread at full resolution is read too"
     )
-    degrees: int = Field(20, ge=1, le=200, description="L: identity reads harmonics of degree 0 .. L-1")
-    hidden: int = Field(512, ge=1, description="features of either part")
+    degrees: int = Field(20, ge=COARSE_DEGREES, le=200, description="L: identity reads harmonics of degree 0 .. L-1")
+    appearance: int = Field(1024, ge=2, description="columns of the appearance in the hidden layer, fixed and learnt ones and inputs")
+    hidden: int = Field(512, ge=1, description="learnt features of the identity")
+    fixed: int = Field(512, ge=0, description="random features of the appearance, which are not trained")
+    fixed_identity: int = Field(1024, ge=0, description="random features of the identity, which are not trained")
+    hidden_longitude_share: float = Field(
+        0.0, ge=0, lt=1, description="share of the places whose harmonics are hidden in training, so that identity does without"
+    )
     depth: int = Field(2, ge=1)
     dropout: float = Field(0.0, ge=0, lt=1)
     dim: int = Field(256, ge=2)
@@ -44,23 +56,34 @@ class Nested(Pictures):
         super().__init__(options, options.textures)
         self.options, self.dim = options, options.dim
         self.register_buffer("shrink", fine_less(options.degrees), persistent=False)
-        raw = self.seen + ZONAL
-        self.appearance_columns = raw + options.hidden  # of the hidden layer, before those of the identity
-        self.appearance = self._part(raw)
-        self.identity = self._part(self.appearance_columns + options.degrees**2)
-        self.first = nn.Linear(self.appearance_columns, options.dim // 2)
-        self.second = nn.Linear(options.hidden, options.dim - options.dim // 2)
+        raw, waves, fixed = self.seen + ZONAL, options.degrees**2, options.fixed
+        self.appearance_columns, learnt = options.appearance, options.appearance - raw - fixed
+        if learnt < 1:
+            raise ConfigError(f"nested: appearance is {options.appearance} columns, of which {raw + fixed} are not learnt; give more")
+        self.appearance = self._part(raw, learnt)
+        self.identity = self._part(options.appearance + waves, options.hidden)
+        self.fixed_appearance, self.fixed_identity = (
+            self._part(inputs, outputs).requires_grad_(False) if outputs else Nothing()
+            for inputs, outputs in ((raw, fixed), (raw + waves, options.fixed_identity))
+        )
+        self.first = nn.Linear(options.appearance, options.dim // 2)
+        self.second = nn.Linear(COARSE_DEGREES**2 + options.fixed_identity + options.hidden, options.dim - options.dim // 2)
 
     def hidden(self, lat: Tensor, lon: Tensor) -> Tensor:
-        """What the last layer reads [B, 5 C + 11 + 2 hidden]: raw inputs, features of the appearance, features of the identity."""
+        """What the last layer reads [B, columns]: of the appearance its inputs, fixed features and learnt features, then, after
+        ``appearance_columns``, the coarse harmonics, fixed features and learnt features of the identity."""
         kind = self.first.weight.dtype
         raw = torch.cat([self.look(lat, lon).to(kind), zonal(lat).to(kind)], dim=-1)
-        waves = real_harmonics(lat, lon, self.options.degrees).to(kind) * self.shrink.to(kind)
+        waves = real_harmonics(lat, lon, self.options.degrees).to(kind)
+        if self.training and self.options.hidden_longitude_share:
+            waves = waves * (torch.rand(len(waves), 1, device=waves.device) >= self.options.hidden_longitude_share)
+        calm = waves * self.shrink.to(kind)
         precision = fast_autocast(raw.device, len(raw)) if self.training else nullcontext()  # stored vectors are exact
         with precision:
-            shows = torch.cat([raw, self.appearance(raw).to(kind)], dim=-1)
-            place = self.identity(torch.cat([shows, waves], dim=-1)).to(kind)
-        return torch.cat([shows, place], dim=-1)
+            shows = torch.cat([raw, self.fixed_appearance(raw).to(kind), self.appearance(raw).to(kind)], dim=-1)
+            kept = self.fixed_identity(torch.cat([raw, calm], dim=-1)).to(kind)
+            place = self.identity(torch.cat([shows, calm], dim=-1)).to(kind)
+        return torch.cat([shows, waves[:, : COARSE_DEGREES**2], kept, place], dim=-1)
 
     def forward(self, lat: Tensor, lon: Tensor) -> Tensor:
         hidden = self.hidden(lat, lon)
@@ -68,7 +91,14 @@ class Nested(Pictures):
             [self.first(hidden[:, : self.appearance_columns]), self.second(hidden[:, self.appearance_columns :])], dim=-1
         )
 
-    def _part(self, inputs: int) -> nn.Module:
+    def _part(self, inputs: int, outputs: int) -> nn.Module:
         options = self.options
-        body = Mlp(inputs, options.hidden, options.dim, options.depth, options.dropout, residual=True).body
-        return nn.Sequential(body, nn.LayerNorm(options.hidden))
+        body = Mlp(inputs, outputs, options.dim, options.depth, options.dropout, residual=True).body
+        return nn.Sequential(body, nn.LayerNorm(outputs))
+
+
+class Nothing(nn.Module):
+    """[B, any] -> [B, 0]."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x[:, :0]
