@@ -52,7 +52,7 @@ class Case(NamedTuple):
 
 
 def cases(spectra: Path, sides: tuple[int, ...]) -> Iterator[Case]:
-    """Each size with each subset of bands, in another month each time; pixels are drawn from all rows with all bands of the subset."""
+    """Each size with each subset of bands, in another month each time; pixels are drawn from the rows that have those bands."""
     table, random = pd.read_parquet(spectra), np.random.default_rng(0)
     for number, (side, bands) in enumerate((side, bands) for side in sides for bands in SUBSETS):
         known = table[[band for band in bands if table[band].notna().any()]].dropna()
@@ -177,10 +177,8 @@ def main() -> int:
             expected = theirs(case)
             differences.append(float((ours(name, weights, case) - expected).abs().max()))
             largest, tiles = max(largest, float(expected.abs().max())), tiles + len(expected)
-        sizes = f"{SIDES[name][0]} to {SIDES[name][-1]} px a side"
-        print(
-            f"{max(differences):.1e}  {name}, {tiles:,} tiles of {sizes} in {len(SUBSETS)} subsets of bands, the largest {largest:.2f}"
-        )
+        sizes = f"{SIDES[name][0]} to {SIDES[name][-1]} px"
+        print(f"{max(differences):.1e}  {name}, {tiles:,} tiles of {sizes} in {len(SUBSETS)} sets of bands, largest {largest:.2f}")
         worst = max(worst, *differences)
     return int(worst > ALLOWED)
 

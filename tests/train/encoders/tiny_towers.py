@@ -60,7 +60,7 @@ def timm_with_weights(folder: Path, name: str, seed: int = 7, suffix: str = ".pt
 
 
 def nasa_harvest_with_weights(folder: Path, name: str, seed: int = 7) -> Path:
-    """A file of random weights of `presto` or `galileo` with all the names that the published file has."""
+    """A file of random weights of `presto` or `galileo` in the published names, some of which the tower has no use for."""
     torch.manual_seed(seed)
     tower: Any = load("train.encoders.image", name).build(weights=None, tune="full")
     tensors = dict(tower.network.state_dict())
@@ -70,14 +70,11 @@ def nasa_harvest_with_weights(folder: Path, name: str, seed: int = 7) -> Path:
         for qkv in [each for each in tensors if ".attn.qkv." in each]:
             parts = tensors.pop(qkv).chunk(3)
             tensors |= {qkv.replace("qkv", part): tensor.clone() for part, tensor in zip("qkv", parts, strict=True)}
-        tensors |= {
-            each: torch.zeros(1) for each in ("pos_embed", "month_embed.weight", "st_channel_embed", "static_embed.LS.bias")
-        }
-        tensors |= {each: torch.zeros(1) for each in ("space_embed.DW.proj.bias", "space_time_embed.S1.proj.bias")}
+        unused = ["st_channel_embed", "static_embed.LS.bias", "space_embed.DW.proj.bias", "space_time_embed.S1.proj.bias"]
     else:
-        tensors |= {
-            each: torch.zeros(1) for each in ("pos_embed", "month_embed.weight", "eo_patch_embed.S1.bias", "dw_embed.weight")
-        }
+        unused = ["eo_patch_embed.S1.bias", "dw_embed.weight"]
+    tensors |= {each: torch.zeros(1) for each in ("pos_embed", "month_embed.weight", *unused)}
+    if name == "presto":
         tensors = {f"encoder.{each}": tensor for each, tensor in tensors.items()} | {"decoder.mask_token": torch.zeros(1)}
     path = folder / f"{name}-{seed}.pt"
     torch.save(tensors, path)

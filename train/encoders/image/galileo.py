@@ -40,7 +40,7 @@ WIDTH = 128
 LARGEST_PATCH = 8
 FEWEST_PATCHES = 4  # a side, in Galileo's pretraining
 CHANNELS = ("S1", "S2_RGB", "S2_Red_Edge", "S2_NIR_10m", "S2_NIR_20m", "S2_SWIR", "NDVI")
-# Of Galileo's config/normalization.json, stored counts of the ten bands: what is two deviations below the mean becomes 0, above it 1.
+# Of Galileo's config/normalization.json, counts of the ten bands: two deviations below the mean become 0, two above it 1.
 MEAN = (1395.3408730676722, 1338.4026921784578, 1343.09883810357, 1543.8607982512297, 2186.2022069512263,
         2525.0932853316694, 2410.3377187373408, 2750.2854646886753, 2234.911100061487, 1474.5311266077113)  # fmt: skip
 STD = (917.7041440370853, 913.2988423581528, 1092.678723527555, 1047.2206083460424, 1048.0101611156767,
@@ -157,8 +157,10 @@ def resizing(patch: int) -> Tensor:
 
 
 def positions(grid: int, patch: int) -> Tensor:
-    """[g g, 32]: sines and cosines of each patch's column and row, counted in pixels of 10 m. The published frequencies run from 1 to
-    about .13, since their exponent is divided by twice the dimension instead of half of it; so do ours."""
+    """[g g, 32]: sines and cosines of each patch's column and row, counted in pixels of 10 m.
+
+    The published frequencies run from 1 to .13 only: their exponent is divided by twice the dimension instead of half of it.
+    """
     width = WIDTH // 8
     frequencies = 10_000 ** -(torch.arange(width // 2) / width / 2)
     row, column = torch.meshgrid(*[torch.arange(grid) * float(patch)] * 2, indexing="ij")
