@@ -102,8 +102,8 @@ def test_cached_features_are_those_of_the_months_of_the_rows(weights: dict[str, 
     expected = {n: features(tower, pixels, context=context_of("", date)[None]) for n, date in enumerate(dates)}
     for lat, row in zip(records.lat.tolist(), cached, strict=True):
         torch.testing.assert_close(row, expected[lat], rtol=1e-5, atol=1e-5)
-    asked = group_tiles(read_tiles(catalogue, records.ids, tower), records.lat, records.lon).encode(tower)
-    torch.testing.assert_close(tile_batch(catalogue, tower, records.ids, records.lat, records.lon).encode(tower), asked)
+    computed = group_tiles(read_tiles(catalogue, records.ids, tower), records.lat, records.lon).encode(tower)
+    torch.testing.assert_close(tile_batch(catalogue, tower, records.ids, records.lat, records.lon).encode(tower), computed)
 
 
 # Sizes
