@@ -114,8 +114,8 @@ class FrozenImageEncoder(ImageEncoder, Protocol):
     @property
     def feature_key(self) -> str: ...
 
-    def features(self, pixels: Tensor, present: Tensor, sensor: str) -> Tensor:
-        """[B, F]: what the head reads."""
+    def features(self, pixels: Tensor, present: Tensor, sensor: str, context: Tensor) -> Tensor:
+        """[B, F]: what the head reads. A tower that does not read ``context`` [B, K] takes it all the same."""
         ...
 
 

@@ -34,6 +34,14 @@ def context_of(level: str, date: str) -> Tensor:
 UNKNOWN = context_of("", "")
 
 
+def from_january(context: Tensor) -> Tensor:
+    """[N, 7] -> sine and cosine [N, 2] of the month as an angle that is 0 in January, as NASA Harvest's networks count; here it is
+    1 / 12 of the circle. Both are 0 where the month is not known."""
+    sine, cosine, _ = context[:, MONTH].unbind(dim=1)
+    step = 2 * math.pi / 12
+    return torch.stack([sine * math.cos(step) - cosine * math.sin(step), cosine * math.cos(step) + sine * math.sin(step)], dim=1)
+
+
 def still_known(context: Tensor, chances: npt.NDArray[np.float64], share: float) -> Tensor:
     """[N, 7] of what rows say [N, 7]: the ``share`` of tiles with the lowest ``chances`` [N] loses level, month or both, each as
     often as the others. Photos and many files state neither, and a tower must do without."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from index.errors import CheckpointError, InputError
+from train.image.context import UNKNOWN
 from train.image.image_input import BandInput, known_sensor, prepare_tile
 from train.image.tuning import Groups, TuneOptions, apply_tuning, keep_fixed_parts_in_eval, plain_state
 from train.nets.mlp import Mlp
@@ -36,7 +37,8 @@ class Published:
 
     ``make`` builds it with fresh weights: pixels [B, C, S, S] -> features [B, F]. ``file`` finds what the option ``weights``
     names, perhaps on the internet; ``adapt`` selects the network's tensors in the file, where ``optional`` ones may
-    be missing.
+    be missing. ``fit`` says to how many pixels a side it takes a square of so many, at most ``size_px``; without it, ``size_px``
+    always.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Published:
     file: Callable[[str], Path]
     adapt: Callable[[dict[str, Tensor]], dict[str, Tensor]]
     optional: frozenset[str] = frozenset()
+    fit: Callable[[int], int] | None = None
 
 
 class PretrainedImageTower(nn.Module):
@@ -83,17 +86,18 @@ class PretrainedImageTower(nn.Module):
         self, pixels: npt.NDArray[np.uint8] | npt.NDArray[np.uint16], bands: tuple[str, ...], sensor_name: str
     ) -> tuple[Tensor, Tensor]:
         """A tile [c, H, W] as the network's input [C, S, S], and which of its bands exist [C]."""
-        sensor = known_sensor(sensor_name)
-        return prepare_tile(pixels, bands, sensor, self._input(sensor_name), self.published.size_px)
+        sensor, size_px = known_sensor(sensor_name), self.published.size_px
+        side = self.published.fit(min(*pixels.shape[1:], size_px)) if self.published.fit else size_px
+        return prepare_tile(pixels, bands, sensor, self._input(sensor_name), side)
 
     def forward(self, pixels: Tensor, present: Tensor, sensor: str) -> Tensor:
         return self.head(self._features(pixels, present, sensor))
 
     @torch.no_grad()
-    def features(self, pixels: Tensor, present: Tensor, sensor: str) -> Tensor:
+    def features(self, pixels: Tensor, present: Tensor, sensor: str, context: Tensor | None = None) -> Tensor:
         """[B, F] as the published network gives them, to the digits of ``train.precision``; those of a frozen one can be cached
         under ``feature_key``."""
-        return self._features(pixels, present, sensor)
+        return self._features(pixels, present, sensor, context)
 
     @property
     def feature_key(self) -> str | None:
@@ -119,11 +123,15 @@ class PretrainedImageTower(nn.Module):
             keep_fixed_parts_in_eval(self.network)
         return self
 
-    def _features(self, pixels: Tensor, present: Tensor, sensor: str) -> Tensor:
+    def _features(self, pixels: Tensor, present: Tensor, sensor: str, context: Tensor | None = None) -> Tensor:
         self._input(sensor)
         network = self._frozen_network().to(pixels.device) if self.frozen else self.network
         with fast_autocast(pixels.device, len(pixels)):
-            return network(pixels * present[:, :, None, None]).float()
+            return self._run(network, pixels * present[:, :, None, None], present, context).float()
+
+    def _run(self, network: nn.Module, shown: Tensor, present: Tensor, context: Tensor | None) -> Tensor:
+        features: Tensor = network(shown)
+        return features
 
     def _input(self, sensor: str) -> BandInput:
         if sensor not in self.published.inputs:
@@ -152,6 +160,20 @@ class PretrainedImageTower(nn.Module):
         path, network = self.published.file(self.options.weights), self.published.make()
         _load(self.published, network, path)
         return path, weights_sha256(path), network.eval().requires_grad_(False)
+
+
+class PretrainedContextTower(PretrainedImageTower):
+    """The same for a network that also reads which bands there are and how a tile was taken: pixels [B, C, S, S], band mask [B, C]
+    and context [B, K] -> features [B, F]."""
+
+    reads_context: Literal[True] = True
+
+    def forward(self, pixels: Tensor, present: Tensor, sensor: str, context: Tensor | None = None) -> Tensor:
+        return self.head(self._features(pixels, present, sensor, context))
+
+    def _run(self, network: nn.Module, shown: Tensor, present: Tensor, context: Tensor | None) -> Tensor:
+        features: Tensor = network(shown, present, UNKNOWN.to(shown).expand(len(shown), -1) if context is None else context)
+        return features
 
 
 def _load(published: Published, network: nn.Module, path: Path) -> None:

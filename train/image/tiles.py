@@ -54,6 +54,9 @@ class TileGroup:
         vectors: Tensor = encoder(self.pixels, self.present, self.sensor)
         return vectors
 
+    def features(self, tower: FrozenImageEncoder) -> Tensor:
+        return tower.features(self.pixels, self.present, self.sensor, self.context)
+
     def to(self, device: torch.device) -> TileGroup:
         return TileGroup(self.sensor, *(each.to(device) for each in (self.rows, self.pixels, self.present, self.context)))
 
@@ -72,7 +75,7 @@ class TileBatch:
 
     def features(self, tower: FrozenImageEncoder) -> Tensor:
         """[B, F] of a frozen tower."""
-        return self._in_order([(group.rows, tower.features(group.pixels, group.present, group.sensor)) for group in self.groups])
+        return self._in_order([(group.rows, group.features(tower)) for group in self.groups])
 
     def to(self, device: torch.device) -> TileBatch:
         return TileBatch([group.to(device) for group in self.groups], self.lat.to(device), self.lon.to(device))

@@ -11,14 +11,15 @@ import torch
 from index.errors import CheckpointError, ConfigError, InputError
 from index.imagery.sensors import SENSORS
 from index.registry import load, names
-from tests.train.encoders.tiny_towers import MODES, clip_with_weights, stored_tile, timm_with_weights
+from tests.train.encoders.tiny_towers import MODES, clip_with_weights, nasa_harvest_with_weights, stored_tile, timm_with_weights
 from train.precision import FEW
 from train.protocols import FrozenImageEncoder, is_frozen
 
 PACKAGE = "train.encoders.image"
-PRETRAINED = ("open_clip", "ssl4eo")
-EVERY = ("multispectral", "open_clip", "spectral", "ssl4eo")
-NETWORK = {"multispectral": "trunk", "open_clip": "network", "ssl4eo": "network"}
+NASA_HARVEST = ("galileo", "presto")
+PRETRAINED = (*NASA_HARVEST, "open_clip", "ssl4eo")
+EVERY = (*NASA_HARVEST, "multispectral", "open_clip", "spectral", "ssl4eo")
+NETWORK = {"multispectral": "trunk", **dict.fromkeys(PRETRAINED, "network")}
 DIM = 6
 
 
@@ -29,12 +30,24 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     _, clip = clip_with_weights(folder)
     _, vit = timm_with_weights(folder, "vit_small_patch16_224", in_chans=13)
     _, convnext = timm_with_weights(folder, "test_convnext")
+    nasa_harvest = {name: str(nasa_harvest_with_weights(folder, name)) for name in NASA_HARVEST}
     return {
+        "galileo": {"size_px": 32, "weights": nasa_harvest["galileo"], "hidden": 8, "dim": DIM},
+        "presto": {"size_px": 3, "weights": nasa_harvest["presto"], "hidden": 8, "dim": DIM},
         "multispectral": {"trunk": "test_convnext", "size_px": 32, "weights": str(convnext), "dim": DIM},
         "open_clip": {"model": "placebind-tiny", "weights": str(clip), "hidden": 8, "dim": DIM},
         "spectral": {"size_px": 32, "width": 8, "hidden": 16, "dim": DIM},
         "ssl4eo": {"model": "vit_small_patch16_224", "size_px": 32, "weights": str(vit), "hidden": 8, "dim": DIM},
     }
+
+
+def other_weights(name: str, folder: Path) -> Path:
+    """A file of the same network as in ``tiny`` with other weights."""
+    if name in NASA_HARVEST:
+        return nasa_harvest_with_weights(folder, name, seed=8)
+    if name == "open_clip":
+        return clip_with_weights(folder, seed=8)[1]
+    return timm_with_weights(folder, "vit_small_patch16_224", seed=8, in_chans=13)[1]
 
 
 def build(tiny: dict[str, dict[str, Any]], name: str, **options: Any) -> Any:
@@ -64,7 +77,7 @@ def test_every_sensor_of_a_tower_is_read_into_the_shared_space(tiny: dict[str, d
     assert tower.sensors
     for sensor in tower.sensors:
         pixels, present = batch(tower, sensor)
-        assert pixels.shape == (2, present.shape[1], 32, 32)
+        assert pixels.shape == (2, present.shape[1], *[tiny[name].get("size_px", 32)] * 2)
         assert present.dtype == pixels.dtype == torch.float32
         vectors = tower(pixels, present, sensor)
         assert vectors.shape == (2, DIM)
@@ -97,7 +110,8 @@ def test_a_tile_has_the_same_vector_alone_as_beside_a_few_others(tiny: dict[str,
 def test_bands_are_taken_by_name_in_whatever_order_they_are_stored(tiny: dict[str, dict[str, Any]], name: str) -> None:
     tower = trained(tiny, name)
     bands = SENSORS["sentinel2"].bands
-    pixels, order = stored_tile(13), np.random.default_rng(1).permutation(13)
+    shades = np.linspace(0.1, 1, 13)[:, None, None]  # so that the bands' averages differ too
+    pixels, order = (stored_tile(13) * shades).astype(np.uint16), np.random.default_rng(1).permutation(13)
     straight, _ = tower.prepare(pixels, bands, "sentinel2")
     mixed, _ = tower.prepare(pixels[order], tuple(bands[band] for band in order), "sentinel2")
     assert torch.equal(straight, mixed)
@@ -266,12 +280,9 @@ def test_the_key_of_cached_features_is_a_table_name_that_changes_with_the_weight
     key = build(tiny, name, tune="frozen").feature_key
     assert re.fullmatch(r"[A-Za-z0-9_.-]+", key)
     assert build(tiny, name, tune="frozen", hidden=9, dim=7).feature_key == key
-    if name == "open_clip":
-        _, other = clip_with_weights(tmp_path, seed=8)
-    else:
-        _, other = timm_with_weights(tmp_path, "vit_small_patch16_224", seed=8, in_chans=13)
-        assert build(tiny, name, tune="frozen", size_px=64).feature_key != key
-    assert build(tiny, name, tune="frozen", weights=str(other)).feature_key != key
+    if name != "open_clip":  # whose model has its size
+        assert build(tiny, name, tune="frozen", size_px=2 * tiny[name]["size_px"]).feature_key != key
+    assert build(tiny, name, tune="frozen", weights=str(other_weights(name, tmp_path))).feature_key != key
 
 
 @pytest.mark.parametrize("name", PRETRAINED)
@@ -286,11 +297,7 @@ def test_a_finished_frozen_tower_accepts_only_the_file_that_it_was_trained_with(
     again.eval()
     tower.eval()
     assert torch.equal(again(pixels, present, "sentinel2"), tower(pixels, present, "sentinel2"))
-    if name == "open_clip":
-        _, other = clip_with_weights(tmp_path, seed=8)
-    else:
-        _, other = timm_with_weights(tmp_path, "vit_small_patch16_224", seed=8, in_chans=13)
-    swapped = build(tiny, name, tune="frozen", weights=str(other))
+    swapped = build(tiny, name, tune="frozen", weights=str(other_weights(name, tmp_path)))
     swapped.load_state_dict(tower.state_dict())
     with pytest.raises(CheckpointError, match="this model was trained on features of") as refused:
         swapped(pixels, present, "sentinel2")

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
+from index.registry import load
 from train.weights.torchvision_cpu import tolerate_missing_operators
 
 CLIP_NAME = "placebind-tiny"
@@ -56,6 +57,28 @@ def timm_with_weights(folder: Path, name: str, seed: int = 7, suffix: str = ".pt
     path = folder / f"{name}-{seed}{suffix}"
     torch.save(network.state_dict(), path)
     return network, path
+
+
+def nasa_harvest_with_weights(folder: Path, name: str, seed: int = 7) -> Path:
+    """A file of random weights of `presto` or `galileo` in the published names, some of which the tower has no use for."""
+    torch.manual_seed(seed)
+    tower: Any = load("train.encoders.image", name).build(weights=None, tune="full")
+    tensors = dict(tower.network.state_dict())
+    for tensor in tensors.values():
+        tensor += 0.02 * torch.randn_like(tensor)  # norms and biases unlike fresh ones
+    if name == "galileo":
+        for qkv in [each for each in tensors if ".attn.qkv." in each]:
+            parts = tensors.pop(qkv).chunk(3)
+            tensors |= {qkv.replace("qkv", part): tensor.clone() for part, tensor in zip("qkv", parts, strict=True)}
+        unused = ["st_channel_embed", "static_embed.LS.bias", "space_embed.DW.proj.bias", "space_time_embed.S1.proj.bias"]
+    else:
+        unused = ["eo_patch_embed.S1.bias", "dw_embed.weight"]
+    tensors |= {each: torch.zeros(1) for each in ("pos_embed", "month_embed.weight", *unused)}
+    if name == "presto":
+        tensors = {f"encoder.{each}": tensor for each, tensor in tensors.items()} | {"decoder.mask_token": torch.zeros(1)}
+    path = folder / f"{name}-{seed}.pt"
+    torch.save(tensors, path)
+    return path
 
 
 def stored_tile(bands: int, side: int = 40, seed: int = 0, dtype: type = np.uint16) -> np.ndarray:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from tests.train.small_worlds import fill, tile
 from train.data import TRAINING
-from train.image.context import LEVEL, MONTH, UNKNOWN, context_of, month_of, still_known
+from train.image.context import LEVEL, MONTH, UNKNOWN, context_of, from_january, month_of, still_known
 from train.image.tiles import tile_batch, tile_records
 
 JULY = [math.sin(7 * math.pi / 6), math.cos(7 * math.pi / 6), 1.0]
@@ -52,6 +52,13 @@ def test_a_level_that_is_not_known_is_one_of_its_own() -> None:
         [1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1], [0, 0, 0, 1],
     ]  # fmt: skip
     assert UNKNOWN.tolist() == [0, 0, 0, 1, 0, 0, 0]
+
+
+def test_from_january_the_year_is_a_circle_that_begins_at_zero() -> None:
+    dates = ("--01", "--04", "--07", "--10", "2021")
+    angles = from_january(torch.stack([context_of("L2A", date) for date in dates]))
+    expected = torch.tensor([[0.0, 1.0], [1.0, 0.0], [0.0, -1.0], [-1.0, 0.0], [0.0, 0.0]])
+    torch.testing.assert_close(angles, expected, rtol=0, atol=1e-6)
 
 
 def tiles() -> list[Any]:

@@ -184,7 +184,7 @@ class FrozenShade(CountingShade):
         self.calls, self.breaks_at_call = 0, breaks_at_call
         self.head = Doubled()
 
-    def features(self, pixels: Tensor, present: Tensor, sensor: str) -> Tensor:
+    def features(self, pixels: Tensor, present: Tensor, sensor: str, context: Tensor) -> Tensor:
         self.calls += 1
         if self.calls == self.breaks_at_call:
             raise Interrupted

@@ -13,16 +13,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Self
 
-import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from index.errors import CheckpointError, one_line
 from index.imagery.sensors import SENTINEL2
 from train.image.image_input import BandInput
 from train.image.image_tower import PretrainedImageTower, Published, TowerOptions
 from train.image.tuning import Tune, timm_groups
 from train.weights.pretrained import names_a_file, table_name
+from train.weights.published import check_name, downloaded
 from train.weights.torchvision_cpu import tolerate_missing_operators
 
 FEATURE_DIM = {"resnet18": 512, "resnet50": 2048, "vit_small_patch16_224": 384}
@@ -69,11 +68,8 @@ class Options(TowerOptions):
 
     @model_validator(mode="after")
     def _weights_of_this_network(self) -> Self:
-        if self.weights is None or names_a_file(self.weights):
-            return self
-        if self.weights not in PUBLISHED:
-            raise ValueError(f"no published weights named {self.weights}; name a file, or one of {', '.join(PUBLISHED)}")
-        if PUBLISHED[self.weights][0] != self.model:
+        check_name(self.weights, PUBLISHED)
+        if self.weights in PUBLISHED and PUBLISHED[self.weights][0] != self.model:
             raise ValueError(f"{self.weights} are weights of {PUBLISHED[self.weights][0]}, model is {self.model}")
         return self
 
@@ -99,15 +95,8 @@ def weights_file(weights: str) -> Path:
     if names_a_file(weights):
         return Path(weights)
     _, url = PUBLISHED[weights]
-    path = Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
-    if not path.is_file():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            torch.hub.download_url_to_file(url, str(path), hash_prefix=path.stem.rpartition("-")[2], progress=False)
-        except (OSError, RuntimeError) as error:
-            remedy = "try again with a connection, or fetch it elsewhere and give its path as `weights`"
-            raise CheckpointError(f"cannot download {url} ({one_line(error)}); {remedy}") from None
-    return path
+    file = url.rpartition("/")[2]
+    return downloaded(url, file, sha256=Path(file).stem.rpartition("-")[2])
 
 
 def _network(model: str) -> nn.Module:
