@@ -1,7 +1,7 @@
 """A run that starts from a finished checkpoint: one tower learns on its positions, and all else of it stays as it is, bit for bit.
 
 checkpoint, modality -> ``settings_from``, the defaults of such a run -> ``open_base`` checks what was made of them ->
-``begin_with`` puts the weights into the new model -> ``kept_weights`` go from the old file into the new one.
+``begin_with`` puts the weights into the new model -> ``unchanged_weights`` go from the old file into the new one.
 """
 
 from collections import Counter
@@ -74,7 +74,7 @@ def open_base(config: TrainConfig) -> Checkpoint | None:
             "and its options location and location_checkpoint"
         )
     trained = of.model_copy(update={"teachers": ()}).resolved()  # with the options that came after it was trained
-    for modality in kept_modalities(config):
+    for modality in unchanged_modalities(config):
         field = ENCODER_OF[modality]
         if getattr(config, field) != getattr(trained, field):
             raise ConfigError(
@@ -84,7 +84,7 @@ def open_base(config: TrainConfig) -> Checkpoint | None:
     return before
 
 
-def kept_modalities(config: TrainConfig) -> list[Modality]:
+def unchanged_modalities(config: TrainConfig) -> list[Modality]:
     """Those whose encoder is the base's."""
     return [modality for modality in MODALITIES if modality not in config.modalities]
 
@@ -93,7 +93,7 @@ def begin_with(base: Checkpoint, model: Architecture, config: TrainConfig) -> se
     """Load the kept encoders; also the tower that is to learn, with its temperature, if the base has learnt the same one. Returns
     whose encoders were loaded."""
     (only,) = config.modalities
-    ready = set(kept_modalities(config))
+    ready = set(unchanged_modalities(config))
     if base.learnt(only) and config.encoder(only) == base.card.config.encoder(only):
         ready.add(only)
         contrast, learnt = model.contrasts[only], base.weights(f"contrasts.{only}.")
@@ -104,7 +104,7 @@ def begin_with(base: Checkpoint, model: Architecture, config: TrainConfig) -> se
     return ready
 
 
-def kept_weights(base: Checkpoint, config: TrainConfig) -> dict[str, Tensor]:
+def unchanged_weights(base: Checkpoint, config: TrainConfig) -> dict[str, Tensor]:
     """All tensors of the base's file but those of the tower that learns."""
     learnt = tuple(f"{part}.{modality}." for part in ("encoders", "contrasts") for modality in config.modalities)
     return {name: tensor for name, tensor in base.weights().items() if not name.startswith(learnt)}

@@ -41,7 +41,7 @@ def describe(
     )
 
 
-def with_kept(card: Card, base: Checkpoint) -> Card:
+def with_base(card: Card, base: Checkpoint) -> Card:
     """The card of a model that started from ``base``, with what is known of the parts that were kept (``train.base``)."""
     before, learnt = base.card, card.config.modalities
     trained_on = {**before.trained_on, **card.trained_on}

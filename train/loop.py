@@ -21,9 +21,9 @@ from index.errors import CheckpointError, ConfigError, one_line
 from index.progress import Progress, Quiet
 from index.records import MODALITIES, Modality, content_id
 from index.store.catalogue import Catalogue
-from train.base import kept_weights, open_base
+from train.base import unchanged_weights, open_base
 from train.batches import Batch, Records
-from train.card import describe, with_kept, write_card
+from train.card import describe, with_base, write_card
 from train.checkpoint import MODEL_FILE, Checkpoint, Progressed, load_training, save_model, save_training
 from train.config import TrainConfig
 from train.data import held_out_records, training_records
@@ -94,7 +94,7 @@ def train(
         card = describe(config, model, catalogue, records, _digest(records), run.final_figures)
         weights = run.final_weights
         if base is not None:
-            card, weights = with_kept(card, base), weights | kept_weights(base, config)
+            card, weights = with_base(card, base), weights | unchanged_weights(base, config)
         run.history.save()
         save_model(out, weights, card)
         write_card(out, Checkpoint.open(out))
