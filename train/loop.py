@@ -21,7 +21,7 @@ from index.errors import CheckpointError, ConfigError, one_line
 from index.progress import Progress, Quiet
 from index.records import MODALITIES, Modality, content_id
 from index.store.catalogue import Catalogue
-from train.base import unchanged_weights, open_base
+from train.base import open_base, unchanged_weights
 from train.batches import Batch, Records
 from train.card import describe, with_base, write_card
 from train.checkpoint import MODEL_FILE, Checkpoint, Progressed, load_training, save_model, save_training
