@@ -89,7 +89,7 @@ class Space:
         folder = Path(checkpoint) if checkpoint else checkpoint_for(catalogue)
         space = cls(Checkpoint.open(folder), Catalogue.open(catalogue), device, backend)
         for modality, manifest in space.manifests.items():
-            check_model(modality, manifest, space.checkpoint.digest, space.dim, space.preprocessing(modality))
+            check_model(modality, manifest, space.checkpoint.digest_of(modality), space.dim, space.preprocessing(modality))
         return space
 
     def take_encoders(self, earlier: Space) -> None:

@@ -117,11 +117,13 @@ def test_the_dry_runs_of_the_readme_ask_no_server(tmp_path, monkeypatch, capsys)
 
 
 @pytest.mark.parametrize("command", [*commands(TRAINING), *torchrun_commands(TRAINING)])
-def test_every_command_on_training_gives_settings_that_exist(command, tmp_path, monkeypatch):
-    """Nothing is trained: all that the command line does before is done, with the page's own file."""
+def test_every_command_on_training_gives_settings_that_exist(command, world, tmp_path, monkeypatch):
+    """Nothing is trained: all that the command line does before is done, with the page's own file and a model to start from."""
     (file,) = blocks(TRAINING, "toml")
     (tmp_path / "run.toml").write_text(file)
+    (tmp_path / "old-model").symlink_to(world.checkpoint)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PLACEBIND_CATALOGUE", str(world.folder))
     asked = []
     monkeypatch.setattr("ui.cli.training.train_one", lambda configs, *rest, **flags: asked.extend([False, *configs.values()]))
     monkeypatch.setattr("ui.cli.training.train_matrix", lambda configs, *rest, **flags: asked.extend([True, *configs.values()]))

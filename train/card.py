@@ -7,12 +7,13 @@ from typing import Any
 
 from index.errors import CheckpointError
 from index.files import made_whole
+from index.records import MODALITIES
 from index.store.catalogue import Catalogue
 from train.batches import Records
 from train.checkpoint import Card, Checkpoint, Origin, TextConfidence
 from train.config import TrainConfig
 from train.data import TRAINING
-from train.objective.architecture import Architecture
+from train.objective.architecture import TOWERS, Architecture
 from train.protocols import encoder_of
 
 CARD_FILE = "MODEL_CARD.md"
@@ -40,6 +41,32 @@ def describe(
     )
 
 
+def with_base(card: Card, base: Checkpoint) -> Card:
+    """The card of a model that started from ``base``, with what is known of the parts that were kept (``train.base``)."""
+    before, learnt = base.card, card.config.modalities
+    trained_on = {**before.trained_on, **card.trained_on}
+    figures = {
+        name: value
+        for name, value in before.figures.items()
+        if name != "total" and not name.removeprefix("val_").startswith(learnt)
+    }
+    return card.model_copy(
+        update={
+            "trained_on": {modality: trained_on[modality] for modality in TOWERS if modality in trained_on},
+            "origins": tuple(
+                origin
+                for modality in TOWERS
+                for origin in (card if modality in learnt else before).origins
+                if origin.modality == modality
+            ),
+            "sensors": card.sensors if "tiles" in learnt else before.sensors,
+            "figures": figures | card.figures,
+            "confidence": None if "articles" in learnt else before.confidence,
+            "base_digests": {modality: base.digest_of(modality) for modality in MODALITIES},
+        }
+    )
+
+
 def write_card(folder: Path, checkpoint: Checkpoint) -> None:
     """``MODEL_CARD.md`` in the folder of the checkpoint."""
     with made_whole(folder / CARD_FILE, CheckpointError) as partial:
@@ -61,6 +88,7 @@ def card_text(checkpoint: Checkpoint) -> str:
         f"- SHA-256 of `{checkpoint.path.name}`: `{checkpoint.digest}`",
         f"- digest of the training records: `{card.data_digest}`",
         f"- up to {config.steps} steps, seed {config.seed}; all settings stand in the header of the file",
+        *_started_from(config),
         "",
         "## Parts",
         "",
@@ -90,6 +118,13 @@ def card_text(checkpoint: Checkpoint) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _started_from(config: TrainConfig) -> list[str]:
+    if config.base is None:
+        return []
+    learnt = " and ".join(config.modalities)
+    return [f"- only the encoder of {learnt} was trained here; all else is that of model `{config.base.digest[:8]}`, bit for bit"]
 
 
 def _confidence(fitted: TextConfidence | None) -> list[str]:

@@ -56,7 +56,8 @@ class TextConfidence(Settings):
 
 class Card(Settings):
     """What is known about a model. ``trained_on``: records per modality, ``origins``: the same by source, ``data_digest``: a hash
-    over their ids; ``figures``: validation results by name; ``confidence``: None until `placebind calibrate`."""
+    over their ids; ``figures``: validation results by name; ``confidence``: None until `placebind calibrate`; ``base_digests``:
+    ``Checkpoint.digest_of`` the model that this one started from, if there is one."""
 
     config: TrainConfig
     trained_on: dict[Modality, int]
@@ -66,6 +67,7 @@ class Card(Settings):
     figures: dict[str, float] = Field(default_factory=dict)
     placebind_version: str
     confidence: TextConfidence | None = None
+    base_digests: dict[Modality, str] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -108,10 +110,18 @@ class Checkpoint:
 
     def with_confidence(self, confidence: TextConfidence) -> "Checkpoint":
         """The same weights, written again with the fitted confidence; the file and its digest then change."""
-        with safe_open(self.path, framework="pt") as file:
-            weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-        save_model(self.path.parent, weights, self.card.model_copy(update={"confidence": confidence}))
+        save_model(self.path.parent, self.weights(), self.card.model_copy(update={"confidence": confidence}))
         return Checkpoint.open(self.path.parent)
+
+    def weights(self, prefix: str = "") -> dict[str, Tensor]:
+        """The tensors of the file whose names begin with ``prefix``, which their names here lack."""
+        with safe_open(self.path, framework="pt") as file:
+            return {key.removeprefix(prefix): file.get_tensor(key) for key in file.keys() if key.startswith(prefix)}  # noqa: SIM118
+
+    def digest_of(self, modality: Modality) -> str:
+        """The digest by which an index knows the encoder of this modality: that of the first model that had it."""
+        learnt_here = modality in self.card.config.modalities or modality not in self.card.base_digests
+        return self.digest if learnt_here else self.card.base_digests[modality]
 
     def learnt(self, modality: Modality) -> bool:
         """Whether there is an encoder for this modality; every model has one for locations."""
@@ -131,11 +141,8 @@ class Checkpoint:
             remedy = "train one with `placebind train` on a catalogue that has them"
             raise CheckpointError(f"the model in {self.path.parent} was trained without {modality}; {remedy}")
         encoder = build_encoder(self.card.config, modality)
-        prefix = f"encoders.{modality}."
-        with safe_open(self.path, framework="pt") as file:
-            weights = {key.removeprefix(prefix): file.get_tensor(key) for key in file.keys() if key.startswith(prefix)}  # noqa: SIM118
         try:
-            encoder.load_state_dict(weights)
+            encoder.load_state_dict(self.weights(f"encoders.{modality}."))
         except RuntimeError as error:
             raise CheckpointError(
                 f"the weights in {self.path} do not fit their configuration ({one_line(error)}); train it again"

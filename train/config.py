@@ -17,6 +17,13 @@ ENCODER_OF: dict[Modality, str] = {"locations": "location", "articles": "text", 
 ENCODERS = {"location": "train.encoders.location", "text": "train.encoders.text", "image": "train.encoders.image"}
 
 
+class Base(Settings):
+    """The finished checkpoint that a run starts from: its folder, and the digest of its file."""
+
+    folder: Path
+    digest: str
+
+
 class TrainConfig(Settings):
     architecture: Component = Component(name="imagebind")
     location: Component = Component(name="sh_siren")
@@ -24,6 +31,9 @@ class TrainConfig(Settings):
     image: Component = Component(name="multispectral")
     dim: int = Field(256, ge=2, description="dimension of the shared space")
     modalities: tuple[Literal["articles", "tiles"], ...] = Field((), description="modalities bound to position; default: all")
+    base: Base | None = Field(
+        None, description="finished checkpoint of which all is kept but the tower of the one modality in `modalities`"
+    )
     steps: int = Field(400, ge=1)
     article_batch: int = Field(1024, ge=2, description="articles per step, all devices together")
     tile_batch: int = Field(96, ge=2, description="tiles per step, all devices together")
@@ -64,9 +74,9 @@ class TrainConfig(Settings):
         return others if values["teacher"] is None else {**others, "teachers": (values["teacher"], *more)}
 
     @classmethod
-    def load(cls, file: Path | None = None, settings: tuple[str, ...] = (), **flags: Any) -> Self:
+    def load(cls, file: Path | None = None, settings: tuple[str, ...] = (), *, defaults: Self | None = None, **flags: Any) -> Self:
         """Merge a TOML file, ``key.sub=value`` settings (TOML values; bare words are strings) and flags that are not None; a
-        component's flag is its name."""
+        component's flag is its name. ``defaults`` are used instead of the usual ones."""
         values: dict[str, Any] = {}
         if file is not None:
             try:
@@ -80,9 +90,8 @@ class TrainConfig(Settings):
                 values[field] = (
                     value if isinstance(value, dict) or not _is_component(cls, field) else _named(values.get(field), value)
                 )
-        for field, default in cls.model_fields.items():
-            if isinstance(default.default, Component) and isinstance(values.get(field), dict):
-                values[field] = {"name": default.default.name, **values[field]}  # options alone mean the default component's
+        for field, default in defaults or cls.parse({}, where="defaults"):
+            values[field] = _completed(values[field], default) if field in values else default
         return cls.parse(values, where=str(file or "training settings")).resolved()
 
     def resolved(self) -> Self:
@@ -136,6 +145,16 @@ def _named(given: Any, name: str) -> dict[str, Any]:
     same = isinstance(given, dict) and str(given.get("name", name)).replace("-", "_") == name.replace("-", "_")
     options = given.get("options", {}) if same else {}
     return {"name": name, "options": options}
+
+
+def _completed(given: Any, default: Any) -> Any:
+    """What was given for a field, with the rest as in its default; options without a name mean the default component's."""
+    if not isinstance(given, dict) or not isinstance(default, Settings):
+        return given
+    values = {**default.model_dump(), **given}
+    if isinstance(default, Component) and isinstance(values["options"], dict):
+        values["options"] = {**_named(default.model_dump(), str(values["name"]))["options"], **given.get("options", {})}
+    return values
 
 
 def _assign(values: dict[str, Any], setting: str) -> None:

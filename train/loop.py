@@ -21,8 +21,9 @@ from index.errors import CheckpointError, ConfigError, one_line
 from index.progress import Progress, Quiet
 from index.records import MODALITIES, Modality, content_id
 from index.store.catalogue import Catalogue
+from train.base import open_base, unchanged_weights
 from train.batches import Batch, Records
-from train.card import describe, write_card
+from train.card import describe, with_base, write_card
 from train.checkpoint import MODEL_FILE, Checkpoint, Progressed, load_training, save_model, save_training
 from train.config import TrainConfig
 from train.data import held_out_records, training_records
@@ -55,11 +56,12 @@ def train(
 
     An interrupted run in ``out`` with the same settings and records resumes. Raises ``CheckpointError`` if ``out`` holds a finished
     checkpoint or another run, unless ``overwrite``; a finished one stays until the new one takes its place. Raises ``ConfigError``
-    if training is to end early and nothing is held out to judge by.
+    if training is to end early and nothing is held out to judge by, and for settings that do not fit the checkpoint to start from.
     """
     config = config.resolved()
     if (out / MODEL_FILE).exists() and not overwrite:
         raise CheckpointError(f"{out} holds a finished checkpoint; choose another --out, or replace it with --overwrite")
+    base = open_base(config)
     fabric = _fabric(config)
     fabric.launch()
     progress = progress if progress and fabric.is_global_zero else Quiet()
@@ -80,7 +82,7 @@ def train(
         model.distillation.append(Distillation(teacher, student, config.seed, progress, number))
     run = _Run(config, model, records, held_out, fabric, out)
     if state and not run.resume(state, overwrite=overwrite):
-        load_pretrained(model)
+        load_pretrained(model, config)
     progress.start("train", config.steps)
     progress.advance(run.step)
     try:
@@ -90,8 +92,11 @@ def train(
         run.close()
     if fabric.is_global_zero:
         card = describe(config, model, catalogue, records, _digest(records), run.final_figures)
+        weights = run.final_weights
+        if base is not None:
+            card, weights = with_base(card, base), weights | unchanged_weights(base, config)
         run.history.save()
-        save_model(out, run.final_weights, card)
+        save_model(out, weights, card)
         write_card(out, Checkpoint.open(out))
     fabric.barrier()
     return Result(Checkpoint.open(out), run.history.rows)

@@ -8,6 +8,7 @@ from torch import nn
 from index.errors import CheckpointError, one_line
 from index.geo import fibonacci_sphere
 from index.registry import load
+from train.base import begin_with, open_base
 from train.checkpoint import Checkpoint, build_encoder
 from train.config import TrainConfig
 from train.objective.architecture import TOWERS, Architecture
@@ -26,17 +27,20 @@ def build_model(config: TrainConfig, *, pretrained: bool = True) -> Architecture
         encoders=encoders, seed=config.seed, **component.options
     )
     if pretrained:
-        load_pretrained(architecture)
+        load_pretrained(architecture, config)
     return architecture
 
 
-def load_pretrained(model: Architecture) -> None:
-    """Read the files that the components of a new model start from."""
-    for encoder in model.encoders.values():
-        if isinstance(encoder, StartsFromFiles):
-            encoder.load_pretrained()
+def load_pretrained(model: Architecture, config: TrainConfig) -> None:
+    """Read the files that the components of a new model start from. What a checkpoint holds needs no other file."""
+    base = open_base(config)
+    ready = set() if base is None else begin_with(base, model, config)
     if model.location_checkpoint is not None:
         _load_locations(model.encoders["locations"], model.location_checkpoint)
+        ready |= {"locations"}
+    for modality, encoder in model.encoders.items():
+        if modality not in ready and isinstance(encoder, StartsFromFiles):
+            encoder.load_pretrained()
     model.start()
 
 

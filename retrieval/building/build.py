@@ -18,7 +18,8 @@ from index.search.snapshot import open_snapshot
 from index.store.catalogue import Catalogue
 from index.store.staging import Staging
 from index.store.upkeep import KEPT, Tidied, optimize_table
-from index.store.vectors import begin_vectors, finish_vectors, is_finished, manifest_of, not_indexed, staging_of
+from index.store.vectors import begin_vectors, check_model, finish_vectors, is_finished, manifest_of, not_indexed, staging_of
+from retrieval.building.inherited import is_outdated
 from retrieval.building.unlearnt import about_unlearnt, embeddable
 from retrieval.ranking.fulltext import build_text_index
 from retrieval.ranking.search import Searcher
@@ -66,7 +67,7 @@ def build_index(
 
     Rows that came after a finished index are added to it and to its search index, and the old rows answer meanwhile. ``backend`` is
     the search backend, as in ``Space.open``. Raises ``ModelMismatchError`` if the index is of another model and ``rebuild`` is not
-    set.
+    set. An index of the model that this one started from stays where the encoder is the same, and is replaced where it is not.
     """
     progress, engine = progress or Quiet(), engine or LocalEngine()
     present = readable(checkpoint, catalogue)
@@ -84,10 +85,13 @@ def build_index(
 def append_to_index(
     checkpoint: Checkpoint, catalogue: Catalogue, *, progress: Progress | None = None, engine: Engine | None = None
 ) -> dict[Modality, int]:
-    """Like ``build_index``, but only for finished indexes. Raises ``CatalogueError`` for a table without one."""
+    """Like ``build_index``, but only for finished indexes of this model. Raises ``CatalogueError`` for a table without one,
+    ``ModelMismatchError`` for one of another model."""
     for modality in readable(checkpoint, catalogue):
-        if manifest_of(catalogue, modality) is None:
+        manifest = manifest_of(catalogue, modality)
+        if manifest is None:
             raise not_indexed(catalogue, modality)
+        check_model(modality, manifest, checkpoint.digest_of(modality), checkpoint.card.config.dim)
     return build_index(checkpoint, catalogue, progress=progress, engine=engine)
 
 
@@ -106,9 +110,10 @@ def readable(checkpoint: Checkpoint, catalogue: Catalogue) -> list[Modality]:
 def _fill(
     checkpoint: Checkpoint, catalogue: Catalogue, modality: Modality, rebuild: bool, progress: Progress, engine: Engine
 ) -> int:
-    config = checkpoint.card.config
+    digest, dim = checkpoint.digest_of(modality), checkpoint.card.config.dim
     preprocessing = Space(checkpoint, catalogue).preprocessing(modality)
-    pending = begin_vectors(catalogue, modality, checkpoint.digest, config.dim, preprocessing=preprocessing, rebuild=rebuild)
+    rebuild = rebuild or is_outdated(checkpoint, modality, manifest_of(catalogue, modality))
+    pending = begin_vectors(catalogue, modality, digest, dim, preprocessing=preprocessing, rebuild=rebuild)
     wanted = embeddable(checkpoint, modality)
     if wanted and pending:
         pending = sorted(set(pending) & set(catalogue.column(modality, [], wanted)["id"].to_pylist()))
@@ -119,7 +124,7 @@ def _fill(
         engine.embed(checkpoint, catalogue, modality, pa.array(pending), staging_of(catalogue, modality), progress)
     if not is_finished(catalogue, modality):
         sensors = checkpoint.card.sensors if modality == "tiles" else ()
-        finish_vectors(catalogue, modality, checkpoint.digest, preprocessing, sensors)
+        finish_vectors(catalogue, modality, digest, preprocessing, sensors)
     return len(pending)
 
 

@@ -39,8 +39,10 @@ class Architecture(nn.Module):
     """``encoders`` has 'locations' and the towers bound to it, 'articles' and 'tiles'.
 
     A step is ``forward``: encode each batch, then bind. The two can also be called one after the other, so a batch too large
-    to encode with gradients at once can be encoded in parts.
+    to encode with gradients at once can be encoded in parts. Each defines its ``contrasts`` by modality.
     """
+
+    contrasts: nn.ModuleDict
 
     def __init__(self, encoders: nn.ModuleDict, options: ContrastOptions, seed: int = 0) -> None:
         super().__init__()

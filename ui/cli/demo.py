@@ -88,7 +88,7 @@ def _is_stale(catalogue: Catalogue, model: Checkpoint) -> bool:
     """Whether an index is of another model, or of records that it read otherwise."""
     space = Space(model, catalogue)
     return any(
-        (manifest.model_digest, manifest.preprocessing) != (model.digest, space.preprocessing(modality))
+        (manifest.model_digest, manifest.preprocessing) != (model.digest_of(modality), space.preprocessing(modality))
         for modality, manifest in manifests_of(catalogue).items()
     )
 

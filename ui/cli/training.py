@@ -9,11 +9,13 @@ from rich.table import Table
 from index.errors import ConfigError, InputError
 from index.records import Modality
 from index.store.catalogue import Catalogue
-from train.checkpoint import Card
+from train.base import open_base, settings_from
+from train.checkpoint import Card, Checkpoint
 from train.compare import Outcome, Variant, compare, matrix
 from train.config import TrainConfig
 from train.loop import train
 from train.objective.architecture import TOWERS
+from train.shipped import shipped_model
 from ui.console import ProgressBars, out, print_json, remark
 
 WATCHED = {
@@ -41,6 +43,21 @@ def train_one(configs: dict[Variant, list[TrainConfig]], catalogue: Path, folder
     learnt = ", ".join(f"{count} {modality}" for modality, count in card.trained_on.items())
     out.print(f"model {result.checkpoint.digest[:8]} in {folder}, trained on {learnt}", markup=False, soft_wrap=True)
     _print_figures(card)
+    if config.base:
+        remark(_how_to_index(config, catalogue, folder))
+
+
+def settings_of_base(start: str | None, only: str | None, catalogue: Path) -> TrainConfig | None:
+    """The defaults that `--from` and `--only` stand for; None without them."""
+    if start is None and only is None:
+        return None
+    if start is None:
+        raise InputError("--only needs --from, the model whose other parts are kept; without one, choose by --modalities")
+    if only not in TOWERS:
+        given = "" if only is None else f"; got '{only[:60]}'"
+        raise InputError(f"--from needs --only tiles or --only articles: what is to learn on the positions of that model{given}")
+    base = Checkpoint.open(shipped_model() if start == "shipped" else Path(start))
+    return settings_from(base, only, Catalogue.open(catalogue))
 
 
 def train_matrix(configs: dict[Variant, list[TrainConfig]], catalogue: Path, folder: Path, *, as_json: bool) -> None:
@@ -68,8 +85,9 @@ def configurations(
     seeds: Sequence[int],
     **flags: Any,
 ) -> dict[Variant, list[TrainConfig]]:
-    """The settings of every cell of the matrix, all checked before anything is trained. Others are as in the file."""
-    first = {"architecture": next(iter(architectures), None), "location": next(iter(locations), None)}
+    """The settings of every cell of the matrix, all checked before anything is trained. Others are as in the file, or else as in
+    ``defaults``, which is one of the ``flags``."""
+    first: dict[str, Any] = {"architecture": next(iter(architectures), None), "location": next(iter(locations), None)}
     base = TrainConfig.load(file, tuple(settings), **first, **flags)
     made: dict[Variant, list[TrainConfig]] = {}
     for variant in matrix(
@@ -77,10 +95,15 @@ def configurations(
         locations or (base.location.name,),
         [_modalities(each) for each in modalities] or [base.modalities],
     ):
-        parts = {"architecture": variant.architecture, "location": variant.location, "modalities": variant.modalities}
+        parts: dict[str, Any] = {
+            "architecture": variant.architecture,
+            "location": variant.location,
+            "modalities": variant.modalities,
+        }
         made[variant] = [
             TrainConfig.load(file, tuple(settings), **parts, **flags, seed=seed) for seed in dict.fromkeys(seeds) or (base.seed,)
         ]
+        open_base(made[variant][0])
     return made
 
 
@@ -89,6 +112,15 @@ def _modalities(text: str) -> tuple[Modality, ...]:
     if not given <= set(TOWERS):
         raise InputError(f"--modalities takes articles, tiles or articles,tiles; got '{text}'")
     return tuple(modality for modality in TOWERS if modality in given)
+
+
+def _how_to_index(config: TrainConfig, catalogue: Path, folder: Path) -> str:
+    own = "" if folder == catalogue / "checkpoint" else f" --checkpoint {folder}"
+    (only,) = config.modalities
+    return (
+        f"next: placebind index build --catalogue {catalogue}{own}; where the index is of the model that this one started from, "
+        f"only the {only} are embedded again"
+    )
 
 
 def _print_figures(card: Card) -> None:

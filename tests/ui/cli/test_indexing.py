@@ -152,3 +152,26 @@ def test_every_command_has_help(run, command):
     code, out, _ = run("index", *command.split(), "--help")
     assert code == 0
     assert "Usage" in out
+
+
+def test_after_a_training_on_fixed_positions_only_the_tiles_are_new_and_that_is_said(run, own_world):
+    """The way of docs/own-tiles.md: the new model takes the place of the old one in the catalogue."""
+    folder = own_world.folder
+    (folder / "checkpoint").rename(folder / "before")
+    small = ("--set", "image.options={width=8, hidden=16}", "--set", "tile_batch=8", "--steps", 2)
+    code, _, err = run("train", "--catalogue", folder, "--from", folder / "before", "--only", "tiles", *small)
+    assert code == 0, err
+    code, out, err = run("index", "build", "--catalogue", folder)
+    assert code == 0, err
+    assert "articles and locations: vectors kept, the encoders are the same" in err
+    assert "new vectors: 0 articles, 24 tiles, 0 locations" in out
+    assert answer(run, "build", "--catalogue", folder)["inherited"] == ["articles", "locations"]
+    code, out, err = run("search", "--image", own_world.tile_file, "--catalogue", folder, "-k", 1)
+    assert code == 0, err
+    assert "score" in out
+
+
+def test_where_nothing_was_kept_nothing_is_said(run, own_world):
+    code, _, err = run("index", "build", "--rebuild", "--catalogue", own_world.folder)
+    assert code == 0, err
+    assert "kept" not in err

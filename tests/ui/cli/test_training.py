@@ -10,11 +10,14 @@ from pathlib import Path
 import pytest
 
 from index.errors import ConfigError, InputError
+from index.store.catalogue import Catalogue
 from tests.train.small_worlds import fill, region_articles, region_tiles
 from train.card import CARD_FILE
 from train.checkpoint import MODEL_FILE, Checkpoint
 from train.compare import TABLE_FILE, Variant
+from train.config import TrainConfig
 from train.history import HISTORY_FILE
+from train.loop import train as train_model
 from ui.cli.training import configurations
 from ui.console import ProgressBars
 
@@ -229,3 +232,49 @@ def test_of_two_processes_one_speaks_for_both_and_both_train_the_whole_matrix(fo
     assert not list(tmp_path.rglob("*.partial*"))
     with (tmp_path / "all" / TABLE_FILE).open(newline="") as stream:
         assert [row["seed"] for row in csv.DictReader(stream)] == ["0", "1"]
+
+
+@pytest.fixture(scope="module")
+def finished(folder, tmp_path_factory) -> Path:
+    """A finished model of texts and tiles."""
+    out = tmp_path_factory.mktemp("finished") / "model"
+    train_model(TrainConfig.load(settings=SETTINGS, steps=2), Catalogue.open(folder), out)
+    return out
+
+
+SMALL_TOWER = ("--set", "image.options={width=8, hidden=16}", "--set", "tile_batch=4", "--set", "device=cpu", "--steps", 2)
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["a folder", "shipped"])
+def test_tiles_learn_on_the_positions_of_a_finished_model(named, run, folder, finished, tmp_path, monkeypatch):
+    monkeypatch.setattr("train.shipped.FOLDER", finished)
+    start = finished if named else "shipped"
+    code, out, err = run("train", "-c", folder, "--from", start, "--only", "tiles", *SMALL_TOWER, "--out", tmp_path / "run")
+    assert code == 0, err
+    before, after = Checkpoint.open(finished), Checkpoint.open(tmp_path / "run")
+    assert f"model {after.digest[:8]}" in out
+    assert "20 articles, 16 tiles" in out
+    assert f"placebind index build --catalogue {folder} --checkpoint {tmp_path / 'run'}" in err
+    assert (after.card.config.modalities, after.card.config.image.name) == (("tiles",), "spectral")
+    assert after.digest_of("locations") == after.digest_of("articles") == before.digest
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--from", "MODEL"], ["--from needs --only tiles or --only articles"]),
+        (["--from", "MODEL", "--only", "locations"], ["--only tiles", "got 'locations'"]),
+        (["--only", "tiles"], ["--only needs --from", "--modalities"]),
+        (["--from", "MODEL", "--only", "tiles", "--modalities", "tiles"], ["leave out --modalities"]),
+        (["--from", "MODEL", "--only", "tiles", "--demo"], ["without --demo"]),
+        (["--from", "MODEL", "--only", "tiles", "--set", "dim=16"], ["dim is 16", "8 dimensions"]),
+        (["--from", "MODEL", "--only", "tiles", "--architecture", "fused"], ["cyclic", "leave out --architecture"]),
+        (["--from", "MODEL", "--only", "tiles", "--location", "voronoi"], ["encoder of locations is kept"]),
+        (["--from", "nowhere", "--only", "tiles"], ["no finished checkpoint in nowhere"]),
+    ],
+    ids=lambda value: " ".join(value),
+)
+def test_a_start_that_cannot_be_is_refused_in_one_line(arguments, words, run, folder, finished, tmp_path):
+    given = [finished if each == "MODEL" else each for each in arguments]
+    one_line_error(run("train", "-c", folder, *given, "--out", tmp_path / "run"), *words)
+    assert not (tmp_path / "run").exists()

@@ -72,7 +72,9 @@ class Cyclic(Architecture):
         raise AssertionError("a step outside of its round")
 
     def locate(self, lat: Tensor, lon: Tensor, step: int) -> Tensor:
-        with torch.set_grad_enabled(torch.is_grad_enabled() and self.learns_places(step)):
+        learns = self.learns_places(step)
+        self.encoders["locations"].train(self.training and learns)  # what is fixed has no dropout: towers learn its true vectors
+        with torch.set_grad_enabled(torch.is_grad_enabled() and learns):
             return super().locate(lat, lon, step)
 
     def bind(self, bound: list[Bound], step: int) -> dict[str, Tensor]:

@@ -47,7 +47,7 @@ def build(**options: Any) -> "Range":
     base = placebind(checkpoint=chosen.checkpoint, label=chosen.label)
     try:
         found = read_embeddings(Catalogue.open(chosen.catalogue), chosen.modality)
-        if found.model_digest != base.checkpoint.digest:
+        if found.model_digest != base.checkpoint.digest_of(chosen.modality):
             raise ModelMismatchError(f"{chosen.catalogue} is indexed with another model than {chosen.checkpoint}")
     except (CatalogueError, ModelMismatchError) as error:
         raise FeaturesUnavailableError(f"nothing to retrieve from: {error}") from None

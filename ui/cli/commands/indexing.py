@@ -214,18 +214,22 @@ def _tables(catalogue: Any, table: str | None) -> list[Any]:
 
 def _embed(work: Any, catalogue: Path, checkpoint: Path | None, engine: str, as_json: bool, **options: Any) -> None:
     from index.store.catalogue import Catalogue
+    from retrieval.building.inherited import about_inherited, inherited
     from retrieval.building.unlearnt import about_unlearnt, unlearnt_tiles
     from train.checkpoint import Checkpoint
     from train.shipped import checkpoint_for, name_of
 
     model = Checkpoint.open(checkpoint or checkpoint_for(catalogue))
     opened = Catalogue.open(catalogue)
+    same = [] if options.get("rebuild") else inherited(model, opened)
     with ProgressBars() as bars:
         added = work(model, opened, progress=bars, engine=_engine(engine), **options)
+    if unchanged := about_inherited(same):
+        remark(unchanged)
     if left_out := about_unlearnt(model, opened):
         remark(left_out)
     if as_json:
-        print_json({"model": model.digest, "added": added, "left_out": unlearnt_tiles(model, opened)})
+        print_json({"model": model.digest, "added": added, "inherited": same, "left_out": unlearnt_tiles(model, opened)})
     else:
         counts = ", ".join(f"{n} {modality}" for modality, n in added.items())
         out.print(f"new vectors: {counts}, by {name_of(model.path.parent)}", markup=False, soft_wrap=True)

@@ -22,6 +22,13 @@ def train(
     modalities: Annotated[
         list[str] | None, typer.Option(help="articles, tiles or articles,tiles; default: all that the catalogue has")
     ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            "--from", help="start from this finished model (a folder, or shipped) and keep all of it but the tower named by --only"
+        ),
+    ] = None,
+    only: Annotated[str | None, typer.Option(help="tiles or articles: what learns on the positions of the model in --from")] = None,
     steps: Annotated[int | None, typer.Option(help="optimiser steps")] = None,
     seed: Annotated[list[int] | None, typer.Option(help="seed of weights, batches and dropout")] = None,
     devices: Annotated[int | None, typer.Option(help="processes to share each batch, one device each")] = None,
@@ -45,12 +52,16 @@ def train(
 ) -> None:
     """Train the encoders on the catalogue; an interrupted run resumes where it stopped."""
     from ui.cli.demo import TRAINING, fill_demo, how_to_use
-    from ui.cli.training import configurations, train_matrix, train_one
+    from ui.cli.training import configurations, settings_of_base, train_matrix, train_one
 
+    if only and modalities:
+        raise InputError("--only and --modalities both name what learns; leave out --modalities")
+    if start and demo:
+        raise InputError("--demo trains everything from the start; run `placebind demo`, then --from without --demo")
     given = (*(TRAINING if demo and not config else ()), *(settings or ()))
     configs = configurations(
         config, given, architectures=architecture or (), locations=location or (), modalities=modalities or (),
-        seeds=seed or (), steps=steps, devices=devices,
+        seeds=seed or (), steps=steps, devices=devices, defaults=settings_of_base(start, only, catalogue),
     )  # fmt: skip
     if compare and overwrite:
         raise InputError("--overwrite is for a single training; in a comparison, remove the folders to be trained again")

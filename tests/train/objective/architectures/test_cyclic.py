@@ -183,6 +183,16 @@ def test_where_the_teacher_looks_depends_on_seed_and_step_alone() -> None:
     assert len(looked_at(2)) == 4
 
 
+def test_where_it_does_not_learn_the_location_encoder_drops_nothing_out() -> None:
+    """The towers learn to point at its vectors, so they must be the same in every step."""
+    first, later = model("cyclic", dropout=0.5, location="fixed_after_first"), fixed(dropout=0.5)
+    lat, lon = articles().lat, articles().lon
+    assert not torch.equal(first.train().locate(lat, lon, 0), first.locate(lat, lon, 0)), "it learns, with dropout"
+    for built, step in ((first, 1), (later, 0)):
+        assert torch.equal(built.train().locate(lat, lon, step), built.eval().locate(lat, lon, step))
+    assert later.train().encoders["articles"].training
+
+
 def save_trained(folder: Path, **location: Any) -> None:
     """A finished checkpoint of a model whose weights are their own thing."""
     config = tiny_config(seed=5, **location)
