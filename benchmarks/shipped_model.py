@@ -2,31 +2,31 @@
 
     python -m benchmarks.shipped_model WORK --geoclip FOLDER [--strict] [--data ../shared/data] [--set steps=2400 ...]
 
-WORK gets a catalogue (articles, names, coarse NASA tiles) and the checkpoint; both steps resume where they were stopped. FOLDER is
-the unpacked wheel of the PyPI package geoclip, whose location encoder is the teacher. With --strict, training uses nothing at all
-from the 5 degree blocks of validation articles, names included; the figures of unseen blocks are measured with such a model. The
-shipped model knows the names of towns there, but no article.
+First positions and texts are learnt together, beside teachers that know places everywhere; then the image tower is bound to these
+positions (`placebind train --from … --only tiles`). WORK gets two catalogues, `texts` and `tiles`, and two checkpoints, `positions`
+and `checkpoint`, which is the model; each step resumes where it was stopped. FOLDER is the unpacked wheel of the PyPI package
+geoclip, whose location encoder is one of the teachers. What is made from ../shared/data on the way is in benchmarks/shipped_data.py.
+
+Nothing is read from the held-out 5 degree blocks but names of towns; with --strict not even these. The figures of unseen blocks
+are measured with such a model.
 """
 
 import argparse
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
-import pyarrow.parquet as pq
-
-from index.geo import block_of
+from benchmarks import shipped_data
 from index.registry import load
-from index.sources.gazetteer import famous_places
-from index.sources.names import BLOCK_DEG, blocks_with_validation
 from index.store.catalogue import Catalogue
 from index.store.ingest import ingest
+from train.base import settings_from
+from train.checkpoint import Checkpoint
 from train.config import TrainConfig
 from train.loop import train
 from ui.console import ProgressBars
 
-TEXTS = ("wikipedia_articles", "world_heritage", "ancient_places", "country_profiles")
 SETTINGS = Path(__file__).with_suffix(".toml")
+TILE_SETTINGS = Path(__file__).with_name("shipped_model_tiles.toml")
+TOWNS = 45_000
 TOWN_TILES, GRID_TILES = 8_000, 30_000
 
 
@@ -35,59 +35,46 @@ def main() -> None:
     parser.add_argument("work", type=Path)
     parser.add_argument("--geoclip", type=Path, required=True, help="the unpacked wheel of geoclip")
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--strict", action="store_true", help="no names from the blocks of validation articles")
-    parser.add_argument("--set", nargs="*", default=[], help="training settings, as in `placebind train --set`")
-    parser.add_argument("--out", type=Path, help="folder of the checkpoint; default: WORK/checkpoint")
+    parser.add_argument("--strict", action="store_true", help="no names from the blocks of held-out articles")
+    parser.add_argument("--set", nargs="*", default=[], help="settings of the first training, as in `placebind train --set`")
+    parser.add_argument("--set-tiles", nargs="*", default=[], help="settings of the second one")
+    parser.add_argument("--only", choices=["positions", "tiles"], help="stop after the first training, or do the second one alone")
     asked = parser.parse_args()
-    catalogue = Catalogue.open(asked.work / "world", create=True)
+    work: Path = asked.work
     with ProgressBars() as bars:
-        if not (asked.work / "ingested").exists():
-            ingest_all(catalogue, asked.data, asked.work, asked.strict, bars)
-            (asked.work / "ingested").touch()
-        own = (f"teacher.options.weights={asked.geoclip}", f"location.options.folder={asked.data / 'coarse'}", *asked.set)
-        train(TrainConfig.load(SETTINGS, own), catalogue, asked.out or asked.work / "checkpoint", progress=bars)
+        if asked.only != "tiles":
+            texts = _catalogue(work / "texts", shipped_data.texts(asked.data, work / "made", TOWNS, strict=asked.strict), bars)
+            where = shipped_data.files_of_teachers(asked.data, work / "made", asked.geoclip)
+            settings = work / "made/positions.toml"
+            settings.write_text(_filled_in(SETTINGS.read_text(), where))
+            train(TrainConfig.load(settings, tuple(asked.set)), texts, work / "positions", progress=bars)
+        if asked.only != "positions":
+            tiles = _catalogue(work / "tiles", shipped_data.tiles(asked.data, work / "made", TOWN_TILES, GRID_TILES), bars)
+            base = settings_from(Checkpoint.open(work / "positions"), "tiles", tiles).model_dump(mode="json")
+            chosen = TrainConfig.load(TILE_SETTINGS, tuple(asked.set_tiles)).model_dump(mode="json", exclude_unset=True)
+            train(TrainConfig.parse(base | chosen, where=str(TILE_SETTINGS)).resolved(), tiles, work / "checkpoint", progress=bars)
 
 
-def ingest_all(catalogue: Catalogue, data: Path, work: Path, strict: bool, bars: ProgressBars) -> None:
-    texts = tuple(data / f"text/{name}.parquet" for name in TEXTS)
-    shut = np.array(sorted(blocks_with_validation(texts)))
-    dbpedia = dbpedia_places(data / "labels/world_place_dbpedia.parquet", work / "dbpedia_places.parquet", shut)
-    descriptions = own_descriptions(work / "descriptions.parquet", shut)
-    for name, options in (
-        ("parquet_articles", {"paths": texts}),
-        ("parquet_articles", {"paths": (dbpedia, descriptions)}),
-        ("names", {"leave_out": texts if strict else ()}),
-        ("blue_marble", {"towns": TOWN_TILES, "grid": GRID_TILES}),
-    ):
+def _filled_in(settings: str, where: dict[str, str]) -> str:
+    """With the places of the files that the settings name as "MADE/…"."""
+    for name, path in where.items():
+        settings = settings.replace(f'"MADE/{name}"', f'"{path}"')
+    return settings
+
+
+def _catalogue(folder: Path, sources: list[tuple[str, dict[str, object]]], bars: ProgressBars) -> Catalogue:
+    """Filled once; what was ingested before is not read again."""
+    catalogue, done = Catalogue.open(folder, create=True), folder / "ingested.txt"
+    finished = done.read_text().splitlines() if done.is_file() else []
+    for number, (name, options) in enumerate(sources):
+        if f"{number} {name}" in finished:
+            continue
         source = load("index.sources", name).build(**options)
         bars.start(f"ingest {name}", source.total)
         ingest(catalogue, source, bars.advance)
-
-
-def dbpedia_places(table: Path, out: Path, shut: np.ndarray) -> Path:
-    """A sentence for each place of the table outside these blocks, without those that the table keeps for tests."""
-    places = pq.read_table(table).to_pandas().query("country_agrees and not is_test")
-    places = places[~np.isin(block_of(places["lat"], places["lon"], BLOCK_DEG), shut)]
-    kind = places["entity_subtype"].str.replace(r"(?<=[a-z])(?=[A-Z])", " ", regex=True).str.lower()
-    country = places["country"].str.replace("_", " ")
-    rows = places[["lat", "lon"]].assign(
-        title=places["name"], text=places["name"] + " is a " + kind + " in " + country + ".", country=country,
-        source="DBpedia places", license="CC-BY-SA-3.0", split="train",
-    )  # fmt: skip
-    rows.to_parquet(out, index=False)
-    return out
-
-
-def own_descriptions(out: Path, shut: np.ndarray) -> Path:
-    """PlaceBind's descriptions of well-known places outside these blocks, which the demo shows as articles."""
-    rows = [
-        {"lat": each.place.lat, "lon": each.place.lon, "title": each.title, "text": each.text, "country": each.country,
-         "source": each.source, "license": each.licence, "split": "train"}
-        for each in famous_places()
-        if block_of([each.place.lat], [each.place.lon], BLOCK_DEG)[0] not in shut
-    ]  # fmt: skip
-    pd.DataFrame(rows).to_parquet(out, index=False)
-    return out
+        finished.append(f"{number} {name}")
+        done.write_text("\n".join(finished))
+    return catalogue
 
 
 if __name__ == "__main__":

@@ -76,7 +76,9 @@ def test_where_the_longitude_is_hidden_the_identity_reads_no_harmonics(folder: P
     waves = encoder.hidden(torch.full_like(lon, 33.0), lon)[:, encoder.appearance_columns :][:, :100]
     shown = waves.abs().sum(dim=1) > 0
     assert 15 < int(shown.sum()) < 57
-    assert (encoder.eval().hidden(torch.full_like(lon, 33.0), lon)[:, encoder.appearance_columns :][:, :100].abs().sum(dim=1) > 0).all()
+    assert (
+        encoder.eval().hidden(torch.full_like(lon, 33.0), lon)[:, encoder.appearance_columns :][:, :100].abs().sum(dim=1) > 0
+    ).all()
 
 
 def test_fewer_columns_than_the_inputs_need_are_refused(folder: Path) -> None:

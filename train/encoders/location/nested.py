@@ -31,7 +31,9 @@ class Options(PictureOptions):
         (), description="pictures wider than width_px, of which the local spread at full resolution is read too"
     )
     degrees: int = Field(20, ge=COARSE_DEGREES, le=200, description="L: identity reads harmonics of degree 0 .. L-1")
-    appearance: int = Field(1024, ge=2, description="columns of the appearance in the hidden layer, fixed and learnt ones and inputs")
+    appearance: int = Field(
+        1024, ge=2, description="columns of the appearance in the hidden layer, fixed and learnt ones and inputs"
+    )
     hidden: int = Field(512, ge=1, description="learnt features of the identity")
     fixed: int = Field(512, ge=0, description="random features of the appearance, which are not trained")
     fixed_identity: int = Field(1024, ge=0, description="random features of the identity, which are not trained")
@@ -59,7 +61,9 @@ class Nested(Pictures):
         raw, waves, fixed = self.seen + ZONAL, options.degrees**2, options.fixed
         self.appearance_columns, learnt = options.appearance, options.appearance - raw - fixed
         if learnt < 1:
-            raise ConfigError(f"nested: appearance is {options.appearance} columns, of which {raw + fixed} are not learnt; give more")
+            raise ConfigError(
+                f"nested: appearance is {options.appearance} columns, of which {raw + fixed} are not learnt; give more"
+            )
         self.appearance = self._part(raw, learnt)
         self.identity = self._part(options.appearance + waves, options.hidden)
         self.fixed_appearance, self.fixed_identity = (
