@@ -21,12 +21,13 @@ from train.objective.contrast import ContrastOptions
 from train.sampling import FEWEST_OF_AN_OCCASION, SamplingOptions
 
 TOWER = "spectral"  # for tiles: small enough to learn in minutes on a CPU
+ELSEWHERE = 1024  # random places as further negatives: without them tiles of one region are told apart, but not from other regions
 HIDDEN_SHARE = 0.2  # of a batch's tiles are seen in a few bands, or without level or month, as pictures in questions are
 
 
 def settings_from(base: Checkpoint, only: Modality, catalogue: Catalogue) -> TrainConfig:
-    """The defaults of a run in which only the tower of one modality learns. Its losses are the base's. A batch of tiles is of one
-    source where the catalogue has several."""
+    """The defaults of a run in which only the tower of one modality learns. Its losses are the base's, with places all over the
+    Earth as negatives. A batch of tiles is of one source where the catalogue has several."""
     config, folder = base.card.config, base.path.parent.resolve()
     of_loss = {name: value for name, value in config.architecture.options.items() if name in ContrastOptions.model_fields}
     parts: dict[str, Any] = {field: _without_dim(getattr(config, field)) for field in ENCODERS}
@@ -37,6 +38,7 @@ def settings_from(base: Checkpoint, only: Modality, catalogue: Catalogue) -> Tra
             parts["image"] = Component(name=TOWER)
         shares = dict.fromkeys(shares, HIDDEN_SHARE)
         sampling = SamplingOptions(occasions="source" if _has_several_sources(catalogue) else "mixed")
+    of_loss["uniform_negatives"] = max(ELSEWHERE, of_loss.get("uniform_negatives", 0))
     fixed = {"location": "fixed", "location_checkpoint": str(folder)}
     chosen = {
         "base": Base(folder=folder, digest=base.digest),
