@@ -75,12 +75,10 @@ def open_base(config: TrainConfig) -> Checkpoint | None:
             f"the positions of the model in {folder} stay as they are, with the architecture cyclic; leave out --architecture "
             "and its options location and location_checkpoint"
         )
-    trained = of.model_copy(update={"teachers": ()}).resolved()  # with the options that came after it was trained
     for modality in unchanged_modalities(config):
-        field = ENCODER_OF[modality]
-        if getattr(config, field) != getattr(trained, field):
+        if config.encoder(modality) != _encoder_today(before, modality):
             raise ConfigError(
-                f"the settings of {field} differ from those of the model in {folder}, whose encoder of {modality} is kept; "
+                f"the settings of {ENCODER_OF[modality]} differ from those of the model in {folder}, whose encoder of {modality} is kept; "
                 "leave them out"
             )
     return before
@@ -96,7 +94,7 @@ def begin_with(base: Checkpoint, model: Architecture, config: TrainConfig) -> se
     whose encoders were loaded."""
     (only,) = config.modalities
     ready = set(unchanged_modalities(config))
-    if base.learnt(only) and config.encoder(only) == base.card.config.encoder(only):
+    if base.learnt(only) and config.encoder(only) == _encoder_today(base, only):
         ready.add(only)
         contrast, learnt = model.contrasts[only], base.weights(f"contrasts.{only}.")
         if learnt.keys() == contrast.state_dict().keys():  # not with another loss
@@ -117,6 +115,11 @@ def _has_several_sources(catalogue: Catalogue) -> bool:
     sources = catalogue.column("tiles", ["source"], where=TRAINING)["source"].to_pylist() if catalogue.has("tiles") else []
     counts = Counter(source or "" for source in sources)
     return sum(count >= FEWEST_OF_AN_OCCASION for count in counts.values()) > 1
+
+
+def _encoder_today(base: Checkpoint, modality: Modality) -> Component:
+    """An encoder of the base, with the options that came after it was trained."""
+    return base.card.config.model_copy(update={"teachers": ()}).resolved().encoder(modality)
 
 
 def _without_dim(component: Component) -> Component:

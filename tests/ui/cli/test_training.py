@@ -254,6 +254,8 @@ def test_tiles_learn_on_the_positions_of_a_finished_model(named, run, folder, fi
     before, after = Checkpoint.open(finished), Checkpoint.open(tmp_path / "run")
     assert f"model {after.digest[:8]}" in out
     assert "20 articles, 16 tiles" in out
+    assert "held-out tile to place" in out
+    assert "held-out text" not in out, "that is the first model's figure"
     assert f"placebind index build --catalogue {folder} --checkpoint {tmp_path / 'run'}" in err
     assert (after.card.config.modalities, after.card.config.image.name) == (("tiles",), "spectral")
     assert after.digest_of("locations") == after.digest_of("articles") == before.digest
