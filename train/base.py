@@ -78,8 +78,8 @@ def open_base(config: TrainConfig) -> Checkpoint | None:
     for modality in unchanged_modalities(config):
         if config.encoder(modality) != _encoder_today(before, modality):
             raise ConfigError(
-                f"the settings of {ENCODER_OF[modality]} differ from those of the model in {folder}, whose encoder of {modality} is kept; "
-                "leave them out"
+                f"the settings of {ENCODER_OF[modality]} differ from those of the model in {folder}, whose encoder of "
+                f"{modality} is kept; leave them out"
             )
     return before
 

@@ -16,7 +16,7 @@ from train.card import CARD_FILE
 from train.checkpoint import MODEL_FILE, Checkpoint
 from train.compare import TABLE_FILE, Variant
 from train.config import TrainConfig
-from train.history import HISTORY_FILE
+from train.curve.history import HISTORY_FILE
 from train.loop import train as train_model
 from ui.cli.training import configurations
 from ui.console import ProgressBars
