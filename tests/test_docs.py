@@ -17,6 +17,8 @@ from index.search import sql
 from index.sources.geotiff_tiles import write_tile
 from retrieval.asking import photo
 from tests.conftest import coarse_tile
+from tests.stac_world import Invented, files_of, served
+from tests.worlds import DARK_LAND, write_geotiff
 from train.config import TrainConfig
 from train.sampling import SamplingOptions
 from ui.cli.main import app, main
@@ -199,6 +201,31 @@ def test_the_commands_of_the_page_on_indexing_run_in_their_order(own_world, tmp_
         run(monkeypatch, command)
         assert capsys.readouterr().out, command
     assert (tmp_path / "locations.parquet").stat().st_size > 200 * 32 * 4
+
+
+def test_the_commands_of_the_page_on_own_tiles_run_in_their_order(tmp_path, monkeypatch, capsys):
+    """With the model that comes along, from four days of one small scene on a server of this machine, and in two steps."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.setenv(name, "127.0.0.1")
+    write_geotiff(tmp_path / "tile.tif", DARK_LAND, side=8)
+    scenes = [Invented(f"day{day}", when=f"2023-06-0{day}T10:00:00Z") for day in (2, 4, 6, 8)]
+    shown, told = commands(ROOT / "docs" / "own-tiles.md"), []
+    assert [command.split()[1] for command in shown] == ["ingest", "ingest", "index", "train", "index", *3 * ["search"]]
+    with served(scenes, files_of(scenes)) as server:
+        instead = {
+            "--bbox 48.1,16.2,48.4,16.6": f"--bbox 48.18,16.36,48.19,16.37 --tile-px 64 --endpoint {server.endpoint}",
+            "--points 20000": "--points 300",
+            "--only tiles": "--only tiles --steps 2 --set device=cpu",
+        }
+        for command in shown:
+            for full, small in instead.items():
+                command = command.replace(full, small)
+            run(monkeypatch, command)
+            told.append(capsys.readouterr())
+    assert "tiles of sentinel2 were left out" in told[2].err
+    assert "locations: vectors kept, the encoder is the same as in the model that this one started from" in told[4].err
+    assert all("score" in each.out for each in told[5:])
 
 
 def test_the_page_on_architecture_shows_every_wing_in_the_order_of_the_contracts():

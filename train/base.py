@@ -21,12 +21,13 @@ from train.objective.contrast import ContrastOptions
 from train.sampling import FEWEST_OF_AN_OCCASION, SamplingOptions
 
 TOWER = "spectral"  # for tiles: small enough to learn in minutes on a CPU
+ELSEWHERE = 1024  # random places as further negatives: without them tiles of one region are told apart, but not from other regions
 HIDDEN_SHARE = 0.2  # of a batch's tiles are seen in a few bands, or without level or month, as pictures in questions are
 
 
 def settings_from(base: Checkpoint, only: Modality, catalogue: Catalogue) -> TrainConfig:
-    """The defaults of a run in which only the tower of one modality learns. Its losses are the base's. A batch of tiles is of one
-    source where the catalogue has several."""
+    """The defaults of a run in which only the tower of one modality learns. Its losses are the base's, with places all over the
+    Earth as negatives. A batch of tiles is of one source where the catalogue has several."""
     config, folder = base.card.config, base.path.parent.resolve()
     of_loss = {name: value for name, value in config.architecture.options.items() if name in ContrastOptions.model_fields}
     parts: dict[str, Any] = {field: _without_dim(getattr(config, field)) for field in ENCODERS}
@@ -37,6 +38,7 @@ def settings_from(base: Checkpoint, only: Modality, catalogue: Catalogue) -> Tra
             parts["image"] = Component(name=TOWER)
         shares = dict.fromkeys(shares, HIDDEN_SHARE)
         sampling = SamplingOptions(occasions="source" if _has_several_sources(catalogue) else "mixed")
+    of_loss["uniform_negatives"] = max(ELSEWHERE, of_loss.get("uniform_negatives", 0))
     fixed = {"location": "fixed", "location_checkpoint": str(folder)}
     chosen = {
         "base": Base(folder=folder, digest=base.digest),
@@ -73,13 +75,11 @@ def open_base(config: TrainConfig) -> Checkpoint | None:
             f"the positions of the model in {folder} stay as they are, with the architecture cyclic; leave out --architecture "
             "and its options location and location_checkpoint"
         )
-    trained = of.model_copy(update={"teachers": ()}).resolved()  # with the options that came after it was trained
     for modality in unchanged_modalities(config):
-        field = ENCODER_OF[modality]
-        if getattr(config, field) != getattr(trained, field):
+        if config.encoder(modality) != _encoder_today(before, modality):
             raise ConfigError(
-                f"the settings of {field} differ from those of the model in {folder}, whose encoder of {modality} is kept; "
-                "leave them out"
+                f"the settings of {ENCODER_OF[modality]} differ from those of the model in {folder}, whose encoder of "
+                f"{modality} is kept; leave them out"
             )
     return before
 
@@ -94,7 +94,7 @@ def begin_with(base: Checkpoint, model: Architecture, config: TrainConfig) -> se
     whose encoders were loaded."""
     (only,) = config.modalities
     ready = set(unchanged_modalities(config))
-    if base.learnt(only) and config.encoder(only) == base.card.config.encoder(only):
+    if base.learnt(only) and config.encoder(only) == _encoder_today(base, only):
         ready.add(only)
         contrast, learnt = model.contrasts[only], base.weights(f"contrasts.{only}.")
         if learnt.keys() == contrast.state_dict().keys():  # not with another loss
@@ -115,6 +115,11 @@ def _has_several_sources(catalogue: Catalogue) -> bool:
     sources = catalogue.column("tiles", ["source"], where=TRAINING)["source"].to_pylist() if catalogue.has("tiles") else []
     counts = Counter(source or "" for source in sources)
     return sum(count >= FEWEST_OF_AN_OCCASION for count in counts.values()) > 1
+
+
+def _encoder_today(base: Checkpoint, modality: Modality) -> Component:
+    """An encoder of the base, with the options that came after it was trained."""
+    return base.card.config.model_copy(update={"teachers": ()}).resolved().encoder(modality)
 
 
 def _without_dim(component: Component) -> Component:

@@ -26,8 +26,9 @@ from train.batches import Batch, Records
 from train.card import describe, with_base, write_card
 from train.checkpoint import MODEL_FILE, Checkpoint, Progressed, load_training, save_model, save_training
 from train.config import TrainConfig
+from train.curve.history import History
+from train.curve.validate import score, validate
 from train.data import held_out_records, training_records
-from train.history import History
 from train.model import build_model, load_pretrained
 from train.objective.architecture import Architecture
 from train.objective.distillation import Distillation
@@ -36,7 +37,6 @@ from train.precision import choose_device
 from train.protocols import encoder_of
 from train.sampling import sampler_of
 from train.streams import Stream, generator, torch_seed
-from train.validate import score, validate
 
 MAX_GRADIENT_NORM = 1.0
 LONGEST_WAIT = timedelta(days=2)  # of the other processes while the first encodes all texts; torch gives up after 10 or 30 minutes

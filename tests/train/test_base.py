@@ -13,7 +13,7 @@ from index.errors import CheckpointError, ConfigError, PlaceBindError
 from index.records import Modality
 from index.store.catalogue import Catalogue
 from tests.train.small_worlds import Interrupted, StopAfter, fill, region_articles, tile, tiny_config
-from train.base import HIDDEN_SHARE, settings_from
+from train.base import ELSEWHERE, HIDDEN_SHARE, settings_from
 from train.card import CARD_FILE
 from train.checkpoint import MODEL_FILE, Card, Checkpoint, TextConfidence, save_model
 from train.config import TrainConfig
@@ -186,6 +186,7 @@ def test_the_settings_of_such_a_run_are_the_base_s_where_they_have_to_be(base: C
     assert (config.architecture.name, config.architecture.options["location"]) == ("cyclic", "fixed")
     assert (config.architecture.options["target_falloff_km"], config.architecture.options["matryoshka"]) == (80.0, [8])
     assert (config.few_bands_share, config.hidden_context_share) == (HIDDEN_SHARE, HIDDEN_SHARE)
+    assert config.architecture.options["uniform_negatives"] == ELSEWHERE
     assert settings_from(base, "articles", regions).few_bands_share == of.few_bands_share
 
 

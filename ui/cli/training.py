@@ -124,7 +124,8 @@ def _how_to_index(config: TrainConfig, catalogue: Path, folder: Path) -> str:
 
 
 def _print_figures(card: Card) -> None:
-    for name, label in (("articles", "text"), ("tiles", "tile")):
+    for name in card.config.modalities or TOWERS:
+        label = {"articles": "text", "tiles": "tile"}[name]
         median_km = card.figures.get(f"val_{name}_median_km")
         if median_km is not None:
             out.print(f"held-out {label} to place: median {median_km:.0f} km")

@@ -20,7 +20,7 @@ from index.store.catalogue import Catalogue
 from tests.train.small_models import ARCHITECTURES, batch, gradients, model, values
 from train.checkpoint import MODEL_FILE
 from train.config import TrainConfig
-from train.history import History
+from train.curve.history import History
 from train.loop import train
 from train.objective.distributed import gather_rows, rank, world_size
 

@@ -16,7 +16,7 @@ from train.card import CARD_FILE
 from train.checkpoint import MODEL_FILE, Checkpoint
 from train.compare import TABLE_FILE, Variant
 from train.config import TrainConfig
-from train.history import HISTORY_FILE
+from train.curve.history import HISTORY_FILE
 from train.loop import train as train_model
 from ui.cli.training import configurations
 from ui.console import ProgressBars
@@ -254,6 +254,8 @@ def test_tiles_learn_on_the_positions_of_a_finished_model(named, run, folder, fi
     before, after = Checkpoint.open(finished), Checkpoint.open(tmp_path / "run")
     assert f"model {after.digest[:8]}" in out
     assert "20 articles, 16 tiles" in out
+    assert "held-out tile to place" in out
+    assert "held-out text" not in out, "that is the first model's figure"
     assert f"placebind index build --catalogue {folder} --checkpoint {tmp_path / 'run'}" in err
     assert (after.card.config.modalities, after.card.config.image.name) == (("tiles",), "spectral")
     assert after.digest_of("locations") == after.digest_of("articles") == before.digest

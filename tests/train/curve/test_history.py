@@ -3,7 +3,7 @@
 import csv
 from pathlib import Path
 
-from train.history import HISTORY_FILE, History
+from train.curve.history import HISTORY_FILE, History
 
 ROWS = [
     {"step": 0, "total": 1 / 3},
