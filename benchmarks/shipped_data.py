@@ -41,6 +41,8 @@ LAST_WORDS = (  # of titles
 )  # fmt: skip
 KIND_ROWS = 400  # of each kind
 SPECTRUM = ["B02", "B03", "B04", "B05", "B06", "B07", "B08", "B11", "B12"]
+SPREAD_CHIPS = "eurosat_ms_100"  # the others are of one city or county each: they would teach that texture means Buenos Aires
+TILES = "Sentinel-2 tiles of several sources"  # a few of each, which are too few to be told apart from each other
 FINE_PX = 14_080  # 110 columns for each of the 128 tiles around the globe
 TILE_PX, TILES_AROUND = 256, 128
 
@@ -67,7 +69,7 @@ def tiles(data: Path, made: Path, towns: int, grid: int) -> Sources:
     chips = chip_table(data, made / "chips.csv")
     return [
         ("spectra", {"paths": (data / "s2_pixels/s2_pixels.parquet",), "dates": 4}),
-        ("geotiff_tiles", {"paths": (data / "s2_chips",), "table": chips}),
+        ("geotiff_tiles", {"paths": tuple(data / "s2_chips" / name for name in chip_files(chips)), "table": chips}),
         ("geotiff_tiles", {"paths": (data / "s2_tiles/geotiff",), "table": tile_table(data, made / "s2_tiles.csv")}),
         ("blue_marble", {"towns": towns, "grid": grid}),
     ]
@@ -179,21 +181,23 @@ def chip_table(data: Path, out: Path) -> Path:
     tables = tuple(data / each for each in ("s2_pixels/s2_pixels.parquet", *(f"text/{name}.parquet" for name in TEXTS[:3])))
     held = blocks_with_validation(tables)
     rows = pd.read_csv(data / "s2_chips/index.csv")
-    rows = rows[rows["file"].str.endswith(".tif")]
+    rows = rows[rows["folder"] == SPREAD_CHIPS]
     held_out = np.isin(block_of(rows["lat"], rows["lon"], BLOCK_DEG), sorted(held))
-    level = np.where(rows["folder"].isin(["eurosat_ms_100", "virginia_s2_l1c"]), "L1C", "L2A")
-    date = rows["date"].where(rows["date"].astype(str).str.fullmatch(r"\d{4}-\d\d-\d\d"), "")
-    table = rows[["file", "bands", "source"]].assign(
-        licence=rows["license"], level=level, date=date, split=np.where(held_out, "val", "train"), scale=1e-4, offset=0
+    table = rows[["file", "bands"]].assign(
+        source=TILES, licence=rows["license"], level="L1C", split=np.where(held_out, "val", "train"), scale=1e-4, offset=0
     )
     table.to_csv(out, index=False)
     return out
 
 
+def chip_files(table: Path) -> list[str]:
+    return pd.read_csv(table)["file"].tolist()
+
+
 def tile_table(data: Path, out: Path) -> Path:
     """The same for s2_tiles, whose index has a split."""
     rows = pd.read_csv(data / "s2_tiles/index.csv")
-    rows = rows.assign(file=rows["file"].map(lambda name: Path(name).name), source=rows["source_repo"], licence=rows["license"])
+    rows = rows.assign(file=rows["file"].map(lambda name: Path(name).name), source=TILES, licence=rows["license"])
     rows["level"] = rows["level"].str.slice(0, 3)
     rows[["file", "bands", "level", "date", "split", "source", "licence", "crs"]].to_csv(out, index=False)
     return out

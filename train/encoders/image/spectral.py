@@ -45,6 +45,9 @@ class Options(Settings):
     width: int = Field(64, ge=4, description="features of a pixel")
     hidden: int = Field(512, ge=4, description="units of the head's hidden layers")
     dropout: float = Field(0.1, ge=0, lt=1, description="share of the head's hidden units that are dropped in training")
+    hidden_texture_share: float = Field(
+        0.0, ge=0, lt=1, description="share of the tiles that are seen without texture in training, as if they were one pixel"
+    )
     dim: int = Field(256, ge=2, description="dimension of the shared space")
 
 
@@ -67,7 +70,11 @@ class Spectral(nn.Module):
         self.head = Mlp(described, options.hidden, options.dim, depth=2, dropout=options.dropout)
 
     def forward(self, pixels: Tensor, present: Tensor, sensor: str, context: Tensor | None = None) -> Tensor:
-        return self.head(self.describe(pixels, present, sensor, context))
+        described = self.describe(pixels, present, sensor, context)
+        if self.training and self.options.hidden_texture_share:
+            shown = torch.rand(len(described), 1, device=described.device) >= self.options.hidden_texture_share
+            described = torch.cat([described[:, : self.options.width], described[:, self.options.width :] * shown], dim=1)
+        return self.head(described)
 
     def describe(self, pixels: Tensor, present: Tensor, sensor: str, context: Tensor | None = None) -> Tensor:
         """[B, 5 width + 4]: mean, four standard deviations from fine to coarse, and which of these the tile is large enough for."""
