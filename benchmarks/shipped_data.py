@@ -35,9 +35,9 @@ CATEGORIES = {
 LAST_WORDS = (  # of titles
     "lighthouse", "glacier", "castle", "bridge", "volcano", "monastery", "falls", "waterfall", "desert", "mine", "dam", "beach",
     "stadium", "temple", "mosque", "reef", "fjord", "ranch", "cathedral", "abbey", "fort", "canyon", "cave", "harbour", "harbor",
-    "plateau", "reservoir", "lagoon", "bay", "peninsula", "swamp", "marsh", "geyser", "crater", "dune", "park", "vineyard", "palace",
-    "tower", "museum", "cemetery", "prison", "observatory", "windmill", "shrine", "pagoda", "island", "lake", "mountain", "hill",
-    "valley", "forest", "peak", "strait",
+    "plateau", "reservoir", "lagoon", "bay", "peninsula", "swamp", "marsh", "geyser", "crater", "dune", "park", "vineyard",
+    "palace", "tower", "museum", "cemetery", "prison", "observatory", "windmill", "shrine", "pagoda", "island", "lake", "mountain",
+    "hill", "valley", "forest", "peak", "strait",
 )  # fmt: skip
 KIND_ROWS = 400  # of each kind
 SPECTRUM = ["B02", "B03", "B04", "B05", "B06", "B07", "B08", "B11", "B12"]

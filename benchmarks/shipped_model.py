@@ -5,7 +5,7 @@
 First positions and texts are learnt together, beside teachers that know places everywhere; then the image tower is bound to these
 positions (`placebind train --from … --only tiles`). WORK gets two catalogues, `texts` and `tiles`, and two checkpoints, `positions`
 and `checkpoint`, which is the model; each step resumes where it was stopped. FOLDER is the unpacked wheel of the PyPI package
-geoclip, whose location encoder is one of the teachers. What is made from ../shared/data on the way is in benchmarks/shipped_data.py.
+geoclip, whose location encoder is one of the teachers. benchmarks/shipped_data.py makes what is needed from ../shared/data.
 
 Nothing is read from the held-out 5 degree blocks but names of towns; with --strict not even these. The figures of unseen blocks
 are measured with such a model.

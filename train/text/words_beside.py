@@ -1,7 +1,7 @@
 """A text tower of frozen backbones side by side, next to a learnt table of words (train/text/word_bag.py), under the head.
 
-The meaning of a text comes from the backbones, the place that it names from its words. Shapes: texts -> features [N, F + words], the
-backbones' unit vectors and the ids of the words; passages [B, S, F + words], present [B, S] -> [B, dim].
+The meaning of a text comes from the backbones, the place that it names from its words. Shapes: texts -> features [N, F + words],
+the backbones' unit vectors and the ids of the words; passages [B, S, F + words], present [B, S] -> [B, dim].
 """
 
 from collections.abc import Sequence

