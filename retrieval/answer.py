@@ -17,7 +17,8 @@ from retrieval.sureness.confidence import Confidence
 class Answer:
     """``origin`` is the place that ``distance_km`` is measured from: the place of the question, else the place of its image, else
     the best location. ``ways`` tells how each modality was searched, ``vectors`` holds the query vectors.
-    ``confidence`` is how sure the answer to a text is; None for other queries, and without locations.
+    ``confidence`` is how sure the answer to a text is; None for other queries, and without locations. ``notes`` has a sentence for
+    each text of the question that the model cannot read.
     ``stages_ms`` is the time of each stage (``retrieval.space.STAGES``); ``why`` holds the explanations of ``Space.explain``, by
     the ids of the hits."""
 
@@ -29,6 +30,7 @@ class Answer:
     stages_ms: Mapping[str, float] = field(default_factory=dict, compare=False)
     why: Mapping[str, Explanation] = field(default_factory=dict, repr=False)
     confidence: Confidence | None = None
+    notes: tuple[str, ...] = ()
 
     def __iter__(self) -> Iterator[Hit]:
         return (hit for hits in self.hits.values() for hit in hits)
@@ -42,7 +44,10 @@ class Answer:
         origin = {"lat": self.origin.lat, "lon": self.origin.lon} if self.origin else None
         hits = {modality: [hit.as_dict() | self._why(hit) for hit in hits] for modality, hits in self.hits.items()}
         confidence = self.confidence.as_dict() if self.confidence else None
-        return {"query": self.query, "origin": origin, "confidence": confidence, "ways": dict(self.ways), "hits": hits}
+        return {
+            "query": self.query, "notes": list(self.notes), "origin": origin, "confidence": confidence, "ways": dict(self.ways),
+            "hits": hits,
+        }  # fmt: skip
 
     def to_geodataframe(self) -> Any:
         """All hits as a ``geopandas.GeoDataFrame`` of points in EPSG:4326, one row per hit."""

@@ -29,6 +29,7 @@ from index.store.vectors import check_model, manifests_of
 from index.threads import lock_of, once
 from retrieval.answer import Answer
 from retrieval.asking.how import How
+from retrieval.asking.notes import reading_notes
 from retrieval.asking.parts import Pictures, no_pictures
 from retrieval.asking.photo import Photo
 from retrieval.asking.query import QueryVectors
@@ -211,6 +212,7 @@ class Space:
         question = _question(asked, image, place, settings)
         times = [time.perf_counter()]
         vectors = plain = question.embed(self, pictures)
+        notes = self.notes(question)
         times.append(time.perf_counter())
         if question.centred:
             vectors = centred_query(vectors, {modality: manifest.mean for modality, manifest in self.manifests.items()})
@@ -231,7 +233,12 @@ class Space:
         ways = {modality: ranked.way for modality, ranked in found.items()}
         times.append(time.perf_counter())
         stages_ms = dict(zip(STAGES, (1000 * np.diff(times)).tolist(), strict=True))
-        return Answer(question, origin, hits, ways, vectors, stages_ms, confidence=confidence.result())
+        return Answer(question, origin, hits, ways, vectors, stages_ms, confidence=confidence.result(), notes=notes)
+
+    def notes(self, question: Question) -> tuple[str, ...]:
+        """A sentence for each text of the question that the model cannot read."""
+        texts = [part.text[:READ_CHARACTERS] for part in question.parts if part.text is not None]
+        return reading_notes(texts, self.encoder("articles")) if texts else ()
 
     def explain(self, answer: Answer) -> Answer:
         """The same answer, which also says for each hit what every part of the query adds to its score, and which named place is

@@ -73,6 +73,21 @@ class HasParts(Protocol):
 
 
 @runtime_checkable
+class SaysWhatItReads(Protocol):
+    """A text tower that knows what its frozen parts were trained to read."""
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """ISO 639-1 codes."""
+        ...
+
+    @property
+    def scripts(self) -> tuple[str, ...]:
+        """Named as ``train.text.reading`` names them."""
+        ...
+
+
+@runtime_checkable
 class ImageEncoder(_Weights, Protocol):
     """Pixels [B, C, S, S] and band mask [B, C] of tiles of one sensor -> [B, dim], not normalised."""
 

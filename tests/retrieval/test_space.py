@@ -170,6 +170,23 @@ def test_nothing_asked_and_a_question_with_more_beside_it_are_refused(space):
         space.search(Question.of("snow"), place=Place(lat=0, lon=0))
 
 
+def test_an_answer_notes_the_texts_that_the_model_cannot_read_those_asked_away_from_too(space):
+    parts = (Part.of("snow"), Part.of("χιόνι"), Part.of("песок", -0.5), Part.of(Place(lat=70.0, lon=10.0)))
+    answer = space.search(Question(parts=parts, k=1))
+    assert answer.notes == (
+        "The model does not read Greek script (in 'χιόνι'); ask in English instead.",
+        "The model does not read Cyrillic script (in 'песок'); ask in English instead.",
+    )
+    assert answer.as_dict()["notes"] == list(answer.notes)
+    assert space.search("snow", k=1).notes == ()
+
+
+def test_a_question_without_text_has_no_notes_and_loads_no_text_tower(world):
+    fresh = Space.open(world.checkpoint, world.folder)
+    assert fresh.search(place=Place(lat=70.0, lon=10.0), kinds=("locations",), k=1).notes == ()
+    assert "articles" not in fresh._encoders
+
+
 def test_an_empty_text_is_refused(space):
     with pytest.raises(InputError, match="empty"):
         space.search("   ")

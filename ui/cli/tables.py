@@ -16,6 +16,8 @@ def print_answer(answer: Answer) -> None:
     """One table per modality: rank, score, share of all records that it beats, distance, position, title, first words, reasons
     (if the answer was explained) and link."""
     out.print(f"[bold]{plain(answer.query)}[/]")
+    for note in answer.notes:
+        out.print(plain(note), style="yellow", highlight=False)
     if answer.origin:
         out.print(f"distances from {_position(answer.origin.lat, answer.origin.lon)}", style="dim")
     if answer.confidence:

@@ -73,6 +73,19 @@ def test_a_filter_that_cannot_be_read_is_one_line(run, world):
     assert "bbox" in err
 
 
+def test_a_script_that_the_model_cannot_read_is_said_by_search_and_heat(run, world, tmp_path):
+    note = "The model does not read Greek script (in 'χιόνι και πάγος'); ask in English instead."
+    search = ("search", "χιόνι και πάγος", "-k", 1, "--catalogue", world.folder)
+    heat = ("heat", "χιόνι και πάγος", "--width", 16, "--out", tmp_path / "heat.png", "--catalogue", world.folder)
+    for command in (search, heat):
+        code, out, err = run(*command)
+        assert code == 0, err
+        assert note in " ".join(f"{out} {err}".split())
+        code, out, err = run(*command, "--json")
+        assert code == 0, err
+        assert json.loads(out)["notes"] == [note]
+
+
 @pytest.mark.parametrize("name", ["heat.tif", "heat.png"])
 def test_a_heat_map_is_drawn_and_its_peaks_are_named(run, world, tmp_path, name):
     code, out, err = run("heat", "snow and ice", "--out", tmp_path / name, "--width", 128, "--json", "--catalogue", world.folder)

@@ -231,6 +231,14 @@ def test_settings_that_no_control_takes_as_they_are_open_all_the_same_or_are_ref
     assert len(shown.error) == (field in (None, "countries"))  # nobody is in Atlantis, which the page says
 
 
+def test_a_script_that_the_model_cannot_read_is_a_warning(visit) -> None:
+    shown = visit(json.dumps({"parts": [{"text": "χιόνι και πάγος"}]}))
+    assert not shown.exception
+    (warning,) = [each.value for each in shown.warning if "Greek script" in each.value]
+    assert "χιόνι και πάγος" in warning
+    assert not [each for each in visit(json.dumps({"parts": [{"text": "snow"}]})).warning if "script" in each.value]
+
+
 HOSTILE = "[live](http://evil.example) ![](http://evil.example/p.png) :smile: $x$ `c` <b>"
 
 

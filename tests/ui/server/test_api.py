@@ -86,6 +86,14 @@ def test_an_answer_to_words_says_how_sure_it_is(visitor) -> None:
     assert visitor.get("/api/v1/search", params={"lat": 70, "lon": 10}).json()["confidence"] is None
 
 
+def test_a_script_that_the_model_cannot_read_is_said_with_hits_and_heat(visitor) -> None:
+    for route in ("search", "heat"):
+        notes = visitor.get(f"/api/v1/{route}", params={"text": "χιόνι και πάγος"}).json()["notes"]
+        assert notes == ["The model does not read Greek script (in 'χιόνι και πάγος'); ask in English instead."]
+        assert visitor.get(f"/api/v1/{route}", params={"text": SNOW}).json()["notes"] == []
+        assert visitor.get(f"/api/v1/{route}", params={"lat": 70, "lon": 10}).json()["notes"] == []
+
+
 def test_probability_is_drawn_where_it_lies(visitor, world) -> None:
     """Above 50 is left what holds half of the probability, above 0 all that is land."""
     heat = visitor.get("/api/v1/heat", params={"text": SNOW}).json()

@@ -41,6 +41,8 @@ def build(**options: Any) -> "MiniLM":
 class MiniLM(TextTower):
     feature_key = f"minilm_{WEIGHTS_SHA256[:8]}"
     feature_dim = FEATURE_DIM
+    languages = ("en",)
+    scripts = ("Latin",)
 
     def __init__(self, options: Options) -> None:
         super().__init__(FEATURE_DIM, options)

@@ -20,6 +20,9 @@ def build(**options: Any) -> "MiniLMUseWords":
 
 
 class MiniLMUseWords(WordsBeside):
+    languages = tuple(sorted({*minilm.MiniLM.languages, *use_multilingual.LANGUAGES}))
+    scripts = tuple(sorted({*minilm.MiniLM.scripts, *use_multilingual.SCRIPTS}))
+
     def __init__(self, options: Options) -> None:
         super().__init__(options, minilm.FEATURE_DIM + use_multilingual.FEATURE_DIM)
 

@@ -17,6 +17,8 @@ def build(**options: Any) -> "MiniLMWords":
 
 
 class MiniLMWords(WordsBeside):
+    languages, scripts = minilm.MiniLM.languages, minilm.MiniLM.scripts
+
     def __init__(self, options: Options) -> None:
         super().__init__(options, minilm.FEATURE_DIM)
 

@@ -22,7 +22,8 @@ from train.text.text_tower import TextTower
 
 WEIGHTS_SHA256 = "0db566fd0af82cbf9f3a7eac3920ede5fb784a6882398563ca9b1bbd66fb37c9"
 FEATURE_DIM = 512
-LANGUAGES = ("ar", "de", "en", "es", "fr", "it", "ja", "ko", "nl", "pl", "pt", "ru", "th", "tr", "zh")
+LANGUAGES = ("ar", "de", "en", "es", "fr", "it", "ja", "ko", "nl", "pl", "pt", "ru", "th", "tr", "zh")  # Chinese in two scripts
+SCRIPTS = ("Latin", "Arabic", "Cyrillic", "Han", "Hiragana", "Katakana", "Hangul", "Thai")
 
 
 class Options(HeadOptions):
@@ -36,6 +37,8 @@ def build(**options: Any) -> "UseMultilingual":
 class UseMultilingual(TextTower):
     feature_key = f"use_{WEIGHTS_SHA256[:8]}"
     feature_dim = FEATURE_DIM
+    languages = LANGUAGES
+    scripts = SCRIPTS
 
     def __init__(self, options: Options) -> None:
         super().__init__(FEATURE_DIM, options)

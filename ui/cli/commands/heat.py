@@ -8,7 +8,7 @@ import typer
 from index.errors import InputError
 from ui.cli.asking import EitherFlag, ImageFlag, LatFlag, LikeFlag, LonFlag, TextArgument, UnlikeFlag, asked
 from ui.cli.flags import DEFAULT_CATALOGUE, CatalogueFlag, CheckpointFlag, JsonFlag
-from ui.console import out, print_json
+from ui.console import out, print_json, remark
 
 
 def heat(
@@ -34,7 +34,8 @@ def heat(
     question = asked(text, image=image, lat=lat, lon=lon, like=like or (), unlike=unlike or (), either=either)
     if out_file.suffix.lower() not in (".tif", ".tiff", ".png"):
         raise InputError(f"a heat map is a .tif or a .png, got '{out_file.name}'")
-    heat = Space.open(checkpoint, catalogue).heat(question)
+    space = Space.open(checkpoint, catalogue)
+    heat, notes = space.heat(question), space.notes(question)
     grid = WorldGrid(width, width // 2)
     if out_file.suffix.lower() == ".png":
         write_heat_png(heat, out_file, grid)
@@ -42,8 +43,10 @@ def heat(
         write_heat_geotiff(heat, out_file, grid, query=question.label)
     best = [{"lat": peak.place.lat, "lon": peak.place.lon, "score": peak.cosine} for peak in heat.peaks(peaks)]
     if as_json:
-        print_json({"file": str(out_file), "locations": len(heat.cells), "peaks": best})
+        print_json({"file": str(out_file), "locations": len(heat.cells), "notes": list(notes), "peaks": best})
         return
+    for note in notes:
+        remark(note)
     out.print(f"{out_file}: {len(heat.cells):,} locations; the best places at least 500 km apart:")
     for peak in best:
         out.print(f"  {peak['score']:.3f}  {peak['lat']:.2f}, {peak['lon']:.2f}")

@@ -114,6 +114,8 @@ def _side(name: str, workspace: Workspace, question: Question | None, share: int
     )  # fmt: skip
     _take_touch(touched)
     if question and answer:
+        for note in answer.notes:
+            st.warning(plain(note))
         if answer.confidence:
             (st.warning if answer.confidence.nowhere else st.caption)(plain(answer.confidence.sentence))
         _below_map(workspace, question, answer.stages_ms, share if heat else 0)

@@ -80,6 +80,7 @@ class Answer(Body):
     query: str = Field(description="the question in one line")
     question: Question = Field(description="the question as it was understood; what is left out is default")
     ask: str = Field(description="the same for an address: `ask=`")
+    notes: list[str] = Field(description="a sentence for each text of the question that the model cannot read")
     origin: Point | None = Field(description="where distances are measured from")
     confidence: Confidence | None = Field(description="of an answer to a text; else null")
     ways: dict[Modality, str] = Field(description="how hits of each kind were found")
@@ -108,6 +109,7 @@ class Colour(Body):
 class Heat(Body):
     name: str = Field(description="of the heat in the other routes")
     tiles: str = Field(description="address of its web tiles; {z}, {x} and {y} are to be filled in")
+    notes: list[str] = Field(description="a sentence for each text of the question that the model cannot read")
     peaks: list[Peak]
     legend: list[Colour]
     ms: float

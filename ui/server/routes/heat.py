@@ -153,11 +153,13 @@ def legend() -> list[dict[str, Any]]:
 
 def _drawn(workspace: Workspace, asked: OnlyParts, peaks: int) -> dict[str, Any]:
     started = time.perf_counter()
-    name = workspace.heat_name(Question(parts=asked.parts, combine=asked.combine))
+    question = Question(parts=asked.parts, combine=asked.combine)
+    name = workspace.heat_name(question)
     best = workspace.heat(name).peaks(peaks)
     return {
         "name": name,
         "tiles": tiles_address(workspace, name),
+        "notes": list(workspace.space.notes(question)),
         "peaks": [
             {"lat": peak.place.lat, "lon": peak.place.lon, "score": peak.cosine, "percentile": peak.percentile} for peak in best
         ],
