@@ -4,6 +4,7 @@ import inspect
 from typing import Any, get_type_hints
 
 import pytest
+import torch
 
 from index.registry import load, names
 from train.protocols import FrozenImageEncoder, ImageEncoder, LocationEncoder, TextEncoder
@@ -23,7 +24,9 @@ def test_its_methods_take_what_the_protocol_says(package: str, name: str) -> Non
     protocol, built = PROTOCOLS[package], get_type_hints(load(package, name).build)["return"]
     context = ["context"] if getattr(built, "reads_context", False) else []
     assert parameters(built.forward) == [*parameters(protocol.__call__), *context]
-    methods = [name for name, member in vars(protocol).items() if inspect.isfunction(member) and not name.startswith("_")]
+    members = {name: member for base in reversed(protocol.__mro__) for name, member in vars(base).items()}
+    of_torch = vars(torch.nn.Module)
+    methods = [name for name, member in members.items() if inspect.isfunction(member) and name[0] != "_" and name not in of_torch]
     assert methods
     for method in methods:
         assert parameters(getattr(built, method)) == parameters(getattr(protocol, method))
