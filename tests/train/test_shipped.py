@@ -2,11 +2,15 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
 from index.errors import CheckpointError
+from index.imagery.sensors import SENTINEL2
 from train import checkpoint, shipped
 from train.checkpoint import Checkpoint
+from train.config import TrainConfig
 from train.shipped import CARD_FILE, checkpoint_for, is_shipped, name_of, shipped_model
 
 
@@ -48,12 +52,24 @@ def test_where_neither_is_there_the_remedy_is_said(folder: Path, tmp_path: Path)
 
 def test_what_is_shipped_can_be_opened_and_says_what_it_is() -> None:
     model = Checkpoint.open(shipped_model())
-    assert model.path.stat().st_size <= 40_000_000
+    assert model.path.stat().st_size <= 60_000_000
     assert set(model.card.trained_on) == {"articles", "tiles"}
     assert len((shipped_model() / CARD_FILE).read_text(encoding="utf-8")) > 1000
 
 
+def test_the_shipped_model_reads_every_band_and_size_of_sentinel_2() -> None:
+    model = Checkpoint.open(shipped_model())
+    assert set(model.card.sensors) == {"sentinel2", "nasa_coarse"}
+    tower = model.encoder("tiles", torch.device("cpu"))
+    for bands in (SENTINEL2.bands, ("B04", "B03", "B02"), ("B02", "B03", "B04", "B08")):
+        for side in (1, 32, 300):
+            pixels = np.full((len(bands), side, side), 1500, np.uint16)
+            image, present = tower.prepare(pixels, bands, "sentinel2")
+            assert tower(image[None], present[None], "sentinel2").isfinite().all()
+
+
 def test_the_teacher_that_an_older_header_names_is_the_only_one_of_the_teachers() -> None:
-    (teacher,) = Checkpoint.open(shipped_model()).card.config.teachers
+    older = {"teacher": {"name": "geoclip", "weight": 0.3, "points": 150_000, "batch": 768, "options": {"weights": "geoclip"}}}
+    (teacher,) = TrainConfig.parse(older, where="an older header").teachers
     assert (teacher.name, teacher.weight, teacher.points, teacher.batch) == ("geoclip", 0.3, 150_000, 768)
     assert (teacher.loss, teacher.prefix) == ("mse", None)
