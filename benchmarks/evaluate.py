@@ -44,6 +44,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder for the results")
     parser.add_argument("--layer", default="hidden", choices=("hidden", "output"))
     parser.add_argument("--tasks", nargs="+", default=names("train.probing.tasks"))
+    parser.add_argument("--splits", nargs="+", default=SPLITS)
+    parser.add_argument("--probe", default="ridge", help="prefix chooses how much of a nested encoder a task wants")
     parser.add_argument("--workers", type=int)
     asked = parser.parse_args()
     there = sorted(asked.folder.glob(asked.runs)) if asked.folder else []
@@ -51,9 +53,10 @@ def main() -> None:
     shipped = placebind(checkpoint=shipped_model(), layer=asked.layer, label="shipped")
     floors, lacking = features_of([*FLOORS, f"geoclip:weights={asked.geoclip}" if asked.geoclip else "geoclip"])
     ours = [placebind(checkpoint=path, layer=asked.layer, label=path.name) for path in runs]
-    splits = [split_of(name) for name in SPLITS]
+    splits = [split_of(name) for name in asked.splits]
     own_floors: list[Features] = [inputs(checkpoint=shipped_model(), label="shipped"), *shipped.twins()]
-    plan = Plan(tasks_of(asked.tasks, folder=asked.labels), [*floors, *own_floors, shipped, *ours], splits, lacking=lacking)
+    features = [*floors, *own_floors, shipped, *ours]
+    plan = Plan(tasks_of(asked.tasks, folder=asked.labels), features, splits, asked.probe, lacking=lacking)
     with ProgressBars() as bars:
         found = evaluate(plan, asked.out, bars, asked.workers)
     text = "\n".join([*learning(found, shipped.name), *report(found.rows, found.not_run, len(runs), asked.layer)]) + "\n"
