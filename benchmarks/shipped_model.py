@@ -45,14 +45,14 @@ def main() -> None:
         if asked.only != "tiles":
             texts = _catalogue(work / "texts", shipped_data.texts(asked.data, work / "made", TOWNS, strict=asked.strict), bars)
             where = shipped_data.files_of_teachers(asked.data, work / "made", asked.geoclip)
-            settings = work / "made/positions.toml"
-            settings.write_text(_filled_in(SETTINGS.read_text(), where))
-            train(TrainConfig.load(settings, tuple(asked.set)), texts, work / "positions", progress=bars)
+            filled_in = work / "made/positions.toml"
+            filled_in.write_text(_filled_in(SETTINGS.read_text(), where))
+            train(TrainConfig.load(filled_in, tuple(asked.set)), texts, work / "positions", progress=bars)
         if asked.only != "positions":
             tiles = _catalogue(work / "tiles", shipped_data.tiles(asked.data, work / "made", TOWN_TILES, GRID_TILES), bars)
-            base = settings_from(Checkpoint.open(work / "positions"), "tiles", tiles).model_dump(mode="json")
-            chosen = TrainConfig.load(TILE_SETTINGS, tuple(asked.set_tiles)).model_dump(mode="json", exclude_unset=True)
-            train(TrainConfig.parse(base | chosen, where=str(TILE_SETTINGS)).resolved(), tiles, work / "checkpoint", progress=bars)
+            base = settings_from(Checkpoint.open(work / "positions"), "tiles", tiles)
+            settings = TrainConfig.load(TILE_SETTINGS, tuple(asked.set_tiles), defaults=base)
+            train(settings, tiles, work / "checkpoint", progress=bars)
 
 
 def _filled_in(settings: str, where: dict[str, str]) -> str:
