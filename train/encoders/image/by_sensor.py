@@ -37,7 +37,8 @@ class Options(Settings):
             if sensor not in SENSORS:
                 raise ValueError(f"there is no sensor {sensor}; expected {', '.join(SENSORS)}")
             options = resolve(REGISTRY, part.name, part.options).model_dump(mode="json")
-            found[sensor] = Component(name=part.name, options={**options, **({"sensors": [sensor]} if "sensors" in options else {})})
+            own = {"sensors": [sensor]} if "sensors" in options else {}
+            found[sensor] = Component(name=part.name, options={**options, **own})
         return found
 
 
@@ -59,7 +60,7 @@ class BySensor(nn.Module):
     def forward(self, pixels: Tensor, present: Tensor, sensor: str, context: Tensor | None = None) -> Tensor:
         tower = self._of(sensor)
         if isinstance(tower, ReadsContext):
-            return cast(Tensor, tower(pixels, present, sensor, context))  # type: ignore[arg-type]  # None: nothing is known
+            return cast(Tensor, tower(pixels, present, sensor, context))
         return tower(pixels, present, sensor)
 
     @property
