@@ -31,6 +31,17 @@ class LocationEncoder(_Weights, Protocol):
 
 
 @runtime_checkable
+class HasAppearance(Protocol):
+    """A location encoder whose first output numbers are of the appearance alone: what shows at a place, whatever its longitude. The
+    others are its identity."""
+
+    @property
+    def appearance_dim(self) -> int:
+        """How many output numbers are of the appearance."""
+        ...
+
+
+@runtime_checkable
 class LooksAtPictures(Protocol):
     """A location encoder, or a part of one, that reads pictures of the Earth at the place."""
 

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from index.records import Modality
 from index.search.snapshot import Snapshot
 from index.threads import once
 from retrieval import Space
+from retrieval.atlas.aspects import Aspect, aspects_of, vectors_of
 from retrieval.atlas.clouds import Clouds, measure_clouds
 from retrieval.atlas.clusters import Clusters, clusters_of
 from retrieval.atlas.components import Components, colours_of, components_of
@@ -27,7 +29,7 @@ from ui.server.recent import Recent
 from ui.server.workspace import Workspace
 
 ATLASES_KEPT = 4
-RESULTS_KEPT = 12  # of an atlas; of a million locations some 20 MiB each
+RESULTS_KEPT = 16  # of an atlas; of a million locations some 20 MiB each
 PLACES_MOVED = 600  # of the resolution test: a standard error of the mean cosine of 0.01 or less
 
 
@@ -58,13 +60,18 @@ class Atlas:
         found = {modality: self.space.searcher(modality).snapshot for modality in self.space.manifests}
         return {modality: snapshot for modality, snapshot in found.items() if len(snapshot)}
 
-    def components(self) -> Components:
-        made: Components = self._kept.get("components", lambda: components_of(self.space.cells.vectors))
+    @property
+    def aspects(self) -> tuple[Aspect, ...]:
+        """Those that the vectors of the locations have."""
+        return aspects_of(self.space.encoder("locations"))
+
+    def components(self, aspect: Aspect = "whole") -> Components:
+        made: Components = self._kept.get(("components", aspect), lambda: components_of(self._vectors(aspect)))
         return made
 
-    def umap(self) -> Colours:
+    def umap(self, aspect: Aspect = "whole") -> Colours:
         """The colours of the locations by a UMAP."""
-        made: Colours = self._kept.get("umap", lambda: colours_of(umap_scores(self.space.cells.vectors)))
+        made: Colours = self._kept.get(("umap", aspect), lambda: colours_of(umap_scores(self._vectors(aspect))))
         return made
 
     def clusters(self, count: int) -> Clusters:
@@ -93,6 +100,9 @@ class Atlas:
             if method not in self._jobs:
                 self._jobs[method] = Job(self._pool.submit(layout_of, self.snapshots, method), time.monotonic())
             return self._jobs[method]
+
+    def _vectors(self, aspect: Aspect) -> npt.NDArray[Any]:
+        return vectors_of(aspect, self.space.cells.vectors, self.space.encoder("locations"))
 
     def _measure_resolution(self, seed: int = 0) -> Resolution:
         """At locations of the catalogue drawn by the area they stand for, so that neither towns nor the sea count more than

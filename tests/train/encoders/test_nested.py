@@ -16,7 +16,7 @@ from train.encoders.location.nested import Nested
 from train.nets.harmonics import real_harmonics
 from train.nets.pictures import GAIN, read_spread
 from train.nets.zonal import ZONAL, zonal
-from train.protocols import LooksAtPictures, StartsFromFiles
+from train.protocols import HasAppearance, LooksAtPictures, StartsFromFiles
 
 GREY = np.random.default_rng(6).integers(0, 256, (32, 64)).astype(np.uint8)
 STRIPES = np.repeat(np.arange(32, dtype=np.uint8)[:, None] * 8, 64, axis=1)  # each latitude looks the same all around
@@ -91,22 +91,24 @@ def test_where_the_earth_looks_the_same_all_around_only_the_identity_knows_the_l
     lon = torch.arange(-170.0, 180.0, 10).double()
     lat = torch.full_like(lon, 33.0)
     hidden, out = encoder.hidden(lat, lon), encoder(lat, lon)
+    assert isinstance(encoder, HasAppearance)
+    assert encoder.appearance_dim == 3
     for shows in (hidden[:, : encoder.appearance_columns], out[:, :3]):
         torch.testing.assert_close(shows, shows[:1].expand(len(lon), -1), rtol=0, atol=1e-5)
     for place in (hidden[:, encoder.appearance_columns :], out[:, 3:]):
         assert torch.cdist(place, place)[~torch.eye(len(lon), dtype=torch.bool)].min() > 1e-3
 
 
-def test_a_loss_on_the_first_half_of_the_output_never_reaches_the_identity(folder: Path) -> None:
+def test_a_loss_on_the_appearance_of_the_output_never_reaches_the_identity(folder: Path) -> None:
     encoder = small(folder).train()
-    encoder(*places())[:, : encoder.dim // 2].square().sum().backward()
+    encoder(*places())[:, : encoder.appearance_dim].square().sum().backward()
     reached = {name.split(".")[0] for name, each in encoder.named_parameters() if each.grad is not None and each.grad.any()}
     assert reached == {"appearance", "first"}
 
 
-def test_a_loss_on_the_second_half_reaches_both_parts(folder: Path) -> None:
+def test_a_loss_on_the_identity_of_the_output_reaches_both_parts(folder: Path) -> None:
     encoder = small(folder).train()
-    encoder(*places())[:, encoder.dim // 2 :].square().sum().backward()
+    encoder(*places())[:, encoder.appearance_dim :].square().sum().backward()
     reached = {name.split(".")[0] for name, each in encoder.named_parameters() if each.grad is not None and each.grad.any()}
     assert reached == {"appearance", "identity", "second"}
 

@@ -119,6 +119,29 @@ def test_a_umap_is_offered_only_where_it_can_be_made(workspace: Workspace, world
     assert world_map.shown["overlays"] == [umap_address(workspace)]
 
 
+def test_a_model_without_aspects_offers_no_choice_of_them(workspace: Workspace, world_map: Map, monkeypatch) -> None:
+    monkeypatch.setattr("ui.page.atlas.views.umap_is_installed", lambda: False)
+    at = view(captions.COLOURS)
+    assert not at.radio
+    assert at.markdown[0].value == captions.COLOURS_SAY["whole"]
+
+
+@pytest.mark.parametrize("by", ["components", "umap"])
+def test_each_aspect_is_chosen_explained_and_put_on_the_map(striped: Path, world_map: Map, monkeypatch, by: str) -> None:
+    monkeypatch.setattr("ui.server.workspace._served", Workspaces([opened(striped)]))
+    monkeypatch.setattr("ui.page.atlas.views.umap_is_installed", lambda: True)
+    monkeypatch.setattr("ui.server.atlas.umap_scores", lambda vectors: vectors[:, :3])
+    address = {"components": components_address, "umap": umap_address}[by]
+    at = view(captions.COLOURS)
+    at.radio(key="atlas-colours").set_value(by).run()
+    assert at.radio(key="atlas-aspect").options == list(captions.COLOURS_ASPECTS.values())
+    for aspect in captions.COLOURS_ASPECTS:
+        at.radio(key="atlas-aspect").set_value(aspect).run()
+        assert not at.exception
+        assert at.markdown[0].value == captions.COLOURS_SAY[aspect]
+        assert world_map.shown["overlays"] == [address(served().get(), aspect)]
+
+
 def test_similar_places_wait_for_a_click_and_then_show_heat_and_places_far_away(workspace: Workspace, world_map: Map) -> None:
     at = view(captions.SIMILAR)
     assert [info.value for info in at.info] == [captions.SIMILAR_EMPTY]

@@ -29,6 +29,7 @@ ROUTES = [
     "/api/v1/basemap/blue-marble/0/0/{}.jpg",
     "/api/v1/atlas/clusters/{}/0/0/0.png",
     "/api/v1/atlas/components/0/0/{}.png",
+    "/api/v1/atlas/components/0/0/0.png?aspect={}",
     "/api/v1/basemap/{}/0/0/0.jpg",
     "/api/v1/export.{}",
     "/api/v1/status?catalogue={}",

@@ -50,7 +50,8 @@ def build(**options: object) -> "Nested":
 
 
 class Nested(Pictures):
-    """lat, lon [B] in WGS84 degrees -> [B, dim], not normalised: the first ``dim // 2`` numbers are of the appearance alone."""
+    """lat, lon [B] in WGS84 degrees -> [B, dim], not normalised: the first ``appearance_dim`` numbers are of the appearance
+    alone."""
 
     shrink: Tensor
 
@@ -70,8 +71,13 @@ class Nested(Pictures):
             self._part(inputs, outputs).requires_grad_(False) if outputs else Nothing()
             for inputs, outputs in ((raw, fixed), (raw + waves, options.fixed_identity))
         )
-        self.first = nn.Linear(options.appearance, options.dim // 2)
-        self.second = nn.Linear(COARSE_DEGREES**2 + options.fixed_identity + options.hidden, options.dim - options.dim // 2)
+        identity_columns = COARSE_DEGREES**2 + options.fixed_identity + options.hidden
+        self.first = nn.Linear(options.appearance, self.appearance_dim)
+        self.second = nn.Linear(identity_columns, options.dim - self.appearance_dim)
+
+    @property
+    def appearance_dim(self) -> int:
+        return self.dim // 2
 
     def hidden(self, lat: Tensor, lon: Tensor) -> Tensor:
         """What the last layer reads [B, columns]: of the appearance its inputs, fixed features and learnt features, then, after

@@ -8,9 +8,22 @@ NO_LOCATIONS = (
 COLOURS, SIMILAR, CLUSTERS, SHEET = "Colours", "Similar places", "Clusters", "Sheet"
 NEIGHBOURS, GAP, RESOLUTION = "Neighbours", "Gap", "Resolution"
 
-COLOURS_SAY = (
-    "Places of similar colour are alike to the location encoder: the more two colours differ, the better it tells the places apart."
-)
+COLOURS_OF = "Colours of"
+COLOURS_ASPECTS = {"whole": "the whole vector", "appearance": "appearance (what shows)", "identity": "identity (the rest)"}
+COLOURS_SAY = {
+    "whole": (
+        "Places of similar colour are alike to the location encoder: the more two colours differ, the better it tells the places "
+        "apart."
+    ),
+    "appearance": (
+        "Two places of one colour look alike and lie at like latitudes, wherever they are. The encoder makes this half of its "
+        "output from pictures of the Earth and the latitude alone. So it holds on continents of which the model learnt nothing."
+    ),
+    "identity": (
+        "Two places of one colour are alike in the rest of what the model knows, for which it reads the longitude too. So places "
+        "that look alike can have different colours here. This half does not hold on continents of which the model learnt nothing."
+    ),
+}
 COLOURS_AXES = ("dark to bright", "green to red", "blue to yellow")
 COLOURS_EXPLAINED = "{axis}: component {number}, **{share:.1%}** of the variance"
 COLOURS_CAUTION = (

@@ -11,6 +11,7 @@ from index.geo import geodesic_km
 from index.records import Place
 from retrieval.asking.parts import Part
 from retrieval.asking.question import Question
+from retrieval.atlas.aspects import Aspect
 from retrieval.atlas.clusters import Cluster
 from retrieval.atlas.layout import Method
 from retrieval.atlas.umap import is_installed as umap_is_installed
@@ -38,21 +39,23 @@ class Shown:
 
 
 def show_colours(workspace: Workspace) -> Shown:
-    st.write(captions.COLOURS_SAY)
+    atlas = atlas_of(workspace)
+    aspect = _colours_of(atlas.aspects)
+    st.write(captions.COLOURS_SAY[aspect])
     if umap_is_installed() and _colours_by() == "umap":
         with st.spinner(captions.MAKING_UMAP):
-            atlas_of(workspace).umap()
+            atlas.umap(aspect)
         st.caption(captions.UMAP_CAUTION)
-        return Shown([umap_address(workspace)])
+        return Shown([umap_address(workspace, aspect)])
     with st.spinner(captions.MAKING_COLOURS):
-        explained = atlas_of(workspace).components().explained
+        explained = atlas.components(aspect).explained
     lines = [
         f"- {captions.COLOURS_EXPLAINED.format(axis=axis, number=number, share=share)}"
         for number, (axis, share) in enumerate(zip(captions.COLOURS_AXES, explained, strict=True), start=1)
     ]
     st.markdown("\n".join(lines))
     st.caption(captions.COLOURS_CAUTION.format(share=sum(explained)))
-    return Shown([components_address(workspace)])
+    return Shown([components_address(workspace, aspect)])
 
 
 def show_similar(workspace: Workspace) -> Shown:
@@ -129,6 +132,14 @@ def show_resolution(workspace: Workspace) -> Shown:
     st.altair_chart(resolution_chart(measured))
     st.caption(captions.RESOLUTION_BAND.format(places=everywhere.places, floor=measured.floor))
     return Shown()
+
+
+def _colours_of(aspects: Sequence[Aspect]) -> Aspect:
+    """The aspect to colour by, which is asked for only where there is a choice."""
+    if len(aspects) == 1:
+        return aspects[0]
+    names = captions.COLOURS_ASPECTS
+    return st.radio(captions.COLOURS_OF, aspects, format_func=lambda name: names[name], horizontal=True, key="atlas-aspect")
 
 
 def _colours_by() -> str:

@@ -1,12 +1,13 @@
-"""``/atlas``: web tiles with every location in the colour of its components or of its cluster."""
+"""``/atlas``: web tiles with every location in the colour of its vector, or of an aspect of it, or of its cluster."""
 
 from collections.abc import Callable
 from typing import Annotated
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import Field
 
+from retrieval.atlas.aspects import Aspect
 from retrieval.atlas.clusters import MAX_CLUSTERS, MIN_CLUSTERS
 from retrieval.atlas.paint import Colours, painted_png
 from retrieval.heat.grids import MercatorTile
@@ -27,13 +28,17 @@ class OfVersion(OfCatalogue):
     version: str = Field("", max_length=64, description="of the index: a tile of it never changes")
 
 
-def components_address(workspace: Workspace) -> str:
+class OfAspect(OfVersion):
+    aspect: Aspect = Field("whole", description="what is coloured; appearance and identity only where the model keeps them apart")
+
+
+def components_address(workspace: Workspace, aspect: Aspect = "whole") -> str:
     """Where a map finds the tiles: {z}, {x} and {y} are for it to fill in. Another version of the index has another address."""
-    return _address(workspace, "components")
+    return _address(workspace, "components", aspect=aspect)
 
 
-def umap_address(workspace: Workspace) -> str:
-    return _address(workspace, "umap")
+def umap_address(workspace: Workspace, aspect: Aspect = "whole") -> str:
+    return _address(workspace, "umap", aspect=aspect)
 
 
 def clusters_address(workspace: Workspace, count: int) -> str:
@@ -47,10 +52,12 @@ def clusters_address(workspace: Workspace, count: int) -> str:
     responses=files("image/png", kept=True),
     dependencies=[ATLAS.needed],
 )
-def components_tile(request: Request, z: Step, x: Step, y: Step, given: Annotated[OfVersion, Query()]) -> Response:
+def components_tile(request: Request, z: Step, x: Step, y: Step, given: Annotated[OfAspect, Query()]) -> Response:
     """256 px in Web Mercator: the first three principal components of the location vectors as colours of CIELAB; transparent at
     sea."""
-    return _tile(request, MercatorTile(z, x, y), given, lambda: atlas_of(given.workspace).components().colours)
+    return _tile(
+        request, MercatorTile(z, x, y), given, lambda: atlas_of(given.workspace).components(given.aspect).colours, given.aspect
+    )
 
 
 @router.get(
@@ -60,9 +67,9 @@ def components_tile(request: Request, z: Step, x: Step, y: Step, given: Annotate
     responses=files("image/png", kept=True),
     dependencies=[ATLAS.needed],
 )
-def umap_tile(request: Request, z: Step, x: Step, y: Step, given: Annotated[OfVersion, Query()]) -> Response:
+def umap_tile(request: Request, z: Step, x: Step, y: Step, given: Annotated[OfAspect, Query()]) -> Response:
     """256 px in Web Mercator: three coordinates of a UMAP as colours of CIELAB; transparent at sea. Needs umap-learn."""
-    return _tile(request, MercatorTile(z, x, y), given, lambda: atlas_of(given.workspace).umap())
+    return _tile(request, MercatorTile(z, x, y), given, lambda: atlas_of(given.workspace).umap(given.aspect), given.aspect)
 
 
 @router.get(
@@ -77,13 +84,15 @@ def clusters_tile(request: Request, count: Count, z: Step, x: Step, y: Step, giv
     return _tile(request, MercatorTile(z, x, y), given, lambda: atlas_of(given.workspace).clusters(count).colours)
 
 
-def _address(workspace: Workspace, layer: str) -> str:
-    beside = f"catalogue={quote(workspace.name, safe='')}&version={workspace.version}"
+def _address(workspace: Workspace, layer: str, **more: str) -> str:
+    beside = urlencode({"catalogue": workspace.name, "version": workspace.version, **more}, safe="", quote_via=quote)
     return api(f"/atlas/{layer}/{{z}}/{{x}}/{{y}}.png?{beside}")
 
 
-def _tile(request: Request, tile: MercatorTile, given: OfVersion, colours: Callable[[], Colours]) -> Response:
+def _tile(
+    request: Request, tile: MercatorTile, given: OfVersion, colours: Callable[[], Colours], aspect: Aspect = "whole"
+) -> Response:
     workspace, now = given.workspace, given.workspace.version
-    tag = f"{now}{request.url.path}".replace("/", "-")
+    tag = f"{now}{request.url.path}-{aspect}".replace("/", "-")
     keep = FOR_EVER if given.version == now else ASK_AGAIN
     return cached(request, lambda: painted_png(workspace.space.cells, colours(), tile), "image/png", tag, keep)
