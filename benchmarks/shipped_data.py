@@ -13,6 +13,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 from PIL import Image
 
+from benchmarks.shipped_colours import as_sentinel2
 from index.geo import block_of
 from index.sources.gazetteer import famous_places
 from index.sources.names import BLOCK_DEG, blocks_with_validation
@@ -65,10 +66,12 @@ def texts(data: Path, made: Path, towns: int, *, strict: bool) -> Sources:
 
 
 def tiles(data: Path, made: Path, towns: int, grid: int) -> Sources:
-    """Spectra as tiles of one pixel, Sentinel-2 chips and tiles, coarse NASA tiles."""
-    chips = chip_table(data, made / "chips.csv")
+    """Spectra and colours as tiles of one pixel, Sentinel-2 chips and tiles, coarse NASA tiles."""
+    chips, pixels = chip_table(data, made / "chips.csv"), data / "s2_pixels/s2_pixels.parquet"
+    colours = as_sentinel2(data / "coarse", pixels, made / "colours.parquet", held_out_blocks(data))
     return [
-        ("spectra", {"paths": (data / "s2_pixels/s2_pixels.parquet",), "dates": 4}),
+        ("spectra", {"paths": (pixels,), "dates": 4}),
+        ("spectra", {"paths": (colours,)}),
         ("geotiff_tiles", {"paths": tuple(data / "s2_chips" / name for name in chip_files(chips)), "table": chips}),
         ("geotiff_tiles", {"paths": (data / "s2_tiles/geotiff",), "table": tile_table(data, made / "s2_tiles.csv")}),
         ("blue_marble", {"towns": towns, "grid": grid}),
@@ -178,16 +181,20 @@ def _paste_tiles(globe: Image.Image, mbtiles: Path) -> None:
 
 def chip_table(data: Path, out: Path) -> Path:
     """What the files of s2_chips do not say themselves. Their split is that of their block of 5 degrees in all other tables."""
-    tables = tuple(data / each for each in ("s2_pixels/s2_pixels.parquet", *(f"text/{name}.parquet" for name in TEXTS[:3])))
-    held = blocks_with_validation(tables)
     rows = pd.read_csv(data / "s2_chips/index.csv")
     rows = rows[rows["folder"] == SPREAD_CHIPS]
-    held_out = np.isin(block_of(rows["lat"], rows["lon"], BLOCK_DEG), sorted(held))
+    held_out = np.isin(block_of(rows["lat"], rows["lon"], BLOCK_DEG), held_out_blocks(data))
     table = rows[["file", "bands"]].assign(
         source=TILES, licence=rows["license"], level="L1C", split=np.where(held_out, "val", "train"), scale=1e-4, offset=0
     )
     table.to_csv(out, index=False)
     return out
+
+
+def held_out_blocks(data: Path) -> np.ndarray:
+    """Blocks of 5 degrees of which spectra or texts are held out."""
+    tables = tuple(data / each for each in ("s2_pixels/s2_pixels.parquet", *(f"text/{name}.parquet" for name in TEXTS[:3])))
+    return np.array(sorted(blocks_with_validation(tables)))
 
 
 def chip_files(table: Path) -> list[str]:

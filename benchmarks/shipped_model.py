@@ -27,7 +27,7 @@ from ui.console import ProgressBars
 SETTINGS = Path(__file__).with_suffix(".toml")
 TILE_SETTINGS = Path(__file__).with_name("shipped_model_tiles.toml")
 TOWNS = 105_000  # with 45,000 whole American articles were placed worse (docs/experiments.md)
-TOWN_TILES, GRID_TILES = 3_000, 9_000
+TOWN_TILES, GRID_TILES = 8_000, 30_000
 
 
 def main() -> None:

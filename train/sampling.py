@@ -123,7 +123,8 @@ class OccasionSampler:
 
     Sources have regions, calendars and processing of their own, and tiles of one season look alike: where they are mixed, to tell
     occasions apart lowers the loss without anything being learnt of places. An occasion's share of the batches is its
-    (records)**(1 - power); one of less than ``FEWEST_OF_AN_OCCASION`` records has nothing to be told apart from and is left out.
+    (records)**(1 - power), and a source named in ``options`` has the share that these say. An occasion of less than
+    ``FEWEST_OF_AN_OCCASION`` records has nothing to be told apart from and is left out.
     """
 
     def __init__(self, lat: Degrees, lon: Degrees, options: SamplingOptions, occasions: Sequence[tuple[str, int]]) -> None:
@@ -131,13 +132,17 @@ class OccasionSampler:
         of: dict[tuple[str, int], list[int]] = {}
         for row, (source, month) in enumerate(occasions):
             of.setdefault((source, month if options.occasions == "source_month" else 0), []).append(row)
-        self._rows: list[Rows] = [np.array(of[key]) for key in sorted(of) if len(of[key]) >= FEWEST_OF_AN_OCCASION]
+        enough = [key for key in sorted(of) if len(of[key]) >= FEWEST_OF_AN_OCCASION]
+        self._rows: list[Rows] = [np.array(of[key]) for key in enough]
         if not self._rows:
             raise ConfigError(
                 f"sampling.occasions={options.occasions} needs {FEWEST_OF_AN_OCCASION} tiles of one occasion, the most here are "
                 f"{max(map(len, of.values()))}; set sampling.occasions=mixed"
             )
-        self._after = np.cumsum([len(rows) ** (1 - options.power) for rows in self._rows])
+        shares = np.array([len(rows) ** (1 - options.power) for rows in self._rows])
+        if options.sources:
+            _share_out(shares, np.array([source for source, _ in enough]), options.sources)
+        self._after = np.cumsum(shares)
         self._samplers = [Sampler(lat[rows], lon[rows], options) for rows in self._rows]
 
     def draw(self, size: int, *, seed: int, step: int, branch: int = 0) -> Rows:

@@ -301,9 +301,9 @@ def test_options_that_make_no_sense_are_refused_by_name(wrong: dict[str, Any]) -
 OCCASIONS = [("a", 7)] * 60 + [("a", 1)] * 40 + [("b", 7)] * 25 + [("c", 3)] * 4
 
 
-def of_occasions(kind: str, power: float = 0.5) -> Any:
+def of_occasions(kind: str, power: float = 0.5, **others: Any) -> Any:
     lat, lon = np.linspace(-60, 60, len(OCCASIONS)), np.linspace(-170, 170, len(OCCASIONS))
-    options = SamplingOptions.parse({"occasions": kind, "power": power}, where="tests")
+    options = SamplingOptions.parse({"occasions": kind, "power": power, **others}, where="tests")
     return sampler_of(lat, lon, options, [], OCCASIONS)
 
 
@@ -331,6 +331,13 @@ def test_the_power_says_how_often_a_large_occasion_has_its_turn() -> None:
         drawn = [OCCASIONS[sampler.draw(2, **SEEDS, step=step)[0]] for step in range(4000)]
         share = [drawn.count(each) / 4000 for each in (("a", 7), ("a", 1), ("b", 7))]
         assert share == pytest.approx(list(counts ** (1 - power) / (counts ** (1 - power)).sum()), abs=0.03)
+
+
+def test_a_named_source_has_its_share_of_the_batches_over_all_its_months() -> None:
+    sampler, counts = of_occasions("source_month", sources={"a": 0.3, "not here": 0.5}), np.sqrt([60, 40])
+    drawn = [OCCASIONS[sampler.draw(2, **SEEDS, step=step)[0]] for step in range(4000)]
+    share = [drawn.count(each) / 4000 for each in (("a", 7), ("a", 1), ("b", 7))]
+    assert share == pytest.approx([*(0.3 * counts / counts.sum()), 0.7], abs=0.03)
 
 
 def test_a_batch_larger_than_its_occasion_is_the_whole_of_it_and_a_draw_can_be_repeated() -> None:

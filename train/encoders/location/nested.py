@@ -2,12 +2,13 @@
 
 What shows (pictures of the Earth, latitude) travels to continents of which nothing was learnt. Harmonics that bear the longitude
 fail there, but people, species and coasts need them. So the first part reads pictures, textures and the latitude. The second reads
-these, the features of the first, and all harmonics. The order is that of Matryoshka learning (Kusupati et al. 2022,
+these and all harmonics. The order is that of Matryoshka learning (Kusupati et al. 2022,
 arXiv:2205.13147), by meaning, as in MIND (arXiv:2609.25454): losses on a prefix (``matryoshka``, a teacher's ``prefix``) train the
 first part alone.
 
 Training must not lose what the inputs alone would have given. So either part passes on its raw inputs, and fixed random features of
-them (Rahimi and Recht 2008, "Weighted sums of random kitchen sinks"), beside what it learns.
+them (Rahimi and Recht 2008, "Weighted sums of random kitchen sinks"), beside what it learns. Textures are for what is learnt only:
+in random features they drown the colours.
 """
 
 from contextlib import nullcontext
@@ -19,7 +20,7 @@ from torch import Tensor, nn
 from index.errors import ConfigError
 from train.nets.harmonics import fine_less, real_harmonics
 from train.nets.mlp import Mlp
-from train.nets.pictures import Picture, PictureOptions, Pictures
+from train.nets.pictures import LEVELS, Picture, PictureOptions, Pictures
 from train.nets.zonal import ZONAL, zonal
 from train.precision import fast_autocast
 
@@ -28,15 +29,15 @@ COARSE_DEGREES = 10  # harmonics that the identity passes on
 
 class Options(PictureOptions):
     textures: tuple[Picture, ...] = Field(
-        (), description="pictures wider than width_px, of which the local spread at full resolution is read too"
+        (), description="pictures wider than width_px, of whose local spread at full resolution is learnt too"
     )
     degrees: int = Field(20, ge=COARSE_DEGREES, le=200, description="L: identity reads harmonics of degree 0 .. L-1")
     appearance: int = Field(
         1024, ge=2, description="columns of the appearance in the hidden layer, fixed and learnt ones and inputs"
     )
-    hidden: int = Field(512, ge=1, description="learnt features of the identity")
-    fixed: int = Field(512, ge=0, description="random features of the appearance, which are not trained")
-    fixed_identity: int = Field(1024, ge=0, description="random features of the identity, which are not trained")
+    hidden: int = Field(768, ge=1, description="learnt features of the identity")
+    fixed: int = Field(256, ge=0, description="random features of the appearance, which are not trained")
+    fixed_identity: int = Field(156, ge=0, description="random features of the identity, which are not trained")
     hidden_longitude_share: float = Field(
         0.0, ge=0, lt=1, description="share of the places whose harmonics are hidden in training, so that identity does without"
     )
@@ -54,19 +55,23 @@ class Nested(Pictures):
     alone."""
 
     shrink: Tensor
+    plain: Tensor
 
     def __init__(self, options: Options) -> None:
         super().__init__(options, options.textures)
         self.options, self.dim = options, options.dim
         self.register_buffer("shrink", fine_less(options.degrees), persistent=False)
-        raw, waves, fixed = self.seen + ZONAL, options.degrees**2, options.fixed
+        colours = sum(len(picture.mode) for picture in options.pictures)
+        columns = torch.arange(self.seen).reshape(LEVELS, -1)[:, :colours].flatten()
+        self.register_buffer("plain", columns, persistent=False)  # of ``look``, those that are no texture
+        raw, waves, fixed = len(self.plain) + ZONAL, options.degrees**2, options.fixed
         self.appearance_columns, learnt = options.appearance, options.appearance - raw - fixed
         if learnt < 1:
             raise ConfigError(
                 f"nested: appearance is {options.appearance} columns, of which {raw + fixed} are not learnt; give more"
             )
-        self.appearance = self._part(raw, learnt)
-        self.identity = self._part(options.appearance + waves, options.hidden)
+        self.appearance = self._part(self.seen + ZONAL, learnt)
+        self.identity = self._part(self.seen + ZONAL + waves, options.hidden)
         self.fixed_appearance, self.fixed_identity = (
             self._part(inputs, outputs).requires_grad_(False) if outputs else Nothing()
             for inputs, outputs in ((raw, fixed), (raw + waves, options.fixed_identity))
@@ -83,16 +88,17 @@ class Nested(Pictures):
         """What the last layer reads [B, columns]: of the appearance its inputs, fixed features and learnt features, then, after
         ``appearance_columns``, the coarse harmonics, fixed features and learnt features of the identity."""
         kind = self.first.weight.dtype
-        raw = torch.cat([self.look(lat, lon).to(kind), zonal(lat).to(kind)], dim=-1)
+        look, latitude = self.look(lat, lon).to(kind), zonal(lat).to(kind)
+        seen, raw = torch.cat([look, latitude], dim=-1), torch.cat([look[:, self.plain], latitude], dim=-1)
         waves = real_harmonics(lat, lon, self.options.degrees).to(kind)
         if self.training and self.options.hidden_longitude_share:
             waves = waves * (torch.rand(len(waves), 1, device=waves.device) >= self.options.hidden_longitude_share)
         calm = waves * self.shrink.to(kind)
         precision = fast_autocast(raw.device, len(raw)) if self.training else nullcontext()  # stored vectors are exact
         with precision:
-            shows = torch.cat([raw, self.fixed_appearance(raw).to(kind), self.appearance(raw).to(kind)], dim=-1)
+            shows = torch.cat([raw, self.fixed_appearance(raw).to(kind), self.appearance(seen).to(kind)], dim=-1)
             kept = self.fixed_identity(torch.cat([raw, calm], dim=-1)).to(kind)
-            place = self.identity(torch.cat([shows, calm], dim=-1)).to(kind)
+            place = self.identity(torch.cat([seen, calm], dim=-1)).to(kind)
         return torch.cat([shows, waves[:, : COARSE_DEGREES**2], kept, place], dim=-1)
 
     def forward(self, lat: Tensor, lon: Tensor) -> Tensor:
