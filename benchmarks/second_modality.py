@@ -2,12 +2,13 @@
 
     python -m benchmarks.second_modality WORK [--data ../shared/data] [--steps 200] [--seeds 0 1 2] [--workers 2]
 
-The open question of Hecht et al. (arXiv:2606.20167), on unpaired data: located texts of all continents, and Sentinel-2 spectra as
-tiles of one pixel. They meet only through position. Learnt from texts alone, from tiles alone, or from both by `imagebind`,
-`cyclic` and `fused`; with one modality the first two are the same. Cyclic training gets twice the steps, so that every run sees
-equally many batches of each. Asked on the `report` slice, in blocks of 5 degrees without any training record: the median distance
-from a text, and the share of the land that its true place, or that of a spectrum, beats; then tasks at the hidden layer (ridge), in blocks of
-10 degrees and with whole continents left out. Mean and 95 % interval (t) over seeds; differences are paired by seed.
+The open question of Hecht et al. (arXiv:2606.20167), on unpaired data: located texts of all continents, and Sentinel-2
+spectra as tiles of one pixel. They meet only through position. Learnt from texts alone, from tiles alone, or from both by
+`imagebind`, `cyclic` and `fused`; with one modality the first two are the same. Cyclic training gets twice the steps, so that
+every run sees equally many batches of each. Asked on the `report` slice, in blocks of 5 degrees without any training record:
+the median distance from a text, and the share of the land that its true place, or that of a spectrum, beats; then tasks at
+the hidden layer (ridge), in blocks of 10 degrees and with whole continents left out. Mean and 95 % interval (t) over seeds;
+differences are paired by seed.
 
 WORK gets the catalogue, the runs and their figures: a stopped benchmark resumes.
 """

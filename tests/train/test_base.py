@@ -19,6 +19,7 @@ from train.checkpoint import MODEL_FILE, Card, Checkpoint, TextConfidence, save_
 from train.config import TrainConfig
 from train.loop import Result, train
 from train.model import build_model
+from train.probing.features import inputs, placebind
 
 SMALL_TOWER = ("image.options.width=8", "image.options.hidden=16")
 QUICK: dict[str, Any] = {"steps": 6, "tile_batch": 6, "article_batch": 12, "save_every": 2, "validate_every": 3, "device": "cpu"}
@@ -120,6 +121,8 @@ def test_an_encoder_that_was_kept_goes_by_the_digest_of_the_first_model_that_had
     second = train(config_from(first, "articles", regions), regions, tmp_path / "run").checkpoint
     assert [second.digest_of(each) for each in ("locations", "articles", "tiles")] == [base.digest, second.digest, first.digest]
     assert second.card.base_digests["articles"] == base.digest
+    for features in (placebind, inputs):
+        assert features.build(checkpoint=second.path.parent).digest == features.build(checkpoint=base.path.parent).digest
 
 
 def test_the_same_tower_starts_from_the_weights_and_the_temperature_that_it_had(

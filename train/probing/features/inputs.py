@@ -35,7 +35,7 @@ class Inputs:
     def __init__(self, options: Options) -> None:
         self.checkpoint = Checkpoint.open(options.checkpoint)
         self.name = f"{options.label or self.checkpoint.digest[:8]} inputs"
-        self.digest = f"{self.checkpoint.digest}-inputs"
+        self.digest = f"{self.checkpoint.digest_of('locations')}-inputs"
 
     def encode(self, lat: Degrees, lon: Degrees) -> Vectors:
         encoder = self.checkpoint.encoder("locations", torch.device("cpu"))

@@ -57,7 +57,7 @@ class PlaceBind:
         return encode_locations(encoder, lat, lon).numpy()
 
     def _digest(self, twin: int | None) -> str:
-        return f"{self.checkpoint.digest}-{self.layer}" + ("" if twin is None else f"-untrained{twin}")
+        return f"{self.checkpoint.digest_of('locations')}-{self.layer}" + ("" if twin is None else f"-untrained{twin}")
 
 
 def untrained(checkpoint: Checkpoint, trained: LocationEncoder, seed: int) -> LocationEncoder:
