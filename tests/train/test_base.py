@@ -79,8 +79,8 @@ def test_the_tower_that_learns_is_new_and_moves(on_tiles: Result) -> None:
 def test_texts_and_places_have_the_vectors_that_they_had(on_tiles: Result, base: Checkpoint) -> None:
     lat, lon = torch.tensor([48.0, -77.0]), torch.tensor([16.0, 180.0])
     words, present = torch.randn(3, 1, 384), torch.ones(3, 1, dtype=torch.bool)
-    for modality, inputs in (("locations", (lat, lon)), ("articles", (words, present))):
-        now, then = (model.encoder(modality, CPU)(*inputs) for model in (on_tiles.checkpoint, base))  # type: ignore[call-overload]
+    for modality, given in (("locations", (lat, lon)), ("articles", (words, present))):
+        now, then = (model.encoder(modality, CPU)(*given) for model in (on_tiles.checkpoint, base))  # type: ignore[call-overload]
         assert torch.equal(now, then)
 
 
