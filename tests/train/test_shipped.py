@@ -2,12 +2,16 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
 from index.errors import CheckpointError
+from index.imagery.sensors import SENTINEL2, UNNAMED_SENTINEL2
 from train import checkpoint, shipped
 from train.checkpoint import Checkpoint
 from train.config import TrainConfig
+from train.image.tiles import PreparedTile, group_tiles
 from train.shipped import CARD_FILE, checkpoint_for, is_shipped, name_of, shipped_model
 
 
@@ -52,6 +56,21 @@ def test_what_is_shipped_can_be_opened_and_says_what_it_is() -> None:
     assert model.path.stat().st_size <= 60_000_000
     assert set(model.card.trained_on) == {"articles", "tiles"}
     assert len((shipped_model() / CARD_FILE).read_text(encoding="utf-8")) > 1000
+
+
+@pytest.mark.parametrize("bands", [*UNNAMED_SENTINEL2.values(), *SENTINEL2.often], ids=lambda bands: str(len(bands)))
+@pytest.mark.parametrize("side", [1, 2, 63, 2048])
+def test_any_tile_of_sentinel2_is_read(bands: tuple[str, ...], side: int) -> None:
+    tower = Checkpoint.open(shipped_model()).encoder("tiles", torch.device("cpu"))
+    random = np.random.default_rng(side)
+    vectors = []
+    for brightness in (300, 4000):
+        pixels = random.integers(brightness, 2 * brightness, (len(bands), side, side)).astype(np.uint16)
+        prepared = PreparedTile(SENTINEL2.name, *tower.prepare(pixels, bands, SENTINEL2.name))
+        with torch.no_grad():
+            vectors.append(group_tiles([prepared], np.zeros(1), np.zeros(1)).encode(tower)[0])
+    assert torch.isfinite(torch.stack(vectors)).all()
+    assert torch.cosine_similarity(*vectors, dim=0) < 0.99
 
 
 def test_the_teacher_that_an_older_header_names_is_the_only_one_of_the_teachers() -> None:

@@ -7,7 +7,7 @@ for each column makes two more probes: columns left out (a prefix of nested dime
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import cached_property, reduce
 from typing import Any, Self
 
 import numpy as np
@@ -34,10 +34,13 @@ def ridge_predictions(
     sums = [_Sums.of(features[part], encoded.columns[part]) for part in parts]
     whole = reduce(_Sums.plus, sums)
     scores = np.zeros(len(penalties))
+    widths = {len(penalty) for penalty in penalties}
     for part, own in zip(parts, sums, strict=True):
-        rest = whole.plus(own, -1)
-        scores += [encoded.score(part, rest.solved(penalty, encoded).answers(features[part])) for penalty in penalties]
-    return whole.solved(penalties[int(scores.argmax())], encoded).answers(asked)
+        rest, held_out = whole.plus(own, -1), features[part]
+        centred = {width: rest.centred(width) for width in widths}
+        scores += [encoded.score(part, centred[len(each)].one_of_many(each, encoded).answers(held_out)) for each in penalties]
+    best = penalties[int(scores.argmax())]
+    return whole.centred(len(best)).solved(best, encoded).answers(asked)
 
 
 @dataclass(frozen=True)
@@ -85,14 +88,41 @@ class _Sums:
             self.squares + times * other.squares, self.products + times * other.products,
         )  # fmt: skip
 
-    def solved(self, penalty: Floats, target: _Target) -> "_Linear":
-        width = len(penalty)
+    def centred(self, width: int) -> "_Centred":
         mean, mean_target = self.rows[:width] / self.count, self.target / self.count
         matrix = self.squares[:width, :width] - self.count * np.outer(mean, mean)
-        matrix[np.diag_indices(width)] += penalty
-        right = self.products[:width] - self.count * np.outer(mean, mean_target)
-        weights = cho_solve(cho_factor(matrix, lower=True, overwrite_a=True, check_finite=False), right, check_finite=False)
-        return _Linear(weights, mean_target - mean @ weights, target.classes)
+        return _Centred(matrix, self.products[:width] - self.count * np.outer(mean, mean_target), mean, mean_target)
+
+
+@dataclass(frozen=True)
+class _Centred:
+    """The normal equations of the first columns, which all penalties of these share: ``matrix`` [W, W], ``right`` [W, K]."""
+
+    matrix: Floats
+    right: Floats
+    mean: Floats
+    mean_target: Floats
+
+    def solved(self, penalty: Floats, target: _Target) -> "_Linear":
+        matrix = self.matrix.copy()
+        matrix[np.diag_indices(len(penalty))] += penalty
+        factor = cho_factor(matrix, lower=True, overwrite_a=True, check_finite=False)
+        return self._linear(cho_solve(factor, self.right, check_finite=False), target)
+
+    def one_of_many(self, penalty: Floats, target: _Target) -> "_Linear":
+        """The same, quicker where many are asked for that are each one number for all columns: they share an eigenbasis."""
+        if np.ptp(penalty):
+            return self.solved(penalty, target)
+        values, vectors, right = self._eigen
+        return self._linear(vectors @ (right / (values + penalty[0])[:, None]), target)
+
+    @cached_property
+    def _eigen(self) -> tuple[Floats, Floats, Floats]:
+        values, vectors = np.linalg.eigh(self.matrix)
+        return values, vectors, vectors.T @ self.right
+
+    def _linear(self, weights: Floats, target: _Target) -> "_Linear":
+        return _Linear(weights, self.mean_target - self.mean @ weights, target.classes)
 
 
 @dataclass(frozen=True)
