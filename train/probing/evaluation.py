@@ -204,6 +204,7 @@ def _encoded(cells: Sequence[Cell], results: ResultsFolder, progress: Progress) 
 def _predicted(cells: Sequence[Cell], progress: Progress, workers: int) -> Iterator[tuple[Cell, list[Values], float]]:
     """Each cell as soon as all its folds are predicted, with the seconds that took."""
     from joblib import Parallel, delayed, parallel_config  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits
 
     waiting: dict[int, dict[int, tuple[Values, float]]] = {number: {} for number in range(len(cells))}
     jobs = (
@@ -211,7 +212,8 @@ def _predicted(cells: Sequence[Cell], progress: Progress, workers: int) -> Itera
         for number, cell in enumerate(cells)
         for place, fold in enumerate(cell.folds)
     )
-    with parallel_config(backend="loky", inner_max_num_threads=1):
+    # One worker is this process: the threads of its linear algebra have to be limited here.
+    with parallel_config(backend="loky", inner_max_num_threads=1), threadpool_limits(1):
         for number, place, said, seconds in Parallel(n_jobs=workers, return_as="generator_unordered")(jobs):
             waiting[number][place] = (said, seconds)
             progress.advance(1)

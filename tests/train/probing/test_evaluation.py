@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from sklearn.metrics import r2_score
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from index.errors import ConfigError, InputError
 from index.geo import uniform_on_sphere, unit_xyz
@@ -206,6 +207,19 @@ def test_several_processes_give_what_one_gives(tmp_path):
     plan = Plan([task()], [LonLat(), Counted()], [Random(), Block(size_deg=30)])
     one, two = (evaluate(plan, tmp_path / str(workers), workers=workers) for workers in (1, 2))
     assert [row.score for row in one.rows] == [row.score for row in two.rows]
+
+
+def test_one_process_is_of_one_thread_as_several_are(tmp_path, monkeypatch):
+    threads = []
+
+    def counting(*arguments):
+        threads.extend(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas")
+        return predict(*arguments)
+
+    monkeypatch.setattr("train.probing.evaluation.predict", counting)
+    with threadpool_limits(2):
+        run(tmp_path, features=[LonLat()])
+    assert set(threads) == {1}
 
 
 def test_a_damaged_table_is_refused(tmp_path):
