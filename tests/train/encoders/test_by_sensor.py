@@ -39,7 +39,7 @@ def test_a_tile_is_read_by_the_tower_of_its_sensor_alone() -> None:
 
 def test_each_tower_has_a_stem_for_its_own_sensor_only_and_the_settings_say_all_of_it() -> None:
     tower = build()
-    assert tower.sensors == ["nasa_coarse", "sentinel2"]
+    assert tower.sensors == ["sentinel2", "nasa_coarse"]
     assert [inner.sensors for inner in tower.towers.values()] == [["nasa_coarse"], ["sentinel2"]]
     assert tower.options.towers["sentinel2"].options["dropout"] == 0.1, "a default of today is not that of a later version"
 

@@ -65,7 +65,8 @@ class BySensor(nn.Module):
 
     @property
     def sensors(self) -> list[str]:
-        return list(self.towers)
+        """In the order of ``SENSORS``: a photo is read as of the first one."""
+        return [sensor for sensor in SENSORS if sensor in self.towers]
 
     def prepare(
         self, pixels: npt.NDArray[np.uint8] | npt.NDArray[np.uint16], bands: tuple[str, ...], sensor_name: str
