@@ -34,6 +34,7 @@ from retrieval.asking.parts import Pictures, no_pictures
 from retrieval.asking.photo import Photo
 from retrieval.asking.query import QueryVectors
 from retrieval.asking.question import Question
+from retrieval.asking.sentence.read import read_question
 from retrieval.heat.cells import Cells
 from retrieval.heat.heat import Heat, heat_of
 from retrieval.ranking.bridge import Bridge
@@ -205,14 +206,15 @@ class Space:
         """Answer a ``Question``, or what ``Question.of`` makes of a text, an image, a place (or several of these) and ``settings``,
         as in ``search("salt flat", kinds=("articles",), k=3, filter={"countries": "Bolivia"})``. Answers come from the ``kinds``
         of the question, or from all indexed ones that the filter fits. ``pictures`` reads images given only by name; ``skip`` omits
-        the first hits of each kind.
+        the first hits of each kind. Coordinates and constraints in the texts are read first (``retrieval.asking.sentence``), unless
+        the question is ``verbatim``; the answer's ``question`` is the one that was understood.
 
         Raises ``InputError`` or ``ConfigError`` for an invalid question, ``CatalogueError`` for a modality that is not indexed.
         """
-        question = _question(asked, image, place, settings)
         times = [time.perf_counter()]
+        question, said = read_question(_question(asked, image, place, settings))
         vectors = plain = question.embed(self, pictures)
-        notes = self.notes(question)
+        notes = (*said, *self._unread(question))
         times.append(time.perf_counter())
         if question.centred:
             vectors = centred_query(vectors, {modality: manifest.mean for modality, manifest in self.manifests.items()})
@@ -235,8 +237,13 @@ class Space:
         stages_ms = dict(zip(STAGES, (1000 * np.diff(times)).tolist(), strict=True))
         return Answer(question, origin, hits, ways, vectors, stages_ms, confidence=confidence.result(), notes=notes)
 
-    def notes(self, question: Question) -> tuple[str, ...]:
-        """A sentence for each text of the question that the model cannot read."""
+    def notes(self, asked: Question) -> tuple[str, ...]:
+        """For a heat map of the question: a sentence for everything in its texts that was read as a place, and for each text that
+        the model cannot read. ``search`` has those of its own answer in it."""
+        question, said = read_question(asked, filters=False)
+        return (*said, *self._unread(question))
+
+    def _unread(self, question: Question) -> tuple[str, ...]:
         texts = [part.text[:READ_CHARACTERS] for part in question.parts if part.text is not None]
         return reading_notes(texts, self.encoder("articles")) if texts else ()
 
@@ -249,8 +256,9 @@ class Space:
         return replace(answer, why=why)
 
     def heat(self, asked: Question | str, *, pictures: Pictures = no_pictures) -> Heat:
-        """How well every location fits the question. Raises ``CatalogueError`` if the locations are not indexed."""
-        question = _question(asked, None, None, {})
+        """How well every location fits the question. Constraints in its texts stay words: a heat map is of the whole Earth. Raises
+        ``CatalogueError`` if the locations are not indexed."""
+        question, _ = read_question(_question(asked, None, None, {}), filters=False)
         return heat_of(self.cells, question.embed(self, pictures).vectors, self.checkpoint.temperature)
 
     @once
@@ -349,8 +357,8 @@ def _question(
 
 
 def _as_written(how: How, snapshots: Sequence[Snapshot]) -> How:
-    """The same with countries as the records write them. Raises ``InputError`` for a country that no record is in: it would silently
-    filter everything away."""
+    """The same with countries as the records write them. Raises ``InputError`` for a country that no record is in: it would
+    silently filter everything away."""
     if not how.filter.countries:
         return how
     known = frozenset[str]().union(*(snapshot.values("country") for snapshot in snapshots))

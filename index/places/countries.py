@@ -77,8 +77,8 @@ def towns_in(region: BBox) -> int:
 
 
 def find_country(wanted: str) -> Country:
-    """A country by its ISO code of two or three letters, or by a name in one of many languages. Raises ``InputError`` where there is
-    none, with names that are near."""
+    """A country by its ISO code of two or three letters, or by a name in one of many languages. Raises ``InputError`` where there
+    is none, with names that are near."""
     towns, code = load_towns(MIN_POPULATION), code_of(wanted)
     if code is None or code not in towns.countries:
         near = countries_like(wanted) if wanted.strip() else []

@@ -28,7 +28,8 @@ Mask = npt.NDArray[np.bool_]
 # Where a record may lie whose text names a part of a country; names of the states of the USA are added.
 PARTS = {
     "England": "GB", "Scotland": "GB", "Wales": "GB", "Northern Ireland": "GB", "Northern Cyprus": "CY", "West Bank": "PS",
-    "Gaza Strip": "PS", "Siberia": "RU", "Bonaire": "BQ", "Punjab": "IN PK", "Kashmir": "IN PK CN", "Crimea": "UA RU", "Tibet": "CN",
+    "Gaza Strip": "PS", "Siberia": "RU", "Bonaire": "BQ", "Punjab": "IN PK", "Kashmir": "IN PK CN", "Crimea": "UA RU",
+    "Tibet": "CN",
 }  # fmt: skip
 
 # Where a record of a country may also lie.

@@ -1,6 +1,7 @@
-"""Countries by name: ISO 3166-1 codes, the names of CLDR in many languages, and other names in use; any case, with or without accents.
+"""Countries by name: ISO 3166-1 codes, the names of CLDR in many languages, and other names in use.
 
-The names of CLDR (Unicode License) come with babel. ``OTHER_NAMES`` are those in use that neither CLDR nor GeoNames has.
+Case and accents do not matter. The names of CLDR (Unicode License) come with babel. ``OTHER_NAMES`` are those in use that neither
+CLDR nor GeoNames has.
 """
 
 import re
@@ -15,8 +16,8 @@ from index.places.packaged import package
 NAMED = 3
 # The first is preferred where a name means different countries in two languages.
 LANGUAGES = (
-    "en", "ar", "cs", "da", "de", "el", "es", "fa", "fi", "fr", "he", "hi", "hu", "id", "it", "ja", "ko", "nb", "nl", "pl", "pt", "ro",
-    "ru", "sv", "th", "tr", "uk", "vi", "zh",
+    "en", "ar", "cs", "da", "de", "el", "es", "fa", "fi", "fr", "he", "hi", "hu", "id", "it", "ja", "ko", "nb", "nl", "pl", "pt",
+    "ro", "ru", "sv", "th", "tr", "uk", "vi", "zh",
 )  # fmt: skip
 OTHER_NAMES = {
     "United States of America": "US", "USA": "US", "U.S.": "US", "U.S.A.": "US", "US": "US", "UK": "GB", "U.K.": "GB",

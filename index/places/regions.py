@@ -14,7 +14,7 @@ from index.errors import InputError
 from index.geo import Degrees, chord_km, unit_xyz
 from index.places.continents import ANTARCTIC_LAT, NAMES, continent_of_town
 from index.places.countries import LAND_REACH_KM, MIN_POPULATION, SEA_REACH_KM
-from index.places.country_names import LANGUAGES, code_of, countries_like, folded, name_of
+from index.places.country_names import LANGUAGES, code_of, countries_like, english_names, folded, name_of
 from index.places.packaged import is_land
 from index.places.towns import load_towns
 
@@ -67,6 +67,12 @@ def region_named(name: str) -> str:
     return name_of(code)
 
 
+@cache
+def region_names() -> tuple[str, ...]:
+    """The continents, then the countries by name."""
+    return (*NAMES, *sorted({name_of(code) for code in english_names()} - set(NAMES)))
+
+
 def continent_named(name: str) -> str | None:
     """The English name of a continent, None for what is none."""
     return _continents_by_name().get(folded(name))
@@ -77,7 +83,9 @@ def _continents_by_name() -> dict[str, str]:
     from babel import Locale
 
     of_languages = [Locale(language).territories for language in LANGUAGES]
-    names = {folded(each[number]): name for name, number in _UN_NUMBERS.items() for each in reversed(of_languages) if number in each}
+    names = {
+        folded(each[number]): name for name, number in _UN_NUMBERS.items() for each in reversed(of_languages) if number in each
+    }
     return names | {folded(each["AQ"]): "Antarctica" for each in of_languages} | {folded(name): name for name in NAMES}
 
 

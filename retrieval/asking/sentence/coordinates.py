@@ -3,7 +3,8 @@
 What people type holds many pairs of numbers that are no place: scores, prices, versions, dates. So there are two ways in. *Marked*
 pairs are read anywhere: each number has a hemisphere, a degree sign or a name ('lat', 'lon'), or stands in WKT or GeoJSON. *Bare*
 pairs ('48.2082, 16.3738') are read where they are the whole text, where both have four decimals or more, where both have two and a
-preposition of place stands before them, or where a distance is from them. The order of bare numbers is latitude, longitude. What cannot be one is not turned round.
+preposition of place stands before them, or where a distance is from them. The order of bare numbers is latitude, longitude. What
+cannot be one is not turned round.
 """
 
 import re
@@ -31,7 +32,8 @@ def _angle(name: str) -> str:
     (?P<{name}sign>[-+−–])?
     (?:(?P<{name}deg>\d{{1,3}})\s*(?:{_DEGREE}|:)\s*(?P<{name}min>\d{{1,2}}(?:[.,]\d+)?)\s*(?:{_MINUTE}|:)?
          (?:\s*(?P<{name}sec>\d{{1,2}}(?:[.,]\d+)?)\s*{_SECOND}?)?
-     |(?P<{name}deg2>\d{{1,3}})[ ](?P<{name}min2>\d{{1,2}}(?:[.,]\d+)?)(?:[ ](?P<{name}sec2>\d{{1,2}}(?:[.,]\d+)?))?(?=\s*(?:{_HEMISPHERE}|[,;]|$|\s))
+     |(?P<{name}deg2>\d{{1,3}})[ ](?P<{name}min2>\d{{1,2}}(?:[.,]\d+)?)(?:[ ](?P<{name}sec2>\d{{1,2}}(?:[.,]\d+)?))?
+         (?=\s*(?:{_HEMISPHERE}|[,;]|$|\s))
      |(?P<{name}whole>{_DECIMALS})\s*(?P<{name}mark>{_DEGREE})?
     )
     (?({name}before)|(?:\s*(?P<{name}after>{_HEMISPHERE}))?)
@@ -40,7 +42,8 @@ def _angle(name: str) -> str:
 
 _BEFORE_NUMBER = r"(?<![\w.,:/°'’+\-−–])"
 _MARKED = re.compile(
-    rf"{_BEFORE_NUMBER}{_angle('a_')}\s*(?:[,;/|]|\band\b|\by\b|\bund\b|\bet\b)?\s*{_AXIS_NAME}?{_angle('b_')}(?![\w°'’]|[.,]?\d)", re.VERBOSE
+    rf"{_BEFORE_NUMBER}{_angle('a_')}\s*(?:[,;/|]|\band\b|\by\b|\bund\b|\bet\b)?\s*{_AXIS_NAME}?{_angle('b_')}(?![\w°'’]|[.,]?\d)",
+    re.VERBOSE,
 )
 _NUMBER = r"[-+−–]?\d{1,3}(?:\.\d+)?"
 _EITHER = r"[-+−–]?\d{1,3}(?:[.,]\d+)?"
@@ -56,15 +59,14 @@ _LONGITUDE_FIRST = [
         rf"\{{[^{{}}]*\"coordinates\"\s*:\s*\[\s*(?P<lon>{_NUMBER})\s*,\s*(?P<lat>{_NUMBER})\s*(?:,\s*{_NUMBER}\s*)?\][^{{}}]*\}}"
     ),
 ]
-_LEADING = (
-    r"(?:\b(?:near|close\s+to|next\s+to|around|at|from|by|in|of|location|located\s+at|position|positions?|coordinates?|coords?|gps|point"
-    r"|the|is|are|latitude|longitude|lat|long|lon|lng)\b\s*:?\s*|@\s*)+$"
-)
 _PLACING = re.compile(
-    r"(?:\b(?:near|close\s+to|next\s+to|around|location|position|coordinates?|coords?|gps)\b\s*:?\s*|(?<!ed )(?<!ing )\bat\s+|@\s*)[(\[]?$",
+    r"(?:\b(?:near|close\s+to|next\s+to|around|location|position|coordinates?|coords?|gps)\b\s*:?\s*"
+    r"|(?<!ed )(?<!ing )\bat\s+|@\s*)[(\[]?$",  # not 'priced at', 'starting at'
     re.IGNORECASE,
 )
-_DISTANCE = re.compile(r"\d\s*(?:km|mi|miles|kilomet(?:er|re)s|m|met(?:er|re)s)\s+(?:radius\s+)?(?:of|from|around)\s+[(\[]?$", re.IGNORECASE)
+_DISTANCE = re.compile(
+    r"\d\s*(?:km|mi|miles|kilomet(?:er|re)s|m|met(?:er|re)s)\s+(?:radius\s+)?(?:of|from|around)\s+[(\[]?$", re.IGNORECASE
+)
 _BARE = re.compile(
     rf"(?<![\w.,:/+\-−–$€£°#])(?<!\d\s)(?P<lat>{_NUMBER})(?P<between>\s*[,;/]\s*|\s+)(?P<lon>{_NUMBER})(?![\w°%$€£]|[.,:/]?\d|[\s,;/]+[-+]?\d)"
 )
@@ -147,7 +149,7 @@ def _marked(text: str) -> Iterator[Taken]:
         if not (one.is_sound and two.is_sound):
             yield stays(text, start, stop, "minutes and seconds are under 60, and a number has one sign or one hemisphere")
         elif place := _place(lat.degrees, lon.degrees):
-            yield read_as(text, start, stop, place, how, since=_leading(text, start))
+            yield read_as(text, start, stop, place, how)
         else:
             yield stays(text, start, stop, "latitudes go to 90 degrees and longitudes to 180")
 
@@ -168,7 +170,7 @@ def _pair(text: str, match: re.Match[str], how: str) -> Taken:
     place = _place(_as_number(match["lat"]), _as_number(match["lon"]))
     if place is None:
         return stays(text, *match.span(), "latitudes go to 90 degrees and longitudes to 180")
-    return read_as(text, *match.span(), place, how, since=_leading(text, match.start()))
+    return read_as(text, *match.span(), place, how)
 
 
 def _bare(text: str) -> Iterator[Taken]:
@@ -194,7 +196,7 @@ def _bare(text: str) -> Iterator[Taken]:
             continue
         place = _place(_as_number(lat), _as_number(lon))
         if place is not None:
-            yield read_as(text, *match.span(), place, "decimal degrees", since=_leading(text, match.start()))
+            yield read_as(text, *match.span(), place, "decimal degrees")
         elif abs(_as_number(lat)) <= 180 and abs(_as_number(lon)) <= 90:
             why = f"no latitude is {lat}; if the longitude comes first, write '{lon}, {lat}'"
             yield stays(text, *match.span(), why)
@@ -215,16 +217,10 @@ def _core(text: str) -> tuple[int, int]:
     """Where the text begins and ends without brackets, quotes, a final stop and words that only lead to a place."""
     stop = len(text.rstrip(_FRAME)) if text.rstrip(_FRAME) else len(text)
     start = len(text) - len(text.lstrip(_FRAME))
-    leading = re.match(r"(?:(?:my|the|location|position|coordinates?|coords?|gps|point|at|near|@)\b\s*:?\s*)+", text[start:], re.IGNORECASE)
+    leading = re.match(
+        r"(?:(?:my|the|location|position|coordinates?|coords?|gps|point|at|near|@)\b\s*:?\s*)+", text[start:], re.IGNORECASE
+    )
     return (start + leading.end() if leading else start), stop
-
-
-def _leading(text: str, start: int) -> int:
-    """Where the words begin that lead to a place at ``start``: of 'volcano near (12.5 N, …' the 'near ('."""
-    opened = len(text[:start].rstrip("([ \t\"'"))
-    opened += len(text[opened:start]) - len(text[opened:start].lstrip(" "))
-    match = re.search(_LEADING, text[:opened], re.IGNORECASE)
-    return match.start() if match else min(opened, start)
 
 
 def _as_number(written: str) -> float:

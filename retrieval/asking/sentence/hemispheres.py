@@ -10,7 +10,7 @@ NORTH, SOUTH, EAST, WEST = ("lat", 1), ("lat", -1), ("lon", 1), ("lon", -1)
 Hemisphere = tuple[str, int]  # the axis and the sign
 
 _WORDS: dict[Hemisphere, str] = {
-    NORTH: "north|nord|norte|noord|norr|kuzey|n\\. ?br\\.|nördliche[r]? breite|noorderbreedte|latitude nord|с\\. ?ш\\.|с|север|北緯|北纬",
+    NORTH: "north|nord|norte|noord|norr|kuzey|n\\. ?br\\.|nördliche[r]? breite|noorderbreedte|с\\. ?ш\\.|с|север|北緯|北纬",
     SOUTH: "south|süd|sued|sud|sur|sul|zuid|syd|güney|s\\. ?br\\.|südliche[r]? breite|zuiderbreedte|ю\\. ?ш\\.|ю|юг|南緯|南纬",
     EAST: "east|ost|est|este|leste|oost|öst|øst|doğu|ö\\. ?l\\.|östliche[r]? länge|oosterlengte|в\\. ?д\\.|в|восток|東経|东经",
     WEST: "west|ouest|oeste|ovest|väst|vest|batı|w\\. ?l\\.|westliche[r]? länge|westerlengte|з\\. ?д\\.|з|запад|西経|西经",

@@ -16,11 +16,18 @@ _LINK = re.compile(
 )
 _GEO = re.compile(rf"geo:({_NUMBER}),({_NUMBER})(?:,{_NUMBER})?(?:;[\w.=;%-]*)?(?:\?\S*)?", re.IGNORECASE)
 _HASH = re.compile(rf"(?:^|[&])map=\d+(?:\.\d+)?/({_NUMBER})/({_NUMBER})")
+_NAMED = re.compile(rf"/(?:place|search|dir)/(?:[^/]*/)*?({_NUMBER}),\+?\s*({_NUMBER})(?:/|$)")
 _PIN, _VIEW = re.compile(rf"!3d({_NUMBER})!4d({_NUMBER})"), re.compile(rf"/@({_NUMBER}),({_NUMBER})")
 # Parameters with a latitude and a longitude, in the order of preference: what is marked before what is only in view.
 _MARKED = ("q", "query", "destination", "daddr", "ll", "sll", "center", "cp", "sspn")
 _SHORT = ("goo.gl", "maps.app.goo.gl")
-_NAMES = {"openstreetmap": "OpenStreetMap", "osm": "OpenStreetMap", "google": "Google Maps", "apple": "Apple Maps", "bing": "Bing Maps"}
+_NAMES = {
+    "openstreetmap": "OpenStreetMap",
+    "osm": "OpenStreetMap",
+    "google": "Google Maps",
+    "apple": "Apple Maps",
+    "bing": "Bing Maps",
+}
 _CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_~"  # of OpenStreetMap's short links
 
 
@@ -36,7 +43,9 @@ def links(text: str) -> Iterator[Taken]:
         elif name == "geo" or pair:
             yield stays(text, start, stop, "it holds no latitude of up to 90 and longitude of up to 180 degrees")
         elif name:
-            yield stays(text, start, stop, "the link does not state a position; open it and copy the link of the map that it leads to")
+            yield stays(
+                text, start, stop, "the link does not state a position; open it and copy the link of the map that it leads to"
+            )
 
 
 def _read(link: str) -> tuple[str, tuple[float, float] | None]:
@@ -65,9 +74,8 @@ def _read(link: str) -> tuple[str, tuple[float, float] | None]:
         short = re.match(r"/go/([\w~@=-]+)", parts.path)
         return name, _of_short_link(short[1]) if short else None
     path = unquote(parts.path)
-    pair = _PIN.search(path) or next(
-        (found for key in _MARKED for value in given.get(key, []) if (found := _PAIR.fullmatch(value))), None
-    ) or re.search(rf"/(?:place|search|dir)/(?:[^/]*/)*?({_NUMBER}),\+?\s*({_NUMBER})(?:/|$)", path) or _VIEW.search(path)  # fmt: skip
+    asked = (_PAIR.fullmatch(value) for key in _MARKED for value in given.get(key, []))
+    pair = _PIN.search(path) or next(filter(None, asked), None) or _NAMED.search(path) or _VIEW.search(path)
     return name, (float(pair[1]), float(pair[2])) if pair else None
 
 

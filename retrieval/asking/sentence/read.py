@@ -1,7 +1,7 @@
 """A sentence and a question with all that was read out of them: places as parts, constraints as filters, the rest as words.
 
-A text of more than ``MOST_WORDS`` words is a document and stays as it is. Constraints are read of what may be a question: a statement
-('Aksum is a city in Ethiopia') only describes.
+A text of more than ``MOST_WORDS`` words is a document and stays as it is. Constraints are read of what may be a question: a
+statement ('Aksum is a city in Ethiopia') only describes.
 """
 
 import re
@@ -80,7 +80,9 @@ def read_question(question: Question, *, filters: bool = True) -> tuple[Question
         words = [part.model_copy(update={"text": reading.words})] if reading.words else []
         parts += [*words, *(Part.of(place, part.weight) for place in reading.places)]
     if len(parts) > MAX_PARTS:
-        raise InputError(f"a question has at most {MAX_PARTS} parts, with the places in its texts it has {len(parts)}; leave some out")
+        raise InputError(
+            f"a question has at most {MAX_PARTS} parts, with the places in its texts it has {len(parts)}; leave some out"
+        )
     if not fields and tuple(parts) == question.parts:
         return question, tuple(notes)
     merged = Filter.parse({**dict(question.filter), **fields}) if fields else question.filter

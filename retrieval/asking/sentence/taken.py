@@ -1,5 +1,6 @@
 """A stretch of a text and what it was taken for."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -7,6 +8,11 @@ from typing import Any
 from index.records import Place
 
 GAP = "\ufffc"  # stands for a character that is taken already; no sign that people type
+
+_LEADING = (
+    r"(?:\b(?:near|close\s+to|next\s+to|around|at|from|by|in|of|location|located\s+at|position|positions?|coordinates?|coords?|gps|point"
+    r"|the|is|are|latitude|longitude|lat|long|lon|lng)\b\s*:?\s*|@\s*)+$"
+)
 
 
 @dataclass(frozen=True)
@@ -30,10 +36,10 @@ class Taken:
         return self.place is not None or bool(self.filter)
 
 
-def read_as(text: str, start: int, stop: int, place: Place, how: str, *, since: int | None = None) -> Taken:
-    """``text[start:stop]`` taken for a place, along with the words from ``since`` on that lead to it."""
+def read_as(text: str, start: int, stop: int, place: Place, how: str) -> Taken:
+    """``text[start:stop]`` taken for a place, along with the words that lead to it."""
     note = f"'{shown(text[start:stop])}' was read as {as_degrees(place)} ({how})"
-    return Taken(start if since is None else since, stop, note, place, begin=start)
+    return Taken(_leading(text, start), stop, note, place, begin=start)
 
 
 def stays(text: str, start: int, stop: int, why: str) -> Taken:
@@ -56,6 +62,14 @@ def as_degrees(place: Place) -> str:
 def shown(text: str, most: int = 80) -> str:
     line = " ".join(text.split())
     return line if len(line) <= most else f"{line[:most]}…"
+
+
+def _leading(text: str, start: int) -> int:
+    """Where the words begin that lead to a place at ``start``: of 'volcano near (12.5 N, …' the 'near ('."""
+    opened = len(text[:start].rstrip("([ \t\"'"))
+    opened += len(text[opened:start]) - len(text[opened:start].lstrip(" "))
+    match = re.search(_LEADING, text[:opened], re.IGNORECASE)
+    return match.start() if match else min(opened, start)
 
 
 def _number(degrees: float) -> str:

@@ -35,7 +35,11 @@ def town_named(name: str, country: str = "") -> Town | None:
     code = code_of_name(country) if country else None
     for size in SIZES[:1] if small else SIZES:
         towns = load_towns(size)
-        rows = [row for row in _rows_by_name(size).get(key, ()) if _is_in(towns, row, country, code) and towns.people[row] >= (LARGE if small else 0)]
+        rows = [
+            row
+            for row in _rows_by_name(size).get(key, ())
+            if _is_in(towns, row, country, code) and towns.people[row] >= (LARGE if small else 0)
+        ]
         if rows:
             row = max(rows, key=lambda row: int(towns.people[row]))
             place = Place(lat=float(towns.lat[row]), lon=float(towns.lon[row]))
