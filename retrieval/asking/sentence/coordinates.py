@@ -21,7 +21,7 @@ _AXIS_NAME = r"(?:\b(?i:latitude|longitude|lat|long|lon|lng)\b\.?\s*:?\s*)"
 _DECIMALS = r"\d{1,3}(?:[.,]\d{1,15})?"
 _DEGREE = r"(?:°|º|˚|(?i:degrees?|degs?|grad|graus|grados|degrés|d)\b\.?|(?i:d)(?=\s*\d)|度)"
 _MINUTE = r"(?:['’′ʹ]|(?i:minutes?|min|m)(?![^\W\d_])\.?|分)"
-_SECOND = r"(?:[\"”″ʺ]|''|’’|′′|(?i:seconds?|sec|s)(?=[\s,;]*(?:[NSEWO]|$|[\d)]))\.?|秒)"
+_SECOND = r"(?:[\"”″ʺ]|''|’’|′′|(?:(?i:seconds?|sec)\b|s(?=[\s,;]*[NSEWO]))\.?|秒)"
 
 
 def _angle(name: str) -> str:
@@ -45,7 +45,7 @@ _MARKED = re.compile(
     rf"{_BEFORE_NUMBER}{_angle('a_')}\s*(?:[,;/|]|\band\b|\by\b|\bund\b|\bet\b)?\s*{_AXIS_NAME}?{_angle('b_')}(?![\w°'’]|[.,]?\d)",
     re.VERBOSE,
 )
-_NUMBER = r"[-+−–]?\d{1,3}(?:\.\d+)?"
+_NUMBER = r"[-+−–]?(?:\d{1,3}(?:\.\d+)?|\.\d+)"
 _EITHER = r"[-+−–]?\d{1,3}(?:[.,]\d+)?"
 _QUOTE = r"[\"']?"
 _LAT = rf"{_QUOTE}\b(?i:latitude|lat)\b{_QUOTE}\.?\s*(?:[:=]|is\b)?\s*(?P<lat>{_EITHER})\s*°?"
@@ -130,7 +130,9 @@ def _marked(text: str) -> Iterator[Taken]:
         written = [match[name + side] for name in ("a_", "b_") for side in ("before", "after") if match[name + side]]
         small = any(not is_word(each) and each.islower() for each in written)
         letters = bool(written) and not any(is_word(each) or each.islower() for each in written)
-        evident = one.is_marked or two.is_marked or (one.has_fraction and two.has_fraction) or (whole and letters)
+        fractions = one.has_fraction + two.has_fraction
+        placed = whole or fractions or _PLACING.search(text[:start]) or _DISTANCE.search(text[:start])
+        evident = one.is_marked or two.is_marked or fractions == 2 or (letters and placed)
         if not evident or (small and not whole and not (one.is_marked or two.is_marked)):
             continue
         if one.unclear or two.unclear:

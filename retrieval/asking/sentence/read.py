@@ -65,12 +65,12 @@ def read_question(question: Question, *, filters: bool = True) -> tuple[Question
     parts: list[Part] = []
     notes: list[str] = []
     fields = dict[str, Any]()
-    for part in question.parts:
+    for row, part in enumerate(question.parts):
         if part.text is None:
             parts.append(part)
             continue
         set_already = {name for name, _ in question.filter.pieces()} | fields.keys()
-        alone = not any(other is not part and other.weight > 0 for other in question.parts)
+        alone = not any(other.weight > 0 for other in (*parts, *question.parts[row + 1 :]))
         reading = read_sentence(part.text, filters=filters and part.weight > 0, given=set_already, alone=alone)
         notes += reading.notes
         fields |= reading.filter
@@ -85,8 +85,10 @@ def read_question(question: Question, *, filters: bool = True) -> tuple[Question
         )
     if not fields and tuple(parts) == question.parts:
         return question, tuple(notes)
-    merged = Filter.parse({**dict(question.filter), **fields}) if fields else question.filter
-    return question.changed(parts=tuple(parts), filter=merged), tuple(notes)
+    read: dict[str, Any] = {"parts": tuple(parts)}
+    if fields:
+        read["filter"] = Filter.parse({**dict(question.filter), **fields})
+    return question.model_copy(update=read), tuple(notes)
 
 
 def _kept(rule: Taken, given: Collection[str]) -> Taken:
