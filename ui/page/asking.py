@@ -54,7 +54,7 @@ def draft() -> Draft:
         link = st.query_params.get(LINK)
         if link:
             with complaining():
-                _set(*read_question(Question.from_link(link)))
+                _set(Question.from_link(link))
     question: Draft = st.session_state[DRAFT]
     return question
 
@@ -170,12 +170,15 @@ def _ask(*parts: Part) -> None:
 
 
 def _set(question: Question, notes: tuple[str, ...] = ()) -> None:
-    """``notes`` say what was read as what. Raises ``InputError`` for more than a page can show."""
+    """``notes`` say what was read as what; anything that is left to read in the words is read now. Raises ``InputError`` for more
+    than a page can show."""
     if question.k > PAGE_HITS:
         raise InputError(
             f"the page shows at most {PAGE_HITS} hits of each kind, got k={question.k:,}; more are found by `placebind search`"
         )
-    st.session_state[DRAFT], st.session_state[READ] = Draft.parse(dict(question), where="question"), notes
+    understood, more = read_question(question)
+    st.session_state[DRAFT] = Draft.parse(dict(understood), where="question")
+    st.session_state[READ] = tuple(dict.fromkeys((*notes, *more)))
 
 
 def _first(kind: str) -> Part | None:

@@ -7,7 +7,8 @@ as a height, stays words as well, with a note.
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any
 
 from index.places.country_names import code_of_name
@@ -27,7 +28,7 @@ _NUMBER = r"(?P<number>\d{1,3}(?:[,  ]\d{3})+(?!\d)|\d+(?:\.\d+)?)"
 _LENGTH = rf"{_NUMBER}\s*-?(?P<unit>km|kms|kilomet(?:er|re)s?|mi|miles?|nautical\s+miles?|nmi|m|met(?:er|re)s?)\b"
 # What may stand after a constraint; any other word makes it part of a longer phrase ('near the sea wall').
 _END = (
-    r"(?=\s*(?:$|[.,;:!?)/]|\b(?:and|or|but|in|on|at|of|with|without|where|not|within|near|outside|inside|except|between|above|below"
+    rf"(?=\s*(?:$|[.,;:!?)/\x00{GAP}]|\b(?:and|or|but|in|on|at|of|with|without|where|not|within|near|outside|inside|except|between|above|below"
     r"|north|south|east|west)\b))"
 )
 _OUTSIDE = re.compile(r"\b(?:outside(?:\s+of)?|not\s+(?:in|within|inside)|except(?:\s+for|\s+in)?|excluding)\s+", re.IGNORECASE)
@@ -39,6 +40,7 @@ _WITHIN = re.compile(
     re.IGNORECASE,
 )
 _SHORE = re.compile(rf"(?:the|a)\s+(?:coast|coastline|sea|ocean|shore|seaside|seashore){_END}", re.IGNORECASE)
+_SEVERAL = re.compile(r"\s*(?:,\s*(?:and\s+|or\s+)?|and\s+|or\s+|&\s*)[A-Z]")
 _COAST = re.compile(rf"\b(?:near|close\s+to|not\s+far\s+from)\s+{_SHORE.pattern}", re.IGNORECASE)
 _OF = re.compile(r"\s+of\s+", re.IGNORECASE)
 _DEGREES = r"(\d{1,3}(?:\.\d+)?)\s*(?:°|º|degrees?\b|deg\b)"
@@ -75,6 +77,8 @@ _HEIGHT = re.compile(
     r"(?!\s+(?:of|tall|long|wide|deep|from|away|apart|thick|high|to|in\s+diameter|underground|the)\b)|\b(?:above|below)\s+sea\s+level\b",
     re.IGNORECASE,
 )
+_EITHER = re.compile(r"\s*,?\s*\b(?:or|nor)\s+", re.IGNORECASE)
+_NOT = re.compile(r"(?:\b(?:not|never|nowhere|neither|nor|no)|n['’]t)\s+\Z", re.IGNORECASE)
 _WORLD = (-90.0, -180.0, 90.0, 180.0)
 
 
@@ -94,7 +98,7 @@ def constraints(text: str, places: Mapping[int, Place]) -> Iterator[Taken]:
     """Every constraint in the text, and notes on those that stay words. ``places`` are those that were read already, by where they
     begin; the text has gaps in their place. Fields of the filter are as ``Filter.parse`` takes them, one of each."""
     bbox, given = _WORLD, dict[str, Any]()
-    for rule in sorted(_rules(text, places), key=lambda rule: rule.start):
+    for rule in _joined(text, sorted(_rules(text, places), key=lambda rule: rule.start)):
         if rule.problem:
             yield stays(text, rule.start, rule.stop, rule.problem)
             continue
@@ -114,6 +118,20 @@ def constraints(text: str, places: Mapping[int, Place]) -> Iterator[Taken]:
         given |= fields
         note = f"'{shown(_visible(text[rule.start : rule.stop], rule.place))}' was read as a filter: {rule.means}"
         yield Taken(rule.start, rule.stop, note, filter=fields)
+
+
+def _joined(text: str, rules: list[_Rule]) -> Iterator[_Rule]:
+    """The rules in their order; those that 'or' joins, or that a 'not' before them turns round, with the problem. All fields of a
+    filter have to hold, and only regions and halves of the Earth can be left out."""
+    either: set[int] = set()
+    for before, rule in pairwise(rules):
+        if _EITHER.fullmatch(text, before.stop, rule.start):
+            either |= {before.start, rule.start}
+    for rule in rules:
+        problem = "filters hold all at once, so none of two that 'or' joins is read" if rule.start in either else ""
+        if negated := _NOT.search(text, 0, rule.start):
+            problem, rule = "only regions and hemispheres can be excluded", replace(rule, start=negated.start())
+        yield replace(rule, problem=rule.problem or problem)
 
 
 def _visible(text: str, place: Place | None) -> str:
@@ -170,18 +188,19 @@ def _center(text: str, start: int, places: Mapping[int, Place]) -> tuple[int, Pl
     ends = [match.start() for match in re.finditer(r"[ ]|$", words[0])]
     for length in reversed(ends):
         name = words[0][:length].rstrip(".'’-")
-        after = text[start + len(name) :]
+        stop, after = start + len(name), text[start + len(name) :]
         if name[0].islower() and not re.match(rf"{_END}", after):
             continue
         if continent_named(name) or code_of_name(name, ("en",)):
             why = "a distance is from a town or from coordinates"
-            return start + len(name), None, why if name[0].isupper() else ""
+            return stop, None, why if name[0].isupper() else ""
         country = re.match(r",\s*([^\W\d_][\w. ]*[^\W\d_])", after)
         if country and (town := town_named(name, country[1])):
-            return start + len(name) + country.end(), town.place, f"{town.label} ({as_degrees(town.place)})"
+            return stop + country.end(), town.place, f"{town.label} ({as_degrees(town.place)})"
         if town := town_named(name):
-            label = f"{town.label} ({as_degrees(town.place)}), the most populous town of that name"
-            return start + len(name), town.place, label
+            if _SEVERAL.match(after):
+                return stop, None, "a filter has one circle; name one town, with its country or state behind a comma"
+            return stop, town.place, f"{town.label} ({as_degrees(town.place)}), the most populous town of that name"
     capital = re.match(r"[A-Z][\w'’-]*(?: [A-Z][\w'’-]*)*", words[0])
     return start + (capital.end() if capital else 0), None, "no town of this name is known" if capital else ""
 

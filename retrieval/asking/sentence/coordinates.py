@@ -187,10 +187,11 @@ def _bare(text: str) -> Iterator[Taken]:
     for match in _BARE.finditer(text):
         lat, lon, whole = match["lat"], match["lon"], match.span() == (start, stop)
         decimals = min(len(each.partition(".")[2]) for each in (lat, lon))
+        signed = decimals >= 1 and any(each[0] in f"+{_MINUS}" for each in (lat, lon))
         listed = bool(match["between"].strip())
         before = text[: match.start()]
         if not (
-            (whole and (decimals >= 2 or (listed and "/" not in match["between"])))
+            (whole and (decimals >= 2 or signed or (listed and "/" not in match["between"])))
             or (listed and decimals >= 4)
             or (listed and decimals >= 2 and _PLACING.search(before))
             or (listed and decimals >= 1 and _DISTANCE.search(before))

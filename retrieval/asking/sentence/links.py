@@ -16,7 +16,7 @@ _LINK = re.compile(
 )
 _GEO = re.compile(rf"geo:({_NUMBER}),({_NUMBER})(?:,{_NUMBER})?(?:;[\w.=;%-]*)?(?:\?\S*)?", re.IGNORECASE)
 _HASH = re.compile(rf"(?:^|[&])map=\d+(?:\.\d+)?/({_NUMBER})/({_NUMBER})")
-_NAMED = re.compile(rf"/(?:place|search|dir)/(?:[^/]*/)*?({_NUMBER}),\+?\s*({_NUMBER})(?:/|$)")
+_NAMED = re.compile(rf"/(?:place|search)/(?:[^/]*/)*?({_NUMBER}),\+?\s*({_NUMBER})(?:/|$)")
 _PIN, _VIEW = re.compile(rf"!3d({_NUMBER})!4d({_NUMBER})"), re.compile(rf"/@({_NUMBER}),({_NUMBER})")
 # Parameters with a latitude and a longitude, in the order of preference: what is marked before what is only in view.
 _MARKED = ("q", "query", "destination", "daddr", "ll", "sll", "center", "cp", "sspn")
@@ -42,7 +42,7 @@ def links(text: str) -> Iterator[Taken]:
             yield read_as(text, start, stop, Place(lat=pair[0], lon=pair[1]), f"{name} link" if name != "geo" else "geo: URI")
         elif name == "geo" or pair:
             yield stays(text, start, stop, "it holds no latitude of up to 90 and longitude of up to 180 degrees")
-        elif name:
+        elif name and re.search(r"\w/.*\w|[?#].*\w", link.partition("://")[2] or link):  # more than the address of the service
             yield stays(
                 text, start, stop, "the link does not state a position; open it and copy the link of the map that it leads to"
             )

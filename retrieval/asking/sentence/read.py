@@ -24,6 +24,7 @@ MOST_WORDS, MOST_CHARACTERS = 40, 2000
 _STATEMENT = re.compile(r"\b(?:is|was|are|were|lies|lay|stands|stood)\b", re.IGNORECASE)
 _QUESTION = re.compile(r"\s*(?:where|what|which|who|how|why|when|find|show|list|is|are)\b|.*\?\s*$", re.IGNORECASE | re.DOTALL)
 _SENTENCES = re.compile(r"[^\W\d_]{3}[.!?]\s+\S")
+_DATUM = r"[(\[]?\s*(?:WGS\s*-?\s*84|EPSG:\s*4326)\s*[)\]]?"
 _CONNECTIVES = r"(?:\b(?:and|but|or|yet|although)\b|[,;:&–-])"
 
 
@@ -39,7 +40,22 @@ class Reading:
 
 def read_sentence(text: str, *, filters: bool = True, given: Collection[str] = (), alone: bool = True) -> Reading:
     """Places and constraints of a text. Without ``filters`` constraints stay words, as those do of a field that is ``given``.
-    ``alone`` says that nothing else is asked for: then constraints must leave something to ask with."""
+    ``alone`` says that nothing else is asked for: then constraints must leave something to ask with.
+
+    The words that remain are read again, so that there is nothing left in them to be read: a pair of numbers may stand alone now.
+    """
+    reading = _read_once(text, filters=filters, given=given, alone=alone)
+    if not reading.words or reading.words == text:
+        return reading
+    beside = {*given, *reading.filter}
+    more = read_sentence(reading.words, filters=filters, given=beside, alone=alone and not reading.places)
+    if more.words == reading.words:
+        return reading
+    notes = tuple(dict.fromkeys((*reading.notes, *more.notes)))
+    return Reading(more.words, reading.places + more.places, reading.filter | more.filter, notes)
+
+
+def _read_once(text: str, *, filters: bool, given: Collection[str], alone: bool) -> Reading:
     if len(text) > MOST_CHARACTERS or len(text.split()) > MOST_WORDS:
         return Reading(text, (), {}, ())
     taken: list[Taken] = []
@@ -51,9 +67,6 @@ def read_sentence(text: str, *, filters: bool = True, given: Collection[str] = (
         rules = [_kept(each, given) for each in found]
         inner = [each for each in places if any(rule.is_read and rule.start <= each.begin < rule.stop for rule in rules)]
         taken = [each for each in taken if each not in inner] + rules
-        if any(rule.is_read for rule in rules):  # what remains may be nothing but a pair of numbers
-            seen = {(each.begin, each.stop) for each in taken}
-            taken += [each for each in coordinates(masked(text, taken)) if (each.begin, each.stop) not in seen]
     return _without(text, sorted(taken, key=lambda each: each.start), alone=alone)
 
 
@@ -130,6 +143,8 @@ def _remaining(text: str, read: list[Taken]) -> str:
     gaps = re.sub(rf"[(\[{{\"']?\s*{GAP}\s*[)\]}}\"']", GAP, gaps)
     gaps = re.sub(rf"(?:\s*{_CONNECTIVES}\s*)*\s*{GAP}(?:\s*(?:{_CONNECTIVES}\s*)*{GAP})*", f" {GAP} ", gaps, flags=re.IGNORECASE)
     gaps = re.sub(rf"^\s*{GAP}\s*(?:{_CONNECTIVES}\s*)+", "", gaps, flags=re.IGNORECASE)
+    gaps = re.sub(rf"{GAP}[\s.,;:]*$", "", gaps)
+    gaps = re.sub(rf"{GAP}\s*{_DATUM}", "", gaps, flags=re.IGNORECASE)
     words = " ".join(gaps.replace(GAP, " ").split())
     words = re.sub(r"\s+([,.;:!?])", r"\1", words).strip(" ,;:")
     return words if re.search(r"\w", words) else ""

@@ -10,7 +10,7 @@ from index.records import Place
 GAP = "\ufffc"  # stands for a character that is taken already; no sign that people type
 
 _LEADING = (
-    r"(?:\b(?:near|close\s+to|next\s+to|around|at|from|by|in|of|location|located\s+at|position|positions?|coordinates?|coords?|gps|point"
+    r"(?:\b(?:near|close\s+to|next\s+to|around|at|from|by|in|of|to|via|between|and|location|located\s+at|position|positions?|coordinates?|coords?|gps|point"
     r"|the|is|are|latitude|longitude|lat|long|lon|lng)\b\s*:?\s*|@\s*)+$"
 )
 

@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from index.errors import InputError
 from index.records import Place
@@ -60,6 +62,7 @@ PLACES: dict[str, tuple[str, tuple[float, float], str]] = {  # a text: the words
     "MGRS 33U XP 02065 40353": ("", VIENNA, "MGRS"),
     "volcano near -33.92, 18.42": ("volcano", CAPE_TOWN, "decimal degrees"),
     "fynbos around (33.92 S, 18.42 E) in spring": ("fynbos in spring", CAPE_TOWN, "decimal degrees"),
+    "48.2082°N 16.3738°E (WGS84)": ("", VIENNA, "decimal degrees"),
     "glaciers like at https://osm.org/#map=5/48.2082/16.3738 please": ("glaciers like please", VIENNA, "OpenStreetMap link"),
 }
 
@@ -69,6 +72,7 @@ CONSTRAINTS: dict[str, tuple[str, dict[str, Any]]] = {  # a text: the words that
     "mountains, but not in the United States": ("mountains", {"outside": "US"}),
     "cities in the U.S. with canals": ("cities with canals", {"inside": "US"}),
     "Vulkane in Italien": ("Vulkane", {"inside": "Italy"}),
+    "schools in the UK.": ("schools", {"inside": "GB"}),
     "ruins in turkey": ("ruins", {"inside": "Turkey"}),
     "rice in Asia, but not in China or India": ("rice", {"inside": "Asia", "outside": ["China", "India"]}),
     "glaciers in Peru, Bolivia, or Chile near the coast": (
@@ -116,6 +120,9 @@ UNCLEAR = {
     "48 75 N, 16 20 E": "minutes and seconds are under 60",
     "48.2° N, 16.37° O": "O may be east (Ost) or west",
     "12,345 67,890": "of decimals or of thousands",
+    "farms not near the coast": "only regions and hemispheres can be excluded",
+    "farms not within 200 km of Lima": "only regions and hemispheres can be excluded",
+    "towns within 200 km of Lima, Cusco and Quito": "name one town",
     "ezs42": "write geohash:ezs42",
     "9G8F+6X Zurich": "short plus code",
     "33S 601234 5340000": "S may be the band",
@@ -180,6 +187,20 @@ def test_the_town_of_a_distance_is_the_most_populous_of_its_name_and_the_note_na
     (note,) = read_sentence("lakes within 100 km of Springfield").notes
     assert "within 100 km of Springfield, Missouri, United States" in note
     assert note.endswith("the most populous town of that name")
+
+
+def test_filters_that_or_joins_stay_words_as_all_fields_of_a_filter_have_to_hold() -> None:
+    reading = read_sentence("farms in Africa or near the coast")
+    assert (reading.words, reading.filter) == ("farms in Africa or near the coast", {})
+    assert all("filters hold all at once" in note for note in reading.notes)
+
+
+@given(
+    st.lists(st.sampled_from([*PLACES, *CONSTRAINTS, *ORDINARY, *UNCLEAR, "and", "or", "not", ",", "(", ")", "near"]), max_size=5)
+)
+def test_whatever_is_typed_is_read_once_and_for_all(pieces: list[str]) -> None:
+    question, _ = read_question(Question.of(" ".join(pieces) or "snow"))
+    assert read_question(question)[0] == question
 
 
 def test_a_document_and_a_statement_stay_as_they_are() -> None:
