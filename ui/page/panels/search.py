@@ -79,8 +79,8 @@ def _ask(workspace: Workspace) -> None:
             st.rerun()
     if complaint := asking.complaint():
         st.error(plain(complaint))
-    for note in asking.read():
-        st.caption(plain(note))
+    if notes := asking.read():
+        st.caption("  \n".join(map(plain, notes)))  # a line each
     if not parts:
         st.pills(captions.EXAMPLES_LABEL, captions.EXAMPLES, key="example", on_change=_take_example)
     show_chips()

@@ -80,9 +80,11 @@ CONSTRAINTS: dict[str, tuple[str, dict[str, Any]]] = {  # a text: the words that
     ),
     "deserts within 200 km of Lima": ("deserts", {"near": "-12.04318,-77.02824,200"}),
     "within 200 km of Lima": ("", {"near": "-12.04318,-77.02824,200"}),
-    "lakes less than 100 miles from Paris, Texas": ("lakes", {"near": "33.66094,-95.55551,160.934"}),
+    "lakes less than 100 miles from Paris, Texas": ("lakes", {"near": "33.66094,-95.55551,160.9344"}),
     "lakes within 50 km of 48.2, 16.37": ("lakes", {"near": "48.2,16.37,50"}),
     "villages near the coast": ("villages", {"coast_km": 50}),
+    "villages near the coast, within 20 km of the sea": ("villages", {"coast_km": 20}),
+    "sheep south of 38.123456° S": ("sheep", {"bbox": "-90,-180,-38.123456,180"}),
     "villages within 20 km of the sea": ("villages", {"coast_km": 20}),
     "villages near the coast of Chile": ("villages", {"coast_km": 50, "inside": "Chile"}),
     "forests north of 60°": ("forests", {"bbox": "60,-180,90,180"}),
@@ -215,7 +217,7 @@ def test_a_statement_still_states_its_coordinates() -> None:
 
 
 def test_without_the_gazetteer_its_constraints_stay_words_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("retrieval.asking.sentence.constraints.is_installed", lambda name: False)
+    monkeypatch.setattr("retrieval.asking.sentence.rules.is_installed", lambda name: False)
     for text in ("volcano in Africa", "villages near the coast", "lakes within 20 km of Lima"):
         reading = read_sentence(text)
         assert (reading.words, reading.filter) == (text, {})
