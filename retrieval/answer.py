@@ -17,8 +17,8 @@ from retrieval.sureness.confidence import Confidence
 class Answer:
     """``origin`` is the place that ``distance_km`` is measured from: the place of the question, else the place of its image, else
     the best location. ``ways`` tells how each modality was searched, ``vectors`` holds the query vectors.
-    ``confidence`` is how sure the answer to a text is; None for other queries, and without locations. ``notes`` has a sentence for
-    each text of the question that the model cannot read.
+    ``confidence`` is how sure the answer to a text is; None for other queries, and without locations. ``question`` is as it was
+    understood; ``notes`` says what in its texts was read as what, and which texts the model cannot read.
     ``stages_ms`` is the time of each stage (``retrieval.space.STAGES``); ``why`` holds the explanations of ``Space.explain``, by
     the ids of the hits."""
 

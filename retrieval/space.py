@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from index.errors import CatalogueError, InputError
 from index.geo import geodesic_km
 from index.imagery.sensors import SENSORS, Sensor
-from index.places.country_names import near_names
+from index.places.country_names import as_written, near_names
 from index.records import Hit, Modality, Place, Tile
 from index.registry import load
 from index.search.snapshot import Snapshot, open_snapshot
@@ -34,6 +34,7 @@ from retrieval.asking.parts import Pictures, no_pictures
 from retrieval.asking.photo import Photo
 from retrieval.asking.query import QueryVectors
 from retrieval.asking.question import Question
+from retrieval.asking.sentence.read import read_question
 from retrieval.heat.cells import Cells
 from retrieval.heat.heat import Heat, heat_of
 from retrieval.ranking.bridge import Bridge
@@ -205,14 +206,15 @@ class Space:
         """Answer a ``Question``, or what ``Question.of`` makes of a text, an image, a place (or several of these) and ``settings``,
         as in ``search("salt flat", kinds=("articles",), k=3, filter={"countries": "Bolivia"})``. Answers come from the ``kinds``
         of the question, or from all indexed ones that the filter fits. ``pictures`` reads images given only by name; ``skip`` omits
-        the first hits of each kind.
+        the first hits of each kind. Coordinates and constraints in the texts are read first (``retrieval.asking.sentence``), unless
+        the question is ``verbatim``; the answer's ``question`` is the one that was understood.
 
         Raises ``InputError`` or ``ConfigError`` for an invalid question, ``CatalogueError`` for a modality that is not indexed.
         """
-        question = _question(asked, image, place, settings)
         times = [time.perf_counter()]
+        question, said = read_question(_question(asked, image, place, settings))
         vectors = plain = question.embed(self, pictures)
-        notes = self.notes(question)
+        notes = (*said, *self._unread(question))
         times.append(time.perf_counter())
         if question.centred:
             vectors = centred_query(vectors, {modality: manifest.mean for modality, manifest in self.manifests.items()})
@@ -221,8 +223,8 @@ class Space:
             raise CatalogueError(
                 f"nothing in {self.catalogue.uri} is indexed; run `placebind index build --catalogue {self.catalogue.uri}`"
             )
-        searchers, how = [self.searcher(modality) for modality in wanted], question.how
-        _check_countries(how.filter.countries, [searcher.snapshot for searcher in searchers])
+        searchers = [self.searcher(modality) for modality in wanted]
+        how = _as_written(question.how, [searcher.snapshot for searcher in searchers])
         with ThreadPoolExecutor(len(wanted) + 1) as pool:  # each thread waits for its own table
             ranked = list(pool.map(lambda searcher: searcher.search(vectors, question.k + skip, how, question.text), searchers))
             found = dict(zip(wanted, ranked, strict=True))
@@ -235,8 +237,13 @@ class Space:
         stages_ms = dict(zip(STAGES, (1000 * np.diff(times)).tolist(), strict=True))
         return Answer(question, origin, hits, ways, vectors, stages_ms, confidence=confidence.result(), notes=notes)
 
-    def notes(self, question: Question) -> tuple[str, ...]:
-        """A sentence for each text of the question that the model cannot read."""
+    def notes(self, asked: Question) -> tuple[str, ...]:
+        """For a heat map of the question: a sentence for everything in its texts that was read as a place, and for each text that
+        the model cannot read. ``search`` has those of its own answer in it."""
+        question, said = read_question(asked, filters=False)
+        return (*said, *self._unread(question))
+
+    def _unread(self, question: Question) -> tuple[str, ...]:
         texts = [part.text[:READ_CHARACTERS] for part in question.parts if part.text is not None]
         return reading_notes(texts, self.encoder("articles")) if texts else ()
 
@@ -249,8 +256,9 @@ class Space:
         return replace(answer, why=why)
 
     def heat(self, asked: Question | str, *, pictures: Pictures = no_pictures) -> Heat:
-        """How well every location fits the question. Raises ``CatalogueError`` if the locations are not indexed."""
-        question = _question(asked, None, None, {})
+        """How well every location fits the question. Constraints in its texts stay words: a heat map is of the whole Earth. Raises
+        ``CatalogueError`` if the locations are not indexed."""
+        question, _ = read_question(_question(asked, None, None, {}), filters=False)
         return heat_of(self.cells, question.embed(self, pictures).vectors, self.checkpoint.temperature)
 
     @once
@@ -348,16 +356,21 @@ def _question(
     return asked.changed(**settings) if settings else asked
 
 
-def _check_countries(wanted: Sequence[str], snapshots: Sequence[Snapshot]) -> None:
-    """Raises ``InputError`` for a country that no record is in: it would silently filter everything away."""
-    known = frozenset[str]().union(*(snapshot.values("country") for snapshot in snapshots)) if wanted else frozenset()
-    keys = {name.casefold() for name in known}
-    for country in wanted:
-        if country.casefold() not in keys:
-            near = near_names(country, known)
-            written = f"countries here are written as {', '.join(sorted(known)[:3])}" if known else "leave it out"
-            remedy = f"did you mean {' or '.join(near)}?" if near else written
-            raise InputError(f"no record that is searched is in a country '{country[:60]}'; {remedy}")
+def _as_written(how: How, snapshots: Sequence[Snapshot]) -> How:
+    """The same with countries as the records write them. Raises ``InputError`` for a country that no record is in: it would
+    silently filter everything away."""
+    if not how.filter.countries:
+        return how
+    known = frozenset[str]().union(*(snapshot.values("country") for snapshot in snapshots))
+    countries = [name for country in how.filter.countries for name in as_written(country, known) or [_unknown(country, known)]]
+    return How.parse({**dict(how), "filter": {**dict(how.filter), "countries": countries}}, where="question")
+
+
+def _unknown(country: str, known: Collection[str]) -> str:
+    near = near_names(country, known)
+    written = f"countries here are written as {', '.join(sorted(known)[:3])}" if known else "leave it out"
+    remedy = f"did you mean {' or '.join(near)}?" if near else written
+    raise InputError(f"no record that is searched is in a country '{country[:60]}'; {remedy}")
 
 
 def _unit(vectors: torch.Tensor) -> Vectors:

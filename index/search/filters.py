@@ -5,7 +5,7 @@ the snapshot's places, which handles the antimeridian and the poles correctly; S
 evaluates facts and SQL at the snapshot's version.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Annotated, Any
 
@@ -15,6 +15,7 @@ from pydantic import Field, ValidationInfo, WithJsonSchema, field_validator
 
 from index.errors import ConfigError, InputError
 from index.imagery.sensors import SENSORS
+from index.places.regions import region_named
 from index.records import SPLITS, BBox, Modality
 from index.search.filter_text import (
     MAX_VALUE_CHARACTERS,
@@ -38,6 +39,7 @@ from index.store.catalogue import SCHEMAS
 
 # Fields that allow several values, and the column of each.
 _COLUMN_OF = {"countries": "country", "sources": "source", "licences": "licence", "splits": "split", "sensors": "sensor"}
+_REGIONS = ("inside", "outside")
 _CHOICES = {"splits": SPLITS, "sensors": tuple(SENSORS)}
 
 
@@ -56,7 +58,8 @@ class Filter(Settings):
 
     Make one with ``parse``. It also takes each field as users write it: ``bbox`` "south,west,north,east"; ``polygon`` GeoJSON text
     or object, a ``Path`` to a file of it, or rings of (lat, lon); ``near`` "lat,lon,km"; ``dates`` "first/last", either of which
-    may be left out; single texts for lists. Raises ``InputError`` or ``ConfigError``, in one line.
+    may be left out; single texts for lists. ``inside``, ``outside`` and ``coast_km`` need the extra ``demo``. Raises ``InputError``
+    or ``ConfigError``, in one line.
     """
 
     bbox: Annotated[BBox, _numbers_as_text(4)] | None = Field(
@@ -66,8 +69,13 @@ class Filter(Settings):
         None, description="GeoJSON with polygons"
     )
     near: Annotated[Circle, _numbers_as_text(3)] | None = Field(None, description="lat,lon,km: no farther than km from that place")
+    inside: Annotated[tuple[str, ...], _TEXTS] = Field(
+        (), description="continents and countries, by position: names in many languages, or ISO codes"
+    )
+    outside: Annotated[tuple[str, ...], _TEXTS] = Field((), description="continents and countries that the position must not be in")
+    coast_km: float | None = Field(None, gt=0, allow_inf_nan=False, description="no farther than km from the sea")
     countries: Annotated[tuple[str, ...], _TEXTS] = Field(
-        (), description="countries as the catalogue writes them, in capitals or not"
+        (), description="countries that the records name, by any name or ISO code; as the catalogue writes them if it has several"
     )
     sources: Annotated[tuple[str, ...], _TEXTS] = Field((), description="sources of the records")
     licences: Annotated[tuple[str, ...], _TEXTS] = Field((), description="licences of the records")
@@ -92,7 +100,7 @@ class Filter(Settings):
         """The rows that may answer, ascending; None if nothing is restricted. Raises ``InputError`` if a column is not there."""
         self.check_fits(snapshot.modality)
         sql = self.sql()
-        inside = self._inside(snapshot.places) if self._areas() else None
+        inside = self._inside(snapshot) if self._areas() or self.inside or self.outside or self.coast_km else None
         if not sql:
             return inside
         rows = snapshot.rows_where(sql)
@@ -123,12 +131,14 @@ class Filter(Settings):
 
     def as_values(self) -> dict[str, Any]:
         """JSON values from which ``parse`` makes the same filter; empty fields are left out."""
-        values: dict[str, Any] = {name: list(getattr(self, name)) for name in _COLUMN_OF if getattr(self, name)}
+        values: dict[str, Any] = {name: list(getattr(self, name)) for name in (*_REGIONS, *_COLUMN_OF) if getattr(self, name)}
         for name in ("bbox", "near", "polygon"):
             if area := getattr(self, name):
                 values[name] = area_as_value(area)
         if any(self.dates):
             values["dates"] = days_as_value(self.dates)
+        if self.coast_km:
+            values["coast_km"] = self.coast_km
         return values | ({"where": self.where} if self.where else {})
 
     def describe(self) -> str:
@@ -140,6 +150,12 @@ class Filter(Settings):
         for name in ("bbox", "near", "polygon"):
             if area := getattr(self, name):
                 yield name, area_as_text(area)
+        if self.inside:
+            yield "inside", f"in {listed(self.inside)}"
+        if self.outside:
+            yield "outside", f"not in {listed(self.outside)}"
+        if self.coast_km:
+            yield "coast_km", f"within {self.coast_km:g} km of the sea"
         for name, column in self._columns():
             if name == "dates":
                 yield name, f"dated {days_as_text(self.dates)}"
@@ -160,16 +176,23 @@ class Filter(Settings):
         asked = [(name, column) for name, column in _COLUMN_OF.items() if getattr(self, name)]
         return [*asked, ("dates", "date")] if any(self.dates) else asked
 
-    def _inside(self, places: Degrees) -> Rows:
+    def _inside(self, snapshot: Snapshot) -> Rows:
         """The rows in all the areas; each looks only at the rows that the one before left, cheap ones first."""
-        lat, lon = places.T
+        lat, lon = snapshot.places.T
         rows: Rows | None = None
         for area in self._areas():
             some = slice(None) if rows is None else rows  # a million rows are not copied to look at all of them
             contains = partial(_in_box, area) if isinstance(area, BBox) else area.contains
             inside = np.flatnonzero(contains(lat[some], lon[some]))
             rows = inside if rows is None else rows[inside]
-        return np.arange(len(places)) if rows is None else rows
+        fits = np.ones(len(lat), dtype=bool)
+        if self.inside:
+            fits &= snapshot.whereabouts.within(self.inside)
+        if self.outside:
+            fits &= ~snapshot.whereabouts.within(self.outside)
+        if self.coast_km:
+            fits &= snapshot.sea_km <= self.coast_km
+        return np.flatnonzero(fits) if rows is None else rows[fits[rows]]
 
     @field_validator("bbox", "near", "polygon", mode="before")
     @classmethod
@@ -182,6 +205,11 @@ class Filter(Settings):
     @classmethod
     def _read_texts(cls, given: Any, info: ValidationInfo) -> tuple[str, ...]:
         return read_texts(given, str(info.field_name), _CHOICES.get(str(info.field_name), ()))
+
+    @field_validator(*_REGIONS, mode="before")
+    @classmethod
+    def _read_regions(cls, given: Any, info: ValidationInfo) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(region_named(each) for each in read_texts(given, str(info.field_name))))
 
     @field_validator("dates", mode="before")
     @classmethod
@@ -214,6 +242,11 @@ def _sql_of_dates(dates: Days) -> Iterator[str]:
         yield f"split_part(date, '/', -1) || '~' >= {text_literal(first.isoformat())}"
     if last:
         yield f"split_part(date, '/', 1) <= {text_literal(last.isoformat() + '~')}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """'A, B or C'."""
+    return " or ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def _has(modality: Modality, field: str) -> bool:

@@ -22,6 +22,8 @@ import pyarrow as pa
 
 from index.errors import CatalogueError, InputError, one_line
 from index.files import made_whole, remove
+from index.places.coast import sea_km
+from index.places.regions import Whereabouts, whereabouts
 from index.records import Embeddings, Modality
 from index.search.growth import COLUMNS, Fragments, grow, mapped, put, write_rows
 from index.search.growth import allocate as _allocate
@@ -132,6 +134,16 @@ class Snapshot:
         at = np.searchsorted(self.row_ids, row_ids, sorter=order).clip(max=max(len(self) - 1, 0))
         rows: Rows = order[at] if len(self) else np.empty(0, np.int64)
         return rows[self.row_ids[rows] == row_ids] if len(self) else rows
+
+    @once
+    def whereabouts(self) -> Whereabouts:
+        """The countries and continents of the rows' places."""
+        return whereabouts(*self.places.T)
+
+    @once
+    def sea_km(self) -> npt.NDArray[np.float64]:
+        """[N]: how far the rows' places are from the sea."""
+        return sea_km(*self.places.T)
 
     @once
     def _values(self) -> dict[str, frozenset[str]]:

@@ -1,4 +1,7 @@
-"""What a person should know before trusting an answer: which texts of the question the model cannot read."""
+"""What a person should know before trusting an answer: which texts of the question the model cannot read.
+
+``retrieval.asking.sentence`` has the notes on what was read as what.
+"""
 
 from collections.abc import Iterable, Sequence
 

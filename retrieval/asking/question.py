@@ -38,6 +38,9 @@ class Question(How):
         default=(), max_length=len(MODALITIES), description="what to search; empty: everything that is indexed"
     )
     k: int = Field(default=10, ge=1, le=MAX_K, description="hits of each kind")
+    verbatim: bool = Field(
+        default=False, description="take texts as they are, without reading coordinates and constraints out of them"
+    )
 
     @classmethod
     def of(
@@ -85,6 +88,8 @@ class Question(How):
             yield "k", f"{self.k:,} hit{'s' * (self.k > 1)} of each kind"
         if self.combine == "max":
             yield "combine", "the part that fits best counts"
+        if self.verbatim:
+            yield "verbatim", "words as they are typed"
 
     def without(self, field: str) -> Self:
         """The same with one of the fields that ``pieces`` names as by default."""

@@ -251,22 +251,41 @@ def test_a_space_without_a_checkpoint_is_the_catalogues_own_or_the_shipped_one(o
         Space.open()
 
 
-def test_a_country_that_no_record_is_in_is_said_with_what_may_be_meant(tmp_path, world):
+def test_a_country_is_known_by_any_name_and_one_that_no_record_is_in_is_said_with_what_may_be_meant(tmp_path, world):
     places = [
         article(f"Place {n}", lat=48.0 + n, lon=16.0, country=name) for n, name in enumerate(["Austria", "Hungary", "Turkey"])
     ]
     catalogue = catalogue_with(tmp_path, articles=places)
     build_index(Checkpoint.open(world.checkpoint), catalogue)
     space = Space.open(world.checkpoint, tmp_path)
-    for typed, meant in (
+    for typed, country in (
         ("AT", "Austria"),
-        ("AUT", "Austria"),
+        ("aut", "Austria"),
+        ("Österreich", "Austria"),
         ("Türkiye", "Turkey"),
-        ("Hungry", "Hungary"),
-        ("Austra", "Austria"),
+        ("Ungarn", "Hungary"),
+        ("AUSTRIA", "Austria"),
     ):
+        assert [hit.country for hit in space.search("snow", filter={"countries": typed})] == [country]
+    for typed, meant in (("Hungry", "Hungary"), ("Austra", "Austria")):
         with pytest.raises(InputError, match=f"'{typed}'; did you mean .*{meant}"):
             space.search("snow", filter={"countries": typed})
     with pytest.raises(InputError, match="'Atlantis'; countries here are written as Austria, Hungary, Turkey"):
         space.search("snow", filter={"countries": ["austria", "Atlantis"]})
-    assert [hit.country for hit in space.search("snow", filter={"countries": "AUSTRIA"})] == ["Austria"]
+
+
+def test_a_search_reads_its_text_first_and_the_answer_has_the_question_that_was_understood(tmp_path, world):
+    places = [article(f"Place {lat}", lat=lat, lon=16.0) for lat in (-40.0, 48.0, 65.0)]
+    catalogue = catalogue_with(tmp_path, articles=places)
+    build_index(Checkpoint.open(world.checkpoint), catalogue)
+    space = Space.open(world.checkpoint, tmp_path)
+    answer = space.search("snow north of 60°")
+    assert answer.question == Question.of("snow", filter={"bbox": "60,-180,90,180"})
+    assert [hit.title for hit in answer] == ["Place 65.0"]
+    assert answer.notes == ("'north of 60°' was read as a filter: north of 60° N",)
+    assert [hit.title for hit in space.search("snow in Austria")] == ["Place 48.0"]
+    assert len([*space.search("snow outside Europe")]) == 1
+    assert len([*space.search("snow north of 60°", verbatim=True)]) == 3
+    typed, place = space.search("65.5 N, 16.5 E"), space.search(place=Place(lat=65.5, lon=16.5))
+    assert [*typed] == [*place]
+    assert typed.origin == Place(lat=65.5, lon=16.5)

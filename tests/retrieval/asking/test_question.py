@@ -14,6 +14,7 @@ SETTINGS = {
     "kinds": (["tiles", "articles"], "only tiles and articles"),
     "k": (1000, "1,000 hits of each kind"),
     "combine": ("max", "the part that fits best counts"),
+    "verbatim": (True, "words as they are typed"),
 }
 
 

@@ -121,6 +121,39 @@ def test_filters_of_the_sidebar_restrict_what_is_found(visit):
     expect(visit.page.locator(".column")).to_have_count(1)
 
 
+def test_a_typed_constraint_is_a_chip_that_can_be_taken_out_and_a_control_that_can_be_edited(visit):
+    visit.open()
+    box = visit.page.get_by_label(captions.ASK_LABEL)
+    box.fill("snow north of 60°, within 9000 km of 70.5 N, 10.5 E")
+    box.press("Enter")
+    question = visit.asked(lambda question: question.filter.near)
+    assert question == Question.of("snow", filter={"bbox": "60,-180,90,180", "near": "70.5,10.5,9000"})
+    expect(box).to_have_value("snow")
+    expect(visit.page.get_by_text("was read as a filter: within 9,000 km of 70.5 N, 10.5 E")).to_be_visible()
+    chips = visit.page.locator(".st-key-chips").get_by_role("button")
+    chips.filter(has_text="in the box").click()
+    visit.asked(lambda question: not question.filter.bbox)
+    visit.page.get_by_text(captions.WHERE, exact=True).click()
+    around = visit.page.get_by_role("textbox", name=captions.NEAR)
+    expect(around).to_have_value("70.5,10.5,9000")
+    around.fill("5,30,4000")
+    around.press("Enter")
+    question = visit.asked(lambda question: question.filter.near and question.filter.near.radius_km == 4000)
+    assert question == Question.of("snow", filter={"near": "5,30,4000"})
+    expect(visit.hits("articles").first).to_contain_text("South")
+
+
+def test_typed_coordinates_are_marked_on_the_map_and_read_back(visit):
+    visit.open()
+    box = visit.page.get_by_label(captions.ASK_LABEL)
+    box.fill("5° N, 30.5° E")
+    box.press("Enter")
+    question = visit.asked(lambda question: question.parts[0].place)
+    assert question.parts[0].place == Place(lat=5, lon=30.5)
+    expect(visit.page.get_by_text("was read as 5 N, 30.5 E (decimal degrees)")).to_be_visible()
+    expect(visit.page.get_by_role("button", name="Place: 5.00°N 30.50°E")).to_be_visible()
+
+
 def test_a_permalink_restores_question_filters_and_view_for_somebody_else(visit, visitor):
     visit.open(view="#map=4/10.0000/25.0000")
     visit.ask("hot sand")

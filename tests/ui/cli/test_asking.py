@@ -73,6 +73,59 @@ def test_a_filter_that_cannot_be_read_is_one_line(run, world):
     assert "bbox" in err
 
 
+@pytest.mark.parametrize("text", ["-33.92, 18.42", "-.5, 18.42", "33.92 S, 18.42 E"])
+def test_coordinates_are_a_text_and_no_option_even_behind_a_minus(run, world, text):
+    code, out, err = run("search", text, "--in", "locations", "-k", 1, "--json", "--catalogue", world.folder)
+    assert code == 0, err
+    answer = json.loads(out)
+    assert answer["query"].startswith("place -")
+    assert "was read as" in answer["notes"][0]
+
+
+def test_a_negative_number_is_still_the_value_of_its_option_and_a_wrong_option_still_wrong(run, world):
+    flags = ("--lat", "-33.92", "--lon", "18.42", "--bbox", "-40,-10,10,30", "--near", "-33,18,9000")
+    code, out, err = run("search", *flags, "-k", 1, "--json", "--catalogue", world.folder)
+    assert code == 0, err
+    assert json.loads(out)["query"] == "place -33.9200, 18.4200"
+    assert run("search", "snow", "--cuontry", "Kenya", "--catalogue", world.folder)[0] == 2
+    assert run("search", "snow", "-x", "--catalogue", world.folder)[0] == 2
+
+
+def test_a_constraint_in_the_text_filters_and_is_said_above_the_hits(run, world):
+    asked = ("search", "snow within 3000 km of 5 N, 30.5 E", "--in", "locations", "-k", 20, "--catalogue", world.folder)
+    code, out, err = run(*asked, "--json")
+    assert code == 0, err
+    answer = json.loads(out)
+    assert answer["query"] == "snow"
+    assert 0 < len(answer["hits"]["locations"]) <= 20
+    assert all(hit["lat"] == 5 and abs(hit["lon"] - 30.5) < 28 for hit in answer["hits"]["locations"])
+    code, out, err = run(*asked)
+    assert "was read as a filter: within 3,000 km of 5 N, 30.5 E" in " ".join(out.split())
+
+
+def test_a_verbatim_text_is_not_read(run, world):
+    code, out, err = run("search", "-33.92, 18.42", "--verbatim", "-k", 1, "--json", "--catalogue", world.folder)
+    assert code == 0, err
+    assert (json.loads(out)["query"], json.loads(out)["notes"]) == ("-33.92, 18.42", [])
+
+
+def test_a_heat_map_is_drawn_of_typed_coordinates(run, world, tmp_path):
+    heat = ("heat", "-33.92, 18.42", "--width", 16, "--out", tmp_path / "heat.png", "--json", "--catalogue", world.folder)
+    code, out, err = run(*heat)
+    assert code == 0, err
+    assert json.loads(out)["notes"] == ["'-33.92, 18.42' was read as 33.92 S, 18.42 E (decimal degrees)"]
+
+
+def test_regions_are_flags_too(run, world):
+    flags = ("--outside", "afrika", "--outside", "DE", "--coast-km", 2000)
+    code, out, err = run("search", "snow", *flags, "--in", "locations", "-k", 3, "--json", "--catalogue", world.folder)
+    assert code == 0, err
+    assert len(json.loads(out)["hits"]["locations"]) == 3
+    code, _, err = run("search", "snow", "--inside", "Perru", "--catalogue", world.folder)
+    assert code == 2
+    assert "did you mean Peru?" in " ".join(err.split())
+
+
 def test_a_script_that_the_model_cannot_read_is_said_by_search_and_heat(run, world, tmp_path):
     note = "The model does not read Greek script (in 'χιόνι και πάγος'); ask in English instead."
     search = ("search", "χιόνι και πάγος", "-k", 1, "--catalogue", world.folder)

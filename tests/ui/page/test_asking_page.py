@@ -19,13 +19,15 @@ SETTINGS = {
     "kinds": ("articles",),
     "k": 5,
     "combine": "max",
+    "verbatim": True,
     "words": True,
     "centred": True,
     "direct": True,
     "apart_km": 12.5,
     "filter": {
         "bbox": "-80,-170,80,170", "polygon": {"type": "Polygon", "coordinates": [[[-90, -80], [90, -80], [0, 80]]]},
-        "near": "0,0,15000", "countries": ["Norway"], "sources": "a", "licences": "b", "splits": ["train"], "sensors": "sentinel2",
+        "near": "0,0,15000", "inside": ["Africa"], "outside": ["Egypt"], "coast_km": 50, "countries": ["Norway"],
+        "sources": "a", "licences": "b", "splits": ["train"], "sensors": "sentinel2",
         "dates": "2021-06-01/", "where": "lat < 90",
     },
 }  # fmt: skip
@@ -132,6 +134,51 @@ def test_filters_chosen_before_anything_is_asked_hold_for_the_question_that_foll
     assert list(chips_of(shown)) == ["k"]
     shown.text_input(key="words").set_value("snow").run()
     assert asked(shown) == asking.Draft(parts=(Part.of("snow"),), k=3)
+
+
+def test_a_constraint_in_the_words_becomes_a_filter_that_a_chip_takes_out_and_a_control_changes(visit) -> None:
+    shown = visit()
+    shown.text_input(key="words").set_value("snow in Africa, within 2,000 km of Lima").run()
+    assert not shown.exception
+    assert asked(shown).parts == (Part.of("snow"),)
+    assert shown.text_input(key="words").value == "snow"
+    assert chips_of(shown) == {"near": plain("within 2000 km of -12.04, -77.03") + " ✕", "inside": plain("in Africa") + " ✕"}
+    assert any(plain("Lima, Peru") in each.value for each in shown.caption)
+    shown = press(shown, "setting-near")
+    assert list(chips_of(shown)) == ["inside"]
+    assert not any(plain("Lima, Peru") in each.value for each in shown.caption), "the note is of what was typed"
+    shown.multiselect(key="inside").set_value(["Asia", "Egypt"]).run()
+    assert asked(shown).filter.as_values() == {"inside": ["Asia", "Egypt"]}
+    shown.text_input(key="words").set_value("snow in Europe").run()
+    assert asked(shown).filter.as_values() == {"inside": ["Europe"]}
+
+
+def test_typed_coordinates_are_a_place_as_one_that_was_clicked(visit) -> None:
+    shown = visit(Question.of(place=Place(lat=1, lon=2)).to_link())
+    shown.text_input(key="words").set_value("-33.92, 18.42").run()
+    assert asked(shown).parts == (Part.of(Place(lat=-33.92, lon=18.42)),)
+    assert shown.text_input(key="words").value == ""
+    assert any(plain("33.92 S, 18.42 E") in each.value for each in shown.caption)
+
+
+def test_words_are_taken_as_they_are_where_that_is_wanted(visit) -> None:
+    shown = visit()
+    shown.toggle(key="reads").set_value(False).run()
+    shown.text_input(key="words").set_value("snow in Africa").run()
+    assert asked(shown) == asking.Draft(parts=(Part.of("snow in Africa"),), verbatim=True)
+
+
+def test_what_a_link_holds_in_words_is_read_too(visit) -> None:
+    shown = visit(Question.of("snow in Africa").to_link())
+    assert list(chips_of(shown)) == ["inside"]
+    assert asked(shown).parts == (Part.of("snow"),)
+
+
+def test_what_stays_words_is_a_warning_that_comes_once(visit) -> None:
+    shown = visit()
+    shown.text_input(key="words").set_value("snow above 2,000 m").run()
+    said = [each.value for kind in ("caption", "warning") for each in shown.get(kind) if "no elevations" in each.value]
+    assert len(said) == 1
 
 
 def test_a_setting_that_cannot_be_is_refused_in_a_sentence_and_the_question_stays(visit) -> None:

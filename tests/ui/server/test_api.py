@@ -67,6 +67,53 @@ def test_the_same_question_has_one_answer_however_it_is_asked(visitor) -> None:
     assert by_parameters["hits"] == by_json["hits"] == by_link["hits"]
 
 
+def test_the_answer_has_the_question_as_it_was_read_and_says_what_was_read(visitor) -> None:
+    text = "snow within 9000 km of 60.5 N, 10.5 E, north of 60°"
+    answer = visitor.get("/api/v1/search", params={"text": text, "k": 3}).json()
+    assert answer["question"] == {
+        "parts": [{"text": "snow"}],
+        "k": 3,
+        "filter": {"near": "60.5,10.5,9000", "bbox": "60,-180,90,180"},
+    }
+    assert len(answer["notes"]) == 2
+    assert all("was read as a filter" in note for note in answer["notes"])
+    again = visitor.get("/api/v1/search", params={"ask": answer["ask"]}).json()
+    assert (again["hits"], again["notes"]) == (answer["hits"], [])
+    explicit = {"text": "snow", "near": "60.5,10.5,9000", "bbox": "60,-180,90,180", "k": 3}
+    assert visitor.get("/api/v1/search", params=explicit).json()["hits"] == answer["hits"]
+
+
+def test_the_next_page_can_be_asked_with_the_question_as_typed_or_as_read(visitor) -> None:
+    asked = {"text": "snow north of 60°", "k": 2, "kinds": "articles"}
+    first = visitor.get("/api/v1/search", params=asked).json()
+    as_typed = visitor.get("/api/v1/search", params={**asked, "cursor": first["next"]}).json()
+    as_read = visitor.get("/api/v1/search", params={"ask": first["ask"], "cursor": first["next"]}).json()
+    assert as_typed["hits"] == as_read["hits"]
+    assert [hit["rank"] for hit in as_read["hits"]["articles"]] == [3, 4]
+
+
+def test_a_verbatim_question_is_not_read(visitor) -> None:
+    answer = visitor.get("/api/v1/search", params={"text": "snow north of 60°", "verbatim": True, "k": 1}).json()
+    assert answer["question"] == {"parts": [{"text": "snow north of 60°"}], "verbatim": True, "k": 1}
+    assert answer["notes"] == []
+
+
+def test_regions_and_the_coast_are_filters_of_an_address(visitor) -> None:
+    params = {"text": SNOW, "outside": ["afrika", "DE"], "coast_km": 20000, "kinds": "locations", "k": 2}
+    answer = visitor.get("/api/v1/search", params=params).json()
+    assert answer["question"]["filter"] == {"outside": ["Africa", "Germany"], "coast_km": 20000}
+    refused = visitor.get("/api/v1/search", params={"text": SNOW, "inside": "Perru"})
+    assert refused.status_code == 422
+    assert "did you mean Peru?" in refused.json()["error"]
+
+
+def test_a_heat_map_reads_coordinates_and_leaves_constraints_in_words(visitor) -> None:
+    heat = visitor.get("/api/v1/heat", params={"text": "70.5 N, 10.5 E"}).json()
+    assert heat["notes"] == ["'70.5 N, 10.5 E' was read as 70.5 N, 10.5 E (decimal degrees)"]
+    assert heat["name"] == visitor.get("/api/v1/heat", params={"lat": 70.5, "lon": 10.5}).json()["name"]
+    assert visitor.get("/api/v1/heat", params={"text": "snow in Africa"}).json()["notes"] == []
+
+
 def test_tiles_are_compared_by_position_or_themselves_however_it_is_asked(visitor, world) -> None:
     space = Space.open(world.checkpoint, world.folder)
     by_position = visitor.get("/api/v1/search", params={"text": SNOW, "kinds": "tiles"}).json()

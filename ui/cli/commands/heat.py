@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from index.errors import InputError
-from ui.cli.asking import EitherFlag, ImageFlag, LatFlag, LikeFlag, LonFlag, TextArgument, UnlikeFlag, asked
+from ui.cli.asking import EitherFlag, ImageFlag, LatFlag, LikeFlag, LonFlag, TextArgument, UnlikeFlag, VerbatimFlag, asked
 from ui.cli.flags import DEFAULT_CATALOGUE, CatalogueFlag, CheckpointFlag, JsonFlag
 from ui.console import out, print_json, remark
 
@@ -20,6 +20,7 @@ def heat(
     like: LikeFlag = None,
     unlike: UnlikeFlag = None,
     either: EitherFlag = False,
+    verbatim: VerbatimFlag = False,
     width: Annotated[int, typer.Option(min=16, max=16384, help="pixels around the world; half as many from pole to pole")] = 2048,
     peaks: Annotated[int, typer.Option(min=1, max=100, help="best places to name, at least 500 km apart")] = 5,
     catalogue: CatalogueFlag = DEFAULT_CATALOGUE,
@@ -31,7 +32,7 @@ def heat(
     from retrieval.heat.grids import WorldGrid
     from retrieval.heat.heat_files import write_heat_geotiff, write_heat_png
 
-    question = asked(text, image=image, lat=lat, lon=lon, like=like or (), unlike=unlike or (), either=either)
+    question = asked(text, image=image, lat=lat, lon=lon, like=like or (), unlike=unlike or (), either=either, verbatim=verbatim)
     if out_file.suffix.lower() not in (".tif", ".tiff", ".png"):
         raise InputError(f"a heat map is a .tif or a .png, got '{out_file.name}'")
     space = Space.open(checkpoint, catalogue)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ui.cli.asking import EitherFlag, ImageFlag, LatFlag, LikeFlag, LonFlag, TextArgument, UnlikeFlag, asked
+from ui.cli.asking import EitherFlag, ImageFlag, LatFlag, LikeFlag, LonFlag, TextArgument, UnlikeFlag, VerbatimFlag, asked
 from ui.cli.flags import DEFAULT_CATALOGUE, CatalogueFlag, CheckpointFlag, JsonFlag, kind_named
 from ui.console import err, print_json
 
@@ -18,13 +18,19 @@ def search(
     like: LikeFlag = None,
     unlike: UnlikeFlag = None,
     either: EitherFlag = False,
+    verbatim: VerbatimFlag = False,
     kinds: Annotated[
         list[str] | None, typer.Option("--in", help="articles, tiles or locations; may be repeated; default: all")
     ] = None,
     bbox: Annotated[str | None, typer.Option(help="only within south,west,north,east; west > east crosses 180")] = None,
     polygon: Annotated[Path | None, typer.Option(help="only within the polygons of this GeoJSON file")] = None,
     near: Annotated[str | None, typer.Option(help="only within lat,lon,km")] = None,
-    country: Annotated[list[str] | None, typer.Option(help="only in this country; may be repeated")] = None,
+    inside: Annotated[list[str] | None, typer.Option(help="only in this continent or country; may be repeated")] = None,
+    outside: Annotated[list[str] | None, typer.Option(help="not in this continent or country; may be repeated")] = None,
+    coast_km: Annotated[float | None, typer.Option(help="only so near to the sea")] = None,
+    country: Annotated[
+        list[str] | None, typer.Option(help="only of this country, by what the records say; may be repeated")
+    ] = None,
     dates: Annotated[str | None, typer.Option(help="only tiles of these days, as 2021-06-01/2021-08-31")] = None,
     where: Annotated[str | None, typer.Option(help="only records that match this SQL condition, as \"kind = 'town'\"")] = None,
     words: Annotated[bool, typer.Option(help="search the words of the query too, not only its meaning")] = False,
@@ -49,12 +55,22 @@ def search(
 
     if export:
         check_ending(export)
-    filters = {"bbox": bbox, "polygon": polygon, "near": near, "countries": country, "dates": dates, "where": where}
+    filters = {
+        "bbox": bbox,
+        "polygon": polygon,
+        "near": near,
+        "inside": inside,
+        "outside": outside,
+        "coast_km": coast_km,
+        "countries": country,
+        "dates": dates,
+        "where": where,
+    }
     question = asked(
         text, image=image, lat=lat, lon=lon, like=like or (), unlike=unlike or (), either=either,
         kinds=tuple(kind_named(name) for name in kinds or ()), k=k,
         filter={name: value for name, value in filters.items() if value},
-        words=words, centred=centred, direct=direct, apart_km=apart,
+        verbatim=verbatim, words=words, centred=centred, direct=direct, apart_km=apart,
     )  # fmt: skip
     space = Space.open(checkpoint, catalogue, backend=backend)
     answer = space.search(question)

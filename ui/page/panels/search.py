@@ -79,6 +79,8 @@ def _ask(workspace: Workspace) -> None:
             st.rerun()
     if complaint := asking.complaint():
         st.error(plain(complaint))
+    if notes := asking.read():
+        st.caption("  \n".join(map(plain, notes)))  # a line each
     if not parts:
         st.pills(captions.EXAMPLES_LABEL, captions.EXAMPLES, key="example", on_change=_take_example)
     show_chips()
@@ -115,7 +117,8 @@ def _side(name: str, workspace: Workspace, question: Question | None, share: int
     _take_touch(touched)
     if question and answer:
         for note in answer.notes:
-            st.warning(plain(note))
+            if note not in asking.read():  # those are above the map
+                st.warning(plain(note))
         if answer.confidence:
             (st.warning if answer.confidence.nowhere else st.caption)(plain(answer.confidence.sentence))
         _below_map(workspace, question, answer.stages_ms, share if heat else 0)

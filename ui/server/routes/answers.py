@@ -80,7 +80,9 @@ class Answer(Body):
     query: str = Field(description="the question in one line")
     question: Question = Field(description="the question as it was understood; what is left out is default")
     ask: str = Field(description="the same for an address: `ask=`")
-    notes: list[str] = Field(description="a sentence for each text of the question that the model cannot read")
+    notes: list[str] = Field(
+        description="what in the texts was read as what, and which texts the model cannot read; a sentence each"
+    )
     origin: Point | None = Field(description="where distances are measured from")
     confidence: Confidence | None = Field(description="of an answer to a text; else null")
     ways: dict[Modality, str] = Field(description="how hits of each kind were found")
@@ -109,7 +111,9 @@ class Colour(Body):
 class Heat(Body):
     name: str = Field(description="of the heat in the other routes")
     tiles: str = Field(description="address of its web tiles; {z}, {x} and {y} are to be filled in")
-    notes: list[str] = Field(description="a sentence for each text of the question that the model cannot read")
+    notes: list[str] = Field(
+        description="what in the texts was read as what, and which texts the model cannot read; a sentence each"
+    )
     peaks: list[Peak]
     legend: list[Colour]
     ms: float

@@ -58,6 +58,7 @@ class OnlyParts(Settings):
 
     parts: tuple[Part, ...] = Field(min_length=1, max_length=MAX_PARTS, description="what is asked for, or away from")
     combine: Literal["mean", "max"] = Field(default="mean", description="sum up all parts, or take the part that fits best")
+    verbatim: bool = Field(default=False, description="take texts as they are: read no coordinates out of them")
 
     @classmethod
     def of(cls, question: Question) -> Self:
@@ -70,7 +71,7 @@ class OnlyParts(Settings):
     @classmethod
     def _no_more(cls, given: Any) -> Any:
         if isinstance(given, dict) and (more := sorted(given.keys() - cls.model_fields.keys())):
-            raise InputError(f"there is no '{more[0][:40]}' here{ONLY_PARTS}; it takes parts and combine")
+            raise InputError(f"there is no '{more[0][:40]}' here{ONLY_PARTS}; it takes parts, combine and verbatim")
         return given
 
 
@@ -88,7 +89,7 @@ def tiles_address(workspace: Workspace, name: str) -> str:
 )
 def heat(given: Annotated[HeatOfSubject, Query()]) -> dict[str, Any]:
     """`tiles` is the address of web tiles; the best places come as `peaks`. `legend` has the colours of percentiles. Of `ask` only
-    parts and combine are allowed: the heat is of all locations."""
+    parts, combine and verbatim are allowed: the heat is of all locations."""
     return _drawn(given.workspace, OnlyParts.of(given.question), given.peaks)
 
 
@@ -153,7 +154,7 @@ def legend() -> list[dict[str, Any]]:
 
 def _drawn(workspace: Workspace, asked: OnlyParts, peaks: int) -> dict[str, Any]:
     started = time.perf_counter()
-    question = Question(parts=asked.parts, combine=asked.combine)
+    question = Question(parts=asked.parts, combine=asked.combine, verbatim=asked.verbatim)
     name = workspace.heat_name(question)
     best = workspace.heat(name).peaks(peaks)
     return {

@@ -16,8 +16,22 @@ from ui.server.workspace import Workspace, served
 
 PAGE_HITS = 200
 MAX_PEAKS = 100
-_FILTERS = ("bbox", "polygon", "near", "countries", "sources", "licences", "splits", "sensors", "dates", "where")
-_SETTINGS = ("combine", "kinds", "k", "words", "centred", "direct", "apart_km")
+_FILTERS = (
+    "bbox",
+    "polygon",
+    "near",
+    "inside",
+    "outside",
+    "coast_km",
+    "countries",
+    "sources",
+    "licences",
+    "splits",
+    "sensors",
+    "dates",
+    "where",
+)
+_SETTINGS = ("combine", "kinds", "k", "words", "centred", "direct", "apart_km", "verbatim")
 Texts = Annotated[list[str], Field(max_length=MAX_PARTS)]
 Explain = Annotated[
     bool | None, Field(description="say why each hit is one, as `why`; default: where the question has several parts")
@@ -58,6 +72,7 @@ class Subject(OfCatalogue):
     like: Texts = Field([], description="a record to ask with, as articles:ID; may be repeated")
     unlike: Texts = Field([], description="a record, or words, to ask away from; may be repeated")
     combine: Literal["mean", "max"] = Field("mean", description="sum up all parts, or take the part that fits best")
+    verbatim: bool = Field(False, description="take the text as it is: read no coordinates and no filters out of it")
     ask: str | None = Field(None, description="a whole question as JSON, as in the address of the page; instead of all others")
 
     beside: ClassVar[tuple[str, ...]] = ("catalogue", "ask")  # what is no question's
@@ -98,7 +113,10 @@ class Asked(Subject):
     bbox: str | None = Field(None, description="only within south,west,north,east; west > east crosses 180")
     polygon: str | None = Field(None, description="only within these polygons, as GeoJSON")
     near: str | None = Field(None, description="only within lat,lon,km")
-    countries: list[str] = Field([], description="only in this country; may be repeated")
+    inside: list[str] = Field([], description="only in this continent or country, by position; may be repeated")
+    outside: list[str] = Field([], description="not in this continent or country, by position; may be repeated")
+    coast_km: float | None = Field(None, gt=0, allow_inf_nan=False, description="only so near to the sea")
+    countries: list[str] = Field([], description="only of this country, by what the records say; may be repeated")
     sources: list[str] = Field([], description="only of this source; may be repeated")
     licences: list[str] = Field([], description="only under this licence; may be repeated")
     splits: list[str] = Field([], description="only of this split: train, val or test; may be repeated")

@@ -14,6 +14,7 @@ from index.records import Place
 from index.settings import Settings
 from retrieval.asking.parts import MAX_TEXT_CHARACTERS
 from retrieval.asking.question import MAX_K, Question
+from retrieval.asking.sentence.read import read_question
 from retrieval.export import Origin, export_hits
 from ui.server.cursor import Cursor
 from ui.server.routes import answers
@@ -106,7 +107,8 @@ def _page(workspace: Workspace, question: Question, cursor: str, explain: bool |
     if question.k > PAGE_HITS:
         raise InputError(f"a page has at most {PAGE_HITS} hits of each kind, got k = {question.k}; go on with `cursor`, or export")
     started, version = time.perf_counter(), workspace.version
-    skip = Cursor.read(cursor, version, question).skip if cursor else 0
+    understood, _ = read_question(question)  # the same for the question as it was asked and as the answer has it
+    skip = Cursor.read(cursor, version, understood).skip if cursor else 0
     asked = question.changed(k=min(question.k, MAX_K - skip))
     answer = workspace.answer(asked, skip=skip, explain=explain)
     following = skip + asked.k
@@ -114,8 +116,8 @@ def _page(workspace: Workspace, question: Question, cursor: str, explain: bool |
     ms = {"total": 1000 * (time.perf_counter() - started), **answer.stages_ms}
     return {
         **answer.as_dict(),
-        "question": question,
-        "ask": question.to_link(),
-        "next": None if is_last else Cursor.at(following, version, question).text(),
+        "question": understood,
+        "ask": understood.to_link(),
+        "next": None if is_last else Cursor.at(following, version, understood).text(),
         "ms": {name: round(value, 2) for name, value in ms.items()},
     }
