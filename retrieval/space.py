@@ -17,9 +17,10 @@ import torch
 import torch.nn.functional as F
 
 from index.errors import CatalogueError, InputError
-from index.geo import geodesic_km
+from index.geo import geodesic_km, unit_xyz
 from index.imagery.sensors import SENSORS, Sensor
 from index.places.country_names import near_names
+from index.places.world_names import names_are_known, world_names
 from index.records import Hit, Modality, Place, Tile
 from index.registry import load
 from index.search.snapshot import Snapshot, open_snapshot
@@ -29,6 +30,10 @@ from index.store.vectors import check_model, manifests_of
 from index.threads import lock_of, once
 from retrieval.answer import Answer
 from retrieval.asking.how import How
+from retrieval.asking.names.added import best_place
+from retrieval.asking.names.lookup import names_of
+from retrieval.asking.names.mass import Mass
+from retrieval.asking.names.resolve import Named, Warmth
 from retrieval.asking.notes import reading_notes
 from retrieval.asking.parts import Pictures, no_pictures
 from retrieval.asking.photo import Photo
@@ -212,7 +217,7 @@ class Space:
         question = _question(asked, image, place, settings)
         times = [time.perf_counter()]
         vectors = plain = question.embed(self, pictures)
-        notes = self.notes(question)
+        notes, names = self.notes(question), self.names(question, vectors)
         times.append(time.perf_counter())
         if question.centred:
             vectors = centred_query(vectors, {modality: manifest.mean for modality, manifest in self.manifests.items()})
@@ -223,22 +228,51 @@ class Space:
             )
         searchers, how = [self.searcher(modality) for modality in wanted], question.how
         _check_countries(how.filter.countries, [searcher.snapshot for searcher in searchers])
+        mass = Mass.of(names)
+
+        def ranked_by(searcher: Searcher) -> Ranked:
+            added = searcher.added(mass, self.checkpoint.temperature) if mass else None
+            return searcher.search(vectors, question.k + skip, how, question.text, added)
+
         with ThreadPoolExecutor(len(wanted) + 1) as pool:  # each thread waits for its own table
-            ranked = list(pool.map(lambda searcher: searcher.search(vectors, question.k + skip, how, question.text), searchers))
+            ranked = list(pool.map(ranked_by, searchers))
             found = dict(zip(wanted, ranked, strict=True))
-            origin = vectors.origin or self._best_location(vectors, how, found)
+            origin = vectors.origin or self._best_location(vectors, how, found, mass)
             times.append(time.perf_counter())
-            confidence = pool.submit(self._confidence, question, plain, origin)
+            confidence = pool.submit(self._confidence, question, plain, origin, mass)
             hits = dict(zip(wanted, pool.map(partial(self._hits, origin=origin, skip=skip), wanted, ranked), strict=True))
         ways = {modality: ranked.way for modality, ranked in found.items()}
         times.append(time.perf_counter())
         stages_ms = dict(zip(STAGES, (1000 * np.diff(times)).tolist(), strict=True))
-        return Answer(question, origin, hits, ways, vectors, stages_ms, confidence=confidence.result(), notes=notes)
+        return Answer(question, origin, hits, ways, vectors, stages_ms, confidence=confidence.result(), notes=notes, names=names)
 
     def notes(self, question: Question) -> tuple[str, ...]:
         """A sentence for each text of the question that the model cannot read."""
         texts = [part.text[:READ_CHARACTERS] for part in question.parts if part.text is not None]
         return reading_notes(texts, self.encoder("articles")) if texts else ()
+
+    def names(self, question: Question, vectors: QueryVectors | None = None) -> tuple[Named, ...]:
+        """The places that the texts of a question name, if it looks them up; ``vectors`` of it let the model's heat decide what is
+        unclear. Without the [demo] extra there are no names to look up."""
+        if not question.names or question.centred or not question.text.strip() or not names_are_known():
+            return ()
+        return names_of(question.text, [world_names()], self._warmth(vectors), question.meant)
+
+    def _warmth(self, vectors: QueryVectors | None) -> Warmth | None:
+        if vectors is None or "locations" not in self.manifests or not self.checkpoint.temperature:
+            return None
+        cells, temperature = self.cells, self.checkpoint.temperature
+
+        def warmth(lat: npt.NDArray[np.float64], lon: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+            return np.asarray(self._cosines_near(cells, vectors, lat, lon) / temperature, np.float64)
+
+        return warmth
+
+    def _cosines_near(self, cells: Cells, vectors: QueryVectors, lat: npt.ArrayLike, lon: npt.ArrayLike) -> Vectors:
+        """[N]: of the location nearest to each point."""
+        nearest = np.atleast_1d(cells.tree.query(unit_xyz(lat, lon))[1])
+        best: Vectors = (cells.vectors[nearest].astype(np.float32) @ vectors.vectors.T).max(axis=1)
+        return best
 
     def explain(self, answer: Answer) -> Answer:
         """The same answer, which also says for each hit what every part of the query adds to its score, and which named place is
@@ -251,7 +285,10 @@ class Space:
     def heat(self, asked: Question | str, *, pictures: Pictures = no_pictures) -> Heat:
         """How well every location fits the question. Raises ``CatalogueError`` if the locations are not indexed."""
         question = _question(asked, None, None, {})
-        return heat_of(self.cells, question.embed(self, pictures).vectors, self.checkpoint.temperature)
+        vectors = question.embed(self, pictures)
+        mass = Mass.of(self.names(question, vectors))
+        added = self.searcher("locations").added(mass, self.checkpoint.temperature) if mass else None
+        return heat_of(self.cells, vectors.vectors, self.checkpoint.temperature, added)
 
     @once
     def cells(self) -> Cells:
@@ -281,20 +318,33 @@ class Space:
                 self._searchers[modality] = Searcher(open_snapshot(self.catalogue, modality), self.backend, self.bridge)
             return self._searchers[modality]
 
-    def _best_location(self, vectors: QueryVectors, how: How, found: dict[Modality, Ranked]) -> Place | None:
+    def _best_location(self, vectors: QueryVectors, how: How, found: dict[Modality, Ranked], mass: Mass | None) -> Place | None:
         """Where on Earth the query fits best, whatever may answer: known if all locations were searched by meaning alone."""
         if "locations" not in self.manifests:
             return None
         searcher, plain = self.searcher("locations"), How(centred=how.centred, direct=how.direct)
-        best = found["locations"] if how == plain and "locations" in found else searcher.search(vectors, 1, plain)
+        added = searcher.added(mass, self.checkpoint.temperature) if mass else None
+        known = (
+            found["locations"] if "locations" in found and how.model_copy(update={"names": True, "meant": ()}) == plain else None
+        )
+        best = known or searcher.search(vectors, 1, plain, added=added)
         lat, lon = searcher.snapshot.places[best.rows[0]]
-        return Place(lat=float(lat), lon=float(lon))
+        place = Place(lat=float(lat), lon=float(lon))
+        if mass is None or added is None:
+            return place
+        score = float(best.scores[0] + added.at(best.rows[:1])[0])
 
-    def _confidence(self, question: Question, vectors: QueryVectors, best: Place | None) -> Confidence | None:
+        def cosines_near(places: list[Place]) -> Vectors:
+            return self._cosines_near(self.cells, vectors, [each.lat for each in places], [each.lon for each in places])
+
+        return best_place(place, score, mass, added, cosines_near)
+
+    def _confidence(self, question: Question, vectors: QueryVectors, best: Place | None, mass: Mass | None) -> Confidence | None:
         """For one text, by its plain cosines: nothing else was calibrated."""
         if not question.is_one_text or question.centred or best is None or self.confident is None:
             return None
-        return self.confident(vectors.vectors[0], best)
+        added = self.searcher("locations").added(mass, self.checkpoint.temperature) if mass else None
+        return self.confident(vectors.vectors[0], best, added)
 
     def _why(self, answer: Answer, modality: Modality, hits: Sequence[Hit]) -> dict[str, Explanation]:
         assert answer.vectors is not None

@@ -50,8 +50,8 @@ class Entry:
 
 @dataclass(frozen=True)
 class NameIndex:
-    """Columns [N] of all places, in ``columns`` by name; ``tables`` are the words that numbers of countries, regions and kinds stand
-    for. ``keys`` [K] ascending, ``places`` [K] the rows they mean, ``alternate`` [K] whether by another name than the place's own."""
+    """``columns`` [N] of all places by name; ``tables`` are the words that numbers of countries, regions and kinds stand for. ``keys``
+    [K] ascend, ``places`` [K] are the rows they mean, ``alternate`` [K] says whether by another name than the place's own."""
 
     columns: dict[str, npt.NDArray[Any]]
     tables: dict[str, list[str]]
@@ -124,7 +124,7 @@ class NameIndex:
             return []
         most = 1 if len(plain) < SHORTEST_OF_TWO else 2
         keys = np.unique(np.array([key_of(each) for each in _shortened(plain, most)], dtype=np.uint64))
-        first, last = (np.searchsorted(self.near_keys, keys, side) for side in ("left", "right"))  # type: ignore[call-overload]
+        first, last = (np.searchsorted(self.near_keys, keys, side) for side in ("left", "right"))
         rows = {int(row) for a, b in zip(first, last, strict=True) for row in self.near_places[a:b]}
         errors = [(row, OSA.distance(plain, plain_name(self.name(row)), score_cutoff=most)) for row in rows]
         return sorted(((row, count) for row, count in errors if 0 < count <= most), key=lambda each: (each[1], each[0]))

@@ -12,10 +12,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
+from itertools import pairwise
 
 _GLUED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
 # Marks that belong to letters although Python counts them as none: vowel signs of India's scripts, Hebrew and Arabic points.
-_MARKS = "\u0300-\u036f\u0483-\u0487\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed\u0900-\u0dff\u0f00-\u0fff\u200c\u200d"
+_MARKS = (
+    "\u0300-\u036f\u0483-\u0487\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed\u0900-\u0dff\u0f00-\u0fff\u200c\u200d"
+)
 _LETTER = rf"(?:(?![{_GLUED}])(?:[^\W_]|[{_MARKS}]))"
 _WORD = re.compile(rf"[{_GLUED}]|{_LETTER}+(?:['’ʼ`]{_LETTER}+)*")
 _IS_GLUED = re.compile(rf"[{_GLUED}]")
@@ -57,13 +60,15 @@ def plain_word(word: str) -> str:
 def joined(words: Sequence[Word]) -> str:
     """Neighbouring words as one name."""
     name = words[0].plain
-    for before, word in zip(words, words[1:], strict=False):
+    for before, word in pairwise(words):
         name += word.plain if before.glued and word.glued and before.end == word.start else f" {word.plain}"
     return name
 
 
 def plain_name(name: str) -> str:
     """A whole name as it is compared; '' if it has no letters."""
+    if name.isascii() and name.isalpha():  # most are
+        return plain_word(name)
     words = words_of(name)
     return joined(words) if words else ""
 

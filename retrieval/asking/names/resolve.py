@@ -1,9 +1,9 @@
 """Which place each name of a text means: a pure function from the text, decided for all names together.
 
-Each name has its candidates, and the possibility that it is no place. A candidate's score is the sum of what speaks for it, in nats:
-its people, its kind, a region named in the text that contains it ("in Austria", ", VA"), other named places near it, words beside it
-("river", "Mount"), and how warm the model finds it for the text. What the name looks like (a capital, a place in the sentence, an
-ordinary word) is the score of being none. Probabilities are the softmax; two rounds let the names see each other.
+Each name has its candidates, and the possibility that it is no place. A candidate's score is the sum of what speaks for it, in
+nats: its people, its kind, a region named in the text that contains it ("in Austria", ", VA"), other named places near it, words
+beside it ("river", "Mount"), and how warm the model finds it for the text. What the name looks like (a capital, a place in the
+sentence, an ordinary word) is the score of being none. Probabilities are the softmax; a few rounds let the names see each other.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,8 +20,8 @@ import numpy.typing as npt
 from index.geo import chord_km, unit_xyz
 from index.places.name_index import NameIndex
 from index.records import Place
-from retrieval.asking.names.find import Candidate, Mention, Reading, mentions_in, ordinary_words
-from train.text.masking_words import FUNCTION, KINDS
+from retrieval.asking.names.find import GIVEN_NAMES, Candidate, Mention, Reading, mentions_in, ordinary_words
+from train.text.masking_words import FUNCTION, KINDS, words_of
 
 Numbers = npt.NDArray[np.float64]
 Warmth = Callable[[Numbers, Numbers], Numbers]  # lat [N], lon [N] -> log density of the model's heat, any constant
@@ -31,28 +32,32 @@ MOST_SHOWN = 6  # alternatives of an answer
 SAME_KM = 30.0
 
 PEOPLE = 0.75  # per nat of the number of people
-ALTERNATE, ERROR = -2.0, -2.5
+ALTERNATE, ALTERNATE_SMALL, ERROR = -2.0, -3.5, -2.5  # by another name; of a town below …
+SMALL_PEOPLE = 50_000
 KIND = {"country": 3.0, "continent": 3.0, "region": 0.5, "county": 1.0, "town": 0.0}
 LANDMARK_PEOPLE = 300_000.0  # a landmark, which has no people, counts as a city of so many
 UNKNOWN_PEOPLE = 300.0
-BESIDE, INSIDE = 6.0, 3.0  # a region that follows the name; one named anywhere
+BESIDE, OUTSIDE_BESIDE = 6.0, -5.0  # a region that follows the name contains it, or does not
+INSIDE_COUNTRY, INSIDE_REGION = 1.5, 2.0  # named anywhere in the text
+OUTSIDE_COUNTRY, OUTSIDE_REGION = -2.5, -1.5  # other ones are named
 TWIN = 2.0  # a city in a region of its own name: New York
-HOLDS = 1.0  # a region, for each place in it that is named
-OUTSIDE_BESIDE = -3.0
-NEAR, NEAR_KM = 2.5, 120.0
+HOLDS, HOLDS_MOST = 1.0, 3.0  # a region, for each place in it that is named
+NEAR, NEAR_MOST, NEAR_KM = 2.5, 5.0, 120.0
 NATURE = -3.5  # a town's name beside "river": the river is meant
-PERSON = -4.5  # a known name after a first name, or before another word with a capital
+PERSON, PERSON_FULL = -4.5, -8.0  # a known name after another word with a capital, after a first name
 TITLE_WORD = -1.0
 WARM, COLDEST = 0.6, -5.0  # of the model's log density, at the least
 NONE = 5.0  # the score of being no place: of a word with a capital inside a sentence …
-NONE_INITIAL, NONE_SMALL, NONE_ORDINARY, NONE_FUNCTION = 1.0, 3.5, 3.5, 4.0  # … and what makes that likelier
+NONE_INITIAL, NONE_SMALL, NONE_ORDINARY, NONE_FUNCTION, NONE_TINY = 1.0, 3.5, 3.5, 4.0, 3.0  # … and what makes that likelier
 NONE_MANY, NONE_ALONE, NONE_AFTER_IN = -1.5, -4.0, -1.5  # … or less likely: several words, the whole text, after "in"
 
-_NATURE = frozenset(
-    "river rivers lake lakes mount mountain mountains creek bay sea strait gulf island islands peak glacier valley canyon desert "
-    "fjord ocean volcano hills range stream rio lago".split()
+_NATURE = words_of(
+    """
+    river rivers lake lakes mount mountain mountains creek bay sea strait gulf island islands peak glacier valley canyon desert fjord
+    ocean volcano hills range stream rio lago
+    """
 )
-_BEFORE = frozenset("in near at from of around outside to towards toward between en bei de di i na w à a em aus nach von".split())
+_BEFORE = words_of("in near at from of around outside to towards toward between en bei de di i na w à a em aus nach von")
 _LINK = re.compile(r"^\s*(?:,|\(|in|,?\s*(?:a|the)?\s*(?:city|town|village)?\s*in(?:\s+the)?)\s*$", re.IGNORECASE)
 _STATE = re.compile(r"^\s*,\s*([A-Z]{2})\b")
 _STATE_TYPED = re.compile(r"^[\s,]+([a-zA-Z]{2})\s*$")
@@ -77,17 +82,25 @@ class Possible:
         """'Vienna, Austria'."""
         return ", ".join(dict.fromkeys([self.name, *self.within]))
 
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "name": self.label, "lat": round(self.place.lat, 5), "lon": round(self.place.lon, 5), "kind": self.kind,
+            "country": self.country, "people": self.people, "confidence": round(self.probability, 4),
+        }  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Named:
-    """A name in a text, ``text[start:end]``: what it most likely means, ``possible`` best first. ``confidence`` is the probability of
-    the best; what all lack to 1 is that the name names no place. ``weight``: how much of the text it is, 1 in all."""
+    """A name in a text, ``text[start:end]``: what it most likely means, ``possible`` best first. ``confidence`` is the probability
+    of the best; what all lack to 1 is that the name names no place. ``weight``: how much of the text it is, 1 in all. ``chosen``: a
+    person said so."""
 
     text: str
     start: int
     end: int
     possible: tuple[Possible, ...]
     weight: float = 0.0
+    chosen: bool = False
 
     @property
     def best(self) -> Possible:
@@ -100,13 +113,18 @@ class Named:
     @property
     def others(self) -> tuple[Possible, ...]:
         """What else it may mean, apart from what lies at the same place, as a city and the region around it."""
-        return tuple(each for each in self.possible[1:] if _km(each.place, self.best.place) > SAME_KM)
+        return tuple(each for each in self.possible[1:] if distance_km(each.place, self.best.place) > SAME_KM)
 
     @property
     def sentence(self) -> str:
         """'Vienna → Vienna, Austria; not Vienna, Virginia, United States'."""
         other = f"; not {self.others[0].label}" if self.others else ""
         return f"{self.text} → {self.best.label}{other}"
+
+    def as_dict(self) -> dict[str, Any]:
+        others = [each.as_dict() for each in self.others]
+        where = {"start": self.start, "end": self.end, "text": self.text}
+        return {**where, **self.best.as_dict(), "chosen": self.chosen, "sentence": self.sentence, "others": others}
 
 
 @dataclass
@@ -154,9 +172,7 @@ def names_in(text: str, gazetteers: Sequence[NameIndex], warmth: Warmth | None =
     return _weighted([named for named in places if sum(each.probability for each in named.possible) >= least])
 
 
-def resolve(
-    reading: Reading, mentions: Sequence[Mention], gazetteers: Sequence[NameIndex], warmth: Warmth | None
-) -> list[Named]:
+def resolve(reading: Reading, mentions: Sequence[Mention], gazetteers: Sequence[NameIndex], warmth: Warmth | None) -> list[Named]:
     """Each mention with the probabilities of its candidates. A name means the same wherever it stands in a text."""
     groups: dict[str, list[Mention]] = defaultdict(list)
     for mention in mentions:
@@ -167,14 +183,11 @@ def resolve(
     if warmth is not None:
         fixed += _warm(all_of, warmth)
     none = np.array([min(_none(reading, mention) for mention in found) for found in groups.values()])
-    inside, beside, twins = _contained(reading, list(groups.values()), all_of)
-    fixed += twins
-    near = _nearness(all_of)
+    contained, near = _Containment.of(reading, list(groups.values()), all_of), _nearness(all_of)
+    fixed += contained.twins
     chances = _softmax(fixed, none, all_of.of)
     for _ in range(ROUNDS):
-        holds = np.minimum(INSIDE, inside.T @ chances * HOLDS)
-        scores = fixed + np.minimum(INSIDE, inside @ chances * INSIDE) + holds
-        scores += beside @ chances + np.minimum(2 * NEAR, near @ chances * NEAR)
+        scores = fixed + contained.scores(chances, all_of.of) + np.minimum(NEAR_MOST, NEAR * (near @ chances))
         chances = _softmax(scores, none, all_of.of)
     number = {mention.plain: at for at, mention in enumerate(names)}
     possible = [_possible(all_of, chances, at, gazetteers) for at in range(len(names))]
@@ -189,7 +202,8 @@ def _people_and_kind(all_of: _Candidates) -> Numbers:
     places = np.array([kind not in KIND for kind in all_of.kind])
     people = np.where(all_of.people > 0, all_of.people, np.where(places, LANDMARK_PEOPLE, UNKNOWN_PEOPLE))
     kinds = np.array([KIND.get(kind, 0.0) for kind in all_of.kind])
-    alternate = np.array([ALTERNATE * each.alternate + ERROR * each.errors for each in all_of.each])
+    other = np.where(all_of.people < SMALL_PEOPLE, ALTERNATE_SMALL, ALTERNATE)
+    alternate = np.array([each.alternate for each in all_of.each]) * other + ERROR * np.array([each.errors for each in all_of.each])
     return np.asarray(PEOPLE * np.log(people + UNKNOWN_PEOPLE) + kinds + alternate)
 
 
@@ -223,9 +237,9 @@ def _beside_a_name(reading: Reading, mention: Mention) -> float:
     if before >= 0 and not reading.gap(before, mention.first).strip():
         word = words[before]
         known = word.plain in KINDS or word.plain in FUNCTION
-        names_nothing = reading.initial(before) and word.plain in ordinary_words()
+        names_nothing = reading.initial(before) and word.plain in ordinary_words() and word.plain not in GIVEN_NAMES
         if reading.text[word.start].isupper() and not known and not names_nothing:
-            score += PERSON
+            score += PERSON_FULL if word.plain in GIVEN_NAMES else PERSON
     if after < len(words) and not reading.gap(mention.last, after).strip():
         word = words[after]
         if reading.text[word.start].isupper():
@@ -242,6 +256,7 @@ def _none(reading: Reading, mention: Mention) -> float:
     if mention.ordinary:
         score += NONE_ORDINARY + (NONE_ORDINARY / 2 if mention.initial or not written else 0.0)
         score += NONE_FUNCTION if mention.plain in FUNCTION else 0.0
+    score += NONE_TINY if len(mention.plain) <= 2 else 0.0
     many = mention.last > mention.first and not reading.words[mention.first].glued
     score += NONE_MANY if many else 0.0
     alone = mention.first == 0 and mention.last == len(reading.words) - 1
@@ -251,34 +266,64 @@ def _none(reading: Reading, mention: Mention) -> float:
     return score
 
 
-def _contained(
-    reading: Reading, groups: Sequence[Sequence[Mention]], all_of: _Candidates
-) -> tuple[Numbers, Numbers, Numbers]:
-    """[C, C]: whether a candidate lies in a region that is another name's candidate; and the score for a region that stands right
-    after the name: inside it speaks for a candidate, outside it against. [C]: the score of a city in a region of its own name."""
-    size = len(all_of)
-    inside, beside = np.zeros((size, size)), np.zeros((size, size))
-    following = defaultdict(set)
+@dataclass
+class _Containment:
+    """How the regions that a text names bear on the candidates of its other names, [C, C] each: ``by_country`` and ``by_region``
+    whether the column contains the row; ``rival`` whether it is another region of the row's country; ``beside``: the score for one
+    that follows the name. ``twins`` [C]: of a city in a region of its own name."""
+
+    by_country: npt.NDArray[np.bool_]
+    by_region: npt.NDArray[np.bool_]
+    rival: npt.NDArray[np.bool_]
+    countries: npt.NDArray[np.bool_]
+    beside: Numbers
+    twins: Numbers
+
+    @classmethod
+    def of(cls, reading: Reading, groups: Sequence[Sequence[Mention]], all_of: _Candidates) -> _Containment:
+        size, points = len(all_of), unit_xyz(all_of.lat, all_of.lon)
+        by_country, by_region, rival = (np.zeros((size, size), dtype=bool) for _ in range(3))
+        beside, twins = np.zeros((size, size)), np.zeros(size, dtype=bool)
+        kinds, countries, own = (
+            np.array(all_of.kind),
+            np.array(all_of.country),
+            np.array([not each.alternate for each in all_of.each]),
+        )
+        followers = _followers(reading, groups)
+        for at in np.flatnonzero(np.isin(kinds, REGIONS)).tolist():
+            within, others = _within(all_of, points, at), all_of.of != all_of.of[at]
+            if kinds[at] == "country":
+                by_country[:, at] = within & others
+            elif kinds[at] != "continent":
+                by_region[:, at] = within & others
+                rival[:, at] = (countries == countries[at]) & others & ~np.isin(kinds, REGIONS)
+            if kinds[at] == "region":
+                twins |= within & ~others & own
+            for number in followers[int(all_of.of[at])]:
+                named = all_of.of == number
+                beside[named & within, at], beside[named & ~within, at] = BESIDE, OUTSIDE_BESIDE
+        return cls(by_country, by_region, rival, kinds == "country", beside + _state_codes(reading, groups, all_of), TWIN * twins)
+
+    def scores(self, chances: Numbers, of: npt.NDArray[np.int64]) -> Numbers:
+        """[C]: for the chances of all candidates at present."""
+        country, region = np.minimum(1, self.by_country @ chances), np.minimum(1, self.by_region @ chances)
+        elsewhere = np.where(self.countries, chances, 0.0)
+        most = np.where(of[:, None] != of[None], elsewhere[None], 0.0).max(axis=1, initial=0.0)
+        rivals = (self.rival * chances[None]).max(axis=1, initial=0.0)
+        against = OUTSIDE_COUNTRY * np.maximum(0, most - country) * ~self.countries
+        against += OUTSIDE_REGION * np.maximum(0, rivals - region)
+        holds = np.minimum(HOLDS_MOST, HOLDS * ((self.by_country | self.by_region).T @ chances))
+        return np.asarray(INSIDE_COUNTRY * country + INSIDE_REGION * region + against + holds + self.beside @ chances)
+
+
+def _followers(reading: Reading, groups: Sequence[Sequence[Mention]]) -> dict[int, set[int]]:
+    """For each name the names that it follows somewhere in the text: for Austria in 'Vienna, Austria' Vienna."""
+    followed = defaultdict(set)
     for number, found in enumerate(groups):
-        for mention in found:
-            for other, others in enumerate(groups):
-                if other != number and any(_follows(reading, mention, each) for each in others):
-                    following[number].add(other)
-    points, twins = unit_xyz(all_of.lat, all_of.lon), np.zeros(size, dtype=bool)
-    for at, kind in enumerate(all_of.kind):
-        if kind not in REGIONS:
-            continue
-        within = _within(all_of, points, at)
-        if kind == "region":
-            twins |= within & (all_of.of == all_of.of[at]) & np.array([not each.alternate for each in all_of.each])
-        within &= all_of.of != all_of.of[at]
-        inside[within, at] = 1.0
-        for number, others in following.items():
-            if int(all_of.of[at]) in others:
-                own = all_of.of == number
-                beside[own & within, at] = BESIDE
-                beside[own & ~within, at] = OUTSIDE_BESIDE
-    return inside, beside + _state_codes(reading, groups, all_of), TWIN * twins
+        for other, others in enumerate(groups):
+            if other != number and any(_follows(reading, mention, each) for mention in found for each in others):
+                followed[other].add(number)
+    return followed
 
 
 def _within(all_of: _Candidates, points: Numbers, at: int) -> npt.NDArray[np.bool_]:
@@ -303,7 +348,8 @@ def _follows(reading: Reading, mention: Mention, other: Mention) -> bool:
     return bool(_LINK.match(gap)) or (not gap.strip() and other.first == mention.last + 1)
 
 
-def _km(one: Place, other: Place) -> float:
+def distance_km(one: Place, other: Place) -> float:
+    """On the sphere, which is enough to tell places apart."""
     return float(chord_km(np.linalg.norm(unit_xyz(one.lat, one.lon) - unit_xyz(other.lat, other.lon))))
 
 
