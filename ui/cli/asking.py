@@ -18,6 +18,11 @@ LatFlag = Annotated[float | None, typer.Option(help="latitude to ask with, WGS84
 LonFlag = Annotated[float | None, typer.Option(help="longitude to ask with, WGS84 degrees")]
 LikeFlag = Annotated[list[str] | None, typer.Option(help="a record to ask with, as articles:ID; may be repeated")]
 UnlikeFlag = Annotated[list[str] | None, typer.Option(help="a record or a text to ask away from; may be repeated")]
+NamesFlag = Annotated[bool, typer.Option("--names/--no-names", help="look up the places that the text names, beside its meaning")]
+MeantFlag = Annotated[
+    list[str] | None,
+    typer.Option("--meant", help="what a name in the text means, as Vienna=38.9,-77.27; Nice= is no place; may be repeated"),
+]
 EitherFlag = Annotated[bool, typer.Option("--either", help="hits need to fit only one of the things asked for, not their sum")]
 
 
@@ -30,9 +35,11 @@ def asked(
     like: Sequence[str] = (),
     unlike: Sequence[str] = (),
     either: bool = False,
+    meant: Sequence[str] = (),
     **settings: Any,
 ) -> "Question":
     """Everything that was asked with, each counting the same. Raises ``InputError`` if it was nothing."""
+    from retrieval.asking.names.meant import Meant
     from retrieval.asking.parts import Item
     from retrieval.asking.question import Question
 
@@ -44,5 +51,5 @@ def asked(
     return Question.of(
         text, image=image, place=place, like=[Item.named(each) for each in like],
         unlike=[Item.named(each) if Item.is_name(each) else each for each in unlike],
-        combine="max" if either else "mean", **settings,
+        combine="max" if either else "mean", meant=[Meant.read(each) for each in meant], **settings,
     )  # fmt: skip

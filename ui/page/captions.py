@@ -37,6 +37,10 @@ The brighter the map, the better a place fits. Then use **+** and **−** on the
 or a polygon on the map to search only there, and copy the address of the page to share what you see.
 """
 
+NAMES = "Look up names"
+NAMES_HELP = "Places that the words name count beside what the words describe"
+NO_PLACE = "It is no place"
+IT_MEANS = "What does “{name}” mean?"
 PARTS_HEADING = "Your question"
 PART_KIND = {"text": "Words", "place": "Place", "record": "Record", "image": "Picture"}
 WEIGHT, REMOVE, CLEAR = "Weight", "Take this out", "Start over"

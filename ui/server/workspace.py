@@ -101,7 +101,7 @@ class Workspace:
 
     def heat_name(self, question: Question) -> str:
         """The name under which ``heat`` finds how well each location fits this question: 16 hexadecimal digits."""
-        about = Question(parts=question.parts, combine=question.combine)
+        about = Question(parts=question.parts, combine=question.combine, names=question.names, meant=question.meant)
         name = hashlib.sha256(about.to_link().encode()).hexdigest()[:16]
         self._questions.get(name, lambda: about)
         return name

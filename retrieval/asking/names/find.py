@@ -33,11 +33,11 @@ SEAS_AND_RANGES = listed(
 GIVEN_NAMES = listed(
     """
     john mary peter james charles henry william thomas david robert joseph francis louis philip albert alfred arthur edward
-    elizabeth anna maria martin simon andrew michael jack harry frank oscar max leo clara emma alice helen jane sarah margaret catherine
-    alexander frederick richard stephen walter ernest hugh ralph paul george daniel samuel benjamin anthony patrick mark luke
-    matthew carl karl otto hans fritz ludwig wilhelm friedrich heinrich johann franz jean pierre jacques rene antoine marie jose juan pedro
-    carlos luis miguel antonio francisco diego pablo giovanni giuseppe marco luigi ivan boris nikolai vladimir mohammed muhammad
-    ahmed ali hassan ibrahim omar abdul
+    elizabeth anna maria martin simon andrew michael jack harry frank oscar max leo clara emma alice helen jane sarah
+    margaret catherine alexander frederick richard stephen walter ernest hugh ralph paul george daniel samuel benjamin
+    anthony patrick mark luke matthew carl karl otto hans fritz ludwig wilhelm friedrich heinrich johann franz jean pierre
+    jacques rene antoine marie jose juan pedro carlos luis miguel antonio francisco diego pablo giovanni giuseppe marco luigi
+    ivan boris nikolai vladimir mohammed muhammad ahmed ali hassan ibrahim omar abdul
     """
 )
 _SENTENCE_END = re.compile(r"[.!?:;\n]\s*[\"'“”(]*\s*$")

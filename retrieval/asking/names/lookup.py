@@ -28,6 +28,11 @@ def names_of(
     return tuple(named for named in chosen if named is not None)
 
 
+def distinct(names: Sequence[Named]) -> list[Named]:
+    """Each name once, in the order of the text."""
+    return list({plain_name(named.text): named for named in reversed(names)}.values())[::-1]
+
+
 def _as_meant(named: Named, place: Place | None) -> Named | None:
     """With the place that was meant first and certain; None where no place was meant."""
     if place is None:

@@ -53,8 +53,8 @@ NONE_MANY, NONE_ALONE, NONE_AFTER_IN = -1.5, -4.0, -1.5  # … or less likely: s
 
 _NATURE = words_of(
     """
-    river rivers lake lakes mount mountain mountains creek bay sea strait gulf island islands peak glacier valley canyon desert fjord
-    ocean volcano hills range stream rio lago
+    river rivers lake lakes mount mountain mountains creek bay sea strait gulf island islands peak glacier valley canyon desert
+    fjord ocean volcano hills range stream rio lago
     """
 )
 _BEFORE = words_of("in near at from of around outside to towards toward between en bei de di i na w à a em aus nach von")

@@ -6,7 +6,18 @@ from typing import Annotated
 import typer
 
 from index.errors import InputError
-from ui.cli.asking import EitherFlag, ImageFlag, LatFlag, LikeFlag, LonFlag, TextArgument, UnlikeFlag, asked
+from ui.cli.asking import (
+    EitherFlag,
+    ImageFlag,
+    LatFlag,
+    LikeFlag,
+    LonFlag,
+    MeantFlag,
+    NamesFlag,
+    TextArgument,
+    UnlikeFlag,
+    asked,
+)
 from ui.cli.flags import DEFAULT_CATALOGUE, CatalogueFlag, CheckpointFlag, JsonFlag
 from ui.console import out, print_json, remark
 
@@ -20,6 +31,8 @@ def heat(
     like: LikeFlag = None,
     unlike: UnlikeFlag = None,
     either: EitherFlag = False,
+    names: NamesFlag = True,
+    meant: MeantFlag = None,
     width: Annotated[int, typer.Option(min=16, max=16384, help="pixels around the world; half as many from pole to pole")] = 2048,
     peaks: Annotated[int, typer.Option(min=1, max=100, help="best places to name, at least 500 km apart")] = 5,
     catalogue: CatalogueFlag = DEFAULT_CATALOGUE,
@@ -28,14 +41,17 @@ def heat(
 ) -> None:
     """Draw how well every location on Earth fits a text, an image, a place or records."""
     from retrieval import Space
+    from retrieval.asking.names.lookup import distinct
     from retrieval.heat.grids import WorldGrid
     from retrieval.heat.heat_files import write_heat_geotiff, write_heat_png
 
-    question = asked(text, image=image, lat=lat, lon=lon, like=like or (), unlike=unlike or (), either=either)
+    question = asked(
+        text, image=image, lat=lat, lon=lon, like=like or (), unlike=unlike or (), either=either, names=names, meant=meant or ()
+    )
     if out_file.suffix.lower() not in (".tif", ".tiff", ".png"):
         raise InputError(f"a heat map is a .tif or a .png, got '{out_file.name}'")
     space = Space.open(checkpoint, catalogue)
-    heat, notes = space.heat(question), space.notes(question)
+    heat, notes = space.heat(question), [*space.notes(question), *(named.sentence for named in distinct(space.names(question)))]
     grid = WorldGrid(width, width // 2)
     if out_file.suffix.lower() == ".png":
         write_heat_png(heat, out_file, grid)

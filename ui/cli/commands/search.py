@@ -5,7 +5,18 @@ from typing import Annotated
 
 import typer
 
-from ui.cli.asking import EitherFlag, ImageFlag, LatFlag, LikeFlag, LonFlag, TextArgument, UnlikeFlag, asked
+from ui.cli.asking import (
+    EitherFlag,
+    ImageFlag,
+    LatFlag,
+    LikeFlag,
+    LonFlag,
+    MeantFlag,
+    NamesFlag,
+    TextArgument,
+    UnlikeFlag,
+    asked,
+)
 from ui.cli.flags import DEFAULT_CATALOGUE, CatalogueFlag, CheckpointFlag, JsonFlag, kind_named
 from ui.console import err, print_json
 
@@ -18,6 +29,8 @@ def search(
     like: LikeFlag = None,
     unlike: UnlikeFlag = None,
     either: EitherFlag = False,
+    names: NamesFlag = True,
+    meant: MeantFlag = None,
     kinds: Annotated[
         list[str] | None, typer.Option("--in", help="articles, tiles or locations; may be repeated; default: all")
     ] = None,
@@ -54,7 +67,7 @@ def search(
         text, image=image, lat=lat, lon=lon, like=like or (), unlike=unlike or (), either=either,
         kinds=tuple(kind_named(name) for name in kinds or ()), k=k,
         filter={name: value for name, value in filters.items() if value},
-        words=words, centred=centred, direct=direct, apart_km=apart,
+        names=names, meant=meant or (), words=words, centred=centred, direct=direct, apart_km=apart,
     )  # fmt: skip
     space = Space.open(checkpoint, catalogue, backend=backend)
     answer = space.search(question)
