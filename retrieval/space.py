@@ -228,7 +228,7 @@ class Space:
             )
         searchers, how = [self.searcher(modality) for modality in wanted], question.how
         _check_countries(how.filter.countries, [searcher.snapshot for searcher in searchers])
-        mass = Mass.of(names)
+        mass = Mass.of(names, question.text)
 
         def ranked_by(searcher: Searcher) -> Ranked:
             added = searcher.added(mass, self.checkpoint.temperature) if mass else None
@@ -252,8 +252,8 @@ class Space:
         return reading_notes(texts, self.encoder("articles")) if texts else ()
 
     def names(self, question: Question, vectors: QueryVectors | None = None) -> tuple[Named, ...]:
-        """The places that the texts of a question name, if it looks them up. The model's heat decides what is unclear; ``vectors`` of
-        the question save embedding its text again. Without the [demo] extra there are no names to look up."""
+        """The places that the texts of a question name, if it looks them up. The model's heat decides what is unclear;
+        ``vectors`` of the question save embedding its text again. Without the [demo] extra there are no names to look up."""
         text = question.text
         if not question.names or question.centred or not text.strip() or not names_are_known():
             return ()
@@ -289,7 +289,7 @@ class Space:
         """How well every location fits the question. Raises ``CatalogueError`` if the locations are not indexed."""
         question = _question(asked, None, None, {})
         vectors = question.embed(self, pictures)
-        mass = Mass.of(self.names(question, vectors))
+        mass = Mass.of(self.names(question, vectors), question.text)
         added = self.searcher("locations").added(mass, self.checkpoint.temperature) if mass else None
         return heat_of(self.cells, vectors.vectors, self.checkpoint.temperature, added)
 
@@ -330,7 +330,7 @@ class Space:
         known = (
             found["locations"] if "locations" in found and how.model_copy(update={"names": True, "meant": ()}) == plain else None
         )
-        best = known or searcher.search(vectors, 1, plain, added=added)
+        best = known or searcher.search(vectors, 1, plain, "", added)
         lat, lon = searcher.snapshot.places[best.rows[0]]
         place = Place(lat=float(lat), lon=float(lon))
         if mass is None or added is None:

@@ -16,7 +16,6 @@ from index.places.whereabouts import Whereabouts
 from index.records import Place
 from retrieval.asking.names.mass import Mass
 
-TRUST = 1.0  # in the names against the heat; `benchmarks/names.py` compares others on the slice 'val'
 PLAIN_TEMPERATURE = 0.05  # of a model without one
 Floats = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
@@ -29,13 +28,14 @@ class Added:
     rows: Rows
     values: Floats
     count: int
-    scale: float  # of the values: a cosine for each nat
+    temperature: float  # of the cosines that they are added to
+    trust: float
 
     @classmethod
     def of(cls, mass: Mass, whereabouts: Whereabouts, temperature: float | None) -> Added:
-        scale = TRUST * (temperature or PLAIN_TEMPERATURE)
+        temperature = temperature or PLAIN_TEMPERATURE
         rows, density = mass.log_density(whereabouts)
-        return cls(rows, np.float32(scale) * density, len(whereabouts), scale)
+        return cls(rows, np.float32(temperature * mass.trust) * density, len(whereabouts), temperature, mass.trust)
 
     def at(self, rows: Rows) -> Floats:
         """[n]: what is added at any of the points."""
@@ -67,6 +67,6 @@ def best_place(
     towns, density = mass.at_points()
     if not towns:
         return best
-    scores = cosines_near([town.place for town in towns]) + added.scale * density
+    scores = cosines_near([town.place for town in towns]) + added.temperature * added.trust * density
     first = int(np.argmax(scores))
     return towns[first].place if scores[first] >= score else best

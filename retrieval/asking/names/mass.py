@@ -15,14 +15,16 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from index.places.spelling import words_of
 from index.places.whereabouts import Whereabouts
-from retrieval.asking.names.resolve import Named, Possible, distance_km
+from retrieval.asking.names.resolve import Named, Possible, described, distance_km
 
 LAND_KM2 = 149e6
-NARROWEST_KM = 15.0  # a text is seldom about the very point where the gazetteer puts a town
+NARROWEST_KM = 20.0  # a text is seldom about the very point where the gazetteer puts a town
 REACH = 20.0  # a kernel is cut off at so many times its width
 BACKGROUND = 0.1  # at least; what a person chose is certain but for CHOSEN
 CHOSEN = 1e-3
+TRUST, BARE_TRUST = 1.0, 3.0  # in the names of a description, in bare names
 HELD = 0.1  # of its weight that a region keeps where the text also names a place inside it
 EVEN = ("country", "region", "continent")
 LEAST_PROBABILITY = 0.01
@@ -32,13 +34,14 @@ Rows = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Mass:
-    """Places with their shares of the mass; ``background`` is the rest."""
+    """Places with their shares of the mass; ``background`` is the rest. ``trust``: the power of this density beside the model's."""
 
     places: tuple[tuple[Possible, float], ...]
     background: float
+    trust: float = 1.0
 
     @classmethod
-    def of(cls, names: Sequence[Named]) -> Mass | None:
+    def of(cls, names: Sequence[Named], text: str) -> Mass | None:
         """None for a text that names nothing."""
         shares: dict[Possible, float] = {}
         for named in names:
@@ -52,7 +55,9 @@ class Mass:
         total, told = sum(share for _, share in places), sum(shares.values())
         least = CHOSEN if any(named.chosen for named in names) else BACKGROUND
         scale = min(told, 1 - least) / total
-        return cls(tuple((possible, share * scale) for possible, share in places), 1 - total * scale)
+        beside = described(words_of(text), [(named.start, named.end) for named in names])
+        trust = TRUST + (BARE_TRUST - TRUST) * (1 - beside)
+        return cls(tuple((possible, share * scale) for possible, share in places), 1 - total * scale, trust)
 
     def log_density(self, whereabouts: Whereabouts) -> tuple[Rows, Floats]:
         """The points near or inside named places, ascending, and the logarithm of the density at each over the background's, above

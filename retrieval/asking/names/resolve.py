@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from index.geo import chord_km, unit_xyz
 from index.places.name_index import NameIndex
+from index.places.spelling import Word
 from index.records import Place
 from retrieval.asking.names.find import GIVEN_NAMES, Candidate, Mention, Reading, mentions_in, ordinary_words
 from train.text.masking_words import FUNCTION, KINDS, words_of
@@ -38,7 +39,7 @@ KIND = {"country": 3.0, "continent": 3.0, "region": 0.5, "county": 1.0, "town": 
 LANDMARK_PEOPLE = 300_000.0  # a landmark, which has no people, counts as a city of so many
 UNKNOWN_PEOPLE = 300.0
 BESIDE, OUTSIDE_BESIDE = 6.0, -5.0  # a region that follows the name contains it, or does not
-INSIDE_COUNTRY, INSIDE_REGION = 1.5, 2.0  # named anywhere in the text
+INSIDE_COUNTRY, INSIDE_REGION = 1.5, 3.0  # named anywhere in the text
 OUTSIDE_COUNTRY, OUTSIDE_REGION = -2.5, -1.5  # other ones are named
 TWIN = 2.0  # a city in a region of its own name: New York
 HOLDS, HOLDS_MOST = 1.0, 3.0  # a region, for each place in it that is named
@@ -47,6 +48,8 @@ NATURE = -3.5  # a town's name beside "river": the river is meant
 PERSON, PERSON_FULL = -4.5, -8.0  # a known name after another word with a capital, after a first name
 TITLE_WORD = -1.0
 WARM, COLDEST = 0.6, -5.0  # of the model's log density, at the least
+DESCRIPTION_WORDS = 12
+ORDER = -2.0  # power of a name's number: the weight of the name in the text
 NONE = 5.0  # the score of being no place: of a word with a capital inside a sentence …
 NONE_INITIAL, NONE_SMALL, NONE_ORDINARY, NONE_FUNCTION, NONE_TINY = 1.0, 3.5, 3.5, 4.0, 3.0  # … and what makes that likelier
 NONE_MANY, NONE_ALONE, NONE_AFTER_IN = -1.5, -4.0, -1.5  # … or less likely: several words, the whole text, after "in"
@@ -181,7 +184,8 @@ def resolve(reading: Reading, mentions: Sequence[Mention], gazetteers: Sequence[
     all_of = _Candidates.read(names, gazetteers)
     fixed = _people_and_kind(all_of) + _words_beside(reading, list(groups.values()), all_of)
     if warmth is not None:
-        fixed += _warm(all_of, warmth)
+        named = [(mention.start, mention.end) for mention in mentions]
+        fixed += described(reading.words, named) * _warm(all_of, warmth)
     none = np.array([min(_none(reading, mention) for mention in found) for found in groups.values()])
     contained, near = _Containment.of(reading, list(groups.values()), all_of), _nearness(all_of)
     fixed += contained.twins
@@ -196,6 +200,13 @@ def resolve(reading: Reading, mentions: Sequence[Mention], gazetteers: Sequence[
         for mention in mentions
         if possible[number[mention.plain]]
     ]
+
+
+def described(words: Sequence[Word], named: Sequence[tuple[int, int]]) -> float:
+    """How much a text says beside names, whose offsets are given: 0 for names alone, 1 for a sentence or more. The model knows little
+    of a bare name, and much of a description."""
+    others = [word for word in words if word.plain not in FUNCTION and not any(start <= word.start < end for start, end in named)]
+    return min(1.0, len(others) / DESCRIPTION_WORDS)
 
 
 def _people_and_kind(all_of: _Candidates) -> Numbers:
@@ -420,5 +431,5 @@ def _parents(all_of: _Candidates, row: int, gazetteers: Sequence[NameIndex]) -> 
 
 def _weighted(names: Sequence[Named]) -> list[Named]:
     """Each name with its weight in the text: the first counts most, and one that is repeated more than one that is not."""
-    weights = np.array([1 / (1 + at) for at in range(len(names))])
+    weights = (1.0 + np.arange(len(names))) ** ORDER
     return [replace(named, weight=float(weight)) for named, weight in zip(names, weights / max(weights.sum(), 1e-9), strict=True)]
