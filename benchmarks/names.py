@@ -136,9 +136,8 @@ def report(ways: Ways, rows: pd.DataFrame) -> Iterator[str]:
         yield from _lines(f"{kind} ({len(chosen):,})", answers, truth[said])
         if kind == "title":  # the aim is for those that the gazetteer knows
             named = ~np.isnan(answers[-2].places[:, 0])
-            yield from _lines(
-                f"title that names something ({named.sum():,})", [_take(each, named) for each in answers], truth[said][named]
-            )
+            known = [Answered(each.way, each.places[named]) for each in answers]
+            yield from _lines(f"title that names something ({named.sum():,})", known, truth[said][named])
         notes.append(_calibration(kind, answers[-1], truth[said]))
     for kind, people in CITIES.items():
         names, places = cities(people)

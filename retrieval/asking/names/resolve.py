@@ -12,6 +12,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,8 @@ Numbers = npt.NDArray[np.float64]
 Warmth = Callable[[Numbers, Numbers], Numbers]  # lat [N], lon [N] -> log density of the model's heat, any constant
 REGIONS = ("continent", "country", "region", "county")
 ROUNDS = 3
-MOST_OTHERS = 24  # names that a candidate's nearness is measured to
+MOST_NAMES = 60  # that are decided together; of a long text the following ones after these
+MOST_CANDIDATES = 500  # in all; each name keeps its largest, and those inside regions that are named
 MOST_SHOWN = 6  # alternatives of an answer
 SAME_KM = 30.0
 
@@ -171,7 +173,8 @@ def names_in(text: str, gazetteers: Sequence[NameIndex], warmth: Warmth | None =
     mentions = mentions_in(reading, gazetteers)
     if not mentions:
         return []
-    places = resolve(reading, mentions, gazetteers, warmth)
+    starts = range(0, len(mentions), MOST_NAMES)
+    places = [named for at in starts for named in resolve(reading, mentions[at : at + MOST_NAMES], gazetteers, warmth)]
     return _weighted([named for named in places if sum(each.probability for each in named.possible) >= least])
 
 
@@ -181,7 +184,7 @@ def resolve(reading: Reading, mentions: Sequence[Mention], gazetteers: Sequence[
     for mention in mentions:
         groups[mention.plain].append(mention)
     names = [found[0] for found in groups.values()]
-    all_of = _Candidates.read(names, gazetteers)
+    all_of = _Candidates.read(_likely(names, gazetteers), gazetteers)
     fixed = _people_and_kind(all_of) + _words_beside(reading, list(groups.values()), all_of)
     if warmth is not None:
         named = [(mention.start, mention.end) for mention in mentions]
@@ -202,9 +205,31 @@ def resolve(reading: Reading, mentions: Sequence[Mention], gazetteers: Sequence[
     ]
 
 
+def _likely(names: Sequence[Mention], gazetteers: Sequence[NameIndex]) -> list[Mention]:
+    """The names with fewer candidates, if they have too many: the largest, and those inside regions that are named."""
+    if sum(len(name.candidates) for name in names) <= MOST_CANDIDATES:
+        return list(names)
+    most = max(3, MOST_CANDIDATES // (2 * len(names)))
+    codes: set[tuple[str, str]] = set()
+    for name in names:
+        for each in name.candidates[:most]:
+            kind = gazetteers[each.index].word("kind", each.row)
+            if kind in ("country", "region"):
+                codes.add((kind, gazetteers[each.index].word(kind, each.row)))
+
+    def inside(each: Candidate) -> bool:
+        return any((level, gazetteers[each.index].word(level, each.row)) in codes for level in ("region", "country"))
+
+    fewer = []
+    for name in names:
+        rest = [each for each in name.candidates[most:] if inside(each)] if len(name.candidates) > most else []
+        fewer.append(replace(name, candidates=(*name.candidates[:most], *rest[:most])))
+    return fewer
+
+
 def described(words: Sequence[Word], named: Sequence[tuple[int, int]]) -> float:
-    """How much a text says beside names, whose offsets are given: 0 for names alone, 1 for a sentence or more. The model knows little
-    of a bare name, and much of a description."""
+    """How much a text says beside names, whose offsets are given: 0 for names alone, 1 for a sentence or more. The model knows
+    little of a bare name, and much of a description."""
     others = [word for word in words if word.plain not in FUNCTION and not any(start <= word.start < end for start, end in named)]
     return min(1.0, len(others) / DESCRIPTION_WORDS)
 
@@ -330,10 +355,12 @@ class _Containment:
 def _followers(reading: Reading, groups: Sequence[Sequence[Mention]]) -> dict[int, set[int]]:
     """For each name the names that it follows somewhere in the text: for Austria in 'Vienna, Austria' Vienna."""
     followed = defaultdict(set)
-    for number, found in enumerate(groups):
-        for other, others in enumerate(groups):
-            if other != number and any(_follows(reading, mention, each) for mention in found for each in others):
-                followed[other].add(number)
+    order = sorted(((mention, number) for number, found in enumerate(groups) for mention in found), key=lambda each: each[0].start)
+    for (one, before), (other, after) in pairwise(order):
+        if before != after and _follows(reading, one, other):
+            followed[after].add(before)
+        if before != after and reading.short and not reading.text[one.end : other.start].strip():  # 'ohio lima'
+            followed[before].add(after)
     return followed
 
 
@@ -351,8 +378,6 @@ def _within(all_of: _Candidates, points: Numbers, at: int) -> npt.NDArray[np.boo
 
 def _follows(reading: Reading, mention: Mention, other: Mention) -> bool:
     """Whether another name follows right behind: 'Vienna, Austria', 'Vienna in Austria', 'Vienna (Austria)', 'vienna austria'."""
-    if other.last == mention.first - 1 and reading.short:  # 'ohio lima'
-        return not reading.text[other.end : mention.start].strip()
     if not 0 < other.first - mention.last <= 3:
         return False
     gap = reading.text[mention.end : other.start]

@@ -97,6 +97,10 @@ class Named(MaybeNamed):
     others: list[MaybeNamed] = Field(description="what else it may mean")
 
 
+class Located(Body):
+    texts: list[list[Named]] = Field(description="of each text its names in order")
+
+
 class Answer(Body):
     query: str = Field(description="the question in one line")
     question: Question = Field(description="the question as it was understood; what is left out is default")
