@@ -17,6 +17,7 @@ from index.records import Place
 from index.threads import once
 
 Rows = npt.NDArray[np.int64]
+REACH_KM = 800.0  # of a country beyond its towns, as in ``index.places.countries``
 
 
 class Whereabouts:
@@ -39,10 +40,10 @@ class Whereabouts:
         tables, towns = self.gazetteer.tables, self._nearest_town
         if kind == "region":
             wanted = [tables["region"].index(code)] if code in tables["region"] else []
-            return np.flatnonzero(np.isin(self.gazetteer.columns["region"][towns], wanted))
+            return np.flatnonzero(np.isin(self.gazetteer.columns["region"][towns], wanted) & (towns >= 0))
         codes = [code] if kind == "country" else [each for each in tables["country"] if _continent_of_country().get(each) == code]
         wanted = [tables["country"].index(each) for each in codes if each in tables["country"]]
-        return np.flatnonzero(np.isin(self.gazetteer.columns["country"][towns], wanted))
+        return np.flatnonzero(np.isin(self.gazetteer.columns["country"][towns], wanted) & (towns >= 0))
 
     @once
     def _xyz(self) -> npt.NDArray[np.float64]:
@@ -56,12 +57,14 @@ class Whereabouts:
 
     @once
     def _nearest_town(self) -> Rows:
-        """The row of the gazetteer of the town nearest to each point."""
+        """The row of the gazetteer of the town nearest to each point, -1 where none is in reach."""
         from scipy.spatial import cKDTree
 
         columns = self.gazetteer.columns
         rows = np.flatnonzero(columns["kind"] == self.gazetteer.tables["kind"].index("town"))
-        return np.asarray(rows[cKDTree(unit_xyz(columns["lat"][rows], columns["lon"][rows])).query(self._xyz)[1]])
+        towns = cKDTree(unit_xyz(columns["lat"][rows], columns["lon"][rows]))
+        nearest = towns.query(self._xyz, distance_upper_bound=chord_of_km(REACH_KM))[1]
+        return np.where(nearest < len(rows), rows[np.minimum(nearest, len(rows) - 1)], -1)
 
 
 def _continent_of_country() -> dict[str, str]:

@@ -92,7 +92,9 @@ class Confident:
         ])  # fmt: skip
         areas = np.concatenate([self._areas[far], (self._areas / np.bincount(self.cell))[self.cell[fine]]])
         if added is not None:
-            areas_named = areas * np.concatenate([self._factor(added)[far], np.exp(added.at(fine) / added.temperature)])
+            areas_named = areas * np.concatenate(
+                [self._factor(added)[far], np.exp(added.at(fine) / (added.temperature * added.trust))]
+            )
             mass = probability_mass(cosines, self.temperature, areas_named)
         else:
             mass = probability_mass(cosines, self.temperature, areas)
@@ -103,7 +105,7 @@ class Confident:
 
     def _factor(self, added: Added) -> npt.NDArray[np.float64]:
         """[C]: how many times likelier the named places make each group: the mean over its locations, as a town is narrower."""
-        more = np.bincount(self.cell[added.rows], weights=np.expm1(added.values / added.temperature), minlength=len(self.stands))
+        more = np.bincount(self.cell[added.rows], weights=np.expm1(added.log_density), minlength=len(self.stands))
         return 1 + more / np.bincount(self.cell, minlength=len(self.stands))
 
     @once

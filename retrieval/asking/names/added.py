@@ -37,6 +37,11 @@ class Added:
         rows, density = mass.log_density(whereabouts)
         return cls(rows, np.float32(temperature * mass.trust) * density, len(whereabouts), temperature, mass.trust)
 
+    @property
+    def log_density(self) -> Floats:
+        """[n]: of the named places alone, without trust in them, as confidence wants it."""
+        return self.values / np.float32(self.temperature * self.trust)
+
     def at(self, rows: Rows) -> Floats:
         """[n]: what is added at any of the points."""
         if not len(self.rows):

@@ -30,7 +30,10 @@ def names_of(
 
 def distinct(names: Sequence[Named]) -> list[Named]:
     """Each name once, in the order of the text."""
-    return list({plain_name(named.text): named for named in reversed(names)}.values())[::-1]
+    firsts: dict[str, Named] = {}
+    for named in names:
+        firsts.setdefault(plain_name(named.text), named)
+    return list(firsts.values())
 
 
 def _as_meant(named: Named, place: Place | None) -> Named | None:
