@@ -20,11 +20,13 @@ from index.errors import CatalogueError, InputError
 from index.geo import geodesic_km, unit_xyz
 from index.imagery.sensors import SENSORS, Sensor
 from index.places.country_names import near_names
+from index.places.name_index import NameIndex
 from index.places.world_names import names_are_known, world_names
 from index.records import Hit, Modality, Place, Tile
 from index.registry import load
 from index.search.snapshot import Snapshot, open_snapshot
 from index.store.catalogue import Catalogue
+from index.store.gazetteer import names_of as catalogue_names
 from index.store.manifest import Manifest
 from index.store.vectors import check_model, manifests_of
 from index.threads import lock_of, once
@@ -257,7 +259,13 @@ class Space:
         text = question.text
         if not question.names or question.centred or not text.strip() or not names_are_known():
             return ()
-        return names_of(text, [world_names()], self.warmth_of(text, vectors if question.is_one_text else None), question.meant)
+        return names_of(text, self.gazetteers, self.warmth_of(text, vectors if question.is_one_text else None), question.meant)
+
+    @once
+    def gazetteers(self) -> list[NameIndex]:
+        """Where names are looked up: the world's, and those that the catalogue brought."""
+        own = catalogue_names(self.catalogue)
+        return [world_names(), *([own] if own else [])]
 
     def warmth_of(self, text: str, vectors: QueryVectors | None = None) -> Warmth | None:
         """The model's heat for a text at any places, as a logarithm; None where it is not known."""

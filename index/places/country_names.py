@@ -27,6 +27,11 @@ def near_names(typed: str, known: Collection[str]) -> list[str]:
     return [by_key[key] for key in keys][:NAMED]
 
 
+def country_named(code: str) -> str:
+    """The English name of a country by its ISO 3166-1 code; the code where that is unknown, or without the extra ``demo``."""
+    return _names_of_codes().get(code, code)
+
+
 @cache
 def _names_of_codes() -> dict[str, str]:
     """English names by codes of two and three letters, from GeoNames (CC BY 4.0)."""

@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from index.errors import CatalogueError, one_line
+from index.errors import CatalogueError
 from index.files import cache_folder
 from index.geo import chord_km, unit_xyz
 from index.places.continents import CONTINENTS
@@ -64,7 +64,7 @@ def world_names() -> NameIndex:
         )  # fmt: skip
         if done.returncode:
             raise CatalogueError(
-                f"the names of places could not be prepared: {one_line(done.stderr[-400:])}; "
+                f"the names of places could not be prepared: {' '.join(done.stderr[-400:].split())}; "
                 f"see that {cache_folder()} can be written, or set XDG_CACHE_HOME to a folder that can"
             )
     return NameIndex.open(_folder())
@@ -93,8 +93,8 @@ def entries() -> Iterator[Entry]:
         code, region = town["countrycode"], f"{town['countrycode']}-{town['admin1code']}"
         yield Entry(
             name=town["name"], lat=town["latitude"], lon=town["longitude"], kind="town", people=town["population"], country=code,
-            region=region, radius_km=_town_radius_km(town["population"]),
-            others=[each for each in town["alternatenames"] if _is_name(each)],
+            region=region, radius_km=town_radius_km(town["population"]),
+            others=[each for each in town["alternatenames"] if is_name(each)],
         )  # fmt: skip
     codes = np.array([town["countrycode"] for town in towns])
     regions = np.array([f"{town['countrycode']}-{town['admin1code']}" for town in towns])
@@ -240,12 +240,12 @@ def _extent(lat: npt.NDArray[np.float64], lon: npt.NDArray[np.float64]) -> tuple
     return middle, max(10.0, float(chord_km(np.quantile(chord, WIDE_SHARE))))
 
 
-def _town_radius_km(people: int) -> float:
+def town_radius_km(people: int) -> float:
     """Of a town of so many: 2 km for a village, 6 km for 100,000 people, 25 km for ten million."""
     return float(max(2.0, 0.6 * (people**0.2)))
 
 
-def _is_name(text: str) -> bool:
+def is_name(text: str) -> bool:
     """Whether an alternate name of GeoNames is one: not a code ('VIE'), not letters in place of another script ('uin')."""
     if not text or _DIGIT.search(text):
         return False

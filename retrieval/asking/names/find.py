@@ -40,6 +40,7 @@ GIVEN_NAMES = listed(
     ivan boris nikolai vladimir mohammed muhammad ahmed ali hassan ibrahim omar abdul
     """
 )
+_STEPS = (-0.1, 0.0, 0.1)
 _SENTENCE_END = re.compile(r"[.!?:;\n]\s*[\"'“”(]*\s*$")
 
 
@@ -125,6 +126,8 @@ def mentions_in(reading: Reading, gazetteers: Sequence[NameIndex]) -> list[Menti
                 )
                 for row in rows
             ]
+    if len(gazetteers) > 1:
+        candidates = [_once(found, gazetteers) for found in candidates]
     known = {span: (plain, found) for span, plain, found in zip(spans, plains, candidates, strict=True) if found}
     mentions, taken = [], -1
     for first, last in sorted(known, key=lambda span: (span[0], -span[1])):
@@ -132,6 +135,18 @@ def mentions_in(reading: Reading, gazetteers: Sequence[NameIndex]) -> list[Menti
             mentions.append(_mention(reading, first, last, *known[first, last]))
             taken = last
     return sorted([*mentions, *_misspelt(reading, mentions, gazetteers)], key=lambda each: each.start)
+
+
+def _once(candidates: Sequence[Candidate], gazetteers: Sequence[NameIndex]) -> list[Candidate]:
+    """Without those that an earlier gazetteer has too: of one kind within a tenth of a degree."""
+    firsts: dict[tuple[float, float, str], Candidate] = {}
+    for each in candidates:
+        gazetteer = gazetteers[each.index]
+        lat, lon = (float(gazetteer.columns[axis][each.row]) for axis in ("lat", "lon"))
+        same = ((round(lat + dy, 1), round(lon + dx, 1), gazetteer.word("kind", each.row)) for dy in _STEPS for dx in _STEPS)
+        if not any(key in firsts and firsts[key].index < each.index for key in same):
+            firsts.setdefault((round(lat, 1), round(lon, 1), gazetteer.word("kind", each.row)), each)
+    return list(firsts.values())
 
 
 def _spans(reading: Reading) -> Iterator[tuple[int, int]]:

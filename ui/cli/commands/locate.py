@@ -22,10 +22,15 @@ def locate(
     out_file: Annotated[
         Path | None, typer.Option("--out", help="write to this .geojson, .csv or .jsonl file; default: a table")
     ] = None,
+    catalogue: Annotated[
+        Path | None, typer.Option("--catalogue", "-c", help="look up the names that this catalogue brought, too (allCountries.txt)")
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Find the places that a text names: position, country, confidence and offsets of each. Needs no catalogue and no model."""
+    """Find the places that a text names: position, country, confidence and offsets of each. Needs no model."""
     from index.places.world_names import are_compiled, world_names
+    from index.store.catalogue import Catalogue
+    from index.store.gazetteer import names_of
     from retrieval.asking.names.documents import located
     from ui.cli.located import check_ending, print_located, write_located
 
@@ -33,7 +38,8 @@ def locate(
         check_ending(out_file)
     if not are_compiled():
         remark("preparing the names of places, once: some 15 seconds")
-    found = located(_documents(text, column), [world_names()], least)
+    own = names_of(Catalogue.open(catalogue)) if catalogue else None
+    found = located(_documents(text, column), [world_names(), *([own] if own else [])], least)
     if out_file:
         documents, names = write_located(found, out_file)
         err.print(f"{names:,} names of {documents:,} document{'s' * (documents != 1)} in {out_file}")

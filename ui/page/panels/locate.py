@@ -5,7 +5,6 @@ from html import escape
 
 import streamlit as st
 
-from index.places.world_names import world_names
 from retrieval.asking.names.documents import Document, located
 from retrieval.asking.names.resolve import Named
 from ui.page import captions
@@ -22,7 +21,7 @@ def render(workspace: Workspace) -> None:
     text_side, map_side = st.columns(2)
     with text_side:
         text = st.text_area(captions.LOCATE_LABEL, key="locate-text", height=200, max_chars=MOST_CHARACTERS)
-        names = next(located(iter([Document("1", text)]), [world_names()])).names if text.strip() else []
+        names = next(located(iter([Document("1", text)]), workspace.space.gazetteers)).names if text.strip() else []
         if names:
             st.html(f'<div class="placebind-located">{marked(text, names)}</div>')
         elif text.strip():
