@@ -100,7 +100,8 @@ class Confident:
             mass = probability_mass(cosines, self.temperature, areas)
         cosine = unit_xyz(*self.cells.places[fine].T) @ around  # of the angle on the globe
         near = [float(mass[int(far.sum()) :][cosine >= np.cos(km / MEAN_RADIUS_KM)].sum()) for km in NEAR_KM]
-        nowhere = None if self.least_cosine is None else bool(added is None and cosines.max() < self.least_cosine)
+        named = added is not None and added.background < 0.5
+        nowhere = None if self.least_cosine is None else bool(not named and cosines.max() < self.least_cosine)
         return Confidence(near[0], near[1], smallest_area(mass, SHARE, areas) * EARTH_KM2, nowhere)
 
     def _factor(self, added: Added) -> npt.NDArray[np.float64]:

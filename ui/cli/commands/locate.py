@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from index.errors import InputError
+from ui.cli.asking import say_if_names_are_prepared
 from ui.cli.flags import JsonFlag
-from ui.console import err, remark
+from ui.console import err
 
 if TYPE_CHECKING:  # it takes a second to import
     from retrieval.asking.names.documents import Document
@@ -28,7 +29,7 @@ def locate(
     as_json: JsonFlag = False,
 ) -> None:
     """Find the places that a text names: position, country, confidence and offsets of each. Needs no model."""
-    from index.places.world_names import are_compiled, world_names
+    from index.places.world_names import world_names
     from index.store.catalogue import Catalogue
     from index.store.gazetteer import names_of
     from retrieval.asking.names.documents import located
@@ -36,8 +37,7 @@ def locate(
 
     if out_file:
         check_ending(out_file)
-    if not are_compiled():
-        remark("preparing the names of places, once: some 15 seconds")
+    say_if_names_are_prepared()
     own = names_of(Catalogue.open(catalogue)) if catalogue else None
     found = located(_documents(text, column), [world_names(), *([own] if own else [])], least)
     if out_file:

@@ -16,6 +16,7 @@ from ui.cli.asking import (
     TextArgument,
     UnlikeFlag,
     asked,
+    say_if_names_are_prepared,
 )
 from ui.cli.flags import DEFAULT_CATALOGUE, CatalogueFlag, CheckpointFlag, JsonFlag, kind_named
 from ui.console import err, print_json
@@ -70,6 +71,7 @@ def search(
         names=names, meant=meant or (), words=words, centred=centred, direct=direct, apart_km=apart,
     )  # fmt: skip
     space = Space.open(checkpoint, catalogue, backend=backend)
+    say_if_names_are_prepared(names)
     answer = space.search(question)
     if explain:
         answer = space.explain(answer)

@@ -1,6 +1,6 @@
 """A gazetteer of two invented countries, small enough to know by heart.
 
-Norland (NO), with the regions Upper (NO-U) and Lower (NO-L); Sudland (SU). Each has a Springfield; of the Riverton in Upper there
+Norland (NO), with the regions Overmark (NO-U) and Undermark (NO-L); Sudland (SU). Each has a Springfield; of the Riverton in Overmark there
 is a large twin in Sudland. Bath is a town and a word; Norland's capital is Nordstadt, Нордград in another script.
 """
 
@@ -16,8 +16,8 @@ def town(name: str, lat: float, lon: float, people: int, country: str, region: s
 ENTRIES = [
     Entry(name="Norland", lat=60, lon=10, kind="country", people=5_000_000, country="NO", radius_km=400, others=("Nordland",)),
     Entry(name="Sudland", lat=-30, lon=20, kind="country", people=50_000_000, country="SU", radius_km=900),
-    Entry(name="Upper", lat=62, lon=10, kind="region", people=2_000_000, country="NO", region="NO-U", radius_km=150),
-    Entry(name="Lower", lat=58, lon=10, kind="region", people=3_000_000, country="NO", region="NO-L", radius_km=150),
+    Entry(name="Overmark", lat=62, lon=10, kind="region", people=2_000_000, country="NO", region="NO-U", radius_km=150),
+    Entry(name="Undermark", lat=58, lon=10, kind="region", people=3_000_000, country="NO", region="NO-L", radius_km=150),
     town("Nordstadt", 60.0, 10.0, 800_000, "NO", "NO-L", ("Нордград", "北城市")),
     town("Springfield", 62.0, 10.5, 20_000, "NO", "NO-U"),
     town("Springfield", 58.0, 10.5, 40_000, "NO", "NO-L"),

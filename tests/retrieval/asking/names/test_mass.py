@@ -14,7 +14,7 @@ from retrieval.asking.names.meant import Meant
 from retrieval.asking.names.resolve import names_in
 from tests.retrieval.asking.names.atlas import gazetteer
 
-# Nordstadt, 100 km south of it, Upper, Sudland's Springfield, and the middle of nowhere.
+# Nordstadt, 100 km south of it, Overmark, Sudland's Springfield, and the middle of nowhere.
 POINTS = np.array([[60.0, 10.0], [59.1, 10.0], [62.0, 10.4], [-30.0, 20.0], [10.0, -150.0]])
 
 
@@ -72,8 +72,8 @@ def test_a_text_without_names_has_no_mass(names) -> None:
 def test_what_is_meant_is_certain_and_what_is_no_place_is_left_out(names) -> None:
     upper = Meant.read("springfield=62,10.5")
     (named,) = names_of("Springfield", [names], meant=[upper])
-    assert (named.best.label, named.confidence, named.chosen) == ("Springfield, Upper, Norland", 1.0, True)
-    assert [each.label for each in named.others] == ["Springfield, Sudland", "Springfield, Lower, Norland"]
+    assert (named.best.label, named.confidence, named.chosen) == ("Springfield, Overmark, Norland", 1.0, True)
+    assert [each.label for each in named.others] == ["Springfield, Sudland", "Springfield, Undermark, Norland"]
     assert names_of("Springfield", [names], meant=[Meant.read("SPRINGFIELD=")]) == ()
     assert mass_of("Springfield", names, meant=[upper]).background < 0.01
 

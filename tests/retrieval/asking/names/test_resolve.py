@@ -28,8 +28,8 @@ def one(text: str, names: NameIndex, **more) -> Named:
 def test_a_bare_name_is_the_place_with_most_people(names) -> None:
     named = one("Springfield", names)
     assert named.best.label == "Springfield, Sudland"
-    assert [each.label for each in named.others] == ["Springfield, Lower, Norland", "Springfield, Upper, Norland"]
-    assert named.sentence == "Springfield → Springfield, Sudland; not Springfield, Lower, Norland"
+    assert [each.label for each in named.others] == ["Springfield, Undermark, Norland", "Springfield, Overmark, Norland"]
+    assert named.sentence == "Springfield → Springfield, Sudland; not Springfield, Undermark, Norland"
     assert 0.5 < named.confidence < 1
 
 
@@ -39,24 +39,26 @@ def test_a_bare_name_is_the_place_with_most_people(names) -> None:
 )
 def test_a_country_beside_the_name_decides(text, names) -> None:
     found = dict(said(text, names))
-    assert next(label for name, label in found.items() if name.lower() == "springfield") == "Springfield, Lower, Norland"
+    assert next(label for name, label in found.items() if name.lower() == "springfield") == "Springfield, Undermark, Norland"
 
 
 def test_the_narrower_region_decides_over_the_country(names) -> None:
-    assert ("Springfield", "Springfield, Upper, Norland") in said("Springfield, Upper, Norland", names)
-    assert ("Springfield", "Springfield, Upper, Norland") in said("Springfield is a town in the state of Upper in Norland.", names)
+    assert ("Springfield", "Springfield, Overmark, Norland") in said("Springfield, Overmark, Norland", names)
+    assert ("Springfield", "Springfield, Overmark, Norland") in said(
+        "Springfield is a town in the state of Overmark in Norland.", names
+    )
 
 
 def test_a_country_named_anywhere_counts(names) -> None:
     text = "The market at Riverton is old. It was founded by settlers, long before Norland was one country."
-    assert ("Riverton", "Riverton, Upper, Norland") in said(text, names)
+    assert ("Riverton", "Riverton, Overmark, Norland") in said(text, names)
 
 
 def test_names_near_each_other_mean_each_other(names) -> None:
-    """The two of Upper lie 40 km apart, those of Sudland 150 km."""
+    """The two of Overmark lie 40 km apart, those of Sudland 150 km."""
     assert said("The bus from Springfield to Riverton and Springfield", names)[1][1] == "Riverton, Sudland"
-    text = "From Riverton it is an hour to Springfield, where the Upper council meets."
-    assert {label for _, label in said(text, names)} >= {"Riverton, Upper, Norland", "Springfield, Upper, Norland"}
+    text = "From Riverton it is an hour to Springfield, where the Overmark council meets."
+    assert {label for _, label in said(text, names)} >= {"Riverton, Overmark, Norland", "Springfield, Overmark, Norland"}
 
 
 def test_the_heat_of_a_description_decides_between_equals(names) -> None:
@@ -72,12 +74,12 @@ def test_the_heat_of_a_description_decides_between_equals(names) -> None:
 def test_an_ordinary_word_is_a_place_only_where_the_text_says_so(names) -> None:
     assert said("He took a bath and felt better.", names) == []
     assert said("Bath is what they needed.", names) == []
-    assert said("They moved to Bath, Norland.", names) == [("Bath", "Bath, Lower, Norland"), ("Norland", "Norland")]
-    assert said("Bath", names) == [("Bath", "Bath, Lower, Norland")]
+    assert said("They moved to Bath, Norland.", names) == [("Bath", "Bath, Undermark, Norland"), ("Norland", "Norland")]
+    assert said("Bath", names) == [("Bath", "Bath, Undermark, Norland")]
 
 
 def test_a_town_of_the_name_of_a_river_is_not_the_river(names) -> None:
-    assert said("The boats on the Ganga are painted.", names) == [("Ganga", "Ganga, Lower, Norland")]
+    assert said("The boats on the Ganga are painted.", names) == [("Ganga", "Ganga, Undermark, Norland")]
     assert sure("The boats on the Ganga are painted.", names) > 0.8
     assert sure("The boats on the Ganga River are painted.", names) < 0.4
 
@@ -136,10 +138,12 @@ def test_the_first_name_weighs_most_and_all_weights_sum_to_one(names) -> None:
 
 
 def test_a_text_of_very_many_names_is_read_in_bounded_steps(names) -> None:
-    text = "They went on from Springfield to Riverton in Upper. " * 400
+    text = "They went on from Springfield to Riverton in Overmark. " * 400
     found = names_in(text, [names])
     assert len(found) == 1200
-    assert {(each.text, each.best.label) for each in found if each.text == "Riverton"} == {("Riverton", "Riverton, Upper, Norland")}
+    assert {(each.text, each.best.label) for each in found if each.text == "Riverton"} == {
+        ("Riverton", "Riverton, Overmark, Norland")
+    }
 
 
 def test_a_bare_name_describes_nothing_and_a_sentence_enough() -> None:
@@ -149,3 +153,9 @@ def test_a_bare_name_describes_nothing_and_a_sentence_enough() -> None:
     assert share("Nordstadt", (0, 9)) == 0
     assert 0 < share("steel works in Nordstadt", (15, 24)) < 0.5
     assert share("moss and birches beside frozen lakes under grey skies near Nordstadt", (58, 67)) == 1
+
+
+def test_a_text_in_capitals_or_without_them_is_read_by_its_words_alone(names) -> None:
+    labels = [label for _, label in said("Nordstadt and Riverton, Sudland", names)]
+    assert [label for _, label in said("NORDSTADT AND RIVERTON, SUDLAND", names)] == labels
+    assert [label for _, label in said("nordstadt and riverton, sudland", names)] == labels
