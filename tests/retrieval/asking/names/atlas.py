@@ -1,7 +1,7 @@
 """A gazetteer of two invented countries, small enough to know by heart.
 
-Norland (NO), with the regions Overmark (NO-U) and Undermark (NO-L); Sudland (SU). Each has a Springfield; of the Riverton in Overmark there
-is a large twin in Sudland. Bath is a town and a word; Norland's capital is Nordstadt, Нордград in another script.
+Norland (NO), with the regions Overmark (NO-U) and Undermark (NO-L); Sudland (SU). Each has a Springfield; the Riverton in Overmark
+has a large twin in Sudland. Bath is a town and a word; Norland's capital is Nordstadt, Нордград in another script.
 """
 
 from pathlib import Path
