@@ -41,7 +41,6 @@ from train.checkpoint import Checkpoint
 NO_ANSWER_KM = 20_000.0
 WITHIN_KM = (50, 200, 750)
 CITIES = {"cities of over 1 million": 1_000_000, "cities of over 100,000": 100_000}
-MOST_CITIES = 1_000
 Places = npt.NDArray[np.float64]
 
 
@@ -112,19 +111,20 @@ def main() -> None:
     parser.add_argument("--texts", type=Path, required=True, help="table of texts with title, lat, lon and split")
     parser.add_argument("--slice", choices=("report", "val"), default="report")
     parser.add_argument("--count", type=int, default=1_000, help="texts, drawn at random")
+    parser.add_argument("--cities", type=int, default=1_000, help="cities of each size, drawn at random")
     parser.add_argument("--land", type=int, default=100_000, help="land points")
     parser.add_argument("--out", type=Path, help="Markdown file to write")
     asked = parser.parse_args()
     ways = Ways(Checkpoint.open(asked.checkpoint), asked.land)
     rows = held_out(pd.read_parquet(asked.texts), asked.slice)
     rows = rows.sample(min(asked.count, len(rows)), random_state=0)
-    page = "\n".join(report(ways, rows)) + "\n"
+    page = "\n".join(report(ways, rows, asked.cities)) + "\n"
     if asked.out:
         asked.out.write_text(page, encoding="utf-8")
     print(page)
 
 
-def report(ways: Ways, rows: pd.DataFrame) -> Iterator[str]:
+def report(ways: Ways, rows: pd.DataFrame, most_cities: int) -> Iterator[str]:
     """The page, line by line."""
     yield "| text | way | median km | " + " | ".join(f"{km} km" for km in WITHIN_KM) + " |"
     yield "|---" * (3 + len(WITHIN_KM)) + "|"
@@ -140,7 +140,7 @@ def report(ways: Ways, rows: pd.DataFrame) -> Iterator[str]:
             yield from _lines(f"title that names something ({named.sum():,})", known, truth[said][named])
         notes.append(_calibration(kind, answers[-1], truth[said]))
     for kind, people in CITIES.items():
-        names, places = cities(people)
+        names, places = cities(people, most_cities)
         yield from _lines(f"{kind}, by name ({len(names):,})", list(ways.answers(names)), places)
         yield from _lines(f'{kind}, "steel works in …"', list(ways.answers([f"steel works in {name}" for name in names])), places)
     yield ""
@@ -149,13 +149,13 @@ def report(ways: Ways, rows: pd.DataFrame) -> Iterator[str]:
     yield f"- Names and their joining take {median:.1f} ms a text (median), {slow:.1f} ms in one of 20."
 
 
-def cities(people: int) -> tuple[list[str], Places]:
-    """The largest town of each name, of so many people or more, at most ``MOST_CITIES`` drawn at random."""
+def cities(people: int, most: int) -> tuple[list[str], Places]:
+    """The largest town of each name, of so many people or more, at most ``most`` of them drawn at random."""
     towns = load_towns(15_000)
     order = np.argsort(-towns.people, kind="stable")
     first = {towns.names[row]: row for row in order[::-1].tolist() if towns.people[row] >= people}
     names = sorted(first)
-    drawn = np.random.default_rng(0).permutation(len(names))[:MOST_CITIES]
+    drawn = np.random.default_rng(0).permutation(len(names))[:most]
     chosen = [names[at] for at in sorted(drawn.tolist())]
     rows = [first[name] for name in chosen]
     return chosen, np.stack([towns.lat[rows], towns.lon[rows]], axis=1)
