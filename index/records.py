@@ -111,7 +111,9 @@ class Article:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Location:
-    """A point that can be an answer: a gazetteer entry or a grid point."""
+    """A point that can be an answer: a gazetteer entry or a grid point. Of an entry whose name is looked up in texts
+    ``other_names`` are further names between commas, ``people`` is a number, ``region`` the code of the first level inside its
+    country ('US-VA')."""
 
     place: Place
     title: str = ""
@@ -120,9 +122,12 @@ class Location:
     kind: str = ""
     source: str = ""
     licence: str = ""
+    other_names: str = ""
+    people: str = ""
+    region: str = ""
 
     def __post_init__(self) -> None:
-        _check_texts(self, "title", "url", "country", "kind", "source", "licence")
+        _check_texts(self, "title", "url", "country", "kind", "source", "licence", "other_names", "people", "region")
 
     @property
     def id(self) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from index.records import Hit, Modality, Place
+from retrieval.asking.names.resolve import Named
 from retrieval.asking.query import QueryVectors
 from retrieval.asking.question import Question
 from retrieval.ranking.explain import Explanation
@@ -18,7 +19,8 @@ class Answer:
     """``origin`` is the place that ``distance_km`` is measured from: the place of the question, else the place of its image, else
     the best location. ``ways`` tells how each modality was searched, ``vectors`` holds the query vectors.
     ``confidence`` is how sure the answer to a text is; None for other queries, and without locations. ``question`` is as it was
-    understood; ``notes`` says what in its texts was read as what, and which texts the model cannot read.
+    understood; ``notes`` says what in its texts was read as what, and which texts the model cannot read; ``names`` are the places
+    that its texts name, which count in the answer.
     ``stages_ms`` is the time of each stage (``retrieval.space.STAGES``); ``why`` holds the explanations of ``Space.explain``, by
     the ids of the hits."""
 
@@ -31,6 +33,7 @@ class Answer:
     why: Mapping[str, Explanation] = field(default_factory=dict, repr=False)
     confidence: Confidence | None = None
     notes: tuple[str, ...] = ()
+    names: tuple[Named, ...] = ()
 
     def __iter__(self) -> Iterator[Hit]:
         return (hit for hits in self.hits.values() for hit in hits)
@@ -45,7 +48,8 @@ class Answer:
         hits = {modality: [hit.as_dict() | self._why(hit) for hit in hits] for modality, hits in self.hits.items()}
         confidence = self.confidence.as_dict() if self.confidence else None
         return {
-            "query": self.query, "notes": list(self.notes), "origin": origin, "confidence": confidence, "ways": dict(self.ways),
+            "query": self.query, "notes": list(self.notes), "names": [named.as_dict() for named in self.names],
+            "origin": origin, "confidence": confidence, "ways": dict(self.ways),
             "hits": hits,
         }  # fmt: skip
 

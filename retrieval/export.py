@@ -102,11 +102,12 @@ def _write_csv(hits: Sequence[Hit], path: Path, origin: Origin, vectors: Vectors
     with path.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.DictWriter(stream, fieldnames=_columns())
         writer.writeheader()
-        writer.writerows({name: _as_cell(name, value) for name, value in hit.as_dict().items()} for hit in hits)
+        writer.writerows({name: as_cell(value) for name, value in hit.as_dict().items()} for hit in hits)
 
 
-def _as_cell(column: str, value: Any) -> Any:
-    return f"'{value}" if column in _TEXTS and str(value).startswith(_FORMULA_STARTS) else value
+def as_cell(value: Any) -> Any:
+    """A value that no spreadsheet runs."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA_STARTS) else value
 
 
 def _write_geoparquet(hits: Sequence[Hit], path: Path, origin: Origin, vectors: Vectors | None) -> None:

@@ -17,18 +17,25 @@ import torch
 import torch.nn.functional as F
 
 from index.errors import CatalogueError, InputError
-from index.geo import geodesic_km
+from index.geo import geodesic_km, unit_xyz
 from index.imagery.sensors import SENSORS, Sensor
 from index.places.country_names import as_written, near_names
+from index.places.name_index import NameIndex
+from index.places.world_names import names_are_known, world_names
 from index.records import Hit, Modality, Place, Tile
 from index.registry import load
 from index.search.snapshot import Snapshot, open_snapshot
 from index.store.catalogue import Catalogue
+from index.store.gazetteer import names_of as catalogue_names
 from index.store.manifest import Manifest
 from index.store.vectors import check_model, manifests_of
 from index.threads import lock_of, once
 from retrieval.answer import Answer
 from retrieval.asking.how import How
+from retrieval.asking.names.added import best_place
+from retrieval.asking.names.lookup import names_of
+from retrieval.asking.names.mass import Mass
+from retrieval.asking.names.resolve import Named, Warmth
 from retrieval.asking.notes import reading_notes
 from retrieval.asking.parts import Pictures, no_pictures
 from retrieval.asking.photo import Photo
@@ -214,7 +221,7 @@ class Space:
         times = [time.perf_counter()]
         question, said = read_question(_question(asked, image, place, settings))
         vectors = plain = question.embed(self, pictures)
-        notes = (*said, *self._unread(question))
+        notes, names = (*said, *self._unread(question)), self.names(question, vectors)
         times.append(time.perf_counter())
         if question.centred:
             vectors = centred_query(vectors, {modality: manifest.mean for modality, manifest in self.manifests.items()})
@@ -225,17 +232,23 @@ class Space:
             )
         searchers = [self.searcher(modality) for modality in wanted]
         how = _as_written(question.how, [searcher.snapshot for searcher in searchers])
+        mass = Mass.of(names, question.text)
+
+        def ranked_by(searcher: Searcher) -> Ranked:
+            added = searcher.added(mass, self.checkpoint.temperature) if mass else None
+            return searcher.search(vectors, question.k + skip, how, question.text, added)
+
         with ThreadPoolExecutor(len(wanted) + 1) as pool:  # each thread waits for its own table
-            ranked = list(pool.map(lambda searcher: searcher.search(vectors, question.k + skip, how, question.text), searchers))
+            ranked = list(pool.map(ranked_by, searchers))
             found = dict(zip(wanted, ranked, strict=True))
-            origin = vectors.origin or self._best_location(vectors, how, found)
+            origin = vectors.origin or self._best_location(vectors, how, found, mass)
             times.append(time.perf_counter())
-            confidence = pool.submit(self._confidence, question, plain, origin)
+            confidence = pool.submit(self._confidence, question, plain, origin, mass)
             hits = dict(zip(wanted, pool.map(partial(self._hits, origin=origin, skip=skip), wanted, ranked), strict=True))
         ways = {modality: ranked.way for modality, ranked in found.items()}
         times.append(time.perf_counter())
         stages_ms = dict(zip(STAGES, (1000 * np.diff(times)).tolist(), strict=True))
-        return Answer(question, origin, hits, ways, vectors, stages_ms, confidence=confidence.result(), notes=notes)
+        return Answer(question, origin, hits, ways, vectors, stages_ms, confidence=confidence.result(), notes=notes, names=names)
 
     def notes(self, asked: Question) -> tuple[str, ...]:
         """For a heat map of the question: a sentence for everything in its texts that was read as a place, and for each text that
@@ -246,6 +259,42 @@ class Space:
     def _unread(self, question: Question) -> tuple[str, ...]:
         texts = [part.text[:READ_CHARACTERS] for part in question.parts if part.text is not None]
         return reading_notes(texts, self.encoder("articles")) if texts else ()
+
+    def names(self, question: Question, vectors: QueryVectors | None = None) -> tuple[Named, ...]:
+        """The places that the texts of a question name, if it looks them up. The model's heat decides what is unclear;
+        ``vectors`` of the question save embedding its text again. Without the [demo] extra there are no names to look up."""
+        text = question.text
+        if not question.names or question.centred or not text.strip() or not names_are_known():
+            return ()
+        warmth = self.warmth_of(text, vectors if question.is_one_text else None)
+        regions = question.filter.inside  # 'Paris in Texas' has become a filter, but Texas still says which Paris
+        within = f", {regions[0]}" if len(regions) == 1 else ""
+        named = names_of(f"{text}{within}", self.gazetteers, warmth, question.meant)
+        return tuple(each for each in named if each.end <= len(text))
+
+    @once
+    def gazetteers(self) -> list[NameIndex]:
+        """Where names are looked up: the world's, and those that the catalogue brought."""
+        own = catalogue_names(self.catalogue)
+        return [world_names(), *([own] if own else [])]
+
+    def warmth_of(self, text: str, vectors: QueryVectors | None = None) -> Warmth | None:
+        """The model's heat for a text at any places, as a logarithm; None where it is not known."""
+        temperature = self.checkpoint.temperature
+        if "locations" not in self.manifests or not temperature:
+            return None
+
+        def warmth(lat: npt.NDArray[np.float64], lon: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+            asked = self.embed_texts([text]) if vectors is None else vectors.vectors
+            return np.asarray(self._cosines_near(asked, lat, lon) / temperature, np.float64)
+
+        return warmth
+
+    def _cosines_near(self, queries: Vectors, lat: npt.ArrayLike, lon: npt.ArrayLike) -> Vectors:
+        """[N]: of the location nearest to each point, the best over the queries [P, D]."""
+        nearest = np.atleast_1d(self.cells.tree.query(unit_xyz(lat, lon))[1])
+        best: Vectors = (self.cells.vectors[nearest].astype(np.float32) @ queries.T).max(axis=1)
+        return best
 
     def explain(self, answer: Answer) -> Answer:
         """The same answer, which also says for each hit what every part of the query adds to its score, and which named place is
@@ -259,7 +308,10 @@ class Space:
         """How well every location fits the question. Constraints in its texts stay words: a heat map is of the whole Earth. Raises
         ``CatalogueError`` if the locations are not indexed."""
         question, _ = read_question(_question(asked, None, None, {}), filters=False)
-        return heat_of(self.cells, question.embed(self, pictures).vectors, self.checkpoint.temperature)
+        vectors = question.embed(self, pictures)
+        mass = Mass.of(self.names(question, vectors), question.text)
+        added = self.searcher("locations").added(mass, self.checkpoint.temperature) if mass else None
+        return heat_of(self.cells, vectors.vectors, self.checkpoint.temperature, added)
 
     @once
     def cells(self) -> Cells:
@@ -289,20 +341,33 @@ class Space:
                 self._searchers[modality] = Searcher(open_snapshot(self.catalogue, modality), self.backend, self.bridge)
             return self._searchers[modality]
 
-    def _best_location(self, vectors: QueryVectors, how: How, found: dict[Modality, Ranked]) -> Place | None:
+    def _best_location(self, vectors: QueryVectors, how: How, found: dict[Modality, Ranked], mass: Mass | None) -> Place | None:
         """Where on Earth the query fits best, whatever may answer: known if all locations were searched by meaning alone."""
         if "locations" not in self.manifests:
             return None
         searcher, plain = self.searcher("locations"), How(centred=how.centred, direct=how.direct)
-        best = found["locations"] if how == plain and "locations" in found else searcher.search(vectors, 1, plain)
+        added = searcher.added(mass, self.checkpoint.temperature) if mass else None
+        known = (
+            found["locations"] if "locations" in found and how.model_copy(update={"names": True, "meant": ()}) == plain else None
+        )
+        best = known or searcher.search(vectors, 1, plain, "", added)
         lat, lon = searcher.snapshot.places[best.rows[0]]
-        return Place(lat=float(lat), lon=float(lon))
+        place = Place(lat=float(lat), lon=float(lon))
+        if mass is None or added is None:
+            return place
+        score = float(best.scores[0] + added.at(best.rows[:1])[0])
 
-    def _confidence(self, question: Question, vectors: QueryVectors, best: Place | None) -> Confidence | None:
+        def cosines_near(places: list[Place]) -> Vectors:
+            return self._cosines_near(vectors.vectors, [each.lat for each in places], [each.lon for each in places])
+
+        return best_place(place, score, mass, added, cosines_near)
+
+    def _confidence(self, question: Question, vectors: QueryVectors, best: Place | None, mass: Mass | None) -> Confidence | None:
         """For one text, by its plain cosines: nothing else was calibrated."""
         if not question.is_one_text or question.centred or best is None or self.confident is None:
             return None
-        return self.confident(vectors.vectors[0], best)
+        added = self.searcher("locations").added(mass, self.checkpoint.temperature) if mass else None
+        return self.confident(vectors.vectors[0], best, added)
 
     def _why(self, answer: Answer, modality: Modality, hits: Sequence[Hit]) -> dict[str, Explanation]:
         assert answer.vectors is not None

@@ -65,8 +65,9 @@ def codes_of(name: str) -> tuple[str, ...]:
 
 
 def name_of(code: str) -> str:
-    """The English name of a country: that of GeoNames if the extra ``demo`` is installed, else that of CLDR."""
-    return geonames_names().get(code) or english_names()[code]
+    """The English name of a country: that of GeoNames if the extra ``demo`` is installed, else that of CLDR; of an unknown code
+    the code."""
+    return geonames_names().get(code) or english_names().get(code, code)
 
 
 def near_names(typed: str, known: Collection[str]) -> list[str]:

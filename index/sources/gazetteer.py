@@ -95,7 +95,7 @@ class Gazetteer:
 
 def famous_places() -> list[Article]:
     """Well-known places described in PlaceBind's own words."""
-    with files("index.sources").joinpath("famous_places.csv").open(encoding="utf-8") as stream:
+    with files("index.places").joinpath("famous_places.csv").open(encoding="utf-8") as stream:
         return [
             Article(
                 place=Place(lat=float(row["lat"]), lon=float(row["lon"])), title=row["title"], text=row["text"],

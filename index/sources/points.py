@@ -1,4 +1,4 @@
-"""Locations from a CSV, Parquet or GeoParquet, GeoPackage, GeoJSON or shapefile, in any coordinate system.
+"""Locations from a CSV, Parquet or GeoParquet, GeoPackage, GeoJSON or shapefile, in any coordinate system; or from GeoNames' dump.
 
 A line or an area counts as one point that is certain to lie on it (its representative point; a centroid can fall outside). Features
 stream in batches. Licence and citation are those of the file.
@@ -15,10 +15,12 @@ from typing import Any
 from pydantic import Field
 
 from index.errors import InputError
+from index.places.country_names import name_of
 from index.records import Location, Modality, Place, Rejected
 from index.settings import Settings
 from index.tables.columns import column
 from index.tables.geometry import agreed_crs, points_of, to_wgs84
+from index.tables.geonames_dump import LICENCE, NamedPlace, is_dump, places_of
 from index.tables.located import CSV, PARQUET, LocatedRow, Position, Table, located_rows, open_table, position_of
 from index.tables.rows import record_or_rejection
 from index.tables.sniff import encoding_of
@@ -28,7 +30,7 @@ BATCH_ROWS = 8192
 # The first bytes of each kind of file: GDAL goes by contents, and another format (a VRT) could point anywhere.
 _FORMATS = {".gpkg": b"SQLite format 3\0", ".geojson": b"{", ".json": b"{", ".shp": b"\0\0\x27\x0a"}
 _USUAL = {"name": ("name", "title", "label"), "url": ("url",), "country": ("country",), "kind": ("kind", "type")}
-_KINDS = ".csv, .tsv, .parquet, .geoparquet, .gpkg, .geojson or .shp"
+_KINDS = ".csv, .tsv, .parquet, .geoparquet, .gpkg, .geojson or .shp, or the .txt of GeoNames"
 
 
 class Options(Settings):
@@ -99,6 +101,19 @@ class _Table:
         return located_rows(self.table, self.position, list(self.columns.values()))
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Dump:
+    """GeoNames' own file."""
+
+    path: Path
+    count: int | None = None
+    remarks: tuple[str, ...] = ("read as GeoNames' dump: places that texts name, with all their names",)
+
+    @property
+    def where(self) -> str:
+        return str(self.path)
+
+
 class Points:
     modality: Modality = "locations"
     key = ""
@@ -116,6 +131,9 @@ class Points:
 
     def records(self, finished: Container[str] = frozenset()) -> Iterator[Location | Rejected]:
         for layer in self.layers:
+            if isinstance(layer, _Dump):
+                yield from self._named(layer)
+                continue
             last = 0
             try:
                 for row in layer.rows():
@@ -126,6 +144,17 @@ class Points:
                 why = f"the file is damaged from here on ({error}); repair or export it again"
                 yield Rejected(where=f"{layer.where}, row {last + 1}", why=why)
 
+    def _named(self, dump: _Dump) -> Iterator[Location | Rejected]:
+        last = 0
+        try:
+            for number, place in places_of(dump.path):
+                last = number
+                where = f"{dump.where}, line {number}"
+                yield record_or_rejection(partial(_named_location, place), where, "correct or delete the line")
+        except InputError as error:
+            why = f"the file is damaged from here on ({error}); download it again"
+            yield Rejected(where=f"{dump.where}, line {last + 1}", why=why)
+
     def _location(self, row: LocatedRow, columns: Mapping[str, str], file: str) -> Location:
         if isinstance(row.values, InputError):
             raise row.values
@@ -134,10 +163,22 @@ class Points:
         return Location(place=Place(lat=row.lat, lon=row.lon), title=title, source=file, licence=self.options.licence, **said)
 
 
-def _layers(path: Path, options: Options) -> list[_Layer | _Table]:
+def _named_location(place: NamedPlace | InputError) -> Location:
+    if isinstance(place, InputError):
+        raise place
+    return Location(
+        place=Place(lat=place.lat, lon=place.lon), title=place.name, url=f"https://www.geonames.org/{place.id}",
+        country=name_of(place.country), kind=place.kind, source="GeoNames", licence=LICENCE, other_names=place.others,
+        people=str(place.people), region=place.region,
+    )  # fmt: skip
+
+
+def _layers(path: Path, options: Options) -> list[_Layer | _Table | _Dump]:
     """The layers of one file. Raises ``InputError`` if there are none."""
     if not path.is_file():
         raise InputError(f"{path}: no such file; give a {_KINDS}")
+    if path.suffix.lower() == ".txt" and is_dump(path):
+        return [_Dump(path=path)]
     if path.suffix.lower() in CSV + PARQUET:
         table = open_table(path)
         position = position_of(table, lat=options.lat, lon=options.lon, geometry=options.geometry, crs=options.crs, plane=True)

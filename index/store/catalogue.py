@@ -43,7 +43,7 @@ SCHEMAS: dict[Modality, pa.Schema] = {
             ("pixels", pa.large_binary()),
         ]
     ),
-    "locations": pa.schema([*_COMMON, ("kind", pa.string())]),
+    "locations": pa.schema([*_COMMON, *[(name, pa.string()) for name in ("kind", "other_names", "people", "region")]]),
 }
 
 IDS_IN_A_CONDITION = 1000  # a condition of a million ids takes gigabytes to parse

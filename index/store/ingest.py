@@ -119,7 +119,7 @@ def _row(id_: str, record: Record) -> dict[str, Any]:
     row = {"id": id_, "lat": record.place.lat, "lon": record.place.lon}
     row |= {name: getattr(record, name) for name in ("title", "url", "country", "source", "licence")}
     if isinstance(record, Location):
-        return row | {"kind": record.kind}
+        return row | {name: getattr(record, name) for name in ("kind", "other_names", "people", "region")}
     row["split"] = stored_split(record.split, record.place)
     if isinstance(record, Article):
         return row | {name: getattr(record, name) for name in ("text", "language", "wikidata", "image")}

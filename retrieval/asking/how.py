@@ -7,6 +7,9 @@ from pydantic import Field, field_serializer, field_validator
 
 from index.search.filters import Filter
 from index.settings import Settings
+from retrieval.asking.names.meant import Meant
+
+MOST_MEANT = 32
 
 
 class How(Settings):
@@ -18,6 +21,8 @@ class How(Settings):
     direct: bool = Field(
         default=False, description="compare texts with tiles, and pictures with articles, directly instead of by position"
     )
+    names: bool = Field(default=True, description="look up the places that a text names, beside its meaning")
+    meant: tuple[Meant, ...] = Field(default=(), max_length=MOST_MEANT, description="what names in the texts mean")
     apart_km: float | None = Field(default=None, ge=0, allow_inf_nan=False, description="least geodesic distance between hits")
 
     def pieces(self) -> Iterator[tuple[str, str]]:
@@ -25,6 +30,10 @@ class How(Settings):
         yield from self.filter.pieces()
         if self.words:
             yield "words", "the words themselves count too"
+        if not self.names:
+            yield "names", "names are not looked up"
+        for each in self.meant:
+            yield f"meant:{each.name}", f"{each.name}: {each.place or 'no place'}"
         if self.centred:
             yield "centred", "scores without the gap between kinds"
         if self.direct:

@@ -117,7 +117,7 @@ _ITEM = {
     "additionalProperties": False,
     "description": "a record of the catalogue",
 }
-_PLACE = {
+PLACE_SCHEMA = {
     "type": "object",
     "properties": {
         "lat": {"type": "number", "minimum": -90, "maximum": 90},
@@ -140,7 +140,7 @@ class Part(Settings):
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
     text: str | None = Field(default=None, max_length=MAX_TEXT_CHARACTERS, description="words")
-    place: Annotated[Place, WithJsonSchema(_PLACE)] | None = None
+    place: Annotated[Place, WithJsonSchema(PLACE_SCHEMA)] | None = None
     record: Annotated[Item, WithJsonSchema(_ITEM)] | None = None
     image: Annotated[
         Picture, BeforeValidator(_picture), PlainSerializer(lambda picture: picture.name), WithJsonSchema(_IMAGE)

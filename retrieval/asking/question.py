@@ -93,6 +93,8 @@ class Question(How):
 
     def without(self, field: str) -> Self:
         """The same with one of the fields that ``pieces`` names as by default."""
+        if field.startswith("meant:"):
+            return self.changed(meant=tuple(each for each in self.meant if each.name != field.removeprefix("meant:")))
         if field in Filter.model_fields:
             return self.changed(filter=self.filter.without(field))
         return self.changed(**{field: type(self).model_fields[field].default})
@@ -100,7 +102,7 @@ class Question(How):
     @property
     def how(self) -> How:
         """The same settings for any question that is answered in this way."""
-        return How(filter=self.filter, words=self.words, centred=self.centred, direct=self.direct, apart_km=self.apart_km)
+        return How.model_construct(**{name: getattr(self, name) for name in How.model_fields})
 
     @property
     def label(self) -> str:

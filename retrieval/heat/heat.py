@@ -18,6 +18,7 @@ from index.errors import InputError
 from index.geo import chord_of_km
 from index.records import Place
 from index.threads import once, thread_count
+from retrieval.asking.names.added import Added
 from retrieval.heat.cells import Cells
 from retrieval.heat.colours import png, shade
 from retrieval.heat.grids import Grid, MercatorTile
@@ -42,16 +43,23 @@ class Peak:
 
 @dataclass(frozen=True)
 class Heat:
-    """Scores of all cells for one query, ``cosines`` [N], and what follows from them; ``temperature`` is the model's."""
+    """Scores of all cells for one query and what follows from them: ``cosines`` [N], and what the places ``added`` that the query
+    names. ``temperature`` is the model's."""
 
     cells: Cells
     cosines: Scores
     temperature: float | None = None
+    added: Added | None = None
+
+    @once
+    def scores(self) -> Scores:
+        """[N]: what cells are compared by."""
+        return self.cosines if self.added is None else self.cosines + self.added.everywhere()
 
     @once
     def percentiles(self) -> Scores:
         """[N], in [0, 100]: the percentage of the other cells that a cell beats."""
-        return percentiles_among(self.cosines)
+        return percentiles_among(self.scores)
 
     @once
     def outside(self) -> Scores:
@@ -60,7 +68,7 @@ class Heat:
         if self.temperature is None:
             raise InputError("the model has no temperature, so probability is unknown; ask for percentiles")
         mass = self.mass(self.temperature)
-        order = np.argsort(self.cosines)  # same order as the density; from the thinnest to the densest
+        order = np.argsort(self.scores)  # same order as the density; from the thinnest to the densest
         outside = np.empty(len(mass), dtype=np.float32)
         outside[order] = 100 * np.minimum(1, np.cumsum(mass[order]))
         return outside
@@ -86,20 +94,20 @@ class Heat:
         """
         if count < 1 or not min_km > 0:
             raise InputError(f"expected at least 1 peak and a distance above 0 km, got {count} and {min_km} km")
-        return [self._peak(row) for row in _peak_rows(self.cells, self.cosines, count, min_km)]
+        return [self._peak(row) for row in _peak_rows(self.cells, self.scores, count, min_km)]
 
     def mass(self, temperature: float, *, by_area: bool = True) -> npt.NDArray[np.float64]:
         """The probability [N] of each cell at the model's temperature, weighted by its area unless told not to."""
-        return probability_mass(self.cosines, temperature, self.cells.area_shares if by_area else None)
+        return probability_mass(self.scores, temperature, self.cells.area_shares if by_area else None)
 
     def _peak(self, row: int) -> Peak:
         lat, lon = self.cells.places[row]
         return Peak(row, Place(lat=float(lat), lon=float(lon)), float(self.cosines[row]), float(self.percentiles[row]))
 
 
-def heat_of(cells: Cells, queries: npt.NDArray[np.floating], temperature: float | None = None) -> Heat:
+def heat_of(cells: Cells, queries: npt.NDArray[np.floating], temperature: float | None = None, added: Added | None = None) -> Heat:
     """Score every cell for a query vector [D] of unit norm, or for several [Q, D]: the best of them counts."""
-    return Heat(cells, best_cosines(cells.vectors, queries), temperature)
+    return Heat(cells, best_cosines(cells.vectors, queries), temperature, added)
 
 
 def best_cosines(vectors: npt.NDArray[Any], queries: npt.NDArray[np.floating]) -> Scores:

@@ -23,7 +23,8 @@ LONGEST_SHORTLIST = FEW_ROWS
 class Meaning(Protocol):
     """One query on one snapshot, of which at most ``reach`` rows can be ranked; None: all."""
 
-    reach: ClassVar[int | None]
+    @property
+    def reach(self) -> int | None: ...
 
     def best(self, k: int, allowed: Rows | None) -> tuple[Rows, Floats, str]:
         """The ``k`` best of all or of the ``allowed`` rows with their scores, and a phrase that says how they were found."""

@@ -11,10 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from index.places.whereabouts import Whereabouts
+from index.places.world_names import world_names
 from index.registry import load
 from index.search.snapshot import Rows, Snapshot
 from index.threads import once
 from retrieval.asking.how import How
+from retrieval.asking.names.added import Added
+from retrieval.asking.names.mass import Mass
 from retrieval.asking.query import QueryVectors
 from retrieval.ranking.apart import apart
 from retrieval.ranking.bridge import Bridge, Crossing, Positions, Records
@@ -22,6 +26,7 @@ from retrieval.ranking.centring import Centring
 from retrieval.ranking.fulltext import text_hits
 from retrieval.ranking.fuse import reciprocal_rank_fusion
 from retrieval.ranking.meaning import ByPosition, Centred, Direct, Meaning
+from retrieval.ranking.named import ByName
 from retrieval.ranking.percentile import percentiles
 from retrieval.ranking.plan import Planner
 from retrieval.ranking.widen import widen
@@ -53,13 +58,16 @@ class Searcher:
         fast = exact if chosen == "exact" else load("index.search.backends", chosen).build(snapshot=snapshot)
         self.planner = Planner(snapshot, fast, exact)
 
-    def search(self, query: QueryVectors, k: int, how: How, words: str = "") -> Ranked:
-        """The ``k`` best rows; ``query`` is already centred if ``how`` asks for centring, ``words`` are its words, if any."""
+    def search(self, query: QueryVectors, k: int, how: How, words: str = "", added: Added | None = None) -> Ranked:
+        """The ``k`` best rows; ``query`` is already centred if ``how`` asks for centring, ``words`` are its words, if any. What
+        named places ``added`` decides the order together with the scores, which stay those of meaning."""
         allowed = how.filter.rows(self.snapshot)
         most = len(self.snapshot) if allowed is None else len(allowed)
         if not most:
             return Ranked(np.empty(0, np.int64), np.empty(0, np.float32), np.empty(0), "no row passes the filter")
         meaning = self._meaning(query, how)
+        if added is not None:
+            meaning = ByName(meaning, added, self.snapshot, self._where)
 
         def find(wanted: int) -> tuple[Rows, Floats, str]:
             rows, scores, way = self._ranked(meaning, wanted, allowed, words if how.words else "")
@@ -68,7 +76,16 @@ class Searcher:
             return rows[chosen], scores[chosen], way
 
         rows, scores, way = widen(find, k, min(most, meaning.reach or most), lambda found: len(found[0]) == k)
-        return Ranked(rows, scores, percentiles(scores, meaning.scores(self._sample)), way)
+        beaten = percentiles(scores, meaning.scores(self._sample))
+        return Ranked(rows, scores if added is None else scores - added.at(rows), beaten, way)
+
+    def added(self, mass: Mass, temperature: float | None) -> Added:
+        """What named places add to the scores of these rows."""
+        return Added.of(mass, self._whereabouts, temperature)
+
+    @once
+    def _whereabouts(self) -> Whereabouts:
+        return Whereabouts(self.snapshot.places, world_names())
 
     def crossing(self, query: QueryVectors, how: How) -> Crossing | None:
         """The parts of the query that are compared with the positions of these records; None if there are none."""

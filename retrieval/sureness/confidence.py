@@ -19,6 +19,7 @@ import numpy.typing as npt
 from index.geo import MEAN_RADIUS_KM, nearest_of_even, unit_xyz
 from index.records import Place
 from index.threads import once
+from retrieval.asking.names.added import Added
 from retrieval.heat.cells import Cells
 from retrieval.heat.heat import best_cosines
 from retrieval.heat.mass import probability_mass, smallest_area
@@ -81,8 +82,8 @@ class Confident:
         fitted = checkpoint.card.confidence
         return cls(cells, checkpoint.temperature, fitted.least_cosine if fitted else None)
 
-    def __call__(self, query: npt.NDArray[np.floating], best: Place) -> Confidence:
-        """For a unit vector [D], and the place where it fits best."""
+    def __call__(self, query: npt.NDArray[np.floating], best: Place, added: Added | None = None) -> Confidence:
+        """For a unit vector [D], and the place where it fits best; ``added`` by the places that the text names."""
         around = unit_xyz(best.lat, best.lon)
         far = self._xyz @ around < np.cos(FINE_KM / MEAN_RADIUS_KM)
         fine = np.flatnonzero(~far[self.cell])
@@ -90,11 +91,23 @@ class Confident:
             best_cosines(self._vectors, query)[far], best_cosines(self.cells.vectors[fine].astype(np.float32), query)
         ])  # fmt: skip
         areas = np.concatenate([self._areas[far], (self._areas / np.bincount(self.cell))[self.cell[fine]]])
-        mass = probability_mass(cosines, self.temperature, areas)
+        if added is not None:
+            areas_named = areas * np.concatenate(
+                [self._factor(added)[far], np.exp(added.at(fine) / (added.temperature * added.trust))]
+            )
+            mass = probability_mass(cosines, self.temperature, areas_named)
+        else:
+            mass = probability_mass(cosines, self.temperature, areas)
         cosine = unit_xyz(*self.cells.places[fine].T) @ around  # of the angle on the globe
         near = [float(mass[int(far.sum()) :][cosine >= np.cos(km / MEAN_RADIUS_KM)].sum()) for km in NEAR_KM]
-        nowhere = None if self.least_cosine is None else bool(cosines.max() < self.least_cosine)
+        named = added is not None and added.background < 0.5
+        nowhere = None if self.least_cosine is None else bool(not named and cosines.max() < self.least_cosine)
         return Confidence(near[0], near[1], smallest_area(mass, SHARE, areas) * EARTH_KM2, nowhere)
+
+    def _factor(self, added: Added) -> npt.NDArray[np.float64]:
+        """[C]: how many times likelier the named places make each group: the mean over its locations, as a town is narrower."""
+        more = np.bincount(self.cell[added.rows], weights=np.expm1(added.log_density), minlength=len(self.stands))
+        return 1 + more / np.bincount(self.cell, minlength=len(self.stands))
 
     @once
     def _xyz(self) -> npt.NDArray[np.float64]:

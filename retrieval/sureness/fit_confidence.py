@@ -86,7 +86,7 @@ def fit_confidence(
     tower = checkpoint.encoder("articles", torch.device("cpu"))
     cells = land_cells(checkpoint)
     asked, reported = (_texts_in(cells, tower, articles, advance) for articles in (chosen_by, measured_by))
-    nowhere = _embed(tower, nowhere_texts()[1::2], advance)
+    nowhere = embed_texts(tower, nowhere_texts()[1::2], advance)
     return fit(cells, asked, reported, nowhere, checkpoint.learnt_temperature, len(chosen_by))
 
 
@@ -191,7 +191,7 @@ def _texts_in(
     asked = {}
     for kind, texts in texts_of(articles).items():
         if said := [number for number, text in enumerate(texts) if text.strip()]:
-            asked[kind] = HeldOutTexts(_embed(tower, [texts[number] for number in said], advance), truth[said])
+            asked[kind] = HeldOutTexts(embed_texts(tower, [texts[number] for number in said], advance), truth[said])
     return asked
 
 
@@ -202,7 +202,8 @@ def _cosines(cells: Cells, asked: HeldOutTexts) -> Iterator[tuple[Vectors, Rows]
 
 
 @torch.inference_mode()
-def _embed(tower: TextEncoder, texts: Sequence[str], advance: Callable[[int], None]) -> Vectors:
+def embed_texts(tower: TextEncoder, texts: Sequence[str], advance: Callable[[int], None] = lambda n: None) -> Vectors:
+    """Unit vectors [N, D]."""
     parts = []
     for start in range(0, len(texts), CHUNK):
         some = texts[start : start + CHUNK]

@@ -10,6 +10,7 @@ from typer.core import TyperCommand
 
 from index.errors import InputError
 from index.records import Place
+from ui.console import remark
 
 if TYPE_CHECKING:  # it takes a second to import
     from retrieval.asking.question import Question
@@ -22,6 +23,11 @@ LikeFlag = Annotated[list[str] | None, typer.Option(help="a record to ask with, 
 UnlikeFlag = Annotated[list[str] | None, typer.Option(help="a record or a text to ask away from; may be repeated")]
 VerbatimFlag = Annotated[
     bool, typer.Option("--verbatim", help="take the text as it is: read no coordinates and no filters out of it")
+]
+NamesFlag = Annotated[bool, typer.Option("--names/--no-names", help="look up the places that the text names, beside its meaning")]
+MeantFlag = Annotated[
+    list[str] | None,
+    typer.Option("--meant", help="what a name in the text means, as Vienna=38.9,-77.27; Nice= is no place; may be repeated"),
 ]
 EitherFlag = Annotated[bool, typer.Option("--either", help="hits need to fit only one of the things asked for, not their sum")]
 
@@ -41,6 +47,14 @@ class Asking(TyperCommand):
             before = each
 
 
+def say_if_names_are_prepared(names: bool = True) -> None:
+    """The first use of names on a machine takes some seconds, which would be a riddle without a word."""
+    from index.places.world_names import are_compiled, names_are_known
+
+    if names and names_are_known() and not are_compiled():
+        remark("preparing the names of places, once: some 15 seconds")
+
+
 def asked(
     text: str | None,
     *,
@@ -50,9 +64,11 @@ def asked(
     like: Sequence[str] = (),
     unlike: Sequence[str] = (),
     either: bool = False,
+    meant: Sequence[str] = (),
     **settings: Any,
 ) -> "Question":
     """Everything that was asked with, each counting the same. Raises ``InputError`` if it was nothing."""
+    from retrieval.asking.names.meant import Meant
     from retrieval.asking.parts import Item
     from retrieval.asking.question import Question
 
@@ -64,5 +80,5 @@ def asked(
     return Question.of(
         text, image=image, place=place, like=[Item.named(each) for each in like],
         unlike=[Item.named(each) if Item.is_name(each) else each for each in unlike],
-        combine="max" if either else "mean", **settings,
+        combine="max" if either else "mean", meant=[Meant.read(each) for each in meant], **settings,
     )  # fmt: skip

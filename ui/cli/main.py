@@ -18,6 +18,7 @@ from ui.cli.commands.doctor import doctor
 from ui.cli.commands.evaluate import evaluate
 from ui.cli.commands.heat import heat
 from ui.cli.commands.info import info
+from ui.cli.commands.locate import locate
 from ui.cli.commands.open_map import open_map
 from ui.cli.commands.search import search
 from ui.cli.commands.train_model import train
@@ -67,6 +68,7 @@ app.command()(train)
 app.add_typer(indexing.app, name="index")
 app.command(cls=Asking)(search)
 app.command(cls=Asking)(heat)
+app.command()(locate)
 app.command()(evaluate)
 app.command()(info)
 app.command()(check)

@@ -7,6 +7,8 @@ from rich.table import Table
 
 from index.store.statistics import BandStatistics
 from retrieval.answer import Answer
+from retrieval.asking.names.lookup import distinct
+from retrieval.asking.names.resolve import Possible
 from retrieval.ranking.explain import Explanation
 from ui.cli.doctor import Check
 from ui.console import out, plain
@@ -18,6 +20,9 @@ def print_answer(answer: Answer) -> None:
     out.print(f"[bold]{plain(answer.query)}[/]")
     for note in answer.notes:
         out.print(plain(note), style="yellow", highlight=False)
+    for named in distinct(answer.names):
+        explained = f" ({', '.join(_chance(each) for each in named.possible)})" if answer.why else ""
+        out.print(plain(named.sentence + explained), style="dim", highlight=False)
     if answer.origin:
         out.print(f"distances from {_position(answer.origin.lat, answer.origin.lon)}", style="dim")
     if answer.confidence:
@@ -71,6 +76,11 @@ def _as_text(why: Explanation) -> str:
         f"; nearest named place {why.near.title}, {why.near.distance_km:,.0f} km, cosine {why.near.cosine:.3f}" if why.near else ""
     )
     return f"[italic]{plain(f'why: {parts}{near}')}[/]"
+
+
+def _chance(possible: Possible) -> str:
+    """'Vienna, Austria 92 %'."""
+    return f"{possible.label} {100 * possible.probability:.0f} %"
 
 
 def _position(lat: float, lon: float) -> str:

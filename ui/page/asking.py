@@ -14,7 +14,9 @@ import streamlit as st
 from pydantic import Field
 
 from index.errors import InputError, PlaceBindError
+from index.places.spelling import plain_name
 from index.records import Place
+from retrieval.asking.names.meant import Meant
 from retrieval.asking.parts import HEAVIEST, Item, Part, Picture
 from retrieval.asking.question import MAX_PARTS, Question
 from retrieval.asking.sentence.read import Reading, read_question, read_sentence
@@ -137,6 +139,13 @@ def refine(record: Item, *, more: bool) -> None:
 def weigh(row: int, weight: float) -> None:
     """Change the weight of a part; weight 0 takes it out."""
     _weigh(row, weight)
+
+
+@complaining()
+def mean(name: str, place: Place | None) -> None:
+    """A name in the words means the candidate at this place, or no place."""
+    others = (each for each in draft().meant if plain_name(each.name) != plain_name(name))
+    _set(draft().changed(meant=(*others, Meant(name=name, place=place))))
 
 
 @complaining()

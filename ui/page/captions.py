@@ -37,6 +37,14 @@ The brighter the map, the better a place fits. Then use **+** and **−** on the
 or a polygon on the map to search only there, and copy the address of the page to share what you see.
 """
 
+LOCATE = "Names"
+LOCATE_LABEL = "A text of any length: which places does it name?"
+LOCATE_NOTHING = "The text names no place that the gazetteer knows."
+LOCATE_NAME, LOCATE_PLACE, LOCATE_POSITION, LOCATE_SURE, LOCATE_AT = "Name", "Place", "Position", "Sure", "At character"
+NAMES = "Look up names"
+NAMES_HELP = "Places that the words name count beside what the words describe"
+NO_PLACE = "It is no place"
+IT_MEANS = "What does “{name}” mean?"
 PARTS_HEADING = "Your question"
 PART_KIND = {"text": "Words", "place": "Place", "record": "Record", "image": "Picture"}
 WEIGHT, REMOVE, CLEAR = "Weight", "Take this out", "Start over"

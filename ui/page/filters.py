@@ -43,6 +43,8 @@ def show_filters(workspace: Workspace, heat_shares: Sequence[int]) -> int:
     st.number_input(captions.HITS_EACH, 1, PAGE_HITS, key="k", on_change=take)
     take = _shows("apart", question.apart_km or 0.0, lambda value: asking.change(apart_km=value or None))
     st.number_input(captions.APART, 0.0, step=50.0, format="%g", key="apart", on_change=take)
+    take = _shows("use-names", question.names, lambda value: asking.change(names=value))
+    st.toggle(captions.NAMES, key="use-names", help=captions.NAMES_HELP, on_change=take)
     take = _shows("use-words", question.words, lambda value: asking.change(words=value))
     st.toggle(captions.WORDS, key="use-words", help=captions.WORDS_HELP, on_change=take)
     take = _shows("reads", not question.verbatim, lambda value: asking.change(verbatim=not value))

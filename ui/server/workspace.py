@@ -102,7 +102,9 @@ class Workspace:
 
     def heat_name(self, question: Question) -> str:
         """The name under which ``heat`` finds how well each location fits this question: 16 hexadecimal digits."""
-        asked = Question(parts=question.parts, combine=question.combine, verbatim=question.verbatim)
+        asked = Question(
+            parts=question.parts, combine=question.combine, verbatim=question.verbatim, names=question.names, meant=question.meant
+        )
         about, _ = read_question(asked, filters=False)
         name = hashlib.sha256(about.to_link().encode()).hexdigest()[:16]
         self._questions.get(name, lambda: about)

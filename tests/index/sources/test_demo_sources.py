@@ -142,7 +142,7 @@ def test_less_than_one_town_is_refused() -> None:
 def test_the_famous_places_file_is_well_formed() -> None:
     from importlib.resources import files
 
-    with files("index.sources").joinpath("famous_places.csv").open(encoding="utf-8", newline="") as stream:
+    with files("index.places").joinpath("famous_places.csv").open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert all(None not in row and None not in row.values() for row in rows), "every row has as many fields as the header"
 

@@ -282,7 +282,9 @@ def test_a_geojson_that_is_none_is_refused(tmp_path: Path) -> None:
 
 def test_other_files_are_refused_with_the_remedy(tmp_path: Path) -> None:
     (tmp_path / "a.zip").write_bytes(b"PK\x03\x04")
-    with pytest.raises(InputError, match=r"expected a \.csv, .* or \.shp; convert it first \(a zip: unpack it\)"):
+    with pytest.raises(
+        InputError, match=r"expected a \.csv, .* or \.shp, or the \.txt of GeoNames; convert it first \(a zip: unpack it\)"
+    ):
         build(paths=(tmp_path / "a.zip",))
     with pytest.raises(InputError, match="no such file"):
         build(paths=(tmp_path / "gone.csv",))

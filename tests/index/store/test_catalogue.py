@@ -141,11 +141,12 @@ def test_an_article_keeps_all_it_says(tmp_path: Path) -> None:
 
 
 def test_a_location_keeps_all_it_says(tmp_path: Path) -> None:
-    point = location("Null Island", kind="buoy", country="sea", url="http://x", source="s", licence="CC0")
+    named = {"other_names": "Soul", "people": "1", "region": "AT-06"}
+    point = location("Null Island", kind="buoy", country="sea", url="http://x", source="s", licence="CC0", **named)
     assert contents(catalogue_with(tmp_path, locations=[point]), "locations") == [
         {
             "id": point.id, "lat": 0.0, "lon": 0.0, "title": "Null Island", "url": "http://x", "country": "sea", "source": "s",
-            "licence": "CC0", "kind": "buoy",
+            "licence": "CC0", "kind": "buoy", **named,
         }
     ]  # fmt: skip
 

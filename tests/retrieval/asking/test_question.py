@@ -3,10 +3,12 @@
 import pytest
 
 from index.errors import PlaceBindError
+from retrieval.asking.names.meant import Meant
 from retrieval.asking.question import Question
 from tests.odd_links import deep, odd_links
 
 SETTINGS = {
+    "names": (False, "names are not looked up"),
     "words": (True, "the words themselves count too"),
     "centred": (True, "scores without the gap between kinds"),
     "direct": (True, "texts and pictures compared themselves, not by position"),
@@ -36,7 +38,15 @@ def test_each_setting_is_told_in_plain_words_and_can_be_taken_out(field) -> None
 
 
 def test_no_setting_was_forgotten() -> None:
-    assert set(SETTINGS) | {"parts", "filter"} == set(Question.model_fields)
+    assert set(SETTINGS) | {"parts", "filter", "meant"} == set(Question.model_fields)
+
+
+def test_what_names_mean_is_told_and_taken_out_one_by_one() -> None:
+    vienna, nice = Meant.read("Vienna=38.9,-77.27"), Meant.read("Nice=")
+    asked = question(meant=[vienna, nice])
+    assert list(asked.pieces()) == [("meant:Vienna", "Vienna: 38.90°N 77.27°W"), ("meant:Nice", "Nice: no place")]
+    assert asked.without("meant:Nice") == question(meant=[vienna])
+    assert Question.from_link(asked.to_link()) == asked
 
 
 def test_any_link_is_a_question_that_links_to_itself_or_is_refused_in_one_line() -> None:

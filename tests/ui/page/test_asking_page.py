@@ -20,6 +20,8 @@ SETTINGS = {
     "k": 5,
     "combine": "max",
     "verbatim": True,
+    "names": False,
+    "meant": [{"name": "Vienna", "place": {"lat": 38.9, "lon": -77.25}}],
     "words": True,
     "centred": True,
     "direct": True,
@@ -105,7 +107,7 @@ def test_every_setting_that_acts_is_a_chip_that_takes_it_out(visit) -> None:
     question = Question.parse({"parts": [{"text": "snow"}], **SETTINGS}, where="test")
     shown = visit(question.to_link())
     assert not shown.exception
-    assert set(chips_of(shown)) == (set(SETTINGS) - {"filter"}) | set(SETTINGS["filter"])
+    assert set(chips_of(shown)) == (set(SETTINGS) - {"filter", "meant"}) | {"meant:Vienna"} | set(SETTINGS["filter"])
     assert chips_of(shown)["near"] == plain("within 15000 km of 0.00, 0.00") + " ✕"
     for field in chips_of(shown):
         before = set(chips_of(shown))

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
+from index.places.world_names import names_are_known
 from index.records import Article, Place
 from index.store.catalogue import Catalogue
 from index.store.ingest import ingest
@@ -544,3 +545,26 @@ def test_every_route_and_parameter_is_described(visitor) -> None:
             assert route["summary"][0].isupper(), (path, method)
             undescribed = [each["name"] for each in route.get("parameters", []) if "description" not in each]
             assert set(undescribed) <= {"z", "x", "y", "version", "ending"}, (path, method)
+
+
+@pytest.mark.skipif(not names_are_known(), reason="needs the [demo] extra")
+def test_an_answer_and_a_heat_tell_the_places_that_the_text_names(visitor) -> None:
+    answer = visitor.get("/api/v1/search", params={"text": "Vienna", "k": 1}).json()
+    (named,) = answer["names"]
+    assert (named["text"], named["country"], named["chosen"]) == ("Vienna", "AT", False)
+    virginia = {"text": "Vienna", "k": 1, "meant": "Vienna=38.9,-77.27"}
+    assert visitor.get("/api/v1/search", params=virginia).json()["names"][0]["country"] == "US"
+    assert visitor.get("/api/v1/search", params={"text": "Vienna", "names": False}).json()["names"] == []
+    heats = [visitor.get("/api/v1/heat", params={"text": "Vienna", "names": names}).json() for names in (True, False)]
+    assert [len(heat["names"]) for heat in heats] == [1, 0]
+    assert heats[0]["name"] != heats[1]["name"]
+    assert visitor.get("/api/v1/search", params={"ask": answer["ask"]}).json()["names"] == answer["names"]
+
+
+@pytest.mark.skipif(not names_are_known(), reason="needs the [demo] extra")
+def test_texts_are_located_in_one_request(visitor) -> None:
+    answer = visitor.post("/api/v1/locate", json={"texts": ["From Vienna, Virginia to Lima", "no place at all"]})
+    first, second = answer.json()["texts"]
+    assert [(each["text"], each["country"]) for each in first] == [("Vienna", "US"), ("Virginia", "US"), ("Lima", "PE")]
+    assert second == []
+    assert visitor.post("/api/v1/locate", json={"texts": []}).status_code == 422

@@ -6,7 +6,20 @@ from typing import Annotated
 import typer
 
 from index.errors import InputError
-from ui.cli.asking import EitherFlag, ImageFlag, LatFlag, LikeFlag, LonFlag, TextArgument, UnlikeFlag, VerbatimFlag, asked
+from ui.cli.asking import (
+    EitherFlag,
+    ImageFlag,
+    LatFlag,
+    LikeFlag,
+    LonFlag,
+    MeantFlag,
+    NamesFlag,
+    TextArgument,
+    UnlikeFlag,
+    VerbatimFlag,
+    asked,
+    say_if_names_are_prepared,
+)
 from ui.cli.flags import DEFAULT_CATALOGUE, CatalogueFlag, CheckpointFlag, JsonFlag
 from ui.console import out, print_json, remark
 
@@ -21,6 +34,8 @@ def heat(
     unlike: UnlikeFlag = None,
     either: EitherFlag = False,
     verbatim: VerbatimFlag = False,
+    names: NamesFlag = True,
+    meant: MeantFlag = None,
     width: Annotated[int, typer.Option(min=16, max=16384, help="pixels around the world; half as many from pole to pole")] = 2048,
     peaks: Annotated[int, typer.Option(min=1, max=100, help="best places to name, at least 500 km apart")] = 5,
     catalogue: CatalogueFlag = DEFAULT_CATALOGUE,
@@ -29,14 +44,19 @@ def heat(
 ) -> None:
     """Draw how well every location on Earth fits a text, an image, a place or records."""
     from retrieval import Space
+    from retrieval.asking.names.lookup import distinct
     from retrieval.heat.grids import WorldGrid
     from retrieval.heat.heat_files import write_heat_geotiff, write_heat_png
 
-    question = asked(text, image=image, lat=lat, lon=lon, like=like or (), unlike=unlike or (), either=either, verbatim=verbatim)
+    question = asked(
+        text, image=image, lat=lat, lon=lon, like=like or (), unlike=unlike or (), either=either, verbatim=verbatim, names=names,
+        meant=meant or (),
+    )  # fmt: skip
     if out_file.suffix.lower() not in (".tif", ".tiff", ".png"):
         raise InputError(f"a heat map is a .tif or a .png, got '{out_file.name}'")
     space = Space.open(checkpoint, catalogue)
-    heat, notes = space.heat(question), space.notes(question)
+    say_if_names_are_prepared(names)
+    heat, notes = space.heat(question), [*space.notes(question), *(named.sentence for named in distinct(space.names(question)))]
     grid = WorldGrid(width, width // 2)
     if out_file.suffix.lower() == ".png":
         write_heat_png(heat, out_file, grid)

@@ -5,7 +5,20 @@ from typing import Annotated
 
 import typer
 
-from ui.cli.asking import EitherFlag, ImageFlag, LatFlag, LikeFlag, LonFlag, TextArgument, UnlikeFlag, VerbatimFlag, asked
+from ui.cli.asking import (
+    EitherFlag,
+    ImageFlag,
+    LatFlag,
+    LikeFlag,
+    LonFlag,
+    MeantFlag,
+    NamesFlag,
+    TextArgument,
+    UnlikeFlag,
+    VerbatimFlag,
+    asked,
+    say_if_names_are_prepared,
+)
 from ui.cli.flags import DEFAULT_CATALOGUE, CatalogueFlag, CheckpointFlag, JsonFlag, kind_named
 from ui.console import err, print_json
 
@@ -19,6 +32,8 @@ def search(
     unlike: UnlikeFlag = None,
     either: EitherFlag = False,
     verbatim: VerbatimFlag = False,
+    names: NamesFlag = True,
+    meant: MeantFlag = None,
     kinds: Annotated[
         list[str] | None, typer.Option("--in", help="articles, tiles or locations; may be repeated; default: all")
     ] = None,
@@ -70,9 +85,10 @@ def search(
         text, image=image, lat=lat, lon=lon, like=like or (), unlike=unlike or (), either=either,
         kinds=tuple(kind_named(name) for name in kinds or ()), k=k,
         filter={name: value for name, value in filters.items() if value},
-        verbatim=verbatim, words=words, centred=centred, direct=direct, apart_km=apart,
+        verbatim=verbatim, names=names, meant=meant or (), words=words, centred=centred, direct=direct, apart_km=apart,
     )  # fmt: skip
     space = Space.open(checkpoint, catalogue, backend=backend)
+    say_if_names_are_prepared(names)
     answer = space.search(question)
     if explain:
         answer = space.explain(answer)

@@ -16,6 +16,7 @@ from ui.page.chips import remember_title, show_chips
 from ui.page.filters import as_probability, show_filters
 from ui.page.hits import COLUMNS, show_hits
 from ui.page.map import Mark, Touched, world_map
+from ui.page.names import show_names
 from ui.page.plain import code, plain
 from ui.server.addresses import api
 from ui.server.routes.heat import tiles_address
@@ -119,6 +120,8 @@ def _side(name: str, workspace: Workspace, question: Question | None, share: int
         for note in answer.notes:
             if note not in asking.read():  # those are above the map
                 st.warning(plain(note))
+        if name == "main":
+            show_names(answer.names)
         if answer.confidence:
             (st.warning if answer.confidence.nowhere else st.caption)(plain(answer.confidence.sentence))
         _below_map(workspace, question, answer.stages_ms, share if heat else 0)

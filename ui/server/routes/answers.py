@@ -76,6 +76,31 @@ class Milliseconds(Body):
     read: float = Field(description="reading the records")
 
 
+class MaybeNamed(Point):
+    """A place that a name may mean."""
+
+    name: str = Field(description="with its region and country")
+    kind: str = Field(description="town, region, county, country, continent, or what a landmark is")
+    country: str = Field(description="ISO 3166-1 code")
+    people: int
+    confidence: float = Field(description="probability that the name means it, 0 to 1")
+
+
+class Named(MaybeNamed):
+    """A place that a text names."""
+
+    start: int = Field(description="of the name in the text, in characters")
+    end: int
+    text: str = Field(description="the name as the text has it")
+    chosen: bool = Field(description="whether `meant` says so")
+    sentence: str
+    others: list[MaybeNamed] = Field(description="what else it may mean")
+
+
+class Located(Body):
+    texts: list[list[Named]] = Field(description="of each text its names in order")
+
+
 class Answer(Body):
     query: str = Field(description="the question in one line")
     question: Question = Field(description="the question as it was understood; what is left out is default")
@@ -83,6 +108,7 @@ class Answer(Body):
     notes: list[str] = Field(
         description="what in the texts was read as what, and which texts the model cannot read; a sentence each"
     )
+    names: list[Named] = Field(description="the places that the texts name, which count in the answer")
     origin: Point | None = Field(description="where distances are measured from")
     confidence: Confidence | None = Field(description="of an answer to a text; else null")
     ways: dict[Modality, str] = Field(description="how hits of each kind were found")
@@ -114,6 +140,7 @@ class Heat(Body):
     notes: list[str] = Field(
         description="what in the texts was read as what, and which texts the model cannot read; a sentence each"
     )
+    names: list[Named] = Field(description="the places that the texts name, which count in the heat")
     peaks: list[Peak]
     legend: list[Colour]
     ms: float

@@ -11,6 +11,8 @@ from pydantic import Field, model_validator
 
 from index.errors import InputError
 from index.settings import Settings
+from retrieval.asking.how import MOST_MEANT
+from retrieval.asking.names.meant import Meant
 from retrieval.asking.parts import Part
 from retrieval.asking.question import MAX_PARTS, Question
 from retrieval.heat.colours import palette
@@ -59,6 +61,8 @@ class OnlyParts(Settings):
     parts: tuple[Part, ...] = Field(min_length=1, max_length=MAX_PARTS, description="what is asked for, or away from")
     combine: Literal["mean", "max"] = Field(default="mean", description="sum up all parts, or take the part that fits best")
     verbatim: bool = Field(default=False, description="take texts as they are: read no coordinates out of them")
+    names: bool = Field(default=True, description="look up the places that a text names, beside its meaning")
+    meant: tuple[Meant, ...] = Field(default=(), max_length=MOST_MEANT, description="what names in the texts mean")
 
     @classmethod
     def of(cls, question: Question) -> Self:
@@ -71,7 +75,7 @@ class OnlyParts(Settings):
     @classmethod
     def _no_more(cls, given: Any) -> Any:
         if isinstance(given, dict) and (more := sorted(given.keys() - cls.model_fields.keys())):
-            raise InputError(f"there is no '{more[0][:40]}' here{ONLY_PARTS}; it takes parts, combine and verbatim")
+            raise InputError(f"there is no '{more[0][:40]}' here{ONLY_PARTS}; it takes {', '.join(cls.model_fields)}")
         return given
 
 
@@ -154,13 +158,14 @@ def legend() -> list[dict[str, Any]]:
 
 def _drawn(workspace: Workspace, asked: OnlyParts, peaks: int) -> dict[str, Any]:
     started = time.perf_counter()
-    question = Question(parts=asked.parts, combine=asked.combine, verbatim=asked.verbatim)
+    question = Question(**dict(asked))
     name = workspace.heat_name(question)
     best = workspace.heat(name).peaks(peaks)
     return {
         "name": name,
         "tiles": tiles_address(workspace, name),
         "notes": list(workspace.space.notes(question)),
+        "names": [named.as_dict() for named in workspace.space.names(question)],
         "peaks": [
             {"lat": peak.place.lat, "lon": peak.place.lon, "score": peak.cosine, "percentile": peak.percentile} for peak in best
         ],

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from index.errors import InputError
 from index.records import MODALITIES, Modality
+from retrieval.asking.names.meant import Meant
 from retrieval.asking.parts import MAX_TEXT_CHARACTERS, Item
 from retrieval.asking.question import MAX_K, MAX_PARTS, Question
 from ui.server.cursor import MAX_CHARACTERS
@@ -31,7 +32,7 @@ _FILTERS = (
     "dates",
     "where",
 )
-_SETTINGS = ("combine", "kinds", "k", "words", "centred", "direct", "apart_km", "verbatim")
+_SETTINGS = ("combine", "kinds", "k", "words", "centred", "direct", "apart_km", "verbatim", "names")
 Texts = Annotated[list[str], Field(max_length=MAX_PARTS)]
 Explain = Annotated[
     bool | None, Field(description="say why each hit is one, as `why`; default: where the question has several parts")
@@ -73,6 +74,8 @@ class Subject(OfCatalogue):
     unlike: Texts = Field([], description="a record, or words, to ask away from; may be repeated")
     combine: Literal["mean", "max"] = Field("mean", description="sum up all parts, or take the part that fits best")
     verbatim: bool = Field(False, description="take the text as it is: read no coordinates and no filters out of it")
+    names: bool = Field(True, description="look up the places that the text names, beside its meaning")
+    meant: Texts = Field([], description="what a name in the text means, as Vienna=38.9,-77.27; Nice= is no place; may be repeated")
     ask: str | None = Field(None, description="a whole question as JSON, as in the address of the page; instead of all others")
 
     beside: ClassVar[tuple[str, ...]] = ("catalogue", "ask")  # what is no question's
@@ -91,6 +94,8 @@ class Subject(OfCatalogue):
         values = {name: getattr(self, name) for name in given}
         settings = {name: value for name, value in values.items() if name in _SETTINGS}
         filters = {name: value for name, value in values.items() if name in _FILTERS}
+        if "meant" in given:
+            settings["meant"] = tuple(Meant.read(each) for each in self.meant)
         return {"parts": self._parts(), **settings} | ({"filter": filters} if filters else {})
 
     def _parts(self) -> list[dict[str, Any]]:
