@@ -3,9 +3,10 @@
     python -m benchmarks.shipped_model WORK --geoclip FOLDER [--strict] [--data ../shared/data] [--set steps=2400 ...]
 
 First positions and texts are learnt together, beside teachers that know places everywhere; then the image tower is bound to these
-positions (`placebind train --from … --only tiles`). WORK gets two catalogues, `texts` and `tiles`, and two checkpoints, `positions`
-and `checkpoint`, which is the model; each step resumes where it was stopped. FOLDER is the unpacked wheel of the PyPI package
-geoclip, whose location encoder is one of the teachers. benchmarks/shipped_data.py makes what is needed from ../shared/data.
+positions (`placebind train --from … --only tiles`), in two runs. WORK gets two catalogues, `texts` and `tiles`, and the checkpoints
+`positions`, `tower` and `checkpoint`, which is the model; each step resumes where it was stopped. At last `placebind calibrate
+--checkpoint WORK/checkpoint --catalogue WORK/texts --overwrite` fits its confidence. FOLDER is the unpacked wheel of the PyPI
+package geoclip, whose location encoder is one of the teachers. benchmarks/shipped_data.py makes what is needed from ../shared/data.
 
 Nothing is read from the held-out 5 degree blocks but names of towns; with --strict not even these. The figures of unseen blocks
 are measured with such a model.
@@ -26,6 +27,7 @@ from ui.console import ProgressBars
 
 SETTINGS = Path(__file__).with_suffix(".toml")
 TILE_SETTINGS = Path(__file__).with_name("shipped_model_tiles.toml")
+COARSE_SETTINGS = Path(__file__).with_name("shipped_model_coarse.toml")
 TOWNS = 105_000  # with 45,000 whole American articles were placed worse (docs/experiments.md)
 TOWN_TILES, GRID_TILES = 8_000, 30_000
 
@@ -38,7 +40,7 @@ def main() -> None:
     parser.add_argument("--strict", action="store_true", help="no names from the blocks of held-out articles")
     parser.add_argument("--set", nargs="*", default=[], help="settings of the first training, as in `placebind train --set`")
     parser.add_argument("--set-tiles", nargs="*", default=[], help="settings of the second one")
-    parser.add_argument("--only", choices=["positions", "tiles"], help="stop after the first training, or do the second one alone")
+    parser.add_argument("--only", choices=["positions", "tiles"], help="stop after the first training, or do the others alone")
     asked = parser.parse_args()
     work: Path = asked.work
     with ProgressBars() as bars:
@@ -51,8 +53,10 @@ def main() -> None:
         if asked.only != "positions":
             tiles = _catalogue(work / "tiles", shipped_data.tiles(asked.data, work / "made", TOWN_TILES, GRID_TILES), bars)
             base = settings_from(Checkpoint.open(work / "positions"), "tiles", tiles)
-            settings = TrainConfig.load(TILE_SETTINGS, tuple(asked.set_tiles), defaults=base)
-            train(settings, tiles, work / "checkpoint", progress=bars)
+            train(TrainConfig.load(TILE_SETTINGS, tuple(asked.set_tiles), defaults=base), tiles, work / "tower", progress=bars)
+            tower = Checkpoint.open(work / "tower")
+            base = settings_from(tower, "tiles", tiles).model_copy(update={"image": tower.card.config.image})
+            train(TrainConfig.load(COARSE_SETTINGS, defaults=base), tiles, work / "checkpoint", progress=bars)
 
 
 def _filled_in(settings: str, where: dict[str, str]) -> str:
