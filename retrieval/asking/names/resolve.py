@@ -38,7 +38,8 @@ PEOPLE = 0.75  # per nat of the number of people
 ALTERNATE, ALTERNATE_SMALL, ERROR = -2.0, -3.5, -2.5  # by another name; of a town below …
 SMALL_PEOPLE = 50_000
 KIND = {"country": 3.0, "continent": 3.0, "region": 0.5, "county": 1.0, "town": 0.0}
-LANDMARK_PEOPLE = 300_000.0  # a landmark, which has no people, counts as a city of so many
+LANDMARK_PEOPLE = 300_000.0  # a landmark, which has no people, counts as a city of so many for every …
+LANDMARK_KM = 50.0  # that it reaches: the Andes are better known than a town of that name
 UNKNOWN_PEOPLE = 300.0
 BESIDE, OUTSIDE_BESIDE = 6.0, -5.0  # a region that follows the name contains it, or does not
 INSIDE_COUNTRY, INSIDE_REGION = 1.5, 3.0  # named anywhere in the text
@@ -236,7 +237,8 @@ def described(words: Sequence[Word], named: Sequence[tuple[int, int]]) -> float:
 
 def _people_and_kind(all_of: _Candidates) -> Numbers:
     places = np.array([kind not in KIND for kind in all_of.kind])
-    people = np.where(all_of.people > 0, all_of.people, np.where(places, LANDMARK_PEOPLE, UNKNOWN_PEOPLE))
+    landmarks = LANDMARK_PEOPLE * np.maximum(1, all_of.radius_km / LANDMARK_KM)
+    people = np.where(all_of.people > 0, all_of.people, np.where(places, landmarks, UNKNOWN_PEOPLE))
     kinds = np.array([KIND.get(kind, 0.0) for kind in all_of.kind])
     other = np.where(all_of.people < SMALL_PEOPLE, ALTERNATE_SMALL, ALTERNATE)
     alternate = np.array([each.alternate for each in all_of.each]) * other + ERROR * np.array([each.errors for each in all_of.each])
@@ -296,7 +298,8 @@ def _none(reading: Reading, mention: Mention) -> float:
     many = mention.last > mention.first and not reading.words[mention.first].glued
     score += NONE_MANY if many else 0.0
     alone = mention.first == 0 and mention.last == len(reading.words) - 1
-    score += NONE_ALONE if alone else 0.0
+    small = mention.ordinary and not reading.text[mention.start].isupper()
+    score += NONE_ALONE if alone and not small else 0.0  # 'delta' alone is a word still
     if mention.first and reading.words[mention.first - 1].plain in _BEFORE and not mention.ordinary:
         score += NONE_AFTER_IN
     return score

@@ -71,7 +71,8 @@ QUERIES = {
     "Nice, France": "Nice, Provence Alpes Cote d'Azur, France",
     "They moved to Reading last year": "Reading, England, United Kingdom", "lima ohio": "Lima, Ohio, United States",
     "Mt. Everest": "Mount Everest, Nepal",
-    "karst towers and bamboo rafts": "", "Of course the reading was nice.": "", "a valley in the Alps": "", "salt flat": "",
+    "karst towers and bamboo rafts": "", "Of course the reading was nice.": "", "a valley in the Alps": "Alps", "salt flat": "",
+    "salt flat in the Andes": "Andes", "coral island in the Pacific": "Pacific", "fjords": "", "delta": "", "lagoons": "",
 }  # fmt: skip
 
 
