@@ -36,6 +36,16 @@ def test_a_named_town_is_where_the_answer_lies(space) -> None:
     assert answer.confidence.within_750_km > 2 * space.search("Tromsø", names=False).confidence.within_750_km
 
 
+def test_a_region_that_became_a_filter_still_says_which_town_is_meant(space) -> None:
+    asked = space.search("Paris, within the United States", k=3)
+    assert asked.question.filter.inside == ("United States",)
+    (named,) = asked.names
+    assert named.text == "Paris"
+    assert named.best.label.endswith("United States")
+    (other,) = space.search("Paris", k=3).names
+    assert other.best.label.endswith("France")
+
+
 def test_hits_keep_their_cosines_and_the_best_of_all_beats_most(space) -> None:
     plain = {hit.id: hit.score for hit in space.search("Tromsø", kinds=("locations",), k=200, names=False)}
     hits = space.search("Tromsø", kinds=("locations",), k=5).hits["locations"]
