@@ -27,6 +27,7 @@ from index.threads import once
 
 SPELT_BY_PEOPLE = 5_000  # the misspelt names of smaller towns are not guessed: too many of them are one letter apart
 SHORTEST_GUESSED, SHORTEST_OF_TWO = 5, 7  # letters of a word that may have one or two errors
+LONGEST_GUESSED = 40  # of a longer one there are too many ways to leave two letters out
 SCALARS = ("lat", "lon", "people", "country", "region", "kind", "radius_km")
 _TABLES = "tables.json"
 Rows = npt.NDArray[np.int64]
@@ -120,7 +121,7 @@ class NameIndex:
         """Rows of larger places whose own name is one or two errors away, with the number of errors, the fewest first."""
         from rapidfuzz.distance import OSA
 
-        if len(plain) < SHORTEST_GUESSED:
+        if not SHORTEST_GUESSED <= len(plain) <= LONGEST_GUESSED:
             return []
         most = 1 if len(plain) < SHORTEST_OF_TWO else 2
         keys = np.unique(np.array([key_of(each) for each in _shortened(plain, most)], dtype=np.uint64))
@@ -153,7 +154,7 @@ class _Writer:
                 self._keys.append(key_of(plain))
                 self._rows.append(row)
                 self._alternate.append(plain != own)
-        if len(own) >= SHORTEST_GUESSED and (entry.people >= SPELT_BY_PEOPLE or not entry.people):
+        if SHORTEST_GUESSED <= len(own) <= LONGEST_GUESSED and (entry.people >= SPELT_BY_PEOPLE or not entry.people):
             for key in {key_of(each) for each in _shortened(own, 1)}:
                 self._near_keys.append(key)
                 self._near_rows.append(row)
