@@ -5,6 +5,8 @@ import random
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from index.search.filters import Filter
+
 RECORD = {"modality": "articles", "id": "0" * 32}
 RING = [[0, 0], [20, 0], [20, 20], [0, 0]]
 GOOD_PARTS: list[Any] = [
@@ -74,21 +76,7 @@ def _odd_value(values: dict[str, Any], chance: random.Random) -> None:
 
 
 def _odd_filter(values: dict[str, Any], chance: random.Random) -> None:
-    names = [
-        "bbox",
-        "near",
-        "polygon",
-        "inside",
-        "outside",
-        "coast_km",
-        "countries",
-        "sources",
-        "licences",
-        "splits",
-        "sensors",
-        "dates",
-    ]
-    name = chance.choice([*names, "where"])
+    name = chance.choice([*Filter.model_fields])
     values["filter"] = {name: chance.choice(ODD)}
 
 

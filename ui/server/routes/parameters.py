@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from index.errors import InputError
 from index.records import MODALITIES, Modality
+from index.search.filters import Filter
 from retrieval.asking.names.meant import Meant
 from retrieval.asking.parts import MAX_TEXT_CHARACTERS, Item
 from retrieval.asking.question import MAX_K, MAX_PARTS, Question
@@ -17,21 +18,6 @@ from ui.server.workspace import Workspace, served
 
 PAGE_HITS = 200
 MAX_PEAKS = 100
-_FILTERS = (
-    "bbox",
-    "polygon",
-    "near",
-    "inside",
-    "outside",
-    "coast_km",
-    "countries",
-    "sources",
-    "licences",
-    "splits",
-    "sensors",
-    "dates",
-    "where",
-)
 _SETTINGS = ("combine", "kinds", "k", "words", "centred", "direct", "apart_km", "verbatim", "names")
 Texts = Annotated[list[str], Field(max_length=MAX_PARTS)]
 Explain = Annotated[
@@ -93,7 +79,7 @@ class Subject(OfCatalogue):
     def _values(self, given: list[str]) -> dict[str, Any]:
         values = {name: getattr(self, name) for name in given}
         settings = {name: value for name, value in values.items() if name in _SETTINGS}
-        filters = {name: value for name, value in values.items() if name in _FILTERS}
+        filters = {name: value for name, value in values.items() if name in Filter.model_fields}
         if "meant" in given:
             settings["meant"] = tuple(Meant.read(each) for each in self.meant)
         return {"parts": self._parts(), **settings} | ({"filter": filters} if filters else {})
