@@ -178,7 +178,7 @@ def lines(table: pd.DataFrame) -> Iterator[str]:
     )
     yield "|---|---|" + "---|" * 2 * len(ARCHITECTURES)
     for (figure, where), rows in table.groupby(["figure", "where"], sort=False):
-        by = rows.set_index(["modalities", "architecture", "seed"])["value"]
+        by = rows.set_index(["modalities", "architecture", "seed"])["value"].sort_index()
         cells = []
         for one, name in product(("articles", "tiles"), ARCHITECTURES):
             both, alone = (

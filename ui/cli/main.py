@@ -21,6 +21,7 @@ from ui.cli.commands.info import info
 from ui.cli.commands.locate import locate
 from ui.cli.commands.open_map import open_map
 from ui.cli.commands.search import search
+from ui.cli.commands.serve import serve
 from ui.cli.commands.train_model import train
 from ui.console import err, out, plain
 
@@ -74,5 +75,6 @@ app.command()(info)
 app.command()(check)
 app.command()(doctor)
 app.command(name="ui")(open_map)
+app.command()(serve)
 app.command()(demo)
 app.command()(calibrate)

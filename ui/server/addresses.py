@@ -10,6 +10,8 @@ from index.errors import InputError
 API = "/api/v1"
 DOCS = "/api/docs"
 FRONT = "/front"
+METRICS = "/metrics"
+HEALTH = "/healthz"  # answered without the token: a container's health check has none
 # streamlit-folium takes what looks like a name of folium's, _[a-z0-9]+, out of the script of a map, so there is no underscore.
 _BASE = re.compile(r"(/[A-Za-z0-9~-][A-Za-z0-9.~-]*)*")
 _base = ""

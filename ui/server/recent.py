@@ -9,11 +9,11 @@ Value = TypeVar("Value")
 
 
 class Recent(Generic[Value]):
-    """The most recently used values by key: at most ``kept`` of them or, if ``size`` measures a value, as many as measure that much
-    together; the newest always stays. Two threads that ask for the same missing key make it once."""
+    """The most recently used values by key, at most ``kept`` of them. Two threads that ask for the same missing key make it
+    once."""
 
-    def __init__(self, kept: int, size: Callable[[Value], int] = lambda value: 1) -> None:
-        self._kept, self._values, self._size, self._total = kept, OrderedDict[Any, Value](), size, 0
+    def __init__(self, kept: int) -> None:
+        self._kept, self._values = kept, OrderedDict[Any, Value]()
         self._lock, self._making = threading.Lock(), dict[Any, threading.Lock]()
 
     def get(self, key: Any, make: Callable[[], Value]) -> Value:
@@ -30,14 +30,9 @@ class Recent(Generic[Value]):
                 value = make()
                 with self._lock:
                     self._values[key] = value
-                    self._total += self._size(value)
-                    while self._total > self._kept and len(self._values) > 1:
-                        self._total -= self._size(self._values.popitem(last=False)[1])
+                    if len(self._values) > self._kept:
+                        self._values.popitem(last=False)
             finally:
                 with self._lock:
                     self._making.pop(key, None)
             return value
-
-    def peek(self, key: Any) -> Value | None:
-        with self._lock:
-            return self._values.get(key)

@@ -19,7 +19,7 @@ from starlette.requests import cookie_parser
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ui.server.addresses import api, base, here
+from ui.server.addresses import HEALTH, api, base, here
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 MAX_UPLOAD_BYTES = 65 * 2**20  # a picture of 64 MiB and what is around it in a form
@@ -65,7 +65,7 @@ class Guard:
             return
         headers = Headers(scope=scope)
         refusal = self._refusal(scope, headers) or self._first_visit(scope)
-        if refusal is None and self.rules.token and not self._is_known(headers):
+        if refusal is None and self.rules.token and not (scope["path"] == here(HEALTH) or self._is_known(headers)):
             refusal = _refuse(401, "this server needs its token; open the address with ?token=… that it was started with")
         if refusal is None:
             await self._pass_on(scope, receive, send)

@@ -13,8 +13,9 @@ import time
 import webbrowser
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from urllib.parse import quote
 
 import uvicorn
@@ -28,8 +29,10 @@ from index.store.catalogue import Catalogue
 from train.checkpoint import Checkpoint
 from ui.console import remark
 from ui.server import front
-from ui.server.addresses import API, DOCS, FRONT, base, base_path, here, set_base
+from ui.server.addresses import API, DOCS, FRONT, HEALTH, METRICS, base, base_path, here, set_base
 from ui.server.front_files import FrontFiles
+from ui.server.health import health
+from ui.server.observed import Observed, metrics
 from ui.server.security import LOOPBACK, Guard, Rules
 
 PAGE = Path(__file__).parents[1] / "page" / "page.py"
@@ -70,25 +73,61 @@ def serve(
     Raises ``CatalogueError`` or ``CheckpointError`` where there is none, and ``InputError`` for a port in use and for what does not
     fit together.
     """
-    folders = named_folders(catalogues)
-    if checkpoint and len(folders) > 1:
-        raise InputError(
-            "--checkpoint is for one catalogue; of several each has its model in its folder 'checkpoint', or the shipped one"
-        )
-    for folder in folders.values():
-        Catalogue.open(folder)
-    if checkpoint:
-        Checkpoint.open(checkpoint)
-    set_base(base_path(below))
-    listener = listen(host, port)
-    with listener:
-        rules = Rules(_host_names(host, names), token, front.CDN if front.missing() else "")
-        app = build_app(page, rules, listener.getsockname()[1])
-        _open_workspaces({name: (folder, checkpoint) for name, folder in folders.items()})
-        address = _address(host, listener) + here(f"/?token={quote(token, safe='')}" if token else "/" * bool(base()))
-        if not (rules.hosts or token):
-            remark("everyone who reaches this machine can use the server; give it a --token to change that")
+    told = Told.of(catalogues, checkpoint, host, token, names, below)
+    with listen(host, port) as listener:
+        app = build_app(page, told.rules, listener.getsockname()[1])
+        told.open_workspaces()
+        address = address_of(host, listener, token)
+        told.warn()
         _run(app, listener, lambda: _say_hello(address, open_browser))
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a server was told, in a form that its processes can be given: folders by name, the model if there is one for all, who
+    may come, and the path that all addresses lie below."""
+
+    folders: dict[str, Path]
+    checkpoint: Path | None
+    rules: Rules
+    below: str
+
+    @classmethod
+    def of(
+        cls, catalogues: Sequence[str], checkpoint: Path | None, host: str, token: str, names: Sequence[str], below: str
+    ) -> Self:
+        """Checked, and addresses put below the path. Raises as ``serve``."""
+        folders = named_folders(catalogues)
+        if checkpoint and len(folders) > 1:
+            raise InputError(
+                "--checkpoint is for one catalogue; of several each has its model in its folder 'checkpoint', or the shipped one"
+            )
+        for folder in folders.values():
+            Catalogue.open(folder)
+        if checkpoint:
+            Checkpoint.open(checkpoint)
+        set_base(base_path(below))
+        return cls(folders, checkpoint, Rules(_host_names(host, names), token, front.CDN if front.missing() else ""), base())
+
+    def open_workspaces(self) -> None:
+        """Make the catalogues known to page and routes, and load their models while the first visitor is on the way."""
+        import torch
+
+        from ui.server.uploads import Uploads
+        from ui.server.workspace import Workspace, Workspaces
+        from ui.server.workspace import serve as make_known
+
+        # Visitors are answered side by side: threads of each for itself would fight for the cores (a short text takes 13 ms with
+        # one thread, 31 with four), and a model takes part in every question only for moments.
+        torch.set_num_threads(max(1, (os.cpu_count() or 1) // 4))
+        uploads = Uploads(cache_folder() / "uploads")
+        workspaces = [Workspace(name, catalogue, self.checkpoint, uploads) for name, catalogue in self.folders.items()]
+        make_known(Workspaces(workspaces))
+        threading.Thread(target=_stay_warm, args=(workspaces,), name="stay-warm", daemon=True).start()
+
+    def warn(self) -> None:
+        if not (self.rules.hosts or self.rules.token):
+            remark("everyone who reaches this machine can use the server; give it a --token to change that")
 
 
 def named_folders(catalogues: Sequence[str]) -> dict[str, Path]:
@@ -126,7 +165,7 @@ def build_app(page: Path, rules: Rules, port: int) -> Any:
     from streamlit.web import bootstrap
 
     bootstrap.load_config_options(STREAMLIT | {"server.port": port, "server.baseUrlPath": base().strip("/")})
-    return streamlit.App(page, routes=own_routes(rules), middleware=[Middleware(Guard, rules=rules)])
+    return streamlit.App(page, routes=own_routes(rules), middleware=own_middleware(rules))
 
 
 def own_routes(rules: Rules) -> list[BaseRoute]:
@@ -139,24 +178,14 @@ def own_routes(rules: Rules) -> list[BaseRoute]:
         Mount(here(API), build_api(rules)),
         Mount(here("/api"), elsewhere),
         Mount(here(FRONT), FrontFiles()),
+        Route(here(METRICS), metrics),
+        Route(here(HEALTH), health),
     ]
 
 
-def _open_workspaces(folders: dict[str, tuple[Path, Path | None]]) -> None:
-    """Make the catalogues known to page and routes, and load their models while the first visitor is on the way."""
-    import torch
-
-    from ui.server.uploads import Uploads
-    from ui.server.workspace import Workspace, Workspaces
-    from ui.server.workspace import serve as make_known
-
-    # Visitors are answered side by side: threads of each for itself would fight for the cores (a short text takes 13 ms with one
-    # thread, 31 with four), and a model takes part in every question only for moments.
-    torch.set_num_threads(max(1, (os.cpu_count() or 1) // 4))
-    uploads = Uploads(cache_folder() / "uploads")
-    workspaces = [Workspace(name, catalogue, checkpoint, uploads) for name, (catalogue, checkpoint) in folders.items()]
-    make_known(Workspaces(workspaces))
-    threading.Thread(target=_stay_warm, args=(workspaces,), name="stay-warm", daemon=True).start()
+def own_middleware(rules: Rules) -> list[Middleware]:
+    """What every request passes, first to last."""
+    return [Middleware(Observed), Middleware(Guard, rules=rules)]
 
 
 def _stay_warm(workspaces: Sequence[Any]) -> None:
@@ -170,7 +199,7 @@ def _stay_warm(workspaces: Sequence[Any]) -> None:
 
 def _warm_up(workspace: Any, warmed: str) -> str:
     """Load models, vectors and the tree of cells, unless that version is ``warmed`` already; returns the version. A missing
-    index is said here, once, and on the page."""
+    index is said here, once, and on the page. Then the workspace is ready: all that it can answer it answers at once."""
     from retrieval.asking.question import Question
 
     try:
@@ -183,6 +212,7 @@ def _warm_up(workspace: Any, warmed: str) -> str:
         version = str(error)
         if version != warmed:
             remark(f"{workspace.name}: {error}")
+    workspace.ready = True
     return version
 
 
@@ -219,9 +249,11 @@ def _say_hello(address: str, open_browser: bool) -> None:
         webbrowser.open(address)
 
 
-def _address(host: str, listener: socket.socket) -> str:
+def address_of(host: str, listener: socket.socket, token: str = "") -> str:
+    """Where the server is to be found, with the token that lets one in."""
     name = "localhost" if host in (*ANY_HOST, *LOOPBACK) else host
-    return f"http://{f'[{name}]' if ':' in name else name}:{listener.getsockname()[1]}"
+    root = f"http://{f'[{name}]' if ':' in name else name}:{listener.getsockname()[1]}"
+    return root + here(f"/?token={quote(token, safe='')}" if token else "/" * bool(base()))
 
 
 def _host_names(host: str, names: Sequence[str] = ()) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from typing import Any
 from fastapi import Depends
 
 from index.errors import PlaceBindError
+from ui.server.observed import RUNNING, WAITING
 
 PATIENCE_S = 20.0
 RETRY_AFTER_S = 5
@@ -40,7 +41,8 @@ class Turns:
         """Raises ``TooBusyError`` where the line is full, or does not move."""
         turn = self._join()
         try:
-            await asyncio.wait_for(asyncio.wrap_future(turn), PATIENCE_S)
+            with WAITING.labels(self.what).track_inprogress():
+                await asyncio.wait_for(asyncio.wrap_future(turn), PATIENCE_S)
         except (TimeoutError, asyncio.CancelledError) as error:
             if not turn.cancel():  # it came at the very moment
                 self._give_back()
@@ -48,7 +50,8 @@ class Turns:
                 raise self._too_busy() from None
             raise
         try:
-            yield
+            with RUNNING.labels(self.what).track_inprogress():
+                yield
         finally:
             self._give_back()
 

@@ -22,21 +22,24 @@ from retrieval.asking.question import Question
 from retrieval.asking.sentence.read import read_question
 from retrieval.heat.heat import Heat
 from train.shipped import checkpoint_for
+from ui.server.kept_files import KeptFiles
+from ui.server.observed import observe_stages
 from ui.server.recent import Recent
 from ui.server.uploads import Uploads
 
 ANSWERS_KEPT = 256
 HEATS_KEPT = 16  # of a million cells 4 MiB each, with percentiles and order up to 20
-# A heat that was dropped is made again from its question. Characters of questions kept: 16,000 short ones, or 16 of a book each.
-QUESTIONS_KEPT_CHARACTERS, LEAST_CHARACTERS = 16 * 2**20, 1024
+# A heat that was dropped is made again from its question, by any process of the server: 4,000 short ones, or 16 of a book each.
+QUESTIONS_KEPT_BYTES = 16 * 2**20
 
 
 class Workspace:
-    """One catalogue and its model (``checkpoint``: the default is as of ``train.shipped``). ``name`` is what users choose it by."""
+    """One catalogue and its model (``checkpoint``: the default is as of ``train.shipped``). ``name`` is what users choose it by;
+    it is ``ready`` when the server has loaded what a question would wait for."""
 
     def __init__(self, name: str, catalogue: Path, checkpoint: Path | None, uploads: Uploads, device: str = "auto") -> None:
         self.name, self.catalogue_folder, self._checkpoint = name, catalogue, checkpoint
-        self.uploads, self.device = uploads, device
+        self.uploads, self.device, self.ready = uploads, device, False
         self._lock = threading.Lock()
         self._space: Space | None = None
         self._version = ""
@@ -44,7 +47,7 @@ class Workspace:
         self._countries = Recent[tuple[str, ...]](1)
         self._answers = Recent[Answer](ANSWERS_KEPT)
         self._heats = Recent[Heat](HEATS_KEPT)
-        self._questions = Recent[Question](QUESTIONS_KEPT_CHARACTERS, lambda asked: max(LEAST_CHARACTERS, len(asked.to_link())))
+        self._questions = KeptFiles(uploads.folder.with_name("questions"), QUESTIONS_KEPT_BYTES, digits=16)
 
     @property
     def checkpoint_folder(self) -> Path:
@@ -86,6 +89,7 @@ class Workspace:
 
         def ask() -> Answer:
             answer = space.search(question, pictures=self.uploads.read, skip=skip)
+            observe_stages(answer.stages_ms)
             return space.explain(answer) if explained else answer
 
         return self._answers.get((version, question.to_link(), skip, explained), ask)
@@ -106,9 +110,7 @@ class Workspace:
             parts=question.parts, combine=question.combine, verbatim=question.verbatim, names=question.names, meant=question.meant
         )
         about, _ = read_question(asked, filters=False)
-        name = hashlib.sha256(about.to_link().encode()).hexdigest()[:16]
-        self._questions.get(name, lambda: about)
-        return name
+        return self._questions.add(about.to_link().encode())
 
     def heat(self, name: str) -> Heat:
         """Raises ``NotHereError`` for a name that was never given or is forgotten."""
@@ -118,10 +120,10 @@ class Workspace:
 
     def question(self, name: str) -> Question:
         """What the heat of this name is of. Raises as ``heat``."""
-        question = self._questions.peek(name)
-        if question is None:
+        link = self._questions.read(name)
+        if link is None:
             raise NotHereError("this heat map is not kept any more; ask again")
-        return question
+        return Question.from_link(link.decode())
 
 
 class Workspaces:
@@ -135,6 +137,10 @@ class Workspaces:
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(self._by_name)
+
+    @property
+    def ready(self) -> bool:
+        return all(each.ready for each in self._by_name.values())
 
     def get(self, name: str = "") -> Workspace:
         """Raises ``NotHereError`` for a name that is not served."""

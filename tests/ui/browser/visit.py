@@ -1,6 +1,5 @@
 """A real `placebind ui` and a real browser: what the tests, the screenshots and the benchmark of the page have in common."""
 
-import os
 import re
 import shutil
 import subprocess
@@ -14,6 +13,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 from playwright.sync_api import Browser, ConsoleMessage, Error, Frame, Locator, Playwright, Request, Response, expect
 
 from retrieval.asking.question import Question
+from tests.homes import environment_of
 from ui.page import captions
 
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -52,7 +52,7 @@ def serving(*catalogues: str, home: Path) -> Iterator[tuple[str, int]]:
     command = [sys.executable, "-m", "ui", "ui", "--port", "0", "--no-open", *options]
     log = home / "server.log"
     with log.open("w") as stream:
-        process = subprocess.Popen(command, stderr=stream, stdout=stream, env=os.environ | {"XDG_CACHE_HOME": str(home)})
+        process = subprocess.Popen(command, stderr=stream, stdout=stream, env=environment_of(home))
     try:
         yield _address_in(log, process), process.pid
     finally:

@@ -20,17 +20,6 @@ def test_what_was_used_longest_ago_gives_way() -> None:
     assert made == ["a", "b", "c", "b"]
 
 
-def test_what_is_kept_may_be_bounded_by_its_size() -> None:
-    recent = Recent[str](10, len)
-    for key in ("aaaa", "bbbb", "cc"):
-        recent.get(key, lambda key=key: key)
-    assert [recent.peek(key) for key in ("aaaa", "bbbb", "cc")] == ["aaaa", "bbbb", "cc"]
-    recent.get("d", lambda: "d")
-    assert [recent.peek(key) for key in ("aaaa", "bbbb", "cc", "d")] == [None, "bbbb", "cc", "d"]
-    recent.get("e" * 50, lambda: "e" * 50)
-    assert [recent.peek(key) for key in ("bbbb", "d", "e" * 50)] == [None, None, "e" * 50], "the newest stays"
-
-
 def test_two_that_want_the_same_wait_for_one_and_others_do_not_wait_for_them() -> None:
     recent, made, ready = Recent[int](5), [], threading.Event()
 
@@ -67,12 +56,12 @@ def test_an_upload_is_kept_under_its_digest_and_read_back(tmp_path) -> None:
 
 
 def test_the_oldest_uploads_give_way_and_using_one_makes_it_young(tmp_path) -> None:
-    kept = Uploads(tmp_path, kept_bytes=250)
-    first, second = kept.add(b"1" * 100), kept.add(b"2" * 100)
+    kept = Uploads(tmp_path, kept_bytes=10_000)
+    first, second = kept.add(b"1" * 4000), kept.add(b"2" * 4000)
     for age_s, name in ((100, first), (50, second)):
         os.utime(tmp_path / name, (1e9 - age_s, 1e9 - age_s))
     kept.read(first)
-    third = kept.add(b"3" * 100)
+    third = kept.add(b"3" * 4000)
     assert {each.name for each in tmp_path.iterdir()} == {first, third}
     with pytest.raises(NotHereError, match="upload it again"):
         kept.read(second)

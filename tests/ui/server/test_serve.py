@@ -1,5 +1,4 @@
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -16,6 +15,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from index.errors import CatalogueError, InputError
+from tests.homes import environment_of
 from ui.server.serve import PAGE, _host_names, listen, named_folders, serve
 
 FRONT = "/front/leaflet/dist/leaflet.js"
@@ -27,9 +27,8 @@ def running(
 ) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """A real `placebind ui` on a port of its own, and the address that it says it is at; ``sigint`` is what it inherits."""
     command = [sys.executable, "-m", "ui", "ui", "--catalogue", str(folder), "--port", "0", "--no-open", *options]
-    environment = os.environ | {"XDG_CACHE_HOME": str(home / "cache"), "HOME": str(home), "OMP_NUM_THREADS": "1"}
     with subprocess.Popen(
-        command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment, cwd=Path(__file__).parents[3],
+        command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment_of(home), cwd=Path(__file__).parents[3],
         preexec_fn=lambda: signal.signal(signal.SIGINT, sigint),
     ) as process:  # fmt: skip
         assert process.stderr is not None

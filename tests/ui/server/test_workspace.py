@@ -47,13 +47,21 @@ def test_what_has_changed_is_warmed_up_before_anybody_asks(own_world, tmp_path, 
 
 
 def test_heat_maps_of_long_questions_are_forgotten_by_their_length(world, tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr("ui.server.workspace.QUESTIONS_KEPT_CHARACTERS", 10_000)
+    monkeypatch.setattr("ui.server.workspace.QUESTIONS_KEPT_BYTES", 20_000)
     workspace = Workspace("own", world.folder, world.checkpoint, Uploads(tmp_path / "uploads"))
-    asked = [Question.of(letter * 4000) for letter in "abc"]
-    names = [workspace.heat_name(question) for question in asked]
+    asked, names = [Question.of(letter * 8000) for letter in "abc"], []
+    for question in asked:
+        names.append(workspace.heat_name(question))
+        time.sleep(0.01)  # files are told apart by when they were used
     assert [workspace.question(name).parts for name in names[1:]] == [question.parts for question in asked[1:]]
     with pytest.raises(NotHereError, match="ask again"):
         workspace.question(names[0])
+
+
+def test_another_process_of_the_server_draws_a_heat_map_that_this_one_named(world, tmp_path) -> None:
+    one, other = (Workspace("own", world.folder, world.checkpoint, Uploads(tmp_path / "uploads")) for _ in range(2))
+    question = Question.of("snow", unlike=("city",), combine="max", names=False)
+    assert other.question(one.heat_name(question)) == question
 
 
 def test_a_missing_index_is_said_once(tmp_path, world, monkeypatch) -> None:
