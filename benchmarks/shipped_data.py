@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 from PIL import Image
 
-from benchmarks.shipped_colours import as_sentinel2
+from benchmarks import shipped_colours
 from index.geo import block_of
 from index.sources.gazetteer import famous_places
 from index.sources.names import BLOCK_DEG, blocks_with_validation
@@ -68,10 +68,13 @@ def texts(data: Path, made: Path, towns: int, *, strict: bool) -> Sources:
 def tiles(data: Path, made: Path, towns: int, grid: int) -> Sources:
     """Spectra and colours as tiles of one pixel, Sentinel-2 chips and tiles, coarse NASA tiles."""
     chips, pixels = chip_table(data, made / "chips.csv"), data / "s2_pixels/s2_pixels.parquet"
-    colours = as_sentinel2(data / "coarse", pixels, made / "colours.parquet", held_out_blocks(data))
+    folder, shut = pictures(data / "coarse", made / "pictures"), held_out_blocks(data)
+    land = shipped_colours.land(folder, pixels, made / "colours.parquet", shut)
+    cities = shipped_colours.cities(folder, pixels, made / "cities.parquet", shut)
     return [
         ("spectra", {"paths": (pixels,), "dates": 4}),
-        ("spectra", {"paths": (colours,)}),
+        ("spectra", {"paths": (land,)}),
+        ("spectra", {"paths": (cities,)}),
         ("geotiff_tiles", {"paths": tuple(data / "s2_chips" / name for name in chip_files(chips)), "table": chips}),
         ("geotiff_tiles", {"paths": (data / "s2_tiles/geotiff",), "table": tile_table(data, made / "s2_tiles.csv")}),
         ("blue_marble", {"towns": towns, "grid": grid}),

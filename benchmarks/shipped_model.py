@@ -2,9 +2,10 @@
 
     python -m benchmarks.shipped_model WORK --geoclip FOLDER [--strict] [--data ../shared/data] [--set steps=2400 ...]
 
-First positions and texts are learnt together, beside teachers that know places everywhere; then the image tower is bound to these
-positions (`placebind train --from … --only tiles`), in two runs. WORK gets two catalogues, `texts` and `tiles`, and the checkpoints
-`positions`, `tower` and `checkpoint`, which is the model; each step resumes where it was stopped. At last `placebind calibrate
+First positions and texts are learnt together, beside teachers that know places everywhere; then a tower for each sensor is bound to
+these positions (`placebind train --from … --only tiles`), and the towers are put together as `by_sensor`. WORK gets two catalogues,
+`texts` and `tiles`, and the checkpoints `positions`, `sentinel2`, `nasa_coarse` and `checkpoint`, the model; each step resumes
+where it was stopped. At last `placebind calibrate
 --checkpoint WORK/checkpoint --catalogue WORK/texts --overwrite` fits its confidence. FOLDER is the unpacked wheel of the PyPI
 package geoclip, whose location encoder is one of the teachers. benchmarks/shipped_data.py makes what is needed from ../shared/data.
 
@@ -13,21 +14,27 @@ are measured with such a model.
 """
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
+
+import torch
 
 from benchmarks import shipped_data
 from index.registry import load
 from index.store.catalogue import Catalogue
 from index.store.ingest import ingest
 from train.base import settings_from
-from train.checkpoint import Checkpoint
-from train.config import TrainConfig
+from train.checkpoint import Checkpoint, save_model
+from train.config import Component, TrainConfig
 from train.loop import train
 from ui.console import ProgressBars
 
 SETTINGS = Path(__file__).with_suffix(".toml")
-TILE_SETTINGS = Path(__file__).with_name("shipped_model_tiles.toml")
-COARSE_SETTINGS = Path(__file__).with_name("shipped_model_coarse.toml")
+TOWERS = {  # sensor -> the settings of its tower's training
+    "nasa_coarse": Path(__file__).with_name("shipped_model_coarse.toml"),
+    "sentinel2": Path(__file__).with_name("shipped_model_tiles.toml"),
+}
+TOWER = "encoders.tiles."
 TOWNS = 105_000  # with 45,000 whole American articles were placed worse (docs/experiments.md)
 TOWN_TILES, GRID_TILES = 8_000, 30_000
 
@@ -39,7 +46,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--strict", action="store_true", help="no names from the blocks of held-out articles")
     parser.add_argument("--set", nargs="*", default=[], help="settings of the first training, as in `placebind train --set`")
-    parser.add_argument("--set-tiles", nargs="*", default=[], help="settings of the second one")
+    parser.add_argument("--set-tiles", nargs="*", default=[], help="settings of the towers' trainings")
     parser.add_argument("--only", choices=["positions", "tiles"], help="stop after the first training, or do the others alone")
     asked = parser.parse_args()
     work: Path = asked.work
@@ -53,10 +60,32 @@ def main() -> None:
         if asked.only != "positions":
             tiles = _catalogue(work / "tiles", shipped_data.tiles(asked.data, work / "made", TOWN_TILES, GRID_TILES), bars)
             base = settings_from(Checkpoint.open(work / "positions"), "tiles", tiles)
-            train(TrainConfig.load(TILE_SETTINGS, tuple(asked.set_tiles), defaults=base), tiles, work / "tower", progress=bars)
-            tower = Checkpoint.open(work / "tower")
-            base = settings_from(tower, "tiles", tiles).model_copy(update={"image": tower.card.config.image})
-            train(TrainConfig.load(COARSE_SETTINGS, defaults=base), tiles, work / "checkpoint", progress=bars)
+            for sensor, settings in TOWERS.items():
+                train(TrainConfig.load(settings, tuple(asked.set_tiles), defaults=base), tiles, work / sensor, progress=bars)
+            put_together({sensor: Checkpoint.open(work / sensor) for sensor in TOWERS}, work / "checkpoint")
+
+
+def put_together(towers: Mapping[str, Checkpoint], out: Path) -> None:
+    """One model `by_sensor` of models that differ in their towers only. Its settings are those of the last."""
+    cards = [model.card for model in towers.values()]
+    (last,) = list(towers.values())[-1:]
+    parts = {sensor: dict(model.card.config.image) for sensor, model in towers.items()}
+    image = Component(name="by_sensor", options={"towers": parts})
+    config = TrainConfig.parse({**dict(last.card.config), "image": image}, where="towers").resolved()
+    weights = {name: each for name, each in last.weights().items() if not name.startswith(TOWER)}
+    for sensor, model in towers.items():
+        weights |= {f"{TOWER}towers.{sensor}.{name}": each for name, each in model.weights(TOWER).items()}
+    tiles = [origin for card in cards for origin in card.origins if origin.modality == "tiles"]
+    card = last.card.model_copy(
+        update={
+            "config": config,
+            "sensors": tuple(sensor for card in cards for sensor in card.sensors),
+            "trained_on": {**last.card.trained_on, "tiles": sum(card.trained_on["tiles"] for card in cards)},
+            "origins": (*(origin for origin in last.card.origins if origin.modality != "tiles"), *tiles),
+        }
+    )
+    save_model(out, weights, card)
+    Checkpoint.open(out).encoder("tiles", torch.device("cpu"))  # it fits its settings
 
 
 def _filled_in(settings: str, where: dict[str, str]) -> str:

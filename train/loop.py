@@ -35,7 +35,7 @@ from train.objective.distillation import Distillation
 from train.objective.gradcache import backward_in_chunks
 from train.precision import choose_device
 from train.protocols import encoder_of
-from train.sampling import sampler_of
+from train.sampling import check_sources, sampler_of
 from train.streams import Stream, generator, torch_seed
 
 MAX_GRADIENT_NORM = 1.0
@@ -119,6 +119,8 @@ class _Run:
         self.samplers = {
             each.modality: sampler_of(each.lat, each.lon, config.sampling, each.sources, each.occasions) for each in records
         }
+        known = {source for each in records for source in (*each.sources, *(name for name, _ in each.occasions))}
+        check_sources(config.sampling, known)
         self.data_digest = _digest([*records, *held_out])  # held-out records too: the curve and early stopping depend on them
         for each in records:
             if len(each) < fabric.world_size:

@@ -7,7 +7,7 @@ which would change the draw.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal, Self
 
@@ -183,6 +183,14 @@ def weights(lat: Degrees, lon: Degrees, options: SamplingOptions, sources: Seque
     if options.sources and len(sources):
         _share_out(found, np.asarray(sources), options.sources)
     return found / found.sum()
+
+
+def check_sources(options: SamplingOptions, known: Collection[str]) -> None:
+    """Raises ``ConfigError`` for a share of a source that no record of any kind is from: it would be left out silently."""
+    for name in options.sources:
+        if name not in known:
+            there = ", ".join(f"'{each}'" for each in sorted(known)[:5])
+            raise ConfigError(f"sampling.sources: no training record is of the source '{name}'; they are of {there}")
 
 
 def _share_out(found: npt.NDArray[np.float64], sources: npt.NDArray[np.str_], shares: dict[str, float]) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from index.errors import ConfigError
-from train.sampling import Sampler, SamplingOptions, sampler_of, weights
+from train.sampling import Sampler, SamplingOptions, check_sources, sampler_of, weights
 
 LAT, LON = [10.0, 10.1, 10.2, 40.0, -40.0], [10.0, 10.1, 10.2, 60.0, -60.0]
 SOURCES = ["names", "names", "names", "wiki", "wiki"]
@@ -68,3 +68,9 @@ def test_apart_a_source_that_is_not_there_leaves_its_batches_to_the_others() -> 
 
 def test_apart_needs_sources_to_set_apart() -> None:
     assert isinstance(sampler_of([0.0, 1], [0.0, 1], SamplingOptions(apart=True), ["a", "b"]), Sampler)
+
+
+def test_a_source_that_no_record_is_from_is_not_left_out_silently() -> None:
+    check_sources(options(names=0.2), {"names", "wiki"})
+    with pytest.raises(ConfigError, match=r"no training record is of the source 'absent'; they are of 'names', 'wiki'"):
+        check_sources(options(names=0.2, absent=0.1), {"names", "wiki"})
