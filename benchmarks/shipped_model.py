@@ -31,8 +31,8 @@ from ui.console import ProgressBars
 
 SETTINGS = Path(__file__).with_suffix(".toml")
 TOWERS = {  # sensor -> the settings of its tower's training
-    "nasa_coarse": Path(__file__).with_name("shipped_model_coarse.toml"),
     "sentinel2": Path(__file__).with_name("shipped_model_tiles.toml"),
+    "nasa_coarse": Path(__file__).with_name("shipped_model_coarse.toml"),
 }
 TOWER = "encoders.tiles."
 TOWNS = 105_000  # with 45,000 whole American articles were placed worse (docs/experiments.md)
@@ -66,22 +66,22 @@ def main() -> None:
 
 
 def put_together(towers: Mapping[str, Checkpoint], out: Path) -> None:
-    """One model `by_sensor` of models that differ in their towers only. Its settings are those of the last."""
+    """One model `by_sensor` of models that differ in their towers only. Its other settings are those of the first."""
     cards = [model.card for model in towers.values()]
-    (last,) = list(towers.values())[-1:]
+    first = next(iter(towers.values()))
     parts = {sensor: dict(model.card.config.image) for sensor, model in towers.items()}
     image = Component(name="by_sensor", options={"towers": parts})
-    config = TrainConfig.parse({**dict(last.card.config), "image": image}, where="towers").resolved()
-    weights = {name: each for name, each in last.weights().items() if not name.startswith(TOWER)}
+    config = TrainConfig.parse({**dict(first.card.config), "image": image}, where="towers").resolved()
+    weights = {name: each for name, each in first.weights().items() if not name.startswith(TOWER)}
     for sensor, model in towers.items():
         weights |= {f"{TOWER}towers.{sensor}.{name}": each for name, each in model.weights(TOWER).items()}
     tiles = [origin for card in cards for origin in card.origins if origin.modality == "tiles"]
-    card = last.card.model_copy(
+    card = first.card.model_copy(
         update={
             "config": config,
             "sensors": tuple(sensor for card in cards for sensor in card.sensors),
-            "trained_on": {**last.card.trained_on, "tiles": sum(card.trained_on["tiles"] for card in cards)},
-            "origins": (*(origin for origin in last.card.origins if origin.modality != "tiles"), *tiles),
+            "trained_on": {**first.card.trained_on, "tiles": sum(card.trained_on["tiles"] for card in cards)},
+            "origins": (*(origin for origin in first.card.origins if origin.modality != "tiles"), *tiles),
         }
     )
     save_model(out, weights, card)
