@@ -24,6 +24,7 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from index.errors import CatalogueError, InputError, PlaceBindError
 from index.files import cache_folder
+from index.places.world_names import prepare_names
 from index.store.catalogue import Catalogue
 from train.checkpoint import Checkpoint
 from ui.console import remark
@@ -156,6 +157,7 @@ def _open_workspaces(folders: dict[str, tuple[Path, Path | None]]) -> None:
     uploads = Uploads(cache_folder() / "uploads")
     workspaces = [Workspace(name, catalogue, checkpoint, uploads) for name, (catalogue, checkpoint) in folders.items()]
     make_known(Workspaces(workspaces))
+    prepare_names()
     threading.Thread(target=_stay_warm, args=(workspaces,), name="stay-warm", daemon=True).start()
 
 
