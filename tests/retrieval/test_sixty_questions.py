@@ -1,7 +1,7 @@
 """Sixty questions of four kinds of users, asked of the model that comes with PlaceBind: each has its place within so many km.
 
 Who types a name, rightly, wrongly or in another language; who describes and names nothing; who sets conditions in the sentence; and
-who has coordinates. The list was written before any answer was seen (docs/experiments.md says what failed at first).
+who has coordinates. The list was written before any answer was seen.
 """
 
 import pytest

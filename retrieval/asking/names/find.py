@@ -211,12 +211,13 @@ def _mention(
 
 
 def _is_large(candidate: Candidate, gazetteers: Sequence[NameIndex]) -> bool:
-    """Whether a place is so large that its name, written small, is understood: 'lima', and 'bombay' for Mumbai."""
+    """Whether a place is so large that its name, written small, is understood: 'lima', and 'bombay' for Mumbai. Landmarks are not:
+    'blue mountains' are any."""
     gazetteer = gazetteers[candidate.index]
-    fame = int(gazetteer.columns["fame"][candidate.row])
+    people = int(gazetteer.columns["people"][candidate.row])
     if candidate.alternate:
-        return fame >= HUGE_PEOPLE and gazetteer.word("kind", candidate.row) == "town"
-    return fame >= LARGE_PEOPLE
+        return people >= HUGE_PEOPLE and gazetteer.word("kind", candidate.row) == "town"
+    return people >= LARGE_PEOPLE
 
 
 def _misspelt(reading: Reading, mentions: Sequence[Mention], gazetteers: Sequence[NameIndex]) -> Iterator[Mention]:
