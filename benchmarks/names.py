@@ -1,10 +1,12 @@
 """Names looked up, descriptions felt: the place of a text by the model, by look-ups, and by both joined, on held-out texts.
 
-    python -m benchmarks.names CHECKPOINT --texts ../shared/data/text/located_texts.parquet [--slice val] [--out FILE.md]
+    python -m benchmarks.names CHECKPOINT --texts ../shared/data/text/located_texts.parquet [--slice val] [--out FILE.md] \
+        [--also ../shared/data/text/wikipedia_articles.parquet ../shared/data/text/world_heritage.parquet]
 
 Each text is asked whole, as its first sentence, as its title, and with all names masked (``retrieval.sureness.fit_confidence``).
 The slice 'report' chose nothing; the constants of ``retrieval.asking.names`` were chosen on 'val'. The model answers with the best
-of its land points, the two floors as in `placebind evaluate`, "names alone" by the named places without the model, "hybrid" as
+of its land points. The look-ups are the floors of `placebind evaluate`; the nearest articles are the most similar of some training
+texts of the first table, by TF-IDF and by frozen MiniLM. "Names alone" is by the named places without the model, "hybrid" as
 `placebind search` does. A text for which a way has no answer counts as 20,000 km away.
 
 Then cities by their bare name, and as "steel works in NAME": the largest city of a name is asked for. Last, how often the truth
@@ -13,7 +15,7 @@ lies within 200 km where the hybrid says so, and the time that the look-up takes
 
 import argparse
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +25,7 @@ import pandas as pd
 import torch
 
 from benchmarks.cached import land_vectors
-from benchmarks.text_to_place import held_out
+from benchmarks.text_to_place import FLOORS, held_out, minilm_nearest, words_nearest
 from index.geo import chord_km, unit_xyz
 from index.places.towns import load_towns
 from index.places.whereabouts import Whereabouts
@@ -37,6 +39,7 @@ from retrieval.heat.cells import Cells
 from retrieval.sureness.confidence import Confident
 from retrieval.sureness.fit_confidence import embed_texts, texts_of
 from train.checkpoint import Checkpoint
+from train.text.articles import whole_text
 
 NO_ANSWER_KM = 20_000.0
 WITHIN_KM = (50, 200, 750)
@@ -58,6 +61,24 @@ class Answered:
         return np.where(none, NO_ANSWER_KM, km)
 
 
+@dataclass(frozen=True)
+class NearestArticles:
+    """The places of the most similar training articles, by way and by text."""
+
+    places: dict[str, dict[str, Places]]
+
+    @classmethod
+    def of(cls, known: pd.DataFrame, texts: Sequence[str]) -> "NearestArticles":
+        articles = [whole_text(title, text) for title, text in zip(known.title.fillna(""), known.text, strict=True)]
+        where = known[["lat", "lon"]].to_numpy(np.float64)
+        found = {way: find(articles, texts) for way, find in zip(FLOORS, (words_nearest, minilm_nearest), strict=True)}
+        return cls({way: dict(zip(texts, where[rows], strict=True)) for way, rows in found.items()})
+
+    def answers(self, texts: Sequence[str]) -> Iterator[Answered]:
+        for way, places in self.places.items():
+            yield Answered(way, np.array([places[text] for text in texts]))
+
+
 class Ways:
     """One model with its land points, and the gazetteer."""
 
@@ -71,13 +92,13 @@ class Ways:
         self.confident = Confident.of(self.cells, checkpoint)
         self.seconds: list[float] = []
 
-    def answers(self, texts: Sequence[str], floors: bool = True) -> Iterator[Answered]:
+    def answers(self, texts: Sequence[str]) -> Iterator[Answered]:
+        """The last is the hybrid, the one before names alone."""
         vectors = embed_texts(self.tower, [text or "." for text in texts])
         best = np.array([int((self.cells.vectors @ vector).argmax()) for vector in vectors])
         yield Answered("model", self.cells.places[best])
-        if floors:
-            yield Answered("look-up, most populous", look_up(texts, "people"))
-            yield Answered("look-up, first named", look_up(texts, "first"))
+        yield Answered("look-up, most populous", look_up(texts, "people"))
+        yield Answered("look-up, first named", look_up(texts, "first"))
         yield Answered("names alone", np.array([_place_of(Mass.of(names_in(text, self.gazetteers), text)) for text in texts]))
         joined = [self._joined(text, vector) for text, vector in zip(texts, vectors, strict=True)]
         yield Answered("hybrid", np.array([place for place, _ in joined]), np.array([sure for _, sure in joined]))
@@ -109,36 +130,49 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("--texts", type=Path, required=True, help="table of texts with title, lat, lon and split")
+    parser.add_argument("--also", type=Path, nargs="*", default=[], help="other tables of this kind, to be asked too")
+    parser.add_argument(
+        "--articles", type=int, default=10_000, help="training articles of --texts, drawn at random, for the nearest"
+    )
     parser.add_argument("--slice", choices=("report", "val"), default="report")
-    parser.add_argument("--count", type=int, default=1_000, help="texts, drawn at random")
+    parser.add_argument("--count", type=int, default=1_000, help="texts of each table, drawn at random")
     parser.add_argument("--cities", type=int, default=1_000, help="cities of each size, drawn at random")
     parser.add_argument("--land", type=int, default=100_000, help="land points")
     parser.add_argument("--out", type=Path, help="Markdown file to write")
     asked = parser.parse_args()
     ways = Ways(Checkpoint.open(asked.checkpoint), asked.land)
-    rows = held_out(pd.read_parquet(asked.texts), asked.slice)
-    rows = rows.sample(min(asked.count, len(rows)), random_state=0)
-    page = "\n".join(report(ways, rows, asked.cities)) + "\n"
+    tables = {path.stem: pd.read_parquet(path).fillna({"title": ""}) for path in (asked.texts, *asked.also)}
+    known = _drawn(tables[asked.texts.stem].query("split == 'train'"), asked.articles)
+    rows = {name: _drawn(held_out(table, asked.slice), asked.count) for name, table in tables.items()}
+    page = "\n".join(report(ways, rows, known, asked.cities)) + "\n"
     if asked.out:
         asked.out.write_text(page, encoding="utf-8")
     print(page)
 
 
-def report(ways: Ways, rows: pd.DataFrame, most_cities: int) -> Iterator[str]:
+def _drawn(rows: pd.DataFrame, count: int) -> pd.DataFrame:
+    return rows.sample(min(count, len(rows)), random_state=0)
+
+
+def report(ways: Ways, tables: Mapping[str, pd.DataFrame], known: pd.DataFrame, most_cities: int) -> Iterator[str]:
     """The page, line by line."""
+    asked = {name: texts_of(rows.to_dict("records")) for name, rows in tables.items()}
+    distinct = dict.fromkeys(text for kinds in asked.values() for texts in kinds.values() for text in texts if text.strip())
+    nearest, notes = NearestArticles.of(known, list(distinct)), []
     yield "| text | way | median km | " + " | ".join(f"{km} km" for km in WITHIN_KM) + " |"
     yield "|---" * (3 + len(WITHIN_KM)) + "|"
-    truth, notes = rows[["lat", "lon"]].to_numpy(np.float64), []
-    for kind, texts in texts_of(rows.to_dict("records")).items():
-        said = np.array([bool(text.strip()) for text in texts])
-        chosen = [text for text in texts if text.strip()]
-        answers = list(ways.answers(chosen))
-        yield from _lines(f"{kind} ({len(chosen):,})", answers, truth[said])
-        if kind == "title":  # the aim is for those that the gazetteer knows
-            named = ~np.isnan(answers[-2].places[:, 0])
-            known = [Answered(each.way, each.places[named]) for each in answers]
-            yield from _lines(f"title that names something ({named.sum():,})", known, truth[said][named])
-        notes.append(_calibration(kind, answers[-1], truth[said]))
+    for (table, rows), kinds in zip(tables.items(), asked.values(), strict=True):
+        truth = rows[["lat", "lon"]].to_numpy(np.float64)
+        for kind, texts in kinds.items():
+            said = np.array([bool(text.strip()) for text in texts])
+            chosen = [text for text in texts if text.strip()]
+            answers = [*nearest.answers(chosen), *ways.answers(chosen)]
+            yield from _lines(f"{table}: {kind} ({len(chosen):,})", answers, truth[said])
+            if kind == "title":  # the aim is for those that the gazetteer knows
+                named = ~np.isnan(answers[-2].places[:, 0])
+                of_named = [Answered(each.way, each.places[named]) for each in answers]
+                yield from _lines(f"{table}: title that names something ({named.sum():,})", of_named, truth[said][named])
+            notes.append(_calibration(f"{table}, {kind}", answers[-1], truth[said]))
     for kind, people in CITIES.items():
         names, places = cities(people, most_cities)
         yield from _lines(f"{kind}, by name ({len(names):,})", list(ways.answers(names)), places)

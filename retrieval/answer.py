@@ -17,7 +17,7 @@ from retrieval.sureness.confidence import Confidence
 @dataclass(frozen=True)
 class Answer:
     """``origin`` is the place that ``distance_km`` is measured from: the place of the question, else the place of its image, else
-    the best location. ``ways`` tells how each modality was searched, ``vectors`` holds the query vectors.
+    the best location that the filter allows. ``ways`` tells how each modality was searched, ``vectors`` holds the query vectors.
     ``confidence`` is how sure the answer to a text is; None for other queries, and without locations. ``question`` is as it was
     understood; ``notes`` says what in its texts was read as what, and which texts the model cannot read; ``names`` are the places
     that its texts name, which count in the answer.

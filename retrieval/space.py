@@ -21,9 +21,11 @@ from index.geo import geodesic_km, unit_xyz
 from index.imagery.sensors import SENSORS, Sensor
 from index.places.country_names import as_written, near_names
 from index.places.name_index import NameIndex
+from index.places.whereabouts import Whereabouts
 from index.places.world_names import names_are_known, world_names
 from index.records import Hit, Modality, Place, Tile
 from index.registry import load
+from index.search.filters import Filter
 from index.search.snapshot import Snapshot, open_snapshot
 from index.store.catalogue import Catalogue
 from index.store.gazetteer import names_of as catalogue_names
@@ -35,7 +37,7 @@ from retrieval.asking.how import How
 from retrieval.asking.names.added import best_place
 from retrieval.asking.names.lookup import names_of
 from retrieval.asking.names.mass import Mass
-from retrieval.asking.names.resolve import Named, Warmth
+from retrieval.asking.names.resolve import Allowed, Named, Warmth
 from retrieval.asking.notes import reading_notes
 from retrieval.asking.parts import Pictures, no_pictures
 from retrieval.asking.photo import Photo
@@ -221,7 +223,7 @@ class Space:
         times = [time.perf_counter()]
         question, said = read_question(_question(asked, image, place, settings))
         vectors = plain = question.embed(self, pictures)
-        notes, names = (*said, *self._unread(question)), self.names(question, vectors)
+        notes, names = (*said, *self._unread(question)), self._names(question, vectors)
         times.append(time.perf_counter())
         if question.centred:
             vectors = centred_query(vectors, {modality: manifest.mean for modality, manifest in self.manifests.items()})
@@ -250,27 +252,18 @@ class Space:
         stages_ms = dict(zip(STAGES, (1000 * np.diff(times)).tolist(), strict=True))
         return Answer(question, origin, hits, ways, vectors, stages_ms, confidence=confidence.result(), notes=notes, names=names)
 
-    def notes(self, asked: Question) -> tuple[str, ...]:
-        """For a heat map of the question: a sentence for everything in its texts that was read as a place, and for each text that
-        the model cannot read. ``search`` has those of its own answer in it."""
-        question, said = read_question(asked, filters=False)
-        return (*said, *self._unread(question))
-
     def _unread(self, question: Question) -> tuple[str, ...]:
         texts = [part.text[:READ_CHARACTERS] for part in question.parts if part.text is not None]
         return reading_notes(texts, self.encoder("articles")) if texts else ()
 
-    def names(self, question: Question, vectors: QueryVectors | None = None) -> tuple[Named, ...]:
-        """The places that the texts of a question name, if it looks them up. The model's heat decides what is unclear;
-        ``vectors`` of the question save embedding its text again. Without the [demo] extra there are no names to look up."""
+    def _names(self, question: Question, vectors: QueryVectors) -> tuple[Named, ...]:
+        """The places that the texts of a question name, if it looks them up. The model's heat decides what is unclear. Without the
+        [demo] extra there are no names to look up."""
         text = question.text
         if not question.names or question.centred or not text.strip() or not names_are_known():
             return ()
         warmth = self.warmth_of(text, vectors if question.is_one_text else None)
-        regions = question.filter.inside  # 'Paris in Texas' has become a filter, but Texas still says which Paris
-        within = f", {regions[0]}" if len(regions) == 1 else ""
-        named = names_of(f"{text}{within}", self.gazetteers, warmth, question.meant)
-        return tuple(each for each in named if each.end <= len(text))
+        return names_of(text, self.gazetteers, warmth, question.meant, _allowed(question.filter.area()))
 
     @once
     def gazetteers(self) -> list[NameIndex]:
@@ -307,11 +300,13 @@ class Space:
     def heat(self, asked: Question | str, *, pictures: Pictures = no_pictures) -> Heat:
         """How well every location fits the question. Constraints in its texts stay words: a heat map is of the whole Earth. Raises
         ``CatalogueError`` if the locations are not indexed."""
-        question, _ = read_question(_question(asked, None, None, {}), filters=False)
+        question, said = read_question(_question(asked, None, None, {}), filters=False)
         vectors = question.embed(self, pictures)
-        mass = Mass.of(self.names(question, vectors), question.text)
+        names = self._names(question, vectors)
+        mass = Mass.of(names, question.text)
         added = self.searcher("locations").added(mass, self.checkpoint.temperature) if mass else None
-        return heat_of(self.cells, vectors.vectors, self.checkpoint.temperature, added)
+        heat = heat_of(self.cells, vectors.vectors, self.checkpoint.temperature, added)
+        return replace(heat, notes=(*said, *self._unread(question)), names=names)
 
     @once
     def cells(self) -> Cells:
@@ -342,15 +337,19 @@ class Space:
             return self._searchers[modality]
 
     def _best_location(self, vectors: QueryVectors, how: How, found: dict[Modality, Ranked], mass: Mass | None) -> Place | None:
-        """Where on Earth the query fits best, whatever may answer: known if all locations were searched by meaning alone."""
+        """Where the query fits best of all places that the filter allows, None if that is none: known if the locations were
+        searched by meaning alone."""
         if "locations" not in self.manifests:
             return None
-        searcher, plain = self.searcher("locations"), How(centred=how.centred, direct=how.direct)
+        area = how.filter.area()
+        searcher, plain = self.searcher("locations"), How(filter=area, centred=how.centred, direct=how.direct)
         added = searcher.added(mass, self.checkpoint.temperature) if mass else None
         known = (
             found["locations"] if "locations" in found and how.model_copy(update={"names": True, "meant": ()}) == plain else None
         )
         best = known or searcher.search(vectors, 1, plain, "", added)
+        if not len(best.rows):
+            return None
         lat, lon = searcher.snapshot.places[best.rows[0]]
         place = Place(lat=float(lat), lon=float(lon))
         if mass is None or added is None:
@@ -360,14 +359,15 @@ class Space:
         def cosines_near(places: list[Place]) -> Vectors:
             return self._cosines_near(vectors.vectors, [each.lat for each in places], [each.lon for each in places])
 
-        return best_place(place, score, mass, added, cosines_near)
+        return best_place(place, score, mass, added, cosines_near, _allowed(area))
 
     def _confidence(self, question: Question, vectors: QueryVectors, best: Place | None, mass: Mass | None) -> Confidence | None:
         """For one text, by its plain cosines: nothing else was calibrated."""
         if not question.is_one_text or question.centred or best is None or self.confident is None:
             return None
-        added = self.searcher("locations").added(mass, self.checkpoint.temperature) if mass else None
-        return self.confident(vectors.vectors[0], best, added)
+        searcher = self.searcher("locations")
+        added = searcher.added(mass, self.checkpoint.temperature) if mass else None
+        return self.confident(vectors.vectors[0], best, added, question.filter.area().rows(searcher.snapshot))
 
     def _why(self, answer: Answer, modality: Modality, hits: Sequence[Hit]) -> dict[str, Explanation]:
         assert answer.vectors is not None
@@ -419,6 +419,19 @@ def _question(
     if image is not None or place is not None:
         raise InputError("a Question has images and places among its parts; put them there")
     return asked.changed(**settings) if settings else asked
+
+
+def _allowed(area: Filter) -> Allowed | None:
+    """Whether a filter allows places; None where it allows all."""
+    if area == Filter.parse({}):
+        return None
+
+    def allowed(lat: npt.NDArray[np.float64], lon: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+        inside = np.zeros(len(lat), dtype=bool)
+        inside[area.positions(Whereabouts(np.stack([lat, lon], axis=1)))] = True
+        return inside
+
+    return allowed
 
 
 def _as_written(how: How, snapshots: Sequence[Snapshot]) -> How:

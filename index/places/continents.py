@@ -17,6 +17,7 @@ CONTINENTS = {
     "AF": "Africa", "AN": "Antarctica", "AS": "Asia", "EU": "Europe", "NA": "North America", "OC": "Oceania", "SA": "South America",
 }  # fmt: skip
 NAMES = tuple(CONTINENTS.values())
+CODES = {name: code for code, name in CONTINENTS.items()}
 MIN_POPULATION = 500  # of the towns used
 ANTARCTIC_LAT = -60.0  # uninhabited south of it; it bounds the Antarctic Treaty area
 

@@ -22,21 +22,25 @@ import numpy as np
 import numpy.typing as npt
 
 from index.files import made_whole
+from index.geo import unit_xyz
 from index.places.spelling import key_of, plain_name
 from index.threads import once
 
-SPELT_BY_PEOPLE = 5_000  # the misspelt names of smaller towns are not guessed: too many of them are one letter apart
+SPELT_BY_FAME = 5_000  # the misspelt names of smaller towns are not guessed: too many of them are one letter apart
 SHORTEST_GUESSED, SHORTEST_OF_TWO = 5, 7  # letters of a word that may have one or two errors
 LONGEST_GUESSED = 40  # of a longer one there are too many ways to leave two letters out
-SCALARS = ("lat", "lon", "people", "country", "region", "kind", "radius_km")
+SCALARS = ("lat", "lon", "people", "country", "continent", "region", "kind", "radius_km", "fame")
+FORMAT = 4  # increases when the files of an index change
 _TABLES = "tables.json"
 Rows = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """A place to be named: ``country`` is its ISO code, ``region`` the code of the first level inside it ('US-VA'). A country or a
-    region has its own code there. ``radius_km``: how far it reaches."""
+    """A place to be named: ``country`` is its ISO code, ``region`` the code of the first level inside it ('US-VA'), ``continent``
+    GeoNames' code ('EU') of that of a town. A country or a region has its own code there, a continent in ``region``.
+    ``radius_km``: how far it reaches. ``fame``: of a place without people, the number of people of a town that is as well known
+    (``index.places.fame``); of any other its people."""
 
     name: str
     lat: float
@@ -45,14 +49,20 @@ class Entry:
     others: Sequence[str] = ()
     people: int = 0
     country: str = ""
+    continent: str = ""
     region: str = ""
     radius_km: float = 5.0
+    fame: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.fame:
+            object.__setattr__(self, "fame", self.people)
 
 
 @dataclass(frozen=True)
 class NameIndex:
-    """``columns`` [N] of all places by name; ``tables`` are the words that numbers of countries, regions and kinds stand for.
-    ``keys`` [K] ascend, ``places`` [K] are the rows they mean, ``alternate`` [K]: by another name than the place's own."""
+    """``columns`` [N] of all places by name; ``tables`` are the words that numbers of countries, continents, regions and kinds
+    stand for. ``keys`` [K] ascend, ``places`` [K] are the rows they mean, ``alternate`` [K]: by another name than its own."""
 
     columns: dict[str, npt.NDArray[Any]]
     tables: dict[str, list[str]]
@@ -111,6 +121,14 @@ class NameIndex:
         return self.tables[column][int(self.columns[column][row])]
 
     @once
+    def towns(self) -> tuple[Rows, Any]:
+        """The rows of the towns, and their unit vectors in this order as a cKDTree."""
+        from scipy.spatial import cKDTree
+
+        rows = np.flatnonzero(self.columns["kind"] == self.tables["kind"].index("town"))
+        return rows, cKDTree(unit_xyz(self.columns["lat"][rows], self.columns["lon"][rows]))
+
+    @once
     def parents(self) -> dict[str, str]:
         """The names of countries and regions by their codes."""
         wanted = [self.tables["kind"].index(kind) for kind in ("region", "country") if kind in self.tables["kind"]]
@@ -135,7 +153,7 @@ class _Writer:
     """Collects entries; names of one place are stored once each."""
 
     def __init__(self) -> None:
-        self.tables: dict[str, list[str]] = {"country": [], "region": [], "kind": []}
+        self.tables: dict[str, list[str]] = {"country": [], "continent": [], "region": [], "kind": []}
         self._numbers: dict[str, dict[str, int]] = {name: {} for name in self.tables}
         self._scalars = {name: array("d") for name in SCALARS}
         self._names: list[bytes] = []
@@ -154,18 +172,21 @@ class _Writer:
                 self._keys.append(key_of(plain))
                 self._rows.append(row)
                 self._alternate.append(plain != own)
-        if SHORTEST_GUESSED <= len(own) <= LONGEST_GUESSED and (entry.people >= SPELT_BY_PEOPLE or not entry.people):
+        if SHORTEST_GUESSED <= len(own) <= LONGEST_GUESSED and (entry.fame >= SPELT_BY_FAME or not entry.fame):
             for key in {key_of(each) for each in _shortened(own, 1)}:
                 self._near_keys.append(key)
                 self._near_rows.append(row)
 
     def arrays(self) -> Iterator[tuple[str, npt.NDArray[Any]]]:
-        kinds = {"country": np.int16, "region": np.int32, "kind": np.int16, "people": np.int64, "radius_km": np.float32}
+        kinds = {
+            "country": np.int16, "continent": np.int16, "region": np.int32, "kind": np.int16, "people": np.int64, "fame": np.int64,
+            "radius_km": np.float32,
+        }  # fmt: skip
         for name, values in self._scalars.items():
             yield name, np.array(values).astype(kinds.get(name, np.float64))
-        people = np.array(self._scalars["people"])
+        fame = np.array(self._scalars["fame"])
         keys, rows, alternate = np.array(self._keys, np.uint64), np.array(self._rows, np.int32), np.array(self._alternate, np.bool_)
-        order = np.lexsort((-people[rows], keys))  # of one name the largest place first
+        order = np.lexsort((-fame[rows], keys))  # of one name the best known place first
         yield from (("keys", keys[order]), ("places", rows[order]), ("alternate", alternate[order]))
         near_keys, near_rows = np.array(self._near_keys, np.uint64), np.array(self._near_rows, np.int32)
         order = np.argsort(near_keys, kind="stable")

@@ -1,54 +1,18 @@
-"""Where points lie: the country and the continent of each, by the nearest town, and none on the high seas.
+"""Continents and countries by name, as a filter's ``inside`` and ``outside`` have them.
 
-A filter's ``inside`` and ``outside`` name such regions; ``index.places.countries`` says how far a country reaches.
+``index.places.whereabouts`` says which points lie in them.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cache
 
-import numpy as np
-import numpy.typing as npt
-
 from index.errors import InputError
-from index.geo import Degrees, chord_km, unit_xyz
-from index.places.continents import ANTARCTIC_LAT, NAMES, continent_of_town
-from index.places.countries import LAND_REACH_KM, MIN_POPULATION, SEA_REACH_KM
+from index.places.continents import CODES, NAMES
 from index.places.country_names import LANGUAGES, code_of, countries_like, english_names, folded, name_of
-from index.places.packaged import is_land
-from index.places.towns import load_towns
 
 # The numbers of the United Nations, under which CLDR has the names of continents in all languages.
 _UN_NUMBERS = {
     "Africa": "002", "Asia": "142", "Europe": "150", "North America": "003", "Oceania": "009", "South America": "005",
 }  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Whereabouts:
-    """``countries`` [N] are ISO 3166-1 codes of two letters, ``continents`` [N] places in ``index.places.continents.NAMES``;
-    '' and -1 on the high seas."""
-
-    countries: npt.NDArray[np.str_]
-    continents: npt.NDArray[np.int64]
-
-    def within(self, regions: Iterable[str]) -> npt.NDArray[np.bool_]:
-        """Which points lie in one of the regions, named as by ``region_named``."""
-        inside = np.zeros(len(self.countries), dtype=bool)
-        for name in regions:
-            inside |= self.continents == NAMES.index(name) if name in NAMES else self.countries == code_of(name)
-        return inside
-
-
-def whereabouts(lat: Degrees, lon: Degrees) -> Whereabouts:
-    """Of points [N]; 250,000 take a second. Raises ``MissingExtraError`` without [demo]."""
-    towns, lat = load_towns(MIN_POPULATION), np.asarray(lat, dtype=np.float64)
-    chord, nearest = towns.tree().query(unit_xyz(lat, lon))
-    near = chord_km(chord) <= np.where(is_land(lat, lon), LAND_REACH_KM, SEA_REACH_KM)
-    antarctic = lat < ANTARCTIC_LAT
-    countries = np.where(antarctic, "AQ", np.where(near, towns.codes[nearest], ""))
-    continents = np.where(antarctic, NAMES.index("Antarctica"), np.where(near, _continents()[nearest], -1))
-    return Whereabouts(countries, continents)
 
 
 def region_named(name: str) -> str:
@@ -65,6 +29,11 @@ def region_named(name: str) -> str:
         remedy = f"did you mean {' or '.join(near)}?" if near else "give a name as Africa or Peru, or an ISO code"
         raise InputError(f"no continent or country '{name[:60]}'; {remedy}")
     return name_of(code)
+
+
+def code_of_region(name: str) -> tuple[str, str]:
+    """``("continent", "AF")`` or ``("country", "PE")`` of a name as by ``region_named``."""
+    return ("continent", CODES[name]) if name in CODES else ("country", code_of(name) or "")
 
 
 @cache
@@ -87,12 +56,3 @@ def _continents_by_name() -> dict[str, str]:
         folded(each[number]): name for name, number in _UN_NUMBERS.items() for each in reversed(of_languages) if number in each
     }
     return names | {folded(each["AQ"]): "Antarctica" for each in of_languages} | {folded(name): name for name in NAMES}
-
-
-@cache
-def _continents() -> npt.NDArray[np.int64]:
-    """The place in ``NAMES`` of the continent of every town."""
-    towns = load_towns(MIN_POPULATION)
-    pairs, which = np.unique(np.char.add(np.char.add(towns.codes, " "), towns.areas), return_inverse=True)
-    split = [pair.split(" ", 1) for pair in pairs.tolist()]
-    return np.array([NAMES.index(continent_of_town(towns.countries[code], area)) for code, area in split])[which]

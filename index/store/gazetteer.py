@@ -9,17 +9,17 @@ import hashlib
 from collections.abc import Iterator
 from typing import Any
 
-from index.places.name_index import Entry, NameIndex
+from index.places.fame import of_names
+from index.places.name_index import FORMAT, Entry, NameIndex
 from index.places.world_names import is_name, town_radius_km
 from index.store.catalogue import Catalogue
 from index.store.derived import derived_folders, sweep, writable_folder
 
 NAMED = "region != '' OR other_names != ''"  # of the locations: those whose names are looked up in texts
 COLUMNS = ("title", "lat", "lon", "kind", "country", "region", "people", "other_names")
-FAME = 400  # a river or mountain counts as a town of so many people times the square of the number of its names
 RADIUS_KM = {"country": 500.0, "region": 120.0, "county": 40.0, "continent": 3_000.0}
 OTHER_KM = 15.0
-_PREFIX = "names-"
+_PREFIX = f"names-{FORMAT}-"
 
 
 def names_of(catalogue: Catalogue) -> NameIndex | None:
@@ -45,11 +45,10 @@ def _entries(dataset: Any) -> Iterator[Entry]:
         for row in batch.to_pylist():
             others = [name for name in row["other_names"].split(",") if is_name(name)]
             people, kind = int(row["people"] or 0), row["kind"]
-            if kind not in ("town", *RADIUS_KM):
-                people = people or FAME * (1 + len(others)) ** 2
             yield Entry(
                 name=row["title"], lat=row["lat"], lon=row["lon"], kind=kind, others=others, people=people,
                 country=row["region"][:2], region=row["region"],
+                fame=people if people or kind in ("town", *RADIUS_KM) else of_names(len(others)),
                 radius_km=town_radius_km(people) if kind == "town" else RADIUS_KM.get(kind, OTHER_KM),
             )  # fmt: skip
 

@@ -19,6 +19,7 @@ from index.geo import chord_of_km
 from index.records import Place
 from index.threads import once, thread_count
 from retrieval.asking.names.added import Added
+from retrieval.asking.names.resolve import Named
 from retrieval.heat.cells import Cells
 from retrieval.heat.colours import png, shade
 from retrieval.heat.grids import Grid, MercatorTile
@@ -44,12 +45,14 @@ class Peak:
 @dataclass(frozen=True)
 class Heat:
     """Scores of all cells for one query and what follows from them: ``cosines`` [N], and what the places ``added`` that the query
-    names. ``temperature`` is the model's."""
+    names. ``temperature`` is the model's; ``notes`` and ``names`` are as of an ``Answer``."""
 
     cells: Cells
     cosines: Scores
     temperature: float | None = None
     added: Added | None = None
+    notes: tuple[str, ...] = ()
+    names: tuple[Named, ...] = ()
 
     @once
     def scores(self) -> Scores:

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from index.places.whereabouts import Whereabouts
-from index.places.world_names import world_names
 from index.registry import load
 from index.search.snapshot import Rows, Snapshot
 from index.threads import once
@@ -81,11 +79,7 @@ class Searcher:
 
     def added(self, mass: Mass, temperature: float | None) -> Added:
         """What named places add to the scores of these rows."""
-        return Added.of(mass, self._whereabouts, temperature)
-
-    @once
-    def _whereabouts(self) -> Whereabouts:
-        return Whereabouts(self.snapshot.places, world_names())
+        return Added.of(mass, self.snapshot.whereabouts, temperature)
 
     def crossing(self, query: QueryVectors, how: How) -> Crossing | None:
         """The parts of the query that are compared with the positions of these records; None if there are none."""

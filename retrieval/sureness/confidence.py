@@ -30,15 +30,16 @@ SURROUNDINGS = 65_536  # points all over the sphere, 88 km apart: one location s
 FINE_KM = 900.0  # around the best place all locations count: the farthest of ``NEAR_KM`` plus more than the surroundings reach
 NEAR_KM = (200, 750)
 SHARE = 0.9
+Rows = npt.NDArray[np.int64]
 EARTH_KM2 = 4 * np.pi * MEAN_RADIUS_KM**2
 
 
 @dataclass(frozen=True)
 class Confidence:
     """``within_200_km`` and ``within_750_km``: the probability that the subject of a text lies so near to the best place, if it
-    lies at an indexed location at all. ``area_km2``: of the smallest region that holds 90 % of the probability. ``nowhere``: the
-    text is about no place in particular; None where the model is not ``calibrated`` (`placebind calibrate`), and the rest is a
-    guess too."""
+    lies at an indexed location at all, and at one that the filter allows. ``area_km2``: of the smallest region that holds 90 % of
+    the probability. ``nowhere``: the text is about no place in particular; None where the model is not ``calibrated`` (`placebind
+    calibrate`), and the rest is a guess too."""
 
     within_200_km: float
     within_750_km: float
@@ -82,26 +83,33 @@ class Confident:
         fitted = checkpoint.card.confidence
         return cls(cells, checkpoint.temperature, fitted.least_cosine if fitted else None)
 
-    def __call__(self, query: npt.NDArray[np.floating], best: Place, added: Added | None = None) -> Confidence:
-        """For a unit vector [D], and the place where it fits best; ``added`` by the places that the text names."""
-        around = unit_xyz(best.lat, best.lon)
+    def __call__(
+        self, query: npt.NDArray[np.floating], best: Place, added: Added | None = None, allowed: Rows | None = None
+    ) -> Confidence:
+        """For a unit vector [D], and the place where it fits best; ``added`` by the places that the text names. ``allowed``: the
+        rows of the locations, ascending, that a filter leaves; the others have no probability."""
+        around, sizes = unit_xyz(best.lat, best.lon), np.bincount(self.cell)
         far = self._xyz @ around < np.cos(FINE_KM / MEAN_RADIUS_KM)
         fine = np.flatnonzero(~far[self.cell])
-        cosines = np.concatenate([
-            best_cosines(self._vectors, query)[far], best_cosines(self.cells.vectors[fine].astype(np.float32), query)
-        ])  # fmt: skip
-        areas = np.concatenate([self._areas[far], (self._areas / np.bincount(self.cell))[self.cell[fine]]])
-        if added is not None:
-            areas_named = areas * np.concatenate(
-                [self._factor(added)[far], np.exp(added.at(fine) / (added.temperature * added.trust))]
-            )
-            mass = probability_mass(cosines, self.temperature, areas_named)
+        cosines_far = best_cosines(self._vectors, query)
+        cosines_fine = best_cosines(self.cells.vectors[fine].astype(np.float32), query)
+        top = max(float(cosines_far[far].max(initial=-1)), float(cosines_fine.max(initial=-1)))
+        areas = self._areas
+        if allowed is not None:
+            keep = np.isin(fine, allowed, assume_unique=True)
+            fine, cosines_fine = fine[keep], cosines_fine[keep]
+            share = np.bincount(self.cell[allowed], minlength=len(sizes)) / sizes
+            far, areas_far = far & (share > 0), areas * share
         else:
-            mass = probability_mass(cosines, self.temperature, areas)
+            areas_far = areas
+        cosines = np.concatenate([cosines_far[far], cosines_fine])
+        areas = np.concatenate([areas_far[far], (areas / sizes)[self.cell[fine]]])
+        likelier = 1.0 if added is None else np.concatenate([self._factor(added)[far], np.exp(added.log_density_at(fine))])
+        mass = probability_mass(cosines, self.temperature, areas * likelier)
         cosine = unit_xyz(*self.cells.places[fine].T) @ around  # of the angle on the globe
         near = [float(mass[int(far.sum()) :][cosine >= np.cos(km / MEAN_RADIUS_KM)].sum()) for km in NEAR_KM]
         named = added is not None and added.background < 0.5
-        nowhere = None if self.least_cosine is None else bool(not named and cosines.max() < self.least_cosine)
+        nowhere = None if self.least_cosine is None else bool(not named and top < self.least_cosine)
         return Confidence(near[0], near[1], smallest_area(mass, SHARE, areas) * EARTH_KM2, nowhere)
 
     def _factor(self, added: Added) -> npt.NDArray[np.float64]:

@@ -115,10 +115,11 @@ def test_all_indexed_modalities_answer_by_default(space):
         ((), How(), ["articles", "tiles", "locations"]),
         (("locations",), How(centred=True), ["locations"]),
         (("articles",), How(), ["articles", "locations"]),
-        (("locations",), How(filter=Filter.parse({"bbox": "0,-180,10,180"})), ["locations", "locations"]),
+        (("locations",), How(filter=Filter.parse({"bbox": "60,-180,90,180"})), ["locations"]),
+        (("articles",), How(filter=Filter.parse({"bbox": "60,-180,90,180", "where": "title = 'x'"})), ["articles", "locations"]),
         (("locations",), How(words=True), ["locations", "locations"]),
     ],
-    ids=["all", "centred", "not among those asked", "filtered", "by words too"],
+    ids=["all", "centred", "not among those asked", "filtered", "filtered by column", "by words too"],
 )
 def test_the_origin_of_a_text_is_the_best_location_and_not_searched_for_again(space, monkeypatch, into, how, searches):
     asked, search = [], Searcher.search
@@ -128,6 +129,31 @@ def test_the_origin_of_a_text_is_the_best_location_and_not_searched_for_again(sp
     monkeypatch.undo()
     assert answer.origin == space.search("snow and ice", kinds=("locations",), k=1, centred=how.centred).origin
     assert answer.origin.lat == 70
+
+
+def test_with_a_filter_the_best_place_the_distances_and_the_confidence_are_of_the_places_that_it_allows(space):
+    box, everywhere = "0,-60,10,60", space.search("snow and ice", k=3)
+    answer, heat = space.search("snow and ice", k=3, filter={"bbox": box}), space.heat("snow and ice")
+    lat, lon = heat.cells.places.T
+    allowed = np.flatnonzero((lat < 10) & (np.abs(lon) <= 60))
+    best = Place(*heat.cells.places[allowed[heat.scores[allowed].argmax()]].tolist())
+    assert everywhere.origin.lat == 70
+    assert answer.origin == best
+    for hit in answer:
+        assert hit.distance_km == pytest.approx(geodesic_km(best.lat, best.lon, hit.place.lat, hit.place.lon))
+    mass = np.exp(heat.cosines[allowed] / space.checkpoint.temperature)
+    near = geodesic_km(best.lat, best.lon, lat[allowed], lon[allowed]) <= 750
+    assert answer.confidence.within_750_km == pytest.approx(mass[near].sum() / mass.sum(), rel=0.1)  # cells differ a little in area
+
+
+def test_a_filter_that_allows_no_location_leaves_the_best_place_open(space):
+    answer = space.search("snow and ice", k=3, filter={"bbox": "30,-180,40,180"})
+    assert (answer.origin, answer.confidence, [*answer]) == (None, None, [])
+
+
+def test_a_country_that_records_have_to_name_is_where_the_best_place_has_to_lie():
+    assert Filter.parse({"countries": "Kenya", "sources": "x"}).area() == Filter.parse({"inside": "Kenya"})
+    assert Filter.parse({"countries": "Kenya, or what used to be"}).area() == Filter.parse({})
 
 
 def test_vectors_have_unit_norm(space):

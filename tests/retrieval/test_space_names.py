@@ -46,6 +46,24 @@ def test_a_region_that_became_a_filter_still_says_which_town_is_meant(space) -> 
     assert other.best.label.endswith("France")
 
 
+@pytest.mark.parametrize(
+    ("field", "value"), [("near", "38.9,-77.3,100"), ("bbox", "30,-100,45,-60"), ("inside", "USA"), ("outside", "Europe")]
+)
+def test_a_filter_decides_between_places_of_one_name(space, field: str, value: str) -> None:
+    (named,) = space.search("Vienna", k=1, filter={field: value}).names
+    assert named.best.label == "Vienna, Virginia, United States"
+
+
+def test_a_filter_makes_no_name_of_an_ordinary_word(space) -> None:
+    assert space.search("salt and palm trees", k=1, filter={"inside": "Spain"}).names == ()
+
+
+def test_a_named_town_that_a_filter_excludes_is_not_the_best_place(space) -> None:
+    answer = space.search("Tromsø", k=1, filter={"bbox": "0,-180,10,180"})
+    assert answer.names[0].best.label.endswith("Norway")
+    assert 0 <= answer.origin.lat <= 10
+
+
 def test_hits_keep_their_cosines_and_the_best_of_all_beats_most(space) -> None:
     plain = {hit.id: hit.score for hit in space.search("Tromsø", kinds=("locations",), k=200, names=False)}
     hits = space.search("Tromsø", kinds=("locations",), k=5).hits["locations"]

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from index.places.world_names import prepare_names
 from index.progress import Progress
 from index.records import MODALITIES, Place
 from index.registry import load
@@ -98,6 +99,7 @@ def _build(folder: Path, catalogue: Catalogue, model: Checkpoint, places: Option
     if stale:
         remark(f"the index in {folder} is not of the model in {model.path.parent} as it reads today; it is rebuilt")
     out.print(f"Building the demo world in {plain(str(folder))}: about a minute, once.", soft_wrap=True)
+    prepare_names()
     with ProgressBars() as bars:
         _fill(catalogue, places, bars)
         build_index(model, catalogue, rebuild=stale, progress=bars)

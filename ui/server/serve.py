@@ -25,6 +25,7 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from index.errors import CatalogueError, InputError, PlaceBindError
 from index.files import cache_folder
+from index.places.world_names import prepare_names
 from index.store.catalogue import Catalogue
 from train.checkpoint import Checkpoint
 from ui.console import remark
@@ -123,6 +124,7 @@ class Told:
         uploads = Uploads(cache_folder() / "uploads")
         workspaces = [Workspace(name, catalogue, self.checkpoint, uploads) for name, catalogue in self.folders.items()]
         make_known(Workspaces(workspaces))
+        prepare_names()
         threading.Thread(target=_stay_warm, args=(workspaces,), name="stay-warm", daemon=True).start()
 
     def warn(self) -> None:

@@ -14,12 +14,12 @@ from pathlib import Path
 
 from index.errors import CatalogueError, InputError, NotHereError
 from index.records import MODALITIES
+from index.search.filters import Filter
 from index.search.growth import Fragments
 from index.store.catalogue import Catalogue, is_object_store
 from retrieval import Space
 from retrieval.answer import Answer
 from retrieval.asking.question import Question
-from retrieval.asking.sentence.read import read_question
 from retrieval.heat.heat import Heat
 from train.shipped import checkpoint_for
 from ui.server.kept_files import KeptFiles
@@ -107,10 +107,10 @@ class Workspace:
     def heat_name(self, question: Question) -> str:
         """The name under which ``heat`` finds how well each location fits this question: 16 hexadecimal digits."""
         asked = Question(
-            parts=question.parts, combine=question.combine, verbatim=question.verbatim, names=question.names, meant=question.meant
-        )
-        about, _ = read_question(asked, filters=False)
-        return self._questions.add(about.to_link().encode())
+            parts=question.parts, combine=question.combine, verbatim=question.verbatim, names=question.names, meant=question.meant,
+            filter=question.filter.area() if question.names else Filter.parse({}),
+        )  # fmt: skip
+        return self._questions.add(asked.to_link().encode())
 
     def heat(self, name: str) -> Heat:
         """Raises ``NotHereError`` for a name that was never given or is forgotten."""

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from index.places.whereabouts import Whereabouts
 from index.records import Place
 from retrieval.asking.names.mass import Mass
+from retrieval.asking.names.resolve import Allowed
 
 PLAIN_TEMPERATURE = 0.05  # of a model without one
 Floats = npt.NDArray[np.float32]
@@ -43,6 +44,10 @@ class Added:
         """[n]: of the named places alone, without trust in them, as confidence wants it."""
         return self.values / np.float32(self.temperature * self.trust)
 
+    def log_density_at(self, rows: Rows) -> Floats:
+        """[n]: of any of the points."""
+        return self.at(rows) / np.float32(self.temperature * self.trust)
+
     def at(self, rows: Rows) -> Floats:
         """[n]: what is added at any of the points."""
         if not len(self.rows):
@@ -66,13 +71,21 @@ class Added:
 
 
 def best_place(
-    best: Place, score: float, mass: Mass, added: Added, cosines_near: Callable[[list[Place]], npt.NDArray[np.floating]]
+    best: Place,
+    score: float,
+    mass: Mass,
+    added: Added,
+    cosines_near: Callable[[list[Place]], npt.NDArray[np.floating]],
+    allowed: Allowed | None = None,
 ) -> Place:
-    """Where the joined density is greatest: the best indexed point, with its ``score``, or a named town between such points.
-    ``cosines_near`` are those of the indexed points nearest to some places."""
+    """Where the joined density is greatest: the best indexed point, with its ``score``, or a named town between such points, if a
+    filter ``allowed`` it. ``cosines_near`` are those of the indexed points nearest to some places."""
     towns, density = mass.at_points()
     if not towns:
         return best
     scores = cosines_near([town.place for town in towns]) + added.temperature * added.trust * density
+    if allowed is not None:
+        lat, lon = (np.array([getattr(town.place, axis) for town in towns]) for axis in ("lat", "lon"))
+        scores = np.where(allowed(lat, lon), scores, -np.inf)
     first = int(np.argmax(scores))
     return towns[first].place if scores[first] >= score else best

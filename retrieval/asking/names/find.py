@@ -21,7 +21,7 @@ from train.text.masking_words import words_of as listed
 
 LONGEST, LONGEST_GLUED = 6, 8  # words of a name; characters in scripts without spaces
 SHORT_WORDS = 12  # of a text as people type it
-MOST_PLACES = 64  # that one name may mean, the largest
+MOST_PLACES = 64  # that one name may mean, the best known
 MOST_GUESSED = 8
 LARGE_PEOPLE, HUGE_PEOPLE = 100_000, 1_000_000
 LOUD = 0.8  # share of capital letters in a text that is written in capitals alone
@@ -211,7 +211,8 @@ def _mention(
 
 
 def _is_large(candidate: Candidate, gazetteers: Sequence[NameIndex]) -> bool:
-    """Whether a place is so large that its name, written small, is understood: 'lima', and 'bombay' for Mumbai."""
+    """Whether a place is so large that its name, written small, is understood: 'lima', and 'bombay' for Mumbai. Landmarks are not:
+    'blue mountains' are any."""
     gazetteer = gazetteers[candidate.index]
     people = int(gazetteer.columns["people"][candidate.row])
     if candidate.alternate:
@@ -238,6 +239,6 @@ def _misspelt(reading: Reading, mentions: Sequence[Mention], gazetteers: Sequenc
             fewest = min(guess.errors for guess in guesses)
             largest = sorted(
                 (guess for guess in guesses if guess.errors == fewest),
-                key=lambda each: -int(gazetteers[each.index].columns["people"][each.row]),
+                key=lambda each: -int(gazetteers[each.index].columns["fame"][each.row]),
             )
             yield _mention(reading, number, number, word.plain, largest[:MOST_GUESSED], gazetteers)

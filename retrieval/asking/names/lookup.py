@@ -13,16 +13,20 @@ from index.places.name_index import NameIndex
 from index.places.spelling import plain_name
 from index.records import Place
 from retrieval.asking.names.meant import Meant
-from retrieval.asking.names.resolve import Named, Warmth, distance_km, names_in
+from retrieval.asking.names.resolve import Allowed, Named, Warmth, distance_km, names_in
 
 READ_CHARACTERS = 8_000  # of a question: later names of a text hardly count
 
 
 def names_of(
-    text: str, gazetteers: Sequence[NameIndex], warmth: Warmth | None = None, meant: Sequence[Meant] = ()
+    text: str,
+    gazetteers: Sequence[NameIndex],
+    warmth: Warmth | None = None,
+    meant: Sequence[Meant] = (),
+    allowed: Allowed | None = None,
 ) -> tuple[Named, ...]:
-    """The places that a question's text names, as the person ``meant`` them."""
-    names = names_in(text[:READ_CHARACTERS], gazetteers, warmth)
+    """The places that a question's text names, as the person ``meant`` them, where a filter ``allowed`` it."""
+    names = names_in(text[:READ_CHARACTERS], gazetteers, warmth, allowed=allowed)
     said = {plain_name(each.name): each.place for each in meant}
     chosen = (named if (key := plain_name(named.text)) not in said else _as_meant(named, said[key]) for named in names)
     return tuple(named for named in chosen if named is not None)

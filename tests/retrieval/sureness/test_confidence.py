@@ -34,6 +34,12 @@ def test_the_probability_near_the_best_place_is_that_of_the_cells_there() -> Non
     assert found.area_km2 == pytest.approx(0.03 * EARTH_KM2)  # three cells hold 14 fifteenths, two only 12
 
 
+def test_places_that_a_filter_excludes_have_no_probability() -> None:
+    alone = four_cells()(QUERY, BEST, allowed=np.array([0]))
+    assert (alone.within_200_km, alone.within_750_km) == (1, 1)
+    assert alone.area_km2 == pytest.approx(0.01 * EARTH_KM2)
+
+
 @pytest.mark.parametrize(("least", "nowhere"), [(0.31, True), (0.29, False), (None, None)])
 def test_a_text_without_a_fitting_place_is_of_nowhere(least: float | None, nowhere: bool | None) -> None:
     found = four_cells(least)(QUERY, BEST)

@@ -56,7 +56,8 @@ def heat(
         raise InputError(f"a heat map is a .tif or a .png, got '{out_file.name}'")
     space = Space.open(checkpoint, catalogue)
     say_if_names_are_prepared(names)
-    heat, notes = space.heat(question), [*space.notes(question), *(named.sentence for named in distinct(space.names(question)))]
+    heat = space.heat(question)
+    notes = [*heat.notes, *(named.sentence for named in distinct(heat.names))]
     grid = WorldGrid(width, width // 2)
     if out_file.suffix.lower() == ".png":
         write_heat_png(heat, out_file, grid)
@@ -64,7 +65,7 @@ def heat(
         write_heat_geotiff(heat, out_file, grid, query=question.label)
     best = [{"lat": peak.place.lat, "lon": peak.place.lon, "score": peak.cosine} for peak in heat.peaks(peaks)]
     if as_json:
-        print_json({"file": str(out_file), "locations": len(heat.cells), "notes": list(notes), "peaks": best})
+        print_json({"file": str(out_file), "locations": len(heat.cells), "notes": notes, "peaks": best})
         return
     for note in notes:
         remark(note)

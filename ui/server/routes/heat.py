@@ -160,14 +160,15 @@ def _drawn(workspace: Workspace, asked: OnlyParts, peaks: int) -> dict[str, Any]
     started = time.perf_counter()
     question = Question(**dict(asked))
     name = workspace.heat_name(question)
-    best = workspace.heat(name).peaks(peaks)
+    found = workspace.heat(name)
     return {
         "name": name,
         "tiles": tiles_address(workspace, name),
-        "notes": list(workspace.space.notes(question)),
-        "names": [named.as_dict() for named in workspace.space.names(question)],
+        "notes": list(found.notes),
+        "names": [named.as_dict() for named in found.names],
         "peaks": [
-            {"lat": peak.place.lat, "lon": peak.place.lon, "score": peak.cosine, "percentile": peak.percentile} for peak in best
+            {"lat": peak.place.lat, "lon": peak.place.lon, "score": peak.cosine, "percentile": peak.percentile}
+            for peak in found.peaks(peaks)
         ],
         "legend": legend(),
         "ms": round(1000 * (time.perf_counter() - started), 2),
