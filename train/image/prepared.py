@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -9,6 +10,7 @@ import numpy.typing as npt
 from index.errors import InputError
 from index.imagery.sensors import SENSORS, Sensor
 
+TILE_COLUMNS = ("bands", "sensor", "height", "width", "dtype", "pixels", "level", "date")  # of a row, that a tower reads
 Floats = npt.NDArray[np.float32]
 
 
@@ -31,6 +33,16 @@ class BandInput:
             values = (values / np.float32(self.white)).clip(0, 1)
         mean, std = (np.array(each, np.float32)[list(rows)] for each in (self.mean, self.std))
         return (values - mean[:, None, None]) / std[:, None, None]
+
+
+@runtime_checkable
+class SeesOneSize(Protocol):
+    """An image encoder that can be exported: whatever the tile, its network sees a square of one size."""
+
+    def seen_as(self, sensor_name: str) -> tuple[BandInput, int]:
+        """How tiles of a sensor are prepared, and to how many pixels a side. Raises ``ConfigError`` where that depends on the
+        tile."""
+        ...
 
 
 def prepared(

@@ -28,9 +28,10 @@ class Graph:
         self.path, self._weights = path, weights
 
     def run(self, count: int, **inputs: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-        """The only output, for ``count`` records: a few by one thread, more by all."""
+        """The only output, for ``count`` records: a few by one thread, more by all. What a graph does not read it is not given."""
         session = self._alone if count <= FEW else self._together
-        result: npt.NDArray[np.float32] = session.run(None, {**inputs, **self._constants})[0]
+        read = {name: inputs[name] for name in self._inputs if name in inputs}
+        result: npt.NDArray[np.float32] = session.run(None, {**read, **self._constants})[0]
         return result
 
     @once
@@ -43,8 +44,12 @@ class Graph:
 
     @once
     def _constants(self) -> Mapping[str, npt.NDArray[Any]]:
-        wanted = {each.name: TYPES[each.type] for each in self._alone.get_inputs() if each.name in self._weights}
+        wanted = {name: TYPES[kind] for name, kind in self._inputs.items() if name in self._weights}
         return {name: np.ascontiguousarray(self._weights[name], kind) for name, kind in wanted.items()}
+
+    @once
+    def _inputs(self) -> Mapping[str, str]:
+        return {each.name: each.type for each in self._alone.get_inputs()}
 
 
 def open_session(path: Path, threads: int) -> Any:
