@@ -22,11 +22,12 @@ from index.places.name_index import NameIndex
 from index.places.world_names import names_are_known, world_names
 from index.records import Hit, Modality, Place, Tile
 from index.registry import load
+from index.search.current import manifests_at_hand
 from index.search.snapshot import Snapshot, open_snapshot
 from index.store.catalogue import Catalogue
 from index.store.gazetteer import names_of as catalogue_names
 from index.store.manifest import Manifest
-from index.store.vectors import check_model, manifests_of
+from index.store.vectors import check_model
 from index.threads import lock_of, once
 from retrieval.answer import Answer
 from retrieval.asking.how import How
@@ -59,7 +60,6 @@ if TYPE_CHECKING:  # torch comes with them
     from train.protocols import Encoder, ImageEncoder, LocationEncoder, TextEncoder
     from train.trained import TorchEncoders
 
-SNIPPET_CHARACTERS = 160
 RunBy = Literal["auto", "torch"]
 STAGES = ("encode", "search", "read")  # of an answer: the query's vectors, the best rows, the records of these rows
 READ_CHARACTERS = 65_536  # of a query: more than any text tower sees; a megabyte would take seconds to cut into tokens
@@ -113,7 +113,7 @@ class Space:
     @once
     def manifests(self) -> dict[Modality, Manifest]:
         """The manifests of the tables that are indexed."""
-        return manifests_of(self.catalogue)
+        return manifests_at_hand(self.catalogue)
 
     @property
     def dim(self) -> int:
@@ -406,8 +406,7 @@ class Space:
         return why
 
     def _hits(self, modality: Modality, ranked: Ranked, *, origin: Place | None, skip: int) -> list[Hit]:
-        columns = ["id", "lat", "lon", "title", "url", "country"] + (["text"] if modality == "articles" else [])
-        records = self.searcher(modality).snapshot.take(ranked.rows[skip:], columns).to_pylist()
+        records = self.searcher(modality).snapshot.shown(ranked.rows[skip:])
         found, hits = zip(records, ranked.scores[skip:], ranked.percentiles[skip:], strict=True), []
         for rank, (record, score, percentile) in enumerate(found, start=skip + 1):
             place = Place(lat=record["lat"], lon=record["lon"])
@@ -416,7 +415,7 @@ class Space:
                     rank=rank, modality=modality, id=record["id"], title=record["title"], place=place, score=float(score),
                     percentile=float(percentile),
                     distance_km=float(geodesic_km(origin.lat, origin.lon, place.lat, place.lon)) if origin else None,
-                    url=record["url"], country=record["country"], snippet=record.get("text", "")[:SNIPPET_CHARACTERS],
+                    url=record["url"], country=record["country"], snippet=record["snippet"],
                 )
             )  # fmt: skip
         return hits

@@ -26,7 +26,7 @@ def names_of(catalogue: Catalogue) -> NameIndex | None:
     """None where the catalogue brought no names of its own."""
     if not catalogue.has("locations"):
         return None
-    dataset = catalogue.table("locations").to_lance()
+    dataset = catalogue.dataset("locations")
     if "other_names" not in dataset.schema.names or not dataset.count_rows(filter=NAMED):
         return None
     name = _PREFIX + _digest(dataset)
