@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from index.errors import CatalogueError, InputError
-from index.geo import geodesic_km, unit_xyz
+from index.geo import geodesic_km
 from index.imagery.sensors import SENSORS, Sensor
 from index.places.country_names import as_written, near_names
 from index.places.name_index import NameIndex
@@ -155,7 +155,9 @@ class Space:
     def encoders(self, modality: Modality) -> QueryEncoders:
         """What embeds questions of this modality: graphs by onnxruntime where the model has them, else torch."""
         light = self._light
-        return light if light is not None and (light.exported.has(modality) or not self.checkpoint.learnt(modality)) else self.trained
+        return (
+            light if light is not None and (light.exported.has(modality) or not self.checkpoint.learnt(modality)) else self.trained
+        )
 
     @property
     def runs_by(self) -> str:
@@ -311,7 +313,7 @@ class Space:
 
     def _cosines_near(self, queries: Vectors, lat: npt.ArrayLike, lon: npt.ArrayLike) -> Vectors:
         """[N]: of the location nearest to each point, the best over the queries [P, D]."""
-        nearest = np.atleast_1d(self.cells.tree.query(unit_xyz(lat, lon))[1])
+        nearest = self.cells.nearest(lat, lon)
         best: Vectors = (self.cells.vectors[nearest].astype(np.float32) @ queries.T).max(axis=1)
         return best
 
@@ -336,12 +338,12 @@ class Space:
     def cells(self) -> Cells:
         """The locations as cells of a heat map."""
         snapshot = self.searcher("locations").snapshot
-        return Cells(snapshot.vectors, snapshot.places, model_digest=self.checkpoint.digest)
+        return Cells(snapshot.vectors, snapshot.places, model_digest=self.checkpoint.digest, folder=snapshot.folder)
 
     @once
     def bridge(self) -> Bridge:
         """Leads from texts to tiles and from pictures to articles through position."""
-        return Bridge(self.embed_places)
+        return Bridge(self.embed_places, self.checkpoint.digest_of("locations")[:12])
 
     @once
     def confident(self) -> Confident | None:

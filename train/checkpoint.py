@@ -17,8 +17,8 @@ import numpy as np
 from pydantic import Field
 from safetensors import SafetensorError, safe_open
 
-from index.errors import CheckpointError, one_line
 from index.digests import known_sha256
+from index.errors import CheckpointError, one_line
 from index.files import made_whole
 from index.records import Modality
 from index.registry import load

@@ -31,7 +31,7 @@ from train.image.prepared import SeesOneSize
 from train.light.encoders import LightEncoders
 from train.light.exported import FILE, Exported, Places, Sensor, Texts, writable_of
 from train.precision import choose_device
-from train.protocols import ImageEncoder, LocationEncoder, ReadsContext, ReadsEarthInputs, SaysWhatItReads, TextEncoder
+from train.protocols import ImageEncoder, LocationEncoder, ReadsContext, ReadsEarthInputs, SaysWhatItReads
 from train.queries import Shown, Vectors
 from train.text import minilm
 from train.text.hashed_words import WordIds
@@ -297,7 +297,9 @@ def _tiles(sensors: Mapping[str, Sensor]) -> list[Shown]:
     for name in sensors:
         sensor = SENSORS[name]
         for bands, level, date in ((sensor.bands, "L2A", "2021-07-01"), (sensor.rgb, "", "")):
-            mean, std = (np.array([dict(zip(sensor.bands, each, strict=True))[band] for band in bands]) for each in (sensor.mean, sensor.std))
+            mean, std = (
+                np.array([dict(zip(sensor.bands, each, strict=True))[band] for band in bands]) for each in (sensor.mean, sensor.std)
+            )
             values = (mean + 0.5 * std * rng.normal(size=(48, 40, len(bands)))).clip(0) / sensor.scale
             tiles.append(Shown(values.transpose(2, 0, 1).round().astype(np.uint16), bands, name, level, date))
     return tiles

@@ -7,9 +7,7 @@ folder, and is always asked.
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,7 +20,7 @@ import pyarrow.compute as pc
 from index.errors import CatalogueError
 from index.files import made_whole
 from index.records import MODALITIES, Modality
-from index.store.catalogue import Catalogue, is_object_store
+from index.store.catalogue import Catalogue
 from index.store.derived import derived_folders
 from index.store.manifest import Manifest
 from index.store.vector_column import HAS_VECTOR
@@ -36,7 +34,7 @@ COLUMNS = ("title", "url", "country")  # that a hit shows, with the beginning of
 
 @dataclass(frozen=True)
 class Current:
-    """``versions``: see ``versions_of``. ``manifest``: as JSON. ``snapshot``: the name of its folder, without the type of numbers."""
+    """``versions``: the table's ``Catalogue.state``. ``manifest``: as JSON. ``snapshot``: the name of its folder, without the type of numbers."""
 
     versions: str
     version: int
@@ -44,23 +42,9 @@ class Current:
     snapshot: str
 
 
-def versions_of(catalogue: Catalogue, modality: Modality) -> str:
-    """What changes with every commit to a table, and where another takes its place: the names, time and inode of its versions' folder;
-    '' if it has none."""
-    if is_object_store(catalogue.uri):
-        return ""
-    folder = Path(catalogue.uri) / f"{modality}.lance" / "_versions"
-    try:
-        names, state = sorted(os.listdir(folder)), folder.stat()
-    except FileNotFoundError:
-        return ""
-    said = json.dumps([names, state.st_mtime_ns, state.st_ino])
-    return hashlib.blake2b(said.encode(), digest_size=16).hexdigest()
-
-
 def current_of(catalogue: Catalogue, modality: Modality) -> Current | None:
     """None if nothing was noted, or if the table has changed since."""
-    versions = versions_of(catalogue, modality)
+    versions = catalogue.state(modality)
     for folder in derived_folders(catalogue.uri, modality) if versions else ():
         with suppress(OSError, ValueError, TypeError):  # none there, or a damaged one
             current = Current(**json.loads((folder / FILE).read_text()))
@@ -80,7 +64,13 @@ def manifests_at_hand(catalogue: Catalogue) -> dict[Modality, Manifest]:
     found: dict[Modality, Manifest] = {}
     for modality in MODALITIES:
         current = current_of(catalogue, modality)
-        manifest = Manifest.from_json(current.manifest) if current else manifest_of(catalogue, modality) if catalogue.has(modality) else None
+        manifest = (
+            Manifest.from_json(current.manifest)
+            if current
+            else manifest_of(catalogue, modality)
+            if catalogue.has(modality)
+            else None
+        )
         if manifest:
             found[modality] = manifest
     return found

@@ -36,10 +36,9 @@ from index.search.current import (
     mapped_shown,
     note,
     shown,
-    versions_of,
     write_shown,
 )
-from index.search.growth import COLUMNS, Fragments, grow, mapped, put, write_rows
+from index.search.growth import COLUMNS, Fragments, arrow, grow, mapped, numbers, put, write_rows
 from index.search.growth import allocate as _allocate
 from index.store.catalogue import Catalogue
 from index.store.derived import derived_folders, newest_first, sweep, writable_folder
@@ -147,11 +146,11 @@ class Snapshot:
         """What hits show of the rows: id, lat, lon, title, url, country, and the beginning of a text as ``snippet``."""
         rows = np.asarray(rows, dtype=np.int64)
         if self._shown is not None:
-            found = self._shown.take(pa.array(rows))
+            found = self._shown.take(arrow(rows))
         else:
             text = ["text"] if self.modality == "articles" else []
             found = shown(self.take(rows, [*SHOWN_COLUMNS, *text]))
-        ids, (lat, lon) = self.ids.take(pa.array(rows)).to_pylist(), self.places[rows].T.tolist()
+        ids, (lat, lon) = self.ids.take(arrow(rows)).to_pylist(), self.places[rows].T.tolist()
         return [
             {"id": id_, "lat": north, "lon": east, **record}
             for id_, north, east, record in zip(ids, lat, lon, found.to_pylist(), strict=True)
@@ -229,7 +228,7 @@ def open_snapshot(catalogue: Catalogue, modality: Modality, dtype: Dtype = "floa
             snapshot = _open_if_whole(parent / f"{current.snapshot}{dtype}", modality, manifest, catalogue, current.version)
             if snapshot is not None:  # an empty one is false
                 return snapshot
-    versions, dataset = versions_of(catalogue, modality), catalogue.dataset(modality)
+    versions, dataset = catalogue.state(modality), catalogue.dataset(modality)
     text = (dataset.metadata or {}).get(MANIFEST_KEY)
     if text is None:
         raise not_indexed(catalogue, modality)
@@ -277,9 +276,7 @@ def _write(folder: Path, dataset: Any, manifest: Manifest, dtype: Dtype, bases: 
     Fragments.of(dataset).save(folder)
 
 
-def _open_if_whole(
-    folder: Path, modality: Modality, manifest: Manifest, catalogue: Catalogue, version: int
-) -> Snapshot | None:
+def _open_if_whole(folder: Path, modality: Modality, manifest: Manifest, catalogue: Catalogue, version: int) -> Snapshot | None:
     """The snapshot in a folder. None if it is not there, or damaged: then it is removed."""
     try:
         return _open(folder, modality, manifest, catalogue, version)
@@ -292,7 +289,7 @@ def _open(folder: Path, modality: Modality, manifest: Manifest, catalogue: Catal
     """Map the files of a folder. Raises ``OSError``, ``ValueError`` or ``EOFError`` if they are missing or incomplete."""
     rows = pa.ipc.open_file(pa.memory_map(str(folder / "rows.arrow"))).read_all().combine_chunks()
     vectors = mapped(folder / "vectors.npy", (len(rows), manifest.dim))
-    places = np.stack([rows["lat"].to_numpy(), rows["lon"].to_numpy()], axis=1)
+    places = np.stack([numbers(rows["lat"], np.float64), numbers(rows["lon"], np.float64)], axis=1)
     ids = rows["id"].chunk(0) if len(rows) else pa.array([], pa.string())
-    row_ids, sizes = rows["_rowid"].to_numpy(), Fragments.load(folder).sizes
+    row_ids, sizes = numbers(rows["_rowid"], np.uint64), Fragments.load(folder).sizes
     return Snapshot(modality, manifest, version, ids, places, row_ids, vectors, folder, catalogue, sizes)

