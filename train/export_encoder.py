@@ -1,4 +1,4 @@
-"""Graphs of a model's encoders for ``train.light``: traced by torch, without their weights, and compared with torch before they count.
+"""Graphs of a model's encoders for ``train.light``: traced by torch, without weights, and compared with torch before they count.
 
 A weight that the model's file holds becomes an input of the graph under its own name. What the file does not hold, as a frozen
 network of others, stays in the graph.
@@ -237,8 +237,8 @@ def traced(network: nn.Module, inputs: dict[str, Tensor], *, lengths: bool = Fal
 
 
 def without_weights(model: Any, stored: Mapping[str, npt.DTypeLike]) -> bytes:
-    """The same graph with every weight of the ``stored`` names as an input. One in half precision that is only looked up in stays in
-    half precision; all others are given in single precision."""
+    """The same graph with every weight of the ``stored`` names as an input. One in half precision that is only looked up in stays
+    so; all others are given in single precision."""
     onnx = _onnx()
     graph, kept = model.graph, []
     for weight in graph.initializer:

@@ -53,8 +53,8 @@ class LooksAtPictures(Protocol):
 
 
 class EarthInputs(NamedTuple):
-    """What numpy computes of a place for the network of a location encoder (``train.nets.earth``): some of look, zonal and waves, in
-    the network's order. ``degrees`` of the waves."""
+    """What numpy computes of a place for the network of a location encoder (``train.nets.earth``): some of look, zonal and
+    waves, in the network's order. ``degrees`` of the waves."""
 
     names: tuple[str, ...]
     degrees: int

@@ -1,8 +1,8 @@
-"""What the last process found out about a table, so that the next one need not open it: version, manifest, snapshot, what hits show.
+"""What the last process found out about a table, so that the next one need not open it: version, manifest, snapshot, and hits.
 
-``current.json`` beside the snapshots holds as long as the table's folder of versions is as it was: every commit changes that. A search
-then maps files and neither Lance nor LanceDB is imported, which takes longer than the search. A table in an object store has no
-folder, and is always asked.
+``current.json`` beside the snapshots holds as long as the table's folder of versions is as it was: every commit changes that. A
+search then maps files and neither Lance nor LanceDB is imported, which takes longer than the search. A table in an object store has
+no folder, and is always asked.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ COLUMNS = ("title", "url", "country")  # that a hit shows, with the beginning of
 
 @dataclass(frozen=True)
 class Current:
-    """``versions``: the table's ``Catalogue.state``. ``manifest``: as JSON. ``snapshot``: the name of its folder, without the type of numbers."""
+    """``versions``: the table's ``Catalogue.state``. ``manifest``: as JSON. ``snapshot``: the name of its folder without
+    the type of numbers."""
 
     versions: str
     version: int

@@ -140,8 +140,8 @@ class Catalogue:
             )
 
     def state(self, modality: Modality) -> str:
-        """What changes with every commit to a table, and where another takes its place, without opening it: the names of its versions
-        and time and inode of their folder. '' if it has no folder, as in an object store."""
+        """What changes with every commit to a table, and where another takes its place, without opening it: the names of its
+        versions, and time and inode of their folder. '' if it has no folder, as in an object store."""
         if is_object_store(self.uri):
             return ""
         folder = Path(self.uri) / f"{modality}.lance" / "_versions"

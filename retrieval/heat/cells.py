@@ -31,8 +31,8 @@ class Cells:
     """``vectors`` [N, D] float32 or float16 of unit norm at ``places`` [N, 2] (lat, lon), as in a snapshot of the locations.
 
     A pixel farther than ``reach_km`` from every cell has no data (the sea); the default closes the gaps between neighbours. A pixel
-    larger than that has data where a cell may lie in it. What is made of the places alone is written to ``folder``, if there is one.
-    Raises ``InputError`` where shapes do not match or are empty.
+    larger than that has data where a cell may lie in it. What is made of the places alone is written to ``folder``, if there is
+    one. Raises ``InputError`` where shapes do not match or are empty.
     """
 
     def __init__(

@@ -18,7 +18,7 @@ VERSION: Literal[1] = 1
 
 
 class Texts(Settings):
-    """``parts``: what is made of a text, side by side: minilm, use, words. ``passages``: the whole and so many sentences less one."""
+    """``parts``: what is made of a text, side by side: minilm, use, words. ``passages``: the whole and its sentences."""
 
     parts: tuple[Literal["minilm", "use", "words"], ...]
     bits: int = 0

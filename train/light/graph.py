@@ -1,7 +1,7 @@
 """One network as an ONNX graph whose weights are inputs: they are views of mapped files, so that opening copies nothing.
 
-onnxruntime would copy weights that are part of a graph, and those that it is given as initialisers (125 MB and a quarter of a second
-for MiniLM). As inputs they stay where they are; the fusions that need constants are not missed.
+onnxruntime would copy weights that are part of a graph, and those that it is given as initialisers (125 MB and a quarter of a
+second for MiniLM). As inputs they stay where they are; the fusions that need constants are not missed.
 """
 
 import os

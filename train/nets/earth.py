@@ -1,4 +1,4 @@
-"""What a location encoder reads of a place before any learnt weight, in numpy: harmonics, the latitude alone, pictures of the Earth.
+"""What a location encoder reads of a place before any learnt weight, in numpy: harmonics, latitude, pictures of the Earth.
 
 The same as ``train.nets.harmonics``, ``zonal`` and ``pictures`` compute for training in torch, for those who ask without it.
 """

@@ -197,7 +197,7 @@ def row_passages(tower: TextEncoder, rows: pa.Table) -> tuple[Tensor, Tensor]:
 
 
 def text_passages(tower: TextEncoder, wholes: Sequence[str], texts: Sequence[str]) -> tuple[Tensor, Tensor]:
-    """(passages [B, S, F], present [B, S]): part 0 holds the features of the whole, the other parts those of the first sentences of the text."""
+    """(passages [B, S, F], present [B, S]): part 0 is the whole, the others are the first sentences."""
     split = passages_of(wholes, texts, tower.passages - 1)
     found = torch.from_numpy(tower.features([part for passages in split for part in passages]))
     present = torch.arange(tower.passages)[None, :] < torch.tensor([len(passages) for passages in split])[:, None]

@@ -1,7 +1,7 @@
 """The words of a text as numbers of rows in a table (the hashing trick, Weinberger et al. 2009, arXiv:0902.2206). No torch here.
 
-Words and numbers are those of scikit-learn's ``HashingVectorizer(strip_accents="unicode")``, which every model here was trained with
-and which takes two seconds to import.
+Words and numbers are those of scikit-learn's ``HashingVectorizer(strip_accents="unicode")``, which every model here was trained
+with and which takes two seconds to import.
 """
 
 import itertools

