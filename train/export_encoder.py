@@ -268,7 +268,7 @@ def _onnx() -> Any:
     try:
         import onnx
     except ImportError as error:
-        raise MissingExtraError("exporting an encoder needs the package onnx; run `pip install 'placebind[train]'`") from error
+        raise MissingExtraError("exporting an encoder needs the package onnx; run `pip install 'placebind[export]'`") from error
     return onnx
 
 
