@@ -19,7 +19,6 @@ from index.records import Hit, Place
 from retrieval import Question, Space
 from retrieval.asking.parts import Part
 from retrieval.asking.photo import Photo
-from retrieval.sureness.fit_confidence import nowhere_texts
 
 SAME = 1e-3
 TEXTS, NAMES, SENTENCES, PLACES, PICTURES = 60, 50, 40, 40, 10
@@ -27,14 +26,15 @@ TEXTS, NAMES, SENTENCES, PLACES, PICTURES = 60, 50, 40, 40, 10
 
 def questions() -> Iterator[tuple[str, Question]]:
     with files("index.places").joinpath("famous_places.csv").open(encoding="utf-8") as lines:
-        names = [row["name"] for row in csv.DictReader(line for line in lines if not line.startswith("#"))]
-    texts = nowhere_texts()
-    for text in texts[:TEXTS]:
+        famous = list(csv.DictReader(lines))
+    names, texts = [row["title"] for row in famous], [row["text"] for row in famous]
+    for text in texts[-TEXTS:]:
         yield text, Question.of(text)
     for name in names[:NAMES]:
         yield name, Question.of(name)
     for number in range(SENTENCES):
-        text = f"{texts[number % len(texts)]} near {names[(7 * number) % len(names)]}"
+        kind, name = famous[number]["kind"], names[(7 * number) % len(names)]
+        text = f"{kind} near {name}" if number % 2 else f"{kind} in {famous[-number - 1]['country']}"
         yield text, Question.of(text)
     for lat, lon in zip(*fibonacci_sphere(PLACES), strict=True):
         yield f"{lat:.2f}, {lon:.2f}", Question.of(place=Place(lat=float(lat), lon=float(lon)))

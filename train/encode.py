@@ -7,7 +7,7 @@
     places = encoder.places(lat=[78.2, -24.4], lon=[15.6, -69.0])
     print(texts @ places.T)  # cosines
 
-``Encoder.open().module("locations")`` is the encoder of places as a module of torch, to be trained further or put into another network.
+``Encoder.open().module("locations")`` is the encoder of places as a module of torch, to be trained further or put elsewhere.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ class Encoder:
 
     @classmethod
     def open(cls, folder: str | Path | None = None) -> Encoder:
-        """The model in a folder, by default the one that comes with PlaceBind. Raises ``CheckpointError`` where there is none, or if
-        it has no graphs (`placebind export-encoder`)."""
+        """The model in a folder, by default the one that comes with PlaceBind. Raises ``CheckpointError`` where there is none, or
+        if it has no graphs (`placebind export-encoder`)."""
         checkpoint = Checkpoint.open(Path(folder) if folder else shipped_model())
         light = LightEncoders.of(checkpoint.path, checkpoint.digest)
         if light is None:

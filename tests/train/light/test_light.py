@@ -1,4 +1,4 @@
-"""The encoders without torch give torch's vectors, need no weights of their own, and are only used with the model they were made of."""
+"""The encoders without torch give torch's vectors, need no weights of their own, and are used with their own model only."""
 
 import json
 import shutil

@@ -13,8 +13,8 @@ from tests.worlds import catalogue_with, locations
 from train.checkpoint import Checkpoint
 from train.shipped import shipped_model
 
-HEAVY = ("torch", "transformers", "sentence_transformers", "timm", "open_clip", "sklearn", "lancedb", "lance", "pandas", "geopandas",
-         "streamlit", "scipy")  # fmt: skip
+HEAVY = ("torch", "transformers", "sentence_transformers", "timm", "open_clip", "sklearn", "lancedb", "lance", "pandas", "scipy",
+         "geopandas", "streamlit")  # fmt: skip
 PROGRAM = """
 import json, sys
 sys.argv = ["placebind", *json.loads(sys.argv[1])]
