@@ -1,8 +1,8 @@
 """What the last process found out about a table, so that the next one need not open it: version, manifest, snapshot, and hits.
 
-``current.json`` beside the snapshots holds as long as the table's folder of versions is as it was: every commit changes that. A
-search then maps files and neither Lance nor LanceDB is imported, which takes longer than the search. A table in an object store has
-no folder, and is always asked.
+A file beside the folder of the snapshots (``articles.json``) holds as long as the table's folder of versions is as it was: every
+commit changes that. A search then maps files and neither Lance nor LanceDB is imported, which takes longer than the search. A table
+in an object store has no folder, and is always asked.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from index.store.manifest import Manifest
 from index.store.vector_column import HAS_VECTOR
 from index.store.vectors import manifest_of
 
-FILE, SHOWN = "current.json", "shown.arrow"
+SHOWN = "shown.arrow"
 SHOWN_UP_TO_ROWS = 300_000  # of a table; what hits show of a million takes hundreds of megabytes
 SNIPPET_CHARACTERS = 160
 COLUMNS = ("title", "url", "country")  # that a hit shows, with the beginning of an article's text as its snippet
@@ -48,7 +48,7 @@ def current_of(catalogue: Catalogue, modality: Modality) -> Current | None:
     versions = catalogue.state(modality)
     for folder in derived_folders(catalogue.uri, modality) if versions else ():
         with suppress(OSError, ValueError, TypeError):  # none there, or a damaged one
-            current = Current(**json.loads((folder / FILE).read_text()))
+            current = Current(**json.loads(folder.with_suffix(".json").read_text()))
             if current.versions == versions:
                 return current
     return None
@@ -56,7 +56,10 @@ def current_of(catalogue: Catalogue, modality: Modality) -> Current | None:
 
 def note(folder: Path, current: Current) -> None:
     """For the next process; ``folder`` is that of the snapshots."""
-    with suppress(CatalogueError), made_whole(folder / FILE) as partial:  # a note that cannot be written costs time only
+    with (
+        suppress(CatalogueError),
+        made_whole(folder.with_suffix(".json")) as partial,
+    ):  # a note that cannot be written costs time only
         partial.write_text(json.dumps(asdict(current)))
 
 

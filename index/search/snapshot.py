@@ -28,7 +28,6 @@ from index.places.regions import Whereabouts, whereabouts
 from index.records import Embeddings, Modality
 from index.search.current import COLUMNS as SHOWN_COLUMNS
 from index.search.current import (
-    FILE,
     SHOWN,
     SHOWN_UP_TO_ROWS,
     Current,
@@ -257,7 +256,7 @@ def _newest(
         _write(partial, dataset, manifest, dtype, newest_first(folder.parent.glob(f"{manifest.model_digest[:12]}-*-{dtype}")))
         # Open it before it is renamed: after that, a process that sees a newer version may remove it. Mapped files stay readable.
         snapshot = replace(_open(partial, modality, manifest, catalogue, dataset.version), folder=folder)
-    sweep(folder.parent, keep=lambda other: other.startswith(name) or other == FILE)
+    sweep(folder.parent, keep=lambda other: other.startswith(name))
     return snapshot
 
 

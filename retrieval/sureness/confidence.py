@@ -131,9 +131,8 @@ class Confident:
         return standing(self.cells.places)
 
     def _file(self, name: str) -> Path | None:
-        """Where something that depends on the places alone is written; few are quicker to compute than to read."""
-        folder = self.cells.folder if len(self.cells) > CELLS else None
-        return folder and folder / f"standing-{name}.npy"
+        """Where something that depends on the places alone is written."""
+        return self.cells.folder and self.cells.folder / f"standing-{name}.npy"
 
 
 def standing(places: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:

@@ -30,9 +30,9 @@ class BandInput:
     def normalise(self, values: Floats, rows: Sequence[int]) -> Floats:
         """``values`` [k, H, W] of the bands with these numbers, in the sensor's unit -> the network's training range."""
         if self.white is not None:
-            values = (values / np.float32(self.white)).clip(0, 1)
+            values = (values / np.float32(self.white)).clip(np.float32(0), np.float32(1))
         mean, std = (np.array(each, np.float32)[list(rows)] for each in (self.mean, self.std))
-        return (values - mean[:, None, None]) / std[:, None, None]
+        return np.asarray((values - mean[:, None, None]) / std[:, None, None], np.float32)
 
 
 @runtime_checkable
@@ -93,5 +93,5 @@ def _triangles(side: int, size_px: int) -> Floats:
     scale = side / size_px
     wide = max(scale, 1.0)
     centre = (np.arange(size_px)[:, None] + 0.5) * scale
-    weights = np.maximum(1 - np.abs(np.arange(side)[None, :] + 0.5 - centre) / wide, 0)
+    weights = np.maximum(1 - np.abs(np.arange(side)[None, :] + 0.5 - centre) / wide, 0.0)
     return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)

@@ -62,7 +62,7 @@ class Pyramid:
         while len(self._levels) <= number:
             finer = self._levels[-1]
             quarters = [finer[:, row::2, column::2] for row in (0, 1) for column in (0, 1)]
-            self._levels.append(sum(each.astype(np.float32) for each in quarters) / 4)
+            self._levels.append(np.add.reduce([each.astype(np.float32) for each in quarters]) / np.float32(4))
         return self._levels[number]
 
 

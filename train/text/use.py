@@ -43,15 +43,15 @@ def backbone() -> Any:
 
     tensors = _unpacked()
 
-    class Tokenizer(UsePureTokenizer):  # type: ignore[misc]
+    class Tokenizer(UsePureTokenizer):
         def __init__(self) -> None:
             self._unk_id, self._bos_id, self._eos_id = 0, 1, 2
-            self._scores = memoryview(tensors["scores"])  # whose numbers are Python's, of double precision
+            self._scores = tensors["scores"].data  # whose numbers are Python's, of double precision
             self._unk_score, self._max_len = float(tensors["unknown"][0]), int(tensors["longest"][0])
             self._prefixes = Prefixes(tensors)
             self._normalizer = _Normalizer(tensors["characters"].tobytes())
 
-    class Backend(NumpyBackend):  # type: ignore[misc]
+    class Backend(NumpyBackend):
         def __init__(self) -> None:
             from threadpoolctl import ThreadpoolController
 
@@ -60,8 +60,8 @@ def backbone() -> Any:
                 setattr(self, name.removeprefix(BACKEND), tensors[name])
             for name in BY_ORDER:
                 setattr(self, name, [tensors[f"{name}.{order}"] for order in ORDERS])
-            self.eps = float(self.eps)
-            self._feat_dim = len(self.ln_g)
+            self.eps = float(tensors[f"{BACKEND}eps"])
+            self._feat_dim = len(tensors[f"{BACKEND}ln_g"])
 
     return Backend()
 
@@ -71,8 +71,8 @@ class Prefixes:
     beginning. A hash table in mapped arrays."""
 
     def __init__(self, tensors: Arrays) -> None:
-        self._slots, self._starts, self._values = (memoryview(tensors[name]) for name in ("slots", "starts", "values"))
-        self._text = memoryview(tensors["text"])
+        self._slots, self._starts, self._values = (tensors[name].data for name in ("slots", "starts", "values"))
+        self._text = tensors["text"].data
 
     def get(self, prefix: str) -> int | None:
         key = prefix.encode()

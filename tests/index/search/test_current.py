@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from index.search.current import FILE, SNIPPET_CHARACTERS, current_of, manifests_at_hand
+from index.search.current import SNIPPET_CHARACTERS, current_of, manifests_at_hand
 from index.search.snapshot import open_snapshot
 from index.store.catalogue import Catalogue
 from index.store.ingest import ingest
@@ -54,6 +54,6 @@ def test_a_damaged_note_is_not_believed(tmp_path: Path) -> None:
     catalogue = world(tmp_path / "world")
     folder = open_snapshot(catalogue, "articles").folder
     assert folder is not None
-    (folder.parent / FILE).write_text("{")
+    folder.parent.with_suffix(".json").write_text("{")
     assert current_of(catalogue, "articles") is None
     assert len(open_snapshot(catalogue, "articles")) == 6
