@@ -84,8 +84,7 @@ def _resized(values: Floats, size_px: int) -> Floats:
     if side == size_px:
         return values
     weights = _triangles(side, size_px)
-    resized: Floats = weights @ values @ weights.T
-    return resized
+    return np.asarray(weights @ values @ weights.T, np.float32)
 
 
 def _triangles(side: int, size_px: int) -> Floats:
