@@ -8,16 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import torch
-import torch.nn.functional as F
 
 from index.errors import CatalogueError, InputError
-from index.geo import geodesic_km, unit_xyz
+from index.geo import geodesic_km
 from index.imagery.sensors import SENSORS, Sensor
 from index.places.country_names import as_written, near_names
 from index.places.name_index import NameIndex
@@ -25,12 +23,13 @@ from index.places.whereabouts import Whereabouts
 from index.places.world_names import names_are_known, world_names
 from index.records import Hit, Modality, Place, Tile
 from index.registry import load
+from index.search.current import manifests_at_hand
 from index.search.filters import Filter
 from index.search.snapshot import Snapshot, open_snapshot
 from index.store.catalogue import Catalogue
 from index.store.gazetteer import names_of as catalogue_names
 from index.store.manifest import Manifest
-from index.store.vectors import check_model, manifests_of
+from index.store.vectors import check_model
 from index.threads import lock_of, once
 from retrieval.answer import Answer
 from retrieval.asking.how import How
@@ -53,34 +52,36 @@ from retrieval.ranking.search import Ranked, Searcher
 from retrieval.sureness.confidence import Confidence, Confident
 from train.checkpoint import Checkpoint
 from train.config import ENCODER_OF, ENCODERS
-from train.image.context import UNKNOWN, context_of
-from train.image.tiles import TILE_COLUMNS, PreparedTile, group_tiles, prepare_rows, tile_batch
-from train.precision import choose_device
-from train.protocols import Encoder, ImageEncoder, LocationEncoder, TextEncoder
+from train.light.encoders import LightEncoders
+from train.light.graph import FEW
+from train.light.rows import ROW_COLUMNS, vectors_of_rows
+from train.queries import QueryEncoders, Shown, Vectors
 from train.shipped import checkpoint_for
-from train.text.articles import ARTICLE_COLUMNS, article_batch, query_passages, row_passages
 
-Vectors = npt.NDArray[np.float32]
-SNIPPET_CHARACTERS = 160
+if TYPE_CHECKING:  # torch comes with them
+    from train.protocols import Encoder, ImageEncoder, LocationEncoder, TextEncoder
+    from train.trained import TorchEncoders
+
+RunBy = Literal["auto", "torch"]
 STAGES = ("encode", "search", "read")  # of an answer: the query's vectors, the best rows, the records of these rows
 READ_CHARACTERS = 65_536  # of a query: more than any text tower sees; a megabyte would take seconds to cut into tokens
-# The columns of a record's row that its vector is made from.
-ROW_COLUMNS: dict[Modality, tuple[str, ...]] = {
-    "articles": ("lat", "lon", *ARTICLE_COLUMNS),
-    "tiles": ("lat", "lon", *TILE_COLUMNS),
-    "locations": ("lat", "lon"),
-}
 
 
 class Space:
     """Open it with ``Space.open(checkpoint, catalogue)``, search with ``search``. Encoders and vectors load on first use."""
 
-    def __init__(self, checkpoint: Checkpoint, catalogue: Catalogue, device: str = "auto", backend: str = "auto") -> None:
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        catalogue: Catalogue,
+        device: str = "auto",
+        backend: str = "auto",
+        encoders: RunBy = "auto",
+    ) -> None:
         self.checkpoint = checkpoint
         self.backend = backend
         self.catalogue = catalogue
-        self.device = choose_device(device)
-        self._encoders: dict[Modality, Encoder] = {}
+        self.device, self._run_by = device, encoders
         self._searchers: dict[Modality, Searcher] = {}
 
     @classmethod
@@ -90,28 +91,31 @@ class Space:
         catalogue: str | Path | None = None,
         device: str = "auto",
         backend: str = "auto",
+        encoders: RunBy = "auto",
     ) -> Space:
         """``checkpoint`` is the folder of a model; without one, the catalogue's own model is used, else the shipped
-        one. ``backend`` is one of index.search.backends, or auto: exact up to 300,000 records, FAISS above.
+        one. ``backend`` is one of index.search.backends, or auto: exact up to 300,000 records, FAISS above. ``encoders`` are run by
+        torch, or, with auto, by onnxruntime where the model has graphs (`placebind export-encoder`); ``device`` is torch's.
 
         Raises ``CheckpointError``, ``CatalogueError``, or ``ModelMismatchError`` if the vectors are of another model."""
         if catalogue is None:
             raise CatalogueError("no catalogue was given; open one with Space.open(catalogue=FOLDER)")
         folder = Path(checkpoint) if checkpoint else checkpoint_for(catalogue)
-        space = cls(Checkpoint.open(folder), Catalogue.open(catalogue), device, backend)
+        space = cls(Checkpoint.open(folder), Catalogue.open(catalogue), device, backend, encoders)
         for modality, manifest in space.manifests.items():
             check_model(modality, manifest, space.checkpoint.digest_of(modality), space.dim, space.preprocessing(modality))
         return space
 
     def take_encoders(self, earlier: Space) -> None:
         """Use those that another space of the same model has loaded, instead of loading them again."""
-        if earlier.checkpoint.digest == self.checkpoint.digest and earlier.device == self.device:
-            self._encoders |= earlier._encoders
+        alike = (earlier.checkpoint.digest, earlier.device, earlier._run_by) == (self.checkpoint.digest, self.device, self._run_by)
+        if alike:
+            vars(self).update({name: vars(earlier)[name] for name in ("_light", "trained") if name in vars(earlier)})
 
     @once
     def manifests(self) -> dict[Modality, Manifest]:
         """The manifests of the tables that are indexed."""
-        return manifests_of(self.catalogue)
+        return manifests_at_hand(self.catalogue)
 
     @property
     def dim(self) -> int:
@@ -120,7 +124,10 @@ class Space:
     def preprocessing(self, modality: Modality) -> dict[str, Any]:
         """How this model reads the records of one table: the encoder with all its options, and how it reads if that changed."""
         component = self.checkpoint.card.config.encoder(modality)
-        reading = getattr(load(ENCODERS[ENCODER_OF[modality]], component.name), "READING", None)
+        if self._light is not None:
+            reading = self._light.exported.readings.get(modality)
+        else:
+            reading = getattr(load(ENCODERS[ENCODER_OF[modality]], component.name), "READING", None)
         return component.model_dump(mode="json") | ({} if reading is None else {"reading": reading})
 
     @overload
@@ -130,24 +137,47 @@ class Space:
     @overload
     def encoder(self, modality: Literal["tiles"]) -> ImageEncoder: ...
     @overload
-    def encoder(self, modality: Modality) -> Encoder: ...
     def encoder(self, modality: Modality) -> Encoder:
-        with lock_of(self):
-            if modality not in self._encoders:
-                self._encoders[modality] = self.checkpoint.encoder(modality, self.device)
-            return self._encoders[modality]
+        """The encoder itself, a module of torch."""
+        return self.trained.encoder(modality)
+
+    @once
+    def trained(self) -> TorchEncoders:
+        """The encoders by torch, which an index is built with."""
+        from train.precision import choose_device
+        from train.trained import TorchEncoders
+
+        return TorchEncoders(self.checkpoint, choose_device(self.device))
+
+    @once
+    def _light(self) -> LightEncoders | None:
+        wanted = self._run_by == "auto" and self.device in ("auto", "cpu")
+        return LightEncoders.of(self.checkpoint.path, self.checkpoint.digest) if wanted else None
+
+    def encoders(self, modality: Modality) -> QueryEncoders:
+        """What embeds questions of this modality: graphs by onnxruntime where the model has them, else torch."""
+        light = self._light
+        return (
+            light if light is not None and (light.exported.has(modality) or not self.checkpoint.learnt(modality)) else self.trained
+        )
+
+    @property
+    def runs_by(self) -> str:
+        """What the encoders run by: onnxruntime, torch, or both for different modalities."""
+        if self._light is None:
+            return "torch"
+        return " and ".join([self._light.runs_by, *(["torch"] if self._light.exported.missing else [])])
 
     def embed_texts(self, texts: Sequence[str]) -> Vectors:
         """Unit vectors [N, dim] float32. Raises ``InputError`` for an empty text."""
         if any(not text.strip() for text in texts):
             raise InputError("the query text is empty; say what to look for")
-        return self._embed_passages(*query_passages(self.encoder("articles"), [text[:READ_CHARACTERS] for text in texts]))
+        read = [text[:READ_CHARACTERS] for text in texts]
+        return self.encoders("articles").texts(read, read)
 
     def embed_places(self, lat: npt.ArrayLike, lon: npt.ArrayLike) -> Vectors:
         """Unit vectors [N, dim] float32 of points in WGS84 degrees, each [N]."""
-        lats, lons = (torch.from_numpy(np.atleast_1d(np.array(each, dtype=np.float64))).to(self.device) for each in (lat, lon))
-        with torch.inference_mode():
-            return _unit(self.encoder("locations")(lats, lons))
+        return self.encoders("locations").places(lat, lon)
 
     def embed_images(self, images: Sequence[Tile | Photo]) -> Vectors:
         """Unit vectors [N, dim] float32. A photo is read as the first sensor that the model was trained on. Raises ``InputError``
@@ -160,14 +190,13 @@ class Space:
                     f"the model was trained on {', '.join(learnt) or 'no'} images, this one is {sensor}; "
                     "ingest such tiles and train with them"
                 )
-        read = [image.measured_by(*self._camera) if isinstance(image, Photo) else image for image in images]
-        taken = [context_of(image.level, image.date) if isinstance(image, Tile) else UNKNOWN for image in images]
-        prepared = [
-            PreparedTile(each.sensor, *self.encoder("tiles").prepare(each.pixels, each.bands, each.sensor), context)
-            for each, context in zip(read, taken, strict=True)
-        ]
-        nowhere = np.zeros(len(images))
-        return self._embed_batch("tiles", group_tiles(prepared, nowhere, nowhere))
+        return self.encoders("tiles").tiles([self._shown(image) for image in images])
+
+    def _shown(self, image: Tile | Photo) -> Shown:
+        if isinstance(image, Tile):
+            return Shown(image.pixels, image.bands, image.sensor, image.level, image.date)
+        measured = image.measured_by(*self._camera)
+        return Shown(measured.pixels, measured.bands, measured.sensor)
 
     @once
     def _camera(self) -> tuple[Sensor, tuple[str, ...]]:
@@ -183,24 +212,16 @@ class Space:
         return sensor, tuple(found[0]) if found else sensor.bands
 
     def embed_records(self, modality: Modality, ids: Sequence[str]) -> Vectors:
-        """Unit vectors [N, dim] float32 of records in the catalogue, in the order of ``ids``."""
-        rows = self.catalogue.rows(modality, ids, ["lat", "lon"])
-        lat, lon = rows["lat"].to_numpy(), rows["lon"].to_numpy()
-        if modality == "locations":
-            return self.embed_places(lat, lon)
-        if modality == "articles":
-            return self._embed_batch(modality, article_batch(self.catalogue, self.encoder(modality), ids, lat, lon))
-        return self._embed_batch(modality, tile_batch(self.catalogue, self.encoder(modality), ids, lat, lon))
+        """Unit vectors [N, dim] float32 of records in the catalogue, in the order of ``ids``. A few are embedded as a question is;
+        more by torch, as an index is, with the features that the catalogue has cached."""
+        if len(ids) <= FEW and self.encoders(modality).runs_by != "torch":
+            return vectors_of_rows(self.encoders(modality), modality, self.catalogue.rows(modality, ids, ROW_COLUMNS[modality]))
+        return self.trained.records(self.catalogue, modality, ids)
 
     def embed_rows(self, modality: Modality, rows: pa.Table) -> Vectors:
-        """Unit vectors [N, dim] float32 of records as rows with ``ROW_COLUMNS``. It reads nothing from the catalogue and fills no
-        cache, so many processes can use it at a time; an article's features are computed again each time."""
-        lat, lon = rows["lat"].to_numpy(), rows["lon"].to_numpy()
-        if modality == "locations":
-            return self.embed_places(lat, lon)
-        if modality == "tiles":
-            return self._embed_batch(modality, group_tiles(prepare_rows(rows, self.encoder(modality)), lat, lon))
-        return self._embed_passages(*row_passages(self.encoder(modality), rows))
+        """Unit vectors [N, dim] float32 of records as rows with ``ROW_COLUMNS``, by torch. It reads nothing from the catalogue and
+        fills no cache, so many processes can use it at a time; an article's features are computed again each time."""
+        return vectors_of_rows(self.trained, modality, rows)
 
     def search(
         self,
@@ -254,7 +275,7 @@ class Space:
 
     def _unread(self, question: Question) -> tuple[str, ...]:
         texts = [part.text[:READ_CHARACTERS] for part in question.parts if part.text is not None]
-        return reading_notes(texts, self.encoder("articles")) if texts else ()
+        return reading_notes(texts, self.encoders("articles").reads) if texts else ()
 
     def _names(self, question: Question, vectors: QueryVectors) -> tuple[Named, ...]:
         """The places that the texts of a question name, if it looks them up. The model's heat decides what is unclear. Without the
@@ -285,7 +306,7 @@ class Space:
 
     def _cosines_near(self, queries: Vectors, lat: npt.ArrayLike, lon: npt.ArrayLike) -> Vectors:
         """[N]: of the location nearest to each point, the best over the queries [P, D]."""
-        nearest = np.atleast_1d(self.cells.tree.query(unit_xyz(lat, lon))[1])
+        nearest = self.cells.nearest(lat, lon)
         best: Vectors = (self.cells.vectors[nearest].astype(np.float32) @ queries.T).max(axis=1)
         return best
 
@@ -312,12 +333,12 @@ class Space:
     def cells(self) -> Cells:
         """The locations as cells of a heat map."""
         snapshot = self.searcher("locations").snapshot
-        return Cells(snapshot.vectors, snapshot.places, model_digest=self.checkpoint.digest)
+        return Cells(snapshot.vectors, snapshot.places, model_digest=self.checkpoint.digest, folder=snapshot.folder)
 
     @once
     def bridge(self) -> Bridge:
         """Leads from texts to tiles and from pictures to articles through position."""
-        return Bridge(self.embed_places)
+        return Bridge(self.embed_places, self.checkpoint.digest_of("locations")[:12])
 
     @once
     def confident(self) -> Confident | None:
@@ -387,8 +408,7 @@ class Space:
         return why
 
     def _hits(self, modality: Modality, ranked: Ranked, *, origin: Place | None, skip: int) -> list[Hit]:
-        columns = ["id", "lat", "lon", "title", "url", "country"] + (["text"] if modality == "articles" else [])
-        records = self.searcher(modality).snapshot.take(ranked.rows[skip:], columns).to_pylist()
+        records = self.searcher(modality).snapshot.shown(ranked.rows[skip:])
         found, hits = zip(records, ranked.scores[skip:], ranked.percentiles[skip:], strict=True), []
         for rank, (record, score, percentile) in enumerate(found, start=skip + 1):
             place = Place(lat=record["lat"], lon=record["lon"])
@@ -397,18 +417,10 @@ class Space:
                     rank=rank, modality=modality, id=record["id"], title=record["title"], place=place, score=float(score),
                     percentile=float(percentile),
                     distance_km=float(geodesic_km(origin.lat, origin.lon, place.lat, place.lon)) if origin else None,
-                    url=record["url"], country=record["country"], snippet=record.get("text", "")[:SNIPPET_CHARACTERS],
+                    url=record["url"], country=record["country"], snippet=record["snippet"],
                 )
             )  # fmt: skip
         return hits
-
-    def _embed_passages(self, parts: torch.Tensor, present: torch.Tensor) -> Vectors:
-        with torch.inference_mode():
-            return _unit(self.encoder("articles")(parts.to(self.device), present.to(self.device)))
-
-    def _embed_batch(self, modality: Modality, batch: Any) -> Vectors:
-        with torch.inference_mode():
-            return _unit(batch.to(self.device).encode(self.encoder(modality)))
 
 
 def _question(
@@ -449,7 +461,3 @@ def _unknown(country: str, known: Collection[str]) -> str:
     written = f"countries here are written as {', '.join(sorted(known)[:3])}" if known else "leave it out"
     remedy = f"did you mean {' or '.join(near)}?" if near else written
     raise InputError(f"no record that is searched is in a country '{country[:60]}'; {remedy}")
-
-
-def _unit(vectors: torch.Tensor) -> Vectors:
-    return F.normalize(vectors.float(), dim=-1).cpu().numpy()

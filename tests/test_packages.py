@@ -72,7 +72,7 @@ def test_nothing_in_ui_is_named_after_a_sibling_package() -> None:
 
 def test_the_distribution_says_what_its_command_is() -> None:
     (command,) = importlib.metadata.entry_points(group="console_scripts", name="placebind")
-    assert command.value == "ui.cli.main:main"
+    assert command.value == "ui.cli.start:main"
     assert callable(command.load())
 
 

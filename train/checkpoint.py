@@ -4,26 +4,32 @@ A folder holds ``model.safetensors`` once training has ended, ``training.safeten
 state to resume from). Both are written under a temporary name and renamed. Nothing is ever unpickled.
 """
 
+from __future__ import annotations
+
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, cast, overload
+from typing import TYPE_CHECKING, Any, Literal, cast, overload
 
-import torch
+import numpy as np
 from pydantic import Field
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
-from torch import Tensor, nn
 
+from index.digests import known_sha256
 from index.errors import CheckpointError, one_line
-from index.files import file_sha256, made_whole
+from index.files import made_whole
 from index.records import Modality
 from index.registry import load
 from index.settings import Settings
 from train.config import ENCODER_OF, ENCODERS, TrainConfig
-from train.protocols import Encoder, ImageEncoder, LocationEncoder, TextEncoder
+
+if TYPE_CHECKING:  # who only reads the card, as every search does, needs no torch
+    import torch
+    from torch import Tensor, nn
+
+    from train.protocols import Encoder, ImageEncoder, LocationEncoder, TextEncoder
 
 MODEL_FILE = "model.safetensors"
 TRAINING_FILE = "training.safetensors"
@@ -79,7 +85,7 @@ class Checkpoint:
     digest: str
 
     @classmethod
-    def open(cls, folder: Path) -> "Checkpoint":
+    def open(cls, folder: Path) -> Checkpoint:
         """Raises ``CheckpointError`` if there is none, or if it is damaged or of another version."""
         path = folder / MODEL_FILE
         if not path.is_file():
@@ -87,13 +93,13 @@ class Checkpoint:
             remedy = "its training was interrupted: run the same `placebind train` again" if unfinished else "run `placebind train`"
             raise CheckpointError(f"no finished checkpoint in {folder}; {remedy}")
         try:
-            with safe_open(path, framework="pt") as file:
+            with safe_open(path, framework="np") as file:
                 card = Card(**json.loads((file.metadata() or {})[_HEADER]))
         except (SafetensorError, KeyError, TypeError, ValueError, OSError) as error:
             raise CheckpointError(
                 f"{path} is not a PlaceBind checkpoint of this version ({one_line(error)}); train it again"
             ) from None
-        return cls(path, card, file_sha256(path))
+        return cls(path, card, known_sha256(path))
 
     @cached_property
     def temperature(self) -> float | None:
@@ -103,12 +109,12 @@ class Checkpoint:
     @cached_property
     def learnt_temperature(self) -> float | None:
         """The divisor of cosines of texts and places at the end of training."""
-        with safe_open(self.path, framework="pt") as file:
+        with safe_open(self.path, framework="np") as file:
             if _TEXT_SCALE not in file.keys():  # noqa: SIM118
                 return None
-            return float(torch.exp(-file.get_tensor(_TEXT_SCALE).float()))
+            return float(np.exp(-file.get_tensor(_TEXT_SCALE).astype(np.float32)))
 
-    def with_confidence(self, confidence: TextConfidence) -> "Checkpoint":
+    def with_confidence(self, confidence: TextConfidence) -> Checkpoint:
         """The same weights, written again with the fitted confidence; the file and its digest then change."""
         save_model(self.path.parent, self.weights(), self.card.model_copy(update={"confidence": confidence}))
         return Checkpoint.open(self.path.parent)
@@ -147,7 +153,7 @@ class Checkpoint:
             raise CheckpointError(
                 f"the weights in {self.path} do not fit their configuration ({one_line(error)}); train it again"
             ) from None
-        return cast(Encoder, encoder.to(device).eval())
+        return cast("Encoder", encoder.to(device).eval())
 
 
 def build_encoder(config: TrainConfig, modality: Modality) -> nn.Module:
@@ -179,6 +185,8 @@ class Progressed:
 
 def save_training(folder: Path, state: Progressed, config: TrainConfig) -> None:
     """Write the state that a run needs to resume."""
+    import torch
+
     tensors = {f"model/{name}": tensor for name, tensor in state.weights.items()}
     tensors |= {f"best/{name}": tensor for name, tensor in (state.best or {}).items()}
     for index, values in state.optimizer.items():
@@ -225,6 +233,8 @@ def load_training(folder: Path, config: TrainConfig, *, overwrite: bool = False)
 
 
 def _write(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
+    from safetensors.torch import save_file
+
     with made_whole(path, CheckpointError) as partial:
         try:
             save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, partial, metadata=metadata)

@@ -10,7 +10,7 @@ from index.errors import ConfigError
 from index.records import Modality
 from index.registry import Component, resolve
 from index.settings import Settings
-from train.objective.distillation import TeacherOptions
+from train.objective.teacher import TeacherOptions
 from train.sampling import SamplingOptions
 
 ENCODER_OF: dict[Modality, str] = {"locations": "location", "articles": "text", "tiles": "image"}  # field of a configuration

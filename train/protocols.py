@@ -1,8 +1,10 @@
 """The interface of an encoder of each modality. Each is an ``nn.Module`` as well, stored in the ``nn.ModuleDict`` of a model by its
 modality; ``encoder_of`` returns it with its own type."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal, Protocol, TypeGuard, cast, overload, runtime_checkable
+from typing import Any, Literal, NamedTuple, Protocol, TypeGuard, cast, overload, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -47,6 +49,26 @@ class LooksAtPictures(Protocol):
 
     def look(self, lat: Tensor, lon: Tensor) -> Tensor:
         """[B, I]: what it reads there, before any learnt weight."""
+        ...
+
+
+class EarthInputs(NamedTuple):
+    """What numpy computes of a place for the network of a location encoder (``train.nets.earth``): some of look, zonal and
+    waves, in the network's order. ``degrees`` of the waves."""
+
+    names: tuple[str, ...]
+    degrees: int
+
+
+@runtime_checkable
+class ReadsEarthInputs(Protocol):
+    """A location encoder that can be exported: its network begins where ``train.nets.earth`` ends."""
+
+    @property
+    def earth_inputs(self) -> EarthInputs: ...
+
+    def from_inputs(self, *inputs: Tensor) -> Tensor:
+        """[B, dim], as the encoder itself gives it for the place."""
         ...
 
 

@@ -11,14 +11,11 @@ from difflib import get_close_matches
 from functools import cache
 
 from index.errors import MissingExtraError
+from index.places import cldr
+from index.places.cldr import LANGUAGES
 from index.places.packaged import package
 
 NAMED = 3
-# The first is preferred where a name means different countries in two languages.
-LANGUAGES = (
-    "en", "ar", "cs", "da", "de", "el", "es", "fa", "fi", "fr", "he", "hi", "hu", "id", "it", "ja", "ko", "nb", "nl", "pl", "pt",
-    "ro", "ru", "sv", "th", "tr", "uk", "vi", "zh",
-)  # fmt: skip
 OTHER_NAMES = {
     "United States of America": "US", "USA": "US", "U.S.": "US", "U.S.A.": "US", "US": "US", "UK": "GB", "U.K.": "GB",
     "Great Britain": "GB", "Britain": "GB", "Republic of Ireland": "IE", "Holland": "NL", "Czech Republic": "CZ",
@@ -37,12 +34,17 @@ SHARED_NAMES = {
 }  # fmt: skip
 
 
+_PLAIN = {**dict.fromkeys(map(ord, "'’‘ʼ`.")), **dict.fromkeys(map(ord, "-‐–,()/"), " ")}
+_SAINT = re.compile(r"\bst\b")
+
+
 def folded(name: str) -> str:
     """A name as it is compared: small letters without accents, dots and apostrophes, 'and' for '&', without 'the' before it."""
-    letters = unicodedata.normalize("NFKD", name.casefold().replace("&", " and "))
-    plain = re.sub(r"['’‘ʼ`.]", "", "".join(each for each in letters if not unicodedata.combining(each)))
-    spaced = " ".join(re.sub(r"[-‐–,()/]", " ", plain).split())
-    return re.sub(r"\bst\b", "saint", spaced).removeprefix("the ")
+    letters = name.casefold().replace("&", " and ")
+    if not letters.isascii():
+        letters = "".join(each for each in unicodedata.normalize("NFKD", letters) if not unicodedata.combining(each))
+    spaced = " ".join(letters.translate(_PLAIN).split())
+    return (_SAINT.sub("saint", spaced) if "st" in spaced else spaced).removeprefix("the ")
 
 
 def code_of(name: str) -> str | None:
@@ -102,7 +104,7 @@ def countries_like(typed: str) -> list[str]:
 @cache
 def english_names() -> dict[str, str]:
     """The English names of CLDR by code."""
-    return _territories("en")
+    return cldr.countries("en")
 
 
 @cache
@@ -123,7 +125,7 @@ def _names() -> dict[str, tuple[str, frozenset[str]]]:
     meant: dict[str, set[str]] = {}
     spoken: dict[str, set[str]] = {name: {"en"} for name in english}
     for language in LANGUAGES[1:]:
-        for code, name in _territories(language).items():
+        for code, name in cldr.countries(language).items():
             key = folded(name)
             meant.setdefault(key, set()).add(code)
             if english.get(key, code) == code:
@@ -136,19 +138,5 @@ def _names() -> dict[str, tuple[str, frozenset[str]]]:
 @cache
 def _codes_by_iso() -> dict[str, str]:
     """Codes of two letters by codes of two and three letters."""
-    from babel.core import get_global
-
-    aliases = get_global("territory_aliases")
-    longer = {each: codes[0] for each, codes in aliases.items() if len(each) == 3 and each.isalpha() and len(codes) == 1}
-    return {code: code for code in english_names()} | {each: code for each, code in longer.items() if code in english_names()}
-
-
-@cache
-def _territories(language: str) -> dict[str, str]:
-    """The names of CLDR by code, without those of CLDR's own for the UN, the EU, the high seas and single islands of a country."""
-    from babel import Locale
-    from babel.core import get_global
-
-    with_three = {codes[0] for each, codes in get_global("territory_aliases").items() if len(each) == 3 and each.isalpha()}
-    of_cldr = {"AC", "CP", "DG", "EU", "QO", "TA", "UN", "XA", "XB", "ZZ"}
-    return {code: name for code, name in Locale(language).territories.items() if code in with_three - of_cldr and len(code) == 2}
+    longer = {each: code for each, code in cldr.longer_codes().items() if code in english_names()}
+    return {code: code for code in english_names()} | longer

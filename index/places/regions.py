@@ -6,13 +6,9 @@
 from functools import cache
 
 from index.errors import InputError
+from index.places.cldr import LANGUAGES, UN_NUMBERS, continents
 from index.places.continents import CODES, NAMES
-from index.places.country_names import LANGUAGES, code_of, countries_like, english_names, folded, name_of
-
-# The numbers of the United Nations, under which CLDR has the names of continents in all languages.
-_UN_NUMBERS = {
-    "Africa": "002", "Asia": "142", "Europe": "150", "North America": "003", "Oceania": "009", "South America": "005",
-}  # fmt: skip
+from index.places.country_names import code_of, countries_like, english_names, folded, name_of
 
 
 def region_named(name: str) -> str:
@@ -49,10 +45,6 @@ def continent_named(name: str) -> str | None:
 
 @cache
 def _continents_by_name() -> dict[str, str]:
-    from babel import Locale
-
-    of_languages = [Locale(language).territories for language in LANGUAGES]
-    names = {
-        folded(each[number]): name for name, number in _UN_NUMBERS.items() for each in reversed(of_languages) if number in each
-    }
+    of_languages = [continents(language) for language in LANGUAGES]
+    names = {folded(each[number]): name for name, number in UN_NUMBERS.items() for each in reversed(of_languages) if number in each}
     return names | {folded(each["AQ"]): "Antarctica" for each in of_languages} | {folded(name): name for name in NAMES}

@@ -71,6 +71,19 @@ class Fragments:
         return cls(said["column"], said["fragments"], tuple(said["sizes"]))
 
 
+def numbers(column: pa.ChunkedArray, kind: Any) -> npt.NDArray[Any]:
+    """A column of at most one chunk, without gaps, as it lies in memory: Arrow's own ``to_numpy`` imports pandas."""
+    if not len(column):
+        return np.empty(0, kind)
+    (chunk,) = column.chunks
+    return np.frombuffer(chunk.buffers()[1], kind)[chunk.offset : chunk.offset + len(chunk)]
+
+
+def arrow(rows: npt.NDArray[np.int64]) -> pa.Array:
+    """Rows to take from a table: ``pa.array`` imports pandas."""
+    return pa.Array.from_buffers(pa.int64(), len(rows), [None, pa.py_buffer(np.ascontiguousarray(rows, np.int64))])
+
+
 def grow(folder: Path, base: Path, dataset: Any, dim: int, dtype: str) -> bool:
     """Make the snapshot of ``dataset`` in ``folder`` from the one in ``base``; False if that is not possible.
 

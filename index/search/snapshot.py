@@ -8,6 +8,7 @@ table, but the same snapshot.
 
 from __future__ import annotations
 
+import os
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -24,7 +25,18 @@ from index.errors import CatalogueError, InputError, one_line
 from index.files import made_whole, remove
 from index.places.whereabouts import Whereabouts
 from index.records import Embeddings, Modality
-from index.search.growth import COLUMNS, Fragments, grow, mapped, put, write_rows
+from index.search.current import COLUMNS as SHOWN_COLUMNS
+from index.search.current import (
+    SHOWN,
+    SHOWN_UP_TO_ROWS,
+    Current,
+    current_of,
+    mapped_shown,
+    note,
+    shown,
+    write_shown,
+)
+from index.search.growth import COLUMNS, Fragments, arrow, grow, mapped, numbers, put, write_rows
 from index.search.growth import allocate as _allocate
 from index.store.catalogue import Catalogue
 from index.store.derived import derived_folders, newest_first, sweep, writable_folder
@@ -54,7 +66,7 @@ class Snapshot:
     row_ids: npt.NDArray[np.uint64] = field(repr=False)
     vectors: npt.NDArray[np.float32] | npt.NDArray[np.float16] = field(repr=False)
     folder: Path | None = None
-    table: Any = field(default=None, repr=False)  # the LanceDB table, checked out at ``version``
+    catalogue: Catalogue | None = field(default=None, repr=False)
     sizes: tuple[int, ...] = ()
 
     @classmethod
@@ -95,8 +107,8 @@ class Snapshot:
     def rows_where(self, sql: str) -> Rows:
         """The rows that fulfil a SQL condition over the table's columns, ascending. Raises ``InputError`` for bad SQL,
         ``CatalogueError`` if the version was cleaned away."""
-        with self.reading() as table:
-            dataset = table.to_lance()
+        with self.reading():
+            dataset = self.dataset
         try:
             found = dataset.to_table(columns=[], filter=sql, with_row_id=True)["_rowid"].to_numpy()
         except (ValueError, OSError, RuntimeError) as error:
@@ -107,25 +119,44 @@ class Snapshot:
 
     def values(self, column: str) -> frozenset[str]:
         """The different texts in a column without ''. There are none in a snapshot without a table."""
-        if self.table is None:
+        if self.catalogue is None:
             return frozenset()
         if column not in self._values:
-            with self.reading() as table:
-                found = table.to_lance().to_table(columns=[column])[column].unique().to_pylist()
+            with self.reading():
+                found = self.dataset.to_table(columns=[column])[column].unique().to_pylist()
             self._values[column] = frozenset(text for text in found if text)
         return self._values[column]
 
     def take(self, rows: npt.ArrayLike, columns: Sequence[str]) -> pa.Table:
         """These columns of the rows, in their order; a row may be asked for twice. Raises ``InputError`` for an unknown column."""
-        table, rows = self._opened(), np.asarray(rows, dtype=np.int64)
-        unknown = sorted(set(columns) - set(table.schema.names))
+        rows = np.asarray(rows, dtype=np.int64)
+        with self.reading():
+            dataset = self.dataset
+        unknown = sorted(set(columns) - set(dataset.schema.names))
         if unknown:
-            raise InputError(f"the {self.modality} have no column '{unknown[0]}'; choose from {', '.join(table.schema.names)}")
+            raise InputError(f"the {self.modality} have no column '{unknown[0]}'; choose from {', '.join(dataset.schema.names)}")
         wanted = np.unique(self.row_ids[rows])
         with self.reading():
-            found = table.take_row_ids(wanted.tolist()).with_row_id().select(list(columns)).to_arrow()
-        found = found.sort_by("_rowid").drop_columns(["_rowid"])
+            found = dataset._take_rows(wanted.tolist(), columns=list(columns))
         return found.take(pa.array(np.searchsorted(wanted, self.row_ids[rows])))
+
+    def shown(self, rows: npt.ArrayLike) -> list[dict[str, Any]]:
+        """What hits show of the rows: id, lat, lon, title, url, country, and the beginning of a text as ``snippet``."""
+        rows = np.asarray(rows, dtype=np.int64)
+        if self._shown is not None:
+            found = self._shown.take(arrow(rows))
+        else:
+            text = ["text"] if self.modality == "articles" else []
+            found = shown(self.take(rows, [*SHOWN_COLUMNS, *text]))
+        ids, (lat, lon) = self.ids.take(arrow(rows)).to_pylist(), self.places[rows].T.tolist()
+        return [
+            {"id": id_, "lat": north, "lon": east, **record}
+            for id_, north, east, record in zip(ids, lat, lon, found.to_pylist(), strict=True)
+        ]
+
+    @once
+    def _shown(self) -> pa.Table | None:
+        return mapped_shown(self.folder / SHOWN, len(self)) if self.folder else None
 
     def rows_at(self, row_ids: npt.NDArray[np.uint64]) -> Rows:
         """The rows of these Lance row ids, in their order; those without a vector are left out."""
@@ -148,11 +179,12 @@ class Snapshot:
         return np.argsort(self.row_ids, kind="stable")
 
     @contextmanager
-    def reading(self) -> Iterator[Any]:
-        """The LanceDB table at ``version``. Raises ``CatalogueError`` if that version is cleaned away before the block ends."""
-        table = self._opened()
+    def reading(self) -> Iterator[None]:
+        """Raises ``CatalogueError`` if ``version`` is cleaned away before the block ends."""
+        if self.catalogue is None:
+            raise CatalogueError(f"this snapshot of the {self.modality} is in memory only; open it from a catalogue")
         try:
-            yield table
+            yield
         except (ValueError, OSError, RuntimeError) as error:
             raise self._removed(error) from error
 
@@ -161,10 +193,19 @@ class Snapshot:
             f"version {self.version} of the {self.modality} cannot be read any more: {one_line(error)}; open the space again"
         )
 
-    def _opened(self) -> Any:
-        if self.table is None:
-            raise CatalogueError(f"this snapshot of the {self.modality} is in memory only; open it from a catalogue")
-        return self.table
+    @once
+    def dataset(self) -> Any:
+        """The Lance data set at ``version``; ask for it while ``reading``."""
+        assert self.catalogue is not None
+        return self.catalogue.dataset(self.modality).checkout_version(self.version)
+
+    @once
+    def table(self) -> Any:
+        """The LanceDB table at ``version``, for its indexes; ask for it while ``reading``."""
+        assert self.catalogue is not None
+        table = self.catalogue.table(self.modality)
+        table.checkout(self.version)
+        return table
 
 
 def open_snapshot(catalogue: Catalogue, modality: Modality, dtype: Dtype = "float32") -> Snapshot:
@@ -172,26 +213,44 @@ def open_snapshot(catalogue: Catalogue, modality: Modality, dtype: Dtype = "floa
 
     Raises ``CatalogueError`` if no index of the table was finished, or if there is no room for the files.
     """
-    table = catalogue.table(modality)
-    dataset = table.to_lance()
-    table.checkout(dataset.version)
+    current = current_of(catalogue, modality)
+    parents = derived_folders(catalogue.uri, modality)
+    if current is not None:
+        manifest = Manifest.from_json(current.manifest)
+        for parent in parents:
+            snapshot = _open_if_whole(parent / f"{current.snapshot}{dtype}", modality, manifest, catalogue, current.version)
+            if snapshot is not None:  # an empty one is false
+                return snapshot
+    versions, dataset = catalogue.state(modality), catalogue.dataset(modality)
     text = (dataset.metadata or {}).get(MANIFEST_KEY)
     if text is None:
         raise not_indexed(catalogue, modality)
     manifest = Manifest.from_json(text)
     model = manifest.model_digest[:12]
-    name = f"{model}-{Fragments.of(dataset).digest}-{dtype}"
-    parents = derived_folders(catalogue.uri, modality)
+    name = f"{model}-{Fragments.of(dataset).digest}-"
+    snapshot = _newest(catalogue, modality, manifest, dataset, parents, name, dtype)
+    if versions and snapshot.folder and os.access(snapshot.folder, os.W_OK):
+        (snapshot.folder / SHOWN).unlink(missing_ok=True)  # of an earlier version
+        if len(snapshot) <= SHOWN_UP_TO_ROWS:
+            write_shown(snapshot.folder / SHOWN, dataset, snapshot.row_ids)
+        note(snapshot.folder.parent, Current(versions, dataset.version, text, name))
+    return snapshot
+
+
+def _newest(
+    catalogue: Catalogue, modality: Modality, manifest: Manifest, dataset: Any, parents: list[Path], name: str, dtype: Dtype
+) -> Snapshot:
+    """The snapshot of this version of the table: opened, or made."""
     for parent in parents:
-        snapshot = _open_if_whole(parent / name, modality, manifest, table)
+        snapshot = _open_if_whole(parent / f"{name}{dtype}", modality, manifest, catalogue, dataset.version)
         if snapshot is not None:  # an empty one is false
             return snapshot
-    folder = writable_folder(parents) / name
+    folder = writable_folder(parents) / f"{name}{dtype}"
     with made_whole(folder) as partial:
-        _write(partial, dataset, manifest, dtype, newest_first(folder.parent.glob(f"{model}-*-{dtype}")))
+        _write(partial, dataset, manifest, dtype, newest_first(folder.parent.glob(f"{manifest.model_digest[:12]}-*-{dtype}")))
         # Open it before it is renamed: after that, a process that sees a newer version may remove it. Mapped files stay readable.
-        snapshot = replace(_open(partial, modality, manifest, table), folder=folder)
-    sweep(folder.parent, keep=lambda other: other.startswith(name.removesuffix(dtype)))
+        snapshot = replace(_open(partial, modality, manifest, catalogue, dataset.version), folder=folder)
+    sweep(folder.parent, keep=lambda other: other.startswith(name))
     return snapshot
 
 
@@ -210,20 +269,20 @@ def _write(folder: Path, dataset: Any, manifest: Manifest, dtype: Dtype, bases: 
     Fragments.of(dataset).save(folder)
 
 
-def _open_if_whole(folder: Path, modality: Modality, manifest: Manifest, table: Any) -> Snapshot | None:
+def _open_if_whole(folder: Path, modality: Modality, manifest: Manifest, catalogue: Catalogue, version: int) -> Snapshot | None:
     """The snapshot in a folder. None if it is not there, or damaged: then it is removed."""
     try:
-        return _open(folder, modality, manifest, table)
+        return _open(folder, modality, manifest, catalogue, version)
     except (OSError, ValueError, EOFError):  # what Arrow raises is a ValueError too
         remove(folder)
         return None
 
 
-def _open(folder: Path, modality: Modality, manifest: Manifest, table: Any) -> Snapshot:
+def _open(folder: Path, modality: Modality, manifest: Manifest, catalogue: Catalogue, version: int) -> Snapshot:
     """Map the files of a folder. Raises ``OSError``, ``ValueError`` or ``EOFError`` if they are missing or incomplete."""
     rows = pa.ipc.open_file(pa.memory_map(str(folder / "rows.arrow"))).read_all().combine_chunks()
     vectors = mapped(folder / "vectors.npy", (len(rows), manifest.dim))
-    places = np.stack([rows["lat"].to_numpy(), rows["lon"].to_numpy()], axis=1)
+    places = np.stack([numbers(rows["lat"], np.float64), numbers(rows["lon"], np.float64)], axis=1)
     ids = rows["id"].chunk(0) if len(rows) else pa.array([], pa.string())
-    row_ids, sizes = rows["_rowid"].to_numpy(), Fragments.load(folder).sizes
-    return Snapshot(modality, manifest, table.version, ids, places, row_ids, vectors, folder, table, sizes)
+    row_ids, sizes = numbers(rows["_rowid"], np.uint64), Fragments.load(folder).sizes
+    return Snapshot(modality, manifest, version, ids, places, row_ids, vectors, folder, catalogue, sizes)

@@ -6,6 +6,7 @@ repeated or interrupted and resumed. ``index.store.vectors`` handles the vector 
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Sequence
@@ -14,7 +15,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import lancedb
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -24,6 +24,7 @@ from index.store.contention import persistently
 from index.store.manifest import SCHEMA_KEY, SCHEMA_VERSION
 from index.store.statistics import SUM_COLUMNS, BandStatistics, band_statistics
 from index.store.unique import ID
+from index.threads import once
 
 _COMMON = [ID, ("lat", pa.float64()), ("lon", pa.float64())]
 _COMMON += [(name, pa.string()) for name in ("title", "url", "country", "source", "licence")]
@@ -50,11 +51,11 @@ IDS_IN_A_CONDITION = 1000  # a condition of a million ids takes gigabytes to par
 
 
 class Catalogue:
-    """An opened catalogue. Reads always see the newest committed version, also of other processes."""
+    """An opened catalogue. Reads always see the newest committed version, also of other processes. Tables of a local one are read
+    by Lance alone (``dataset``): LanceDB takes a second to import."""
 
-    def __init__(self, uri: str, db: Any) -> None:
+    def __init__(self, uri: str) -> None:
         self.uri = uri
-        self.db = db
 
     @classmethod
     def open(cls, uri: str | Path, *, create: bool = False) -> Catalogue:
@@ -66,29 +67,37 @@ class Catalogue:
                 f"no catalogue at {uri}; fill one with `placebind ingest … --catalogue {uri}` or run `placebind demo`"
             )
         try:
-            db = lancedb.connect(uri, read_consistency_interval=timedelta(0))
-            catalogue = cls(uri, db)
+            catalogue = cls(uri)
+            if create or not local:
+                _ = catalogue.db
             if not create and not any(catalogue.has(modality) for modality in MODALITIES):
                 raise CatalogueError(f"{uri} holds no PlaceBind tables; fill it with `placebind ingest … --catalogue {uri}`")
         except OSError as error:
             raise CatalogueError(f"cannot open the catalogue {uri}: {error}") from error
         return catalogue
 
+    @once
+    def db(self) -> Any:
+        """The LanceDB connection."""
+        import lancedb
+
+        return lancedb.connect(self.uri, read_consistency_interval=timedelta(0))
+
     def names(self) -> list[str]:
         """All tables, also those that cache features."""
+        if not is_object_store(self.uri):
+            return sorted(path.stem for path in Path(self.uri).glob("*.lance") if self._has_version(path.stem))
         found, token = [], None
         while True:
             page = self.db.list_tables(page_token=token, limit=1000)
             found += page.tables
             token = page.page_token
             if not token:
-                return [name for name in found if self._has_version(name)]
+                return found
 
     def _has_version(self, name: str) -> bool:
         """Whether the folder is a table. One that a full disk or a killed process left without a version is not: Lance lists it and
-        cannot open it, but can create a table there. An object store has no folders."""
-        if is_object_store(self.uri):
-            return True
+        cannot open it, but can create a table there."""
         with suppress(FileNotFoundError), os.scandir(Path(self.uri) / f"{name}.lance" / "_versions") as files:
             return any(file.name.endswith(".manifest") for file in files)
         return False
@@ -98,31 +107,61 @@ class Catalogue:
         return persistently(lambda: self.db.open_table(name) if name in self.names() else self.db.create_table(name, schema=schema))
 
     def has(self, modality: Modality) -> bool:
-        return modality in self.names()
+        return modality in self.names() if is_object_store(self.uri) else self._has_version(modality)
 
     def table(self, modality: Modality) -> Any:
-        """The Lance table of one modality. Raises ``CatalogueError`` if it is not there or of another schema version."""
+        """The LanceDB table of one modality. Raises ``CatalogueError`` if it is not there or of another schema version."""
+        self._check_there(modality)
+        table = self.db.open_table(modality)
+        self._check_schema(modality, table.to_lance())
+        return table
+
+    def dataset(self, modality: Modality) -> Any:
+        """The newest version of one table as a Lance data set. Raises what ``table`` raises."""
+        if is_object_store(self.uri):
+            return self.table(modality).to_lance()
+        self._check_there(modality)
+        import lance
+
+        dataset = lance.dataset(str(Path(self.uri) / f"{modality}.lance"))
+        self._check_schema(modality, dataset)
+        return dataset
+
+    def _check_there(self, modality: Modality) -> None:
         if not self.has(modality):
             raise CatalogueError(f"the catalogue {self.uri} has no {modality}; add some with `placebind ingest`")
-        table = self.db.open_table(modality)
-        version = (table.to_lance().metadata or {}).get(SCHEMA_KEY)
-        if version != str(SCHEMA_VERSION) and table.count_rows():  # an empty one comes from a first ingest that was killed
+
+    def _check_schema(self, modality: Modality, dataset: Any) -> None:
+        version = (dataset.metadata or {}).get(SCHEMA_KEY)
+        if version != str(SCHEMA_VERSION) and dataset.count_rows():  # an empty one comes from a first ingest that was killed
             raise CatalogueError(
                 f"table {modality} in {self.uri} has schema version {version}, this PlaceBind reads {SCHEMA_VERSION}; "
                 "ingest again into a new folder"
             )
-        return table
+
+    def state(self, modality: Modality) -> str:
+        """What changes with every commit to a table, and where another takes its place, without opening it: the names of its
+        versions, and time and inode of their folder. '' if it has no folder, as in an object store."""
+        if is_object_store(self.uri):
+            return ""
+        folder = Path(self.uri) / f"{modality}.lance" / "_versions"
+        try:
+            names, state = sorted(os.listdir(folder)), folder.stat()
+        except FileNotFoundError:
+            return ""
+        said = repr((names, state.st_mtime_ns, state.st_ino))
+        return hashlib.blake2b(said.encode(), digest_size=16).hexdigest()
 
     def count(self, modality: Modality, where: str | None = None) -> int:
-        return int(self.table(modality).count_rows(where)) if self.has(modality) else 0
+        return int(self.dataset(modality).count_rows(where)) if self.has(modality) else 0
 
     def rows(self, modality: Modality, ids: Sequence[str], columns: Sequence[str]) -> pa.Table:
         """The rows of these ids, in the order of ``ids``. Raises ``NotHereError`` if one is not there."""
-        return rows_by_id(self.table(modality), ids, columns)
+        return rows_by_id(self.dataset(modality), ids, columns)
 
     def column(self, modality: Modality, columns: Sequence[str], where: str | None = None) -> pa.Table:
         """Some columns of all rows (or those that fulfil the SQL condition ``where``), ordered by id."""
-        return self.table(modality).to_lance().to_table(columns=["id", *columns], filter=where).sort_by("id")
+        return self.dataset(modality).to_table(columns=["id", *columns], filter=where).sort_by("id")
 
     def band_statistics(self) -> list[BandStatistics]:
         """What the tiles measured, by sensor, level and band."""
@@ -142,15 +181,14 @@ def _address(uri: str | Path) -> str:
     return f"{scheme}://{'/' if scheme.startswith('file') else ''}{rest}"
 
 
-def rows_by_id(table: Any, ids: Sequence[str], columns: Sequence[str]) -> pa.Table:
+def rows_by_id(dataset: Any, ids: Sequence[str], columns: Sequence[str]) -> pa.Table:
     """Rows of a Lance table in the order of ``ids`` (content hashes: hex, so safe inside a condition).
 
     Few ids are looked up by the index of the column; many are located among all ids at once.
     """
     names = list(dict.fromkeys(["id", *columns]))
     if not ids:
-        return table.schema.empty_table().select(names)
-    dataset = table.to_lance()
+        return dataset.schema.empty_table().select(names)
     if len(ids) <= IDS_IN_A_CONDITION:
         wanted = ", ".join(f"'{id_}'" for id_ in ids)
         rows = dataset.to_table(columns=names, filter=f"id IN ({wanted})")

@@ -11,12 +11,13 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from index.errors import CatalogueError, one_line
-from index.files import PARTIAL, cache_folder, remove
+from index.files import PARTIAL, cache_folder, made_whole, remove
 
 ABANDONED_AFTER_S = 6 * 3600  # a partial file without a write for so long was left by a killed process
 
@@ -64,6 +65,19 @@ def array_on_disk(folder: Path, shape: tuple[int, int]) -> npt.NDArray[np.float3
         raise CatalogueError(
             f"{folder} has no room for {size >> 20} MiB that are only needed for now: {one_line(error)}; free some space there"
         ) from error
+
+
+def array_at(path: Path | None, make: Callable[[], npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    """The array in a file, mapped; if it is not there, or damaged, what ``make`` makes, which is then written there. A folder that
+    cannot be written costs time only; None is no file."""
+    if path is not None:
+        with suppress(OSError, ValueError, EOFError):
+            return np.load(path, mmap_mode="r", allow_pickle=False)
+    made = make()
+    if path is not None and os.access(path.parent, os.W_OK):
+        with suppress(CatalogueError), made_whole(path) as partial, partial.open("wb") as file:
+            np.save(file, made, allow_pickle=False)
+    return made
 
 
 def sweep(folder: Path, keep: Callable[[str], bool]) -> None:

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import lance
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -42,6 +41,8 @@ def fill(dataset: Any, modality: Modality, staging: Staging) -> Total:
     Raises ``CatalogueError`` if the table was changed meanwhile or the disk is full: nothing is lost then, and the call can be
     repeated.
     """
+    import lance
+
     total, updated, fields = Total(0, np.zeros(staging.dim)), [], []
     for fragment, row_ids, staged in _matches(dataset, staging):
         try:

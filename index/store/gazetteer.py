@@ -6,9 +6,14 @@ Made from the table when first asked for, beside it, and again when its rows hav
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
+from index.errors import CatalogueError
+from index.files import made_whole
 from index.places.fame import of_names
 from index.places.name_index import FORMAT, Entry, NameIndex
 from index.places.world_names import is_name, town_radius_km
@@ -19,25 +24,49 @@ NAMED = "region != '' OR other_names != ''"  # of the locations: those whose nam
 COLUMNS = ("title", "lat", "lon", "kind", "country", "region", "people", "other_names")
 RADIUS_KM = {"country": 500.0, "region": 120.0, "county": 40.0, "continent": 3_000.0}
 OTHER_KM = 15.0
-_PREFIX = f"names-{FORMAT}-"
+_PREFIX, _NOTE = f"names-{FORMAT}-", "current.json"
 
 
 def names_of(catalogue: Catalogue) -> NameIndex | None:
     """None where the catalogue brought no names of its own."""
     if not catalogue.has("locations"):
         return None
-    dataset = catalogue.table("locations").to_lance()
+    state, folders = catalogue.state("locations"), derived_folders(catalogue.uri, "names")
+    noted = _noted(folders, state) if state else None
+    if noted is None:
+        noted = _made(catalogue, folders) or ""
+        if state:
+            with (
+                suppress(CatalogueError),
+                made_whole(writable_folder(folders) / _NOTE) as partial,
+            ):  # without a note it takes longer
+                partial.write_text(json.dumps({"state": state, "folder": str(noted)}))
+    return NameIndex.open(Path(noted)) if str(noted) else None
+
+
+def _noted(folders: list[Path], state: str) -> str | None:
+    """The folder of the names as the last process found it, '' if there were no names; None if that is not known any more."""
+    for folder in folders:
+        with suppress(OSError, ValueError, KeyError, TypeError):  # none there, or a damaged one
+            said = json.loads((folder / _NOTE).read_text())
+            if said["state"] == state and (not said["folder"] or Path(said["folder"]).is_dir()):
+                return str(said["folder"])
+    return None
+
+
+def _made(catalogue: Catalogue, folders: list[Path]) -> Path | None:
+    """The folder of the names; None if there are none."""
+    dataset = catalogue.dataset("locations")
     if "other_names" not in dataset.schema.names or not dataset.count_rows(filter=NAMED):
         return None
     name = _PREFIX + _digest(dataset)
-    folders = derived_folders(catalogue.uri, "names")
     known = next((folder / name for folder in folders if (folder / name).is_dir()), None)
     if known is None:
         folder = writable_folder(folders)
         sweep(folder, keep=lambda other: False)  # those of earlier rows
         NameIndex.build(folder / name, _entries(dataset))
         known = folder / name
-    return NameIndex.open(known)
+    return known
 
 
 def _entries(dataset: Any) -> Iterator[Entry]:

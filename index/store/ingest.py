@@ -12,7 +12,6 @@ from operator import attrgetter
 from typing import Any
 
 import pyarrow as pa
-from lancedb.index import BTree
 
 from index.errors import writing
 from index.imagery.pixels import encode_pixels
@@ -90,6 +89,8 @@ def _ready(catalogue: Catalogue, modality: Modality) -> Any:
 def _created(catalogue: Catalogue, modality: Modality) -> None:
     table = catalogue.opened(modality, SCHEMAS[modality])
     if SCHEMA_KEY not in (table.to_lance().metadata or {}) and not table.count_rows():
+        from lancedb.index import BTree
+
         table.create_index("id", config=BTree(), replace=True)
         done = {MIGRATIONS_KEY: names_of(MIGRATIONS)} if ids_are_unique(table.schema) else {}
         table.to_lance().update_metadata({SCHEMA_KEY: str(SCHEMA_VERSION), **done})

@@ -40,7 +40,7 @@ IN_MEMORY_BYTES = 64 * 2**20  # of cached features; a million articles with thei
 
 def manifest_of(catalogue: Catalogue, modality: Modality) -> Manifest | None:
     """The manifest of one table's vectors, None where no index was finished."""
-    text = (catalogue.table(modality).to_lance().metadata or {}).get(MANIFEST_KEY)
+    text = (catalogue.dataset(modality).metadata or {}).get(MANIFEST_KEY)
     return Manifest.from_json(text) if text else None
 
 

@@ -5,19 +5,19 @@
 
 from collections.abc import Iterable, Sequence
 
-from train.protocols import SaysWhatItReads, TextEncoder
+from train.queries import Reads
 from train.text.reading import language_names, unread_scripts
 
 SHOWN_CHARACTERS = 60
 
 
-def reading_notes(texts: Iterable[str], tower: TextEncoder) -> tuple[str, ...]:
-    """A sentence for each text that is mostly in scripts that the tower does not read; none if the tower does not say what it
+def reading_notes(texts: Iterable[str], reads: Reads | None) -> tuple[str, ...]:
+    """A sentence for each text that is mostly in scripts that the text tower does not read; none if it does not say what it
     reads."""
-    if not isinstance(tower, SaysWhatItReads):
+    if reads is None:
         return ()
-    languages = _listed(language_names(tower.languages), "or")
-    unread = [(text, scripts) for text in texts if (scripts := unread_scripts(text, tower.scripts))]
+    languages = _listed(language_names(reads.languages), "or")
+    unread = [(text, scripts) for text in texts if (scripts := unread_scripts(text, reads.scripts))]
     return tuple(
         f"The model does not read {_listed(scripts, 'and')} script{'s' * (len(scripts) > 1)} "
         f"(in '{' '.join(text[:SHOWN_CHARACTERS].split())}'); ask in {languages} instead."

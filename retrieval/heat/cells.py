@@ -7,6 +7,7 @@ means on the sphere, so neither the antimeridian nor a pole is an edge.
 
 import math
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ NO_DATA = -1  # the row of a pixel with no cell within reach
 WORLDS_KEPT, TILES_KEPT = 4, 256  # 2 million pixels take 8 MiB, a tile 256 KiB
 AREA_POINTS_PER_CELL, MIN_AREA_POINTS, AREA_CHUNK = 16, 200_000, 1_000_000
 SPACING_SAMPLE = 10_000
+FEW_POINTS = 64
 
 Rows = npt.NDArray[np.int32]
 
@@ -29,18 +31,25 @@ class Cells:
     """``vectors`` [N, D] float32 or float16 of unit norm at ``places`` [N, 2] (lat, lon), as in a snapshot of the locations.
 
     A pixel farther than ``reach_km`` from every cell has no data (the sea); the default closes the gaps between neighbours. A pixel
-    larger than that has data where a cell may lie in it. Raises ``InputError`` where shapes do not match or are empty.
+    larger than that has data where a cell may lie in it. What is made of the places alone is written to ``folder``, if there is
+    one. Raises ``InputError`` where shapes do not match or are empty.
     """
 
     def __init__(
-        self, vectors: npt.NDArray[Any], places: npt.NDArray[np.float64], *, reach_km: float | None = None, model_digest: str = ""
+        self,
+        vectors: npt.NDArray[Any],
+        places: npt.NDArray[np.float64],
+        *,
+        reach_km: float | None = None,
+        model_digest: str = "",
+        folder: Path | None = None,
     ) -> None:
         if vectors.ndim != 2 or places.shape != (len(vectors), 2) or not len(vectors):
             raise InputError(f"expected vectors [N, D] and places [N, 2] of at least one cell, got {vectors.shape}, {places.shape}")
         if reach_km is not None and not reach_km > 0:
             raise InputError(f"the reach of a cell must be more than 0 km, got {reach_km}")
         self.vectors, self.places, self.model_digest = vectors, places, model_digest
-        self._reach_km = reach_km
+        self._reach_km, self.folder = reach_km, folder
         self._on_worlds = lru_cache(WORLDS_KEPT)(self._rows_on)
         self._on_tiles = lru_cache(TILES_KEPT)(self._rows_on)
 
@@ -56,6 +65,13 @@ class Cells:
         from scipy.spatial import cKDTree
 
         return cKDTree(self.xyz)
+
+    def nearest(self, lat: npt.ArrayLike, lon: npt.ArrayLike) -> npt.NDArray[np.int64]:
+        """The cell [P] nearest to each point. A tree takes longer to grow than a few points take to be compared with all cells."""
+        points = np.atleast_2d(unit_xyz(np.atleast_1d(lat), np.atleast_1d(lon)))
+        if len(points) > FEW_POINTS or "tree" in vars(self):
+            return np.asarray(self.tree.query(points)[1], np.int64)
+        return np.array([int((self.xyz @ point).argmax()) for point in points], np.int64)
 
     @once
     def reach_km(self) -> float:

@@ -13,15 +13,19 @@ once.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from index.files import cache_folder
 from index.geo import fibonacci_sphere, nearest_of_even
 from index.records import Modality
 from index.search.snapshot import Rows, Snapshot
+from index.store.derived import array_at
 from index.threads import once
 from retrieval.asking.query import QueryVectors
 
@@ -35,27 +39,35 @@ GRID_POINTS = 32_768  # 125 km apart; the shipped model encodes them in a second
 
 
 class Bridge:
-    """``locate`` gives the vectors of any places; nothing is encoded before it is needed."""
+    """``locate`` gives the vectors of any places; nothing is encoded before it is needed. ``name`` is that of its encoder, under
+    which the vectors of fixed places are written to files; without one they are made by each process."""
 
-    def __init__(self, locate: Locate) -> None:
-        self.locate = locate
+    def __init__(self, locate: Locate, name: str = "") -> None:
+        self.locate, self.name = locate, name
 
     @once
     def grid(self) -> Floats:
         """Unit vectors [G, D] of points spread evenly over the Earth."""
-        return self.locate(*fibonacci_sphere(GRID_POINTS))
+        folder = cache_folder() / "encoders" if self.name else None
+        if folder:
+            with suppress(OSError):  # a cache that cannot be written costs time only
+                folder.mkdir(parents=True, exist_ok=True)
+        return array_at(folder and folder / f"grid-{self.name}.npy", lambda: self.locate(*fibonacci_sphere(GRID_POINTS)))
 
 
 class Positions:
-    """The vectors of the ``places`` [N, 2] of a snapshot's rows: encoded when first needed, then remembered."""
+    """The vectors of the ``places`` [N, 2] of a snapshot's rows: encoded when first needed, then remembered; those of few rows in a
+    file of the snapshot's ``folder``."""
 
-    def __init__(self, bridge: Bridge, places: Places) -> None:
-        self.bridge, self.places = bridge, places
+    def __init__(self, bridge: Bridge, places: Places, folder: Path | None = None) -> None:
+        self.bridge, self.places, self._folder = bridge, places, folder
         self._known = np.zeros(len(places), dtype=bool)
         self._vectors: Floats | None = None
 
     def of(self, rows: Rows) -> Floats:
         """[n, D]."""
+        if self._folder is not None and 0 < len(self.places) <= FEW_ROWS:
+            return self._all[rows]
         if len(self.places) > MOST_KNOWN:
             return self.bridge.locate(*self.places[rows].T)
         unknown = np.unique(rows[~self._known[rows]])
@@ -66,6 +78,11 @@ class Positions:
             self._vectors[unknown] = found
             self._known[unknown] = True
         return self._vectors[rows]
+
+    @once
+    def _all(self) -> Floats:
+        path = self._folder / f"positions-{self.bridge.name}.npy" if self._folder and self.bridge.name else None
+        return array_at(path, lambda: self.bridge.locate(*self.places.T))
 
     def likeliest(self, crossing: Crossing, count: int, allowed: Rows | None) -> Rows:
         """All, or all ``allowed`` rows, where these are few; else at least ``count``, those in the places that fit best.

@@ -47,8 +47,8 @@ def text_hits(snapshot: Snapshot, query: str, n: int, rows: Rows | None = None) 
     """
     if not query.strip():
         raise InputError("the query text is empty; say what to look for")
-    with snapshot.reading() as table:
-        indexed, count = _indexed(table), int(table.count_rows())
+    with snapshot.reading():
+        indexed, count = _indexed(snapshot.table), int(snapshot.table.count_rows())
     if not indexed.issuperset(COLUMNS[snapshot.modality]):
         raise CatalogueError(
             f"the words of the {snapshot.modality} are not indexed; run `placebind index build` and open the space again"
@@ -71,8 +71,8 @@ def _search(snapshot: Snapshot, query: str, n: int) -> tuple[Rows, Scores]:
     words = " ".join(dict.fromkeys(query[:QUERY_CHARACTERS].split())).encode("utf-8", "replace").decode()
     match: Any = MatchQuery  # mypy does not see the defaults of its fields
     either = [(Occur.SHOULD, match(words, column)) for column in COLUMNS[snapshot.modality]]
-    with snapshot.reading() as table:
-        search = table.search(BooleanQuery(either), query_type="fts").select(["id", "_score"])
+    with snapshot.reading():
+        search = snapshot.table.search(BooleanQuery(either), query_type="fts").select(["id", "_score"])
         found = search.limit(n).to_arrow().sort_by([("_score", "descending"), ("id", "ascending")])
     rows = np.array([_row_of(snapshot, id_) for id_ in found["id"].to_pylist()], dtype=np.int64)
     return rows, found["_score"].to_numpy().astype(np.float32)

@@ -50,7 +50,7 @@ class Searcher:
 
     def __init__(self, snapshot: Snapshot, backend: str = "auto", bridge: Bridge | None = None) -> None:
         self.snapshot, self.bridge = snapshot, bridge
-        self._where = Positions(bridge, snapshot.places) if bridge else None
+        self._where = Positions(bridge, snapshot.places, snapshot.folder) if bridge else None
         exact = load("index.search.backends", "exact").build(snapshot=snapshot)
         chosen = backend if backend != "auto" else "exact" if len(snapshot) <= EXACT_UP_TO_ROWS else "faiss"
         fast = exact if chosen == "exact" else load("index.search.backends", chosen).build(snapshot=snapshot)

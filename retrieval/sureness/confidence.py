@@ -11,6 +11,7 @@ is the area of them all, so that an island at sea weighs no more than it does on
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ import numpy.typing as npt
 
 from index.geo import MEAN_RADIUS_KM, nearest_of_even, unit_xyz
 from index.records import Place
+from index.store.derived import array_at
 from index.threads import once
 from retrieval.asking.names.added import Added
 from retrieval.heat.cells import Cells
@@ -73,7 +75,9 @@ class Confident:
 
     def __init__(self, cells: Cells, temperature: float, least_cosine: float | None = None) -> None:
         self.cells, self.temperature, self.least_cosine = cells, temperature, least_cosine
-        self.cell, self.stands = standing(cells.places)
+        self.cell, self.stands = (
+            array_at(self._file(name), lambda at=at: self._standing[at]) for at, name in enumerate(("cell", "stands"))
+        )
 
     @classmethod
     def of(cls, cells: Cells, checkpoint: Checkpoint) -> Confident | None:
@@ -128,7 +132,15 @@ class Confident:
     @once
     def _areas(self) -> npt.NDArray[np.float64]:
         """[C]: of all locations that each stands for."""
-        return self.cells.area_shares_of(self.cell)
+        return array_at(self._file("areas"), lambda: self.cells.area_shares_of(self.cell))
+
+    @once
+    def _standing(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        return standing(self.cells.places)
+
+    def _file(self, name: str) -> Path | None:
+        """Where something that depends on the places alone is written."""
+        return self.cells.folder and self.cells.folder / f"standing-{name}.npy"
 
 
 def standing(places: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:

@@ -210,7 +210,7 @@ def test_an_answer_notes_the_texts_that_the_model_cannot_read_those_asked_away_f
 def test_a_question_without_text_has_no_notes_and_loads_no_text_tower(world):
     fresh = Space.open(world.checkpoint, world.folder)
     assert fresh.search(place=Place(lat=70.0, lon=10.0), kinds=("locations",), k=1).notes == ()
-    assert "articles" not in fresh._encoders
+    assert "articles" not in fresh.trained._encoders
 
 
 def test_an_empty_text_is_refused(space):

@@ -1,34 +1,24 @@
-"""How a tile was taken, as its row says: processing level and month, as numbers for the towers that read them.
+"""How a tile was taken (``train.image.taken``) as a tensor, and hidden at random in training.
 
 ``level`` and ``date`` of a row -> ``context_of`` -> [7] -> an image tower that ``ReadsContext``. Bare ground in January and wheat
 in June are the same field, and a spectrum from above the atmosphere is bluer than one below it: the tower need not guess which.
 """
 
 import math
-import re
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-LEVELS = ("L1C", "L2A", "composite")
-LEVEL, MONTH = slice(0, len(LEVELS) + 1), slice(len(LEVELS) + 1, len(LEVELS) + 4)
-_MONTH = re.compile(r"(?:\d{4}|-)-(0[1-9]|1[0-2])(?!\d)")
+from train.image.taken import LEVEL, MONTH, month_of, taken
 
-
-def month_of(date: str) -> int:
-    """1 to 12 of an ISO date, which may end with the month or, as in "--07", have no year; 0 where none is known."""
-    match = _MONTH.match(date)
-    return int(match[1]) if match else 0
+__all__ = ["LEVEL", "MONTH", "UNKNOWN", "context_of", "from_january", "month_of", "still_known"]
 
 
 def context_of(level: str, date: str) -> Tensor:
-    """[7]: which of ``LEVELS`` or none, sine and cosine of the month as an angle, and 1 where the month is known."""
-    month = month_of(date)
-    angle = 2 * math.pi * month / 12
-    levels = [float(level == each) for each in LEVELS]
-    return torch.tensor([*levels, float(level not in LEVELS), *((math.sin(angle), math.cos(angle), 1.0) if month else (0.0,) * 3)])
+    """[7], as ``train.image.taken`` has it."""
+    return torch.from_numpy(taken(level, date))
 
 
 UNKNOWN = context_of("", "")

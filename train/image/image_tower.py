@@ -14,7 +14,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from index.errors import CheckpointError, InputError
+from index.errors import CheckpointError, ConfigError, InputError
 from train.image.context import UNKNOWN
 from train.image.image_input import BandInput, known_sensor, prepare_tile
 from train.image.tuning import Groups, TuneOptions, apply_tuning, keep_fixed_parts_in_eval, plain_state
@@ -89,6 +89,11 @@ class PretrainedImageTower(nn.Module):
         sensor, size_px = known_sensor(sensor_name), self.published.size_px
         side = self.published.fit(min(*pixels.shape[1:], size_px)) if self.published.fit else size_px
         return prepare_tile(pixels, bands, sensor, self._input(sensor_name), side)
+
+    def seen_as(self, sensor_name: str) -> tuple[BandInput, int]:
+        if self.published.fit:
+            raise ConfigError(f"{self.published.name} sees tiles of several sizes, and a graph has one")
+        return self._input(sensor_name), self.published.size_px
 
     def forward(self, pixels: Tensor, present: Tensor, sensor: str) -> Tensor:
         return self.head(self._features(pixels, present, sensor))

@@ -20,12 +20,12 @@ from index.store.vectors import FeatureCache
 from train.batches import Chances, Records
 from train.image.context import UNKNOWN, context_of, month_of, still_known
 from train.image.hidden_bands import OftenShown, often_shown, still_shown
+from train.image.prepared import TILE_COLUMNS
 from train.precision import choose_device
 from train.protocols import FrozenImageEncoder, ImageEncoder, ReadsContext, is_frozen
 
 KEPT_TILES_BYTES = 2**30  # prepared tiles held in memory; the others are read again for each batch
 FEATURE_CHUNK = 64
-TILE_COLUMNS = ("bands", "sensor", "height", "width", "dtype", "pixels", "level", "date")
 
 
 class PreparedTile(NamedTuple):

@@ -6,13 +6,12 @@ teacher's vector, standardised (Hinton et al. 2015, arXiv:1503.02531; features i
 arXiv:1412.6550). The linear layers are dropped when training ends.
 """
 
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as F
-from pydantic import Field
 from torch import Tensor, nn
 
 from index.errors import ConfigError
@@ -20,23 +19,11 @@ from index.geo import fibonacci_sphere
 from index.places.packaged import LAND_SHARE, is_land
 from index.progress import Progress
 from index.registry import load
-from index.settings import Settings
+from train.objective.teacher import TeacherOptions
 from train.protocols import LocationEncoder
 from train.streams import Stream, generator
 
 CHUNK = 4096
-
-
-class TeacherOptions(Settings):
-    name: str = Field(description="one of train/probing/features: geoclip, kinds, table …")
-    options: dict[str, Any] = Field(default_factory=dict)
-    weight: float = Field(0.3, gt=0, description="weight of its loss among the others")
-    points: int = Field(
-        100_000, ge=1000, description="number of places on land, roughly, that it embeds before training; a table has its own"
-    )
-    batch: int = Field(1024, ge=2, description="number of these places per step")
-    loss: Literal["mse", "cosine"] = Field("mse", description="squared error of each number, or 1 - cosine of the whole vectors")
-    prefix: int | None = Field(None, ge=1, description="how many first columns of the hidden layer it teaches; default: all")
 
 
 @runtime_checkable

@@ -18,12 +18,10 @@ from index.store.vectors import FeatureCache, read_features
 from train.batches import Chances, Records
 from train.protocols import FrozenTexts, HasParts, TextEncoder
 from train.text.masking import mask_names
-from train.text.sentences import sentences
+from train.text.passages import ARTICLE_COLUMNS, first_sentences, passages_of, whole_text
 
 ALONE = 4  # of an article's first sentences can stand for it in an augmented batch
-ARTICLE_COLUMNS = ("title", "text")
 READ_ROWS = 16_384  # whose texts are in memory at a time
-SENTENCE_CHARACTERS = 2_000  # of a text are looked through for sentences
 TELLING_WORDS = 25  # a shorter text says nothing once its names are masked
 Features = npt.NDArray[np.float32]
 
@@ -88,7 +86,7 @@ class Passages:
         advance: Callable[[int], None] = lambda n: None,
     ) -> None:
         self.whole = torch.from_numpy(cached_features(catalogue, tower, ids, advance=advance))
-        split = [_sentences(row["text"], most) for row in _rows(catalogue, ids, ["text"])] if most else [[] for _ in ids]
+        split = [first_sentences(row["text"], most) for row in _rows(catalogue, ids, ["text"])] if most else [[] for _ in ids]
         self.counts = np.array([len(each) for each in split], dtype=np.int64)
         self.start = np.cumsum(self.counts) - self.counts
         said = {content_id("sentence", sentence): sentence for each in split for sentence in each}
@@ -188,30 +186,24 @@ def article_batch(catalogue: Catalogue, tower: TextEncoder, ids: Sequence[str], 
 
 def query_passages(tower: TextEncoder, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
     """(passages [B, S, F], present [B, S]) of texts that are in no catalogue."""
-    return _passages_of(tower, texts, texts)
+    return text_passages(tower, texts, texts)
 
 
 def row_passages(tower: TextEncoder, rows: pa.Table) -> tuple[Tensor, Tensor]:
     """(passages [B, S, F], present [B, S]) of articles from their own ``ARTICLE_COLUMNS``: no cache is read or written, so any
     number of processes can do this at a time."""
     titles, texts = (rows[name].to_pylist() for name in ARTICLE_COLUMNS)
-    return _passages_of(tower, [whole_text(title, text) for title, text in zip(titles, texts, strict=True)], texts)
+    return text_passages(tower, [whole_text(title, text) for title, text in zip(titles, texts, strict=True)], texts)
 
 
-def _passages_of(tower: TextEncoder, wholes: Sequence[str], texts: Sequence[str]) -> tuple[Tensor, Tensor]:
-    """Part 0 holds the features of the whole, the other parts those of the first sentences of the text."""
-    most = tower.passages - 1
-    split = [[whole, *_sentences(text, most)] for whole, text in zip(wholes, texts, strict=True)]
+def text_passages(tower: TextEncoder, wholes: Sequence[str], texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+    """(passages [B, S, F], present [B, S]): part 0 is the whole, the others are the first sentences."""
+    split = passages_of(wholes, texts, tower.passages - 1)
     found = torch.from_numpy(tower.features([part for passages in split for part in passages]))
     present = torch.arange(tower.passages)[None, :] < torch.tensor([len(passages) for passages in split])[:, None]
     features = torch.zeros(*present.shape, tower.feature_dim)
     features[present] = found
     return features, present
-
-
-def whole_text(title: str | None, text: str) -> str:
-    """The text of an article as a text tower reads it."""
-    return f"{title}. {text}" if title and not text.startswith(title) else text
 
 
 def _whole_texts(catalogue: Catalogue, ids: Sequence[str]) -> list[str]:
@@ -222,9 +214,3 @@ def _rows(catalogue: Catalogue, ids: Sequence[str], columns: Sequence[str]) -> I
     """These articles one after another; texts of only ``READ_ROWS`` of them are in memory at a time."""
     for start in range(0, len(ids), READ_ROWS):
         yield from catalogue.rows("articles", ids[start : start + READ_ROWS], columns).to_pylist()
-
-
-def _sentences(text: str, most: int) -> list[str]:
-    """Up to ``most`` sentences as passages of a text; a text of one sentence has none, for it is the whole."""
-    found = sentences(text, most=most, characters=SENTENCE_CHARACTERS) if most else []
-    return [] if found == [text.strip()] else found

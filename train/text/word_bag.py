@@ -5,23 +5,16 @@ a name once it has seen it (the hashing trick, Weinberger et al. 2009, arXiv:090
 et al. 2017, arXiv:1607.01759). Every word has a learnt weight, so that the telling words of a long text count.
 """
 
-import itertools
-from collections.abc import Callable, Sequence
-from functools import cache, lru_cache
-
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-ABSENT = -1.0
 WEIGHT_GAIN = 4.0  # makes the weights of words learn as quickly as their vectors
 ENOUGH = 0.05  # a text whose words weigh less than this says less
 
 
 class WordBag(nn.Module):
-    """Ids of words [..., K] (``ABSENT`` for none) -> [..., dim], whose numbers are about as large as those of a unit vector of
-    ``like`` numbers. In training a share of the words is not read."""
+    """Ids of words [..., K] (``train.text.hashed_words``) -> [..., dim], whose numbers are about as large as those of a unit
+    vector of ``like`` numbers. In training a share of the words is not read."""
 
     def __init__(self, bits: int, dim: int, dropout: float, like: int) -> None:
         super().__init__()
@@ -40,31 +33,3 @@ class WordBag(nn.Module):
         summed = nn.functional.embedding_bag(words, self.vectors, starts, mode="sum", per_sample_weights=weight)
         total = weight.new_zeros(len(summed)).index_add(0, row, weight) + ENOUGH
         return (summed / total[:, None]).unflatten(0, ids.shape[:-1])
-
-
-def hashed_words(texts: Sequence[str], bits: int, most: int) -> npt.NDArray[np.float32]:
-    """Ids [N, most] of the different words of each text, lower case, without accents, in reading order; the first ones if there are
-    more: an article begins with the name of its place."""
-    words_of = _analyzer()
-    ids = np.full((len(texts), most), ABSENT, np.float32)  # whole numbers up to 2^24 are exact
-    for row, text in enumerate(texts):
-        different = dict.fromkeys(_row_of(word, bits) for word in words_of(text))
-        chosen = list(itertools.islice(different, most))
-        ids[row, : len(chosen)] = chosen
-    return ids
-
-
-@cache
-def _analyzer() -> Callable[[str], list[str]]:
-    from sklearn.feature_extraction.text import HashingVectorizer
-
-    found: Callable[[str], list[str]] = HashingVectorizer(strip_accents="unicode", token_pattern=r"(?u)\b\w\w+\b").build_analyzer()
-    return found
-
-
-@lru_cache(maxsize=2**18)
-def _row_of(word: str, bits: int) -> int:
-    """As scikit-learn's FeatureHasher numbers it."""
-    from sklearn.utils import murmurhash3_32
-
-    return int(abs(int(murmurhash3_32(word, seed=0))) % 2**bits)

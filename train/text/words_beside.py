@@ -14,8 +14,9 @@ from pydantic import Field
 from torch import Tensor
 
 from train.protocols import FrozenTexts
+from train.text.hashed_words import WordIds
 from train.text.text_head import HeadOptions, TextHead
-from train.text.word_bag import WordBag, hashed_words
+from train.text.word_bag import WordBag
 
 
 class WordOptions(HeadOptions):
@@ -62,13 +63,3 @@ class WordsBeside(TextHead):
         meaning, ids = passages[..., : self.meaning_dim], passages[..., self.meaning_dim :]
         ids = ids.masked_fill(~present[:, : self.passages, None], -1)
         return super().forward(torch.cat([meaning, self.bag(ids)], dim=-1), present[:, : self.passages])
-
-
-class WordIds:
-    """The ids of a text's first different words as features."""
-
-    def __init__(self, bits: int, words: int) -> None:
-        self.bits, self.feature_dim, self.feature_key = bits, words, f"words{bits}x{words}_in_order"
-
-    def features(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        return hashed_words(texts, self.bits, self.feature_dim)

@@ -9,7 +9,6 @@ import typer
 from typer.core import TyperCommand
 
 from index.errors import InputError
-from index.records import Place
 from ui.console import remark
 
 if TYPE_CHECKING:  # it takes a second to import
@@ -68,6 +67,7 @@ def asked(
     **settings: Any,
 ) -> "Question":
     """Everything that was asked with, each counting the same. Raises ``InputError`` if it was nothing."""
+    from index.records import Place
     from retrieval.asking.names.meant import Meant
     from retrieval.asking.parts import Item
     from retrieval.asking.question import Question

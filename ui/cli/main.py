@@ -16,6 +16,7 @@ from ui.cli.commands.check import check
 from ui.cli.commands.demo import demo
 from ui.cli.commands.doctor import doctor
 from ui.cli.commands.evaluate import evaluate
+from ui.cli.commands.export_encoder import export_encoder
 from ui.cli.commands.heat import heat
 from ui.cli.commands.info import info
 from ui.cli.commands.locate import locate
@@ -78,3 +79,4 @@ app.command(name="ui")(open_map)
 app.command()(serve)
 app.command()(demo)
 app.command()(calibrate)
+app.command()(export_encoder)

@@ -1,18 +1,21 @@
 """Sub-commands made from the components of a registry: a new source gets its command and its flags by being there."""
 
+from __future__ import annotations
+
 import inspect
 import types
 import typing
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from pydantic.fields import FieldInfo
 from typer.core import TyperGroup
 
-from index.registry import load, names
-from index.settings import Settings
+if TYPE_CHECKING:  # pydantic takes a tenth of a second to import, and `placebind --help` shows none of these
+    from pydantic.fields import FieldInfo
+
+    from index.settings import Settings
 
 Run = Callable[[str, dict[str, Any]], None]
 
@@ -25,9 +28,13 @@ def sources_group(run: Run, shared: list[inspect.Parameter]) -> type[TyperGroup]
 
     class SourcesGroup(TyperGroup):
         def list_commands(self, ctx: Any) -> list[str]:
+            from index.registry import names
+
             return [name.replace("_", "-") for name in names("index.sources")]
 
         def get_command(self, ctx: Any, cmd_name: str) -> Any:
+            from index.registry import load, names
+
             if cmd_name.replace("-", "_") not in names("index.sources"):
                 return None
             module = load("index.sources", cmd_name)

@@ -38,10 +38,10 @@ class Options(Settings):
 def build(*, snapshot: Snapshot, **options: Any) -> "LanceSearch | ExactSearch":
     """Exact where the table is small or has no index at the snapshot's version (``build_index`` makes one, then open it again)."""
     chosen = Options.parse(options, where="lancedb")
-    if len(snapshot) < FLAT_BELOW_ROWS or snapshot.table is None:
+    if len(snapshot) < FLAT_BELOW_ROWS or snapshot.catalogue is None:
         return ExactSearch(snapshot)
-    with snapshot.reading() as table:
-        return LanceSearch(snapshot, chosen) if has_index(table) else ExactSearch(snapshot)
+    with snapshot.reading():
+        return LanceSearch(snapshot, chosen) if has_index(snapshot.table) else ExactSearch(snapshot)
 
 
 def build_index(catalogue: Catalogue, modality: Modality) -> bool:
@@ -114,7 +114,7 @@ class LanceSearch:
             wanted, nprobe = wanted * _GROWTH, nprobe * _GROWTH
 
     def _ask(self, query: Vectors, count: int, nprobe: int) -> Rows:
-        with self.snapshot.reading() as table:
-            asked = table.search(query, vector_column_name=VECTOR).distance_type(self.snapshot.manifest.metric)
+        with self.snapshot.reading():
+            asked = self.snapshot.table.search(query, vector_column_name=VECTOR).distance_type(self.snapshot.manifest.metric)
             answer = asked.nprobes(nprobe).limit(count).with_row_id(True).select(["_distance"]).to_arrow()
         return self.snapshot.rows_at(answer["_rowid"].to_numpy())

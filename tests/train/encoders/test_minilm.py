@@ -9,8 +9,9 @@ import torch
 
 from index.errors import CheckpointError
 from train.encoders.text import minilm as module
-from train.encoders.text.minilm import DISTRIBUTION, WEIGHTS_SHA256, MiniLM, weights_file
+from train.encoders.text.minilm import MiniLM
 from train.precision import BFLOAT16_TOLERANCE, FEW
+from train.text.minilm import DISTRIBUTION, WEIGHTS_SHA256, weights_file
 from train.weights.packaged import check_packaged
 
 TEXTS = [

@@ -17,7 +17,7 @@ from train.encoders.text import minilm_words as module
 from train.encoders.text.minilm_words import MiniLMWords
 from train.loop import train
 from train.text.articles import article_batch, cached_features, query_passages
-from train.text.word_bag import ABSENT, hashed_words
+from train.text.hashed_words import ABSENT, hashed_words
 
 TEXTS = ["Hajdúszoboszló is a town with hot springs.", "A volcano above a lake, quiet since 1902.", "x"]
 SMALL = {"bits": 8, "words": 12, "word_dim": 6, "hidden": 16, "dim": 5}

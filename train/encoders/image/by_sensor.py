@@ -15,6 +15,7 @@ from index.errors import ConfigError, InputError
 from index.imagery.sensors import SENSORS
 from index.registry import Component, load, resolve
 from index.settings import Settings
+from train.image.prepared import BandInput, SeesOneSize
 from train.protocols import ImageEncoder, ReadsContext, StartsFromFiles
 
 REGISTRY = "train.encoders.image"
@@ -73,6 +74,12 @@ class BySensor(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """As the sensor's own tower prepares a tile [c, H, W]."""
         return self._of(sensor_name).prepare(pixels, bands, sensor_name)
+
+    def seen_as(self, sensor_name: str) -> tuple[BandInput, int]:
+        tower = self._of(sensor_name)
+        if not isinstance(tower, SeesOneSize):
+            raise ConfigError(f"the tower of {sensor_name} cannot be exported: the size that it sees is not known")
+        return tower.seen_as(sensor_name)
 
     def load_pretrained(self) -> None:
         """Read the files that towers start from."""

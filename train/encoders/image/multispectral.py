@@ -80,8 +80,12 @@ class Multispectral(nn.Module):
         self, pixels: npt.NDArray[np.uint8] | npt.NDArray[np.uint16], bands: tuple[str, ...], sensor_name: str
     ) -> tuple[Tensor, Tensor]:
         """A tile [c, H, W] as the network sees it: all the sensor's bands standardised [C, S, S] and the band mask [C]."""
+        wanted, side = self.seen_as(sensor_name)
+        return prepare_tile(pixels, bands, known_sensor(sensor_name), wanted, side)
+
+    def seen_as(self, sensor_name: str) -> tuple[BandInput, int]:
         sensor = known_sensor(sensor_name)
-        return prepare_tile(pixels, bands, sensor, BandInput(sensor.bands, sensor.mean, sensor.std), self.size_px)
+        return BandInput(sensor.bands, sensor.mean, sensor.std), self.size_px
 
     def load_pretrained(self) -> None:
         """Read the trunk's weights, if there are any to start from. Raises ``CheckpointError`` if the file does not fit."""

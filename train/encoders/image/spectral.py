@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from index.errors import InputError
+from index.errors import ConfigError, InputError
 from index.imagery.sensors import SENSORS, SENTINEL2, Sensor
 from index.settings import Settings
 from train.image.context import UNKNOWN
@@ -82,6 +82,8 @@ class Spectral(nn.Module):
             raise InputError(f"this model has no stem for sensor {sensor}; it has {', '.join(self.stems)}")
         context = UNKNOWN.to(pixels).expand(len(pixels), -1) if context is None else context
         at_once = max(1, PIXELS_AT_ONCE // pixels[0, 0].numel()) if pixels.device.type == "cpu" else len(pixels)
+        if len(pixels) <= at_once:
+            return self._describe(pixels, present, context, sensor)
         chunks = zip(pixels.split(at_once), present.split(at_once), context.split(at_once), strict=True)
         return torch.cat([self._describe(*chunk, sensor) for chunk in chunks])
 
@@ -93,7 +95,7 @@ class Spectral(nn.Module):
             features = F.adaptive_avg_pool2d(features, features.shape[-1] // 2 or 1) if halving else features
             parts.append(_deviation(features, features.mean(dim=(2, 3))))
             flags.append(float(features.shape[-1] > 1))
-        return torch.cat([*parts, torch.tensor(flags).to(pixels).expand(len(pixels), -1)], dim=1)
+        return torch.cat([*parts, torch.tensor(flags).to(pixels).expand(pixels.shape[0], -1)], dim=1)
 
     @property
     def sensors(self) -> list[str]:
@@ -106,6 +108,12 @@ class Spectral(nn.Module):
         sensor = known_sensor(sensor_name)
         side = min(*pixels.shape[1:], self.options.size_px)
         return prepare_tile(pixels, bands, sensor, BandInput(sensor.bands, sensor.mean, sensor.std), side)
+
+    def seen_as(self, sensor_name: str) -> tuple[BandInput, int]:
+        if self.options.size_px > 1:
+            raise ConfigError("spectral sees tiles of any size up to size_px, and a graph has one size; only size_px = 1 has one")
+        sensor = known_sensor(sensor_name)
+        return BandInput(sensor.bands, sensor.mean, sensor.std), 1
 
 
 class SpectrumStem(nn.Module):

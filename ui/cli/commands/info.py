@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from index.errors import CheckpointError
-from index.records import MODALITIES
 from ui.cli.flags import DEFAULT_CATALOGUE, CatalogueFlag, JsonFlag
 from ui.console import out, plain, print_json
 
 
 def info(catalogue: CatalogueFlag = DEFAULT_CATALOGUE, as_json: JsonFlag = False) -> None:
     """What the catalogue holds, what its tiles measured, and what is indexed by which model."""
+    from index.records import MODALITIES
     from index.store.catalogue import Catalogue
     from index.store.inventory import waiting
     from index.store.vectors import manifest_of
@@ -43,10 +43,14 @@ def info(catalogue: CatalogueFlag = DEFAULT_CATALOGUE, as_json: JsonFlag = False
 
 def _used_model(catalogue: Path) -> tuple[Path | None, str]:
     """The folder of the model that is used if none is named, None if there is none, and a sentence about it."""
+    from train.checkpoint import Checkpoint
+    from train.light.encoders import LightEncoders
     from train.shipped import checkpoint_for, name_of
 
     try:
         folder = checkpoint_for(catalogue)
     except CheckpointError as error:
         return None, str(error)
-    return folder, f"it is asked with {name_of(folder)}, unless --checkpoint names another"
+    model = Checkpoint.open(folder)
+    runs_by = "onnxruntime" if LightEncoders.of(model.path, model.digest) else "torch"
+    return folder, f"it is asked with {name_of(folder)}, run by {runs_by}, unless --checkpoint names another"

@@ -20,7 +20,7 @@ from ui.cli.asking import (
     say_if_names_are_prepared,
 )
 from ui.cli.flags import DEFAULT_CATALOGUE, CatalogueFlag, CheckpointFlag, JsonFlag, kind_named
-from ui.console import err, print_json
+from ui.console import err, print_json, remark
 
 
 def search(
@@ -92,6 +92,7 @@ def search(
     answer = space.search(question)
     if explain:
         answer = space.explain(answer)
+        remark(f"the encoders run by {space.runs_by}")
     if export:
         count = export_hits(answer, export, Origin(query=answer.query, model_digest=space.checkpoint.digest, dim=space.dim))
         err.print(f"{count} hits in {export}")

@@ -173,6 +173,7 @@ class Status(Body):
     tables: dict[Modality, Table]
     model_digest: str | None
     dim: int | None
+    runs_by: str | None = Field(description="what the encoders run by: onnxruntime, torch, or both for different modalities")
     problem: str | None = Field(description="why nothing can be asked, if so")
     front_end_missing: list[str]
     versions: dict[str, str]

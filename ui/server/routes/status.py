@@ -1,6 +1,7 @@
 """``/status``: what is served, what is indexed, and whether it is up to date."""
 
-from importlib.metadata import version
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -33,7 +34,7 @@ def status(given: Annotated[OfCatalogue, Query()]) -> dict[str, Any]:
         "tables": {modality: _table(catalogue, modality) for modality in present},
         **_model(workspace),
         "front_end_missing": front.missing(),
-        "versions": {name: version(name) for name in ("placebind", "streamlit", "lancedb", "torch")},
+        "versions": _versions(),
     }
 
 
@@ -49,10 +50,19 @@ def _manifest(manifest: Manifest | None) -> dict[str, Any]:
     return {"indexed": manifest.rows, "model_digest": manifest.model_digest, "source_dates": list(manifest.source_dates)}
 
 
+def _versions() -> dict[str, str]:
+    """Of what is installed: a server needs no torch."""
+    found = {}
+    for name in ("placebind", "streamlit", "lancedb", "onnxruntime", "torch"):
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
+
+
 def _model(workspace: Workspace) -> dict[str, Any]:
     try:
         model = Checkpoint.open(workspace.checkpoint_folder)
         space = workspace.space
     except PlaceBindError as error:
-        return {"model_digest": None, "dim": None, "problem": str(error)}
-    return {"model_digest": model.digest, "dim": space.dim, "problem": None}
+        return {"model_digest": None, "dim": None, "runs_by": None, "problem": str(error)}
+    return {"model_digest": model.digest, "dim": space.dim, "runs_by": space.runs_by, "problem": None}

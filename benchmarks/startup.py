@@ -1,0 +1,65 @@
+"""How long a command takes from nothing, and how much memory: ``placebind`` on a catalogue that is indexed by the shipped model.
+
+    python -m benchmarks.startup ~/.placebind/demo
+
+Medians of five runs in processes of their own; the first of each is not counted, as it fills caches. Torch's way is measured in the
+same run, in turns with ours. CPU seconds stand beside the wall clock, which on a busy machine measures the neighbours.
+"""
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+RUNS = 5
+PYTHON = """
+import sys
+from retrieval import Space
+space = Space.open(catalogue=sys.argv[1], encoders=sys.argv[2])
+space.search("salt flats in the desert", k=5)
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("catalogue", type=Path)
+    parser.add_argument("--runs", type=int, default=RUNS)
+    given = parser.parse_args()
+    folder = str(given.catalogue.expanduser())
+    command = [sys.executable, "-m", "ui"]
+    ours = {
+        "search text": [*command, "search", "salt flats in the desert", "-c", folder],
+        "search --lat --lon": [*command, "search", "--lat", "-24.4", "--lon", "-69", "-c", folder],
+        "--version": [*command, "--version"],
+        "--help": [*command, "--help"],
+        "Python: import, open, first answer": [sys.executable, "-c", PYTHON, folder, "auto"],
+        "the same by torch": [sys.executable, "-c", PYTHON, folder, "torch"],
+    }
+    taken: dict[str, list[tuple[float, float, float]]] = {name: [] for name in ours}
+    for number in range(given.runs + 1):
+        for name, arguments in ours.items():
+            measured = run(arguments)
+            if number:
+                taken[name].append(measured)
+    print("| what | wall s | CPU s | memory MB |\n|---|---|---|---|")
+    for name, runs in taken.items():
+        wall_s, cpu_s, memory_mb = (statistics.median(each) for each in zip(*runs, strict=True))
+        print(f"| {name} | {wall_s:.2f} | {cpu_s:.2f} | {memory_mb:.0f} |")
+
+
+def run(arguments: list[str]) -> tuple[float, float, float]:
+    """Wall and CPU seconds and the largest resident memory (MB) of a process."""
+    begun_s = time.perf_counter()
+    process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _, status, used = os.wait4(process.pid, 0)
+    wall_s = time.perf_counter() - begun_s
+    if status:
+        raise SystemExit(f"{' '.join(arguments)} failed: {status}")
+    return wall_s, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+
+
+if __name__ == "__main__":
+    main()

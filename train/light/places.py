@@ -1,0 +1,40 @@
+"""Places without torch: what numpy reads of the Earth there, then the location encoder's network as a graph."""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from index.threads import once
+from train.light.exported import Places
+from train.light.graph import Graph
+from train.nets import earth
+from train.queries import Vectors, unit
+from train.weights.tensors import Arrays
+
+CHUNK = 4096  # places at once: the hidden layers of more would take hundreds of megabytes
+
+
+class LightPlaces:
+    def __init__(self, folder: Path, said: Places, weights: Arrays) -> None:
+        self.said, self._weights = said, weights
+        self._graph = Graph(folder / "locations.onnx", weights)
+
+    def vectors(self, lat: npt.ArrayLike, lon: npt.ArrayLike) -> Vectors:
+        lats, lons = (np.atleast_1d(np.asarray(each, np.float64)) for each in (lat, lon))
+        chunks = [slice(start, start + CHUNK) for start in range(0, len(lats), CHUNK)] or [slice(0)]
+        return unit(np.concatenate([self._chunk(lats[part], lons[part]) for part in chunks]))
+
+    def _chunk(self, lat: npt.NDArray[np.float64], lon: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
+        if not self.said.inputs:
+            return self._graph.run(len(lat), lat=lat, lon=lon)
+        made = {
+            "look": lambda: self._pictures.look(lat, lon),
+            "zonal": lambda: earth.zonal(lat),
+            "waves": lambda: earth.harmonics(lat, lon, self.said.degrees),
+        }
+        return self._graph.run(len(lat), **{name: np.ascontiguousarray(made[name](), np.float32) for name in self.said.inputs})
+
+    @once
+    def _pictures(self) -> earth.Pyramid:
+        return earth.Pyramid(self._weights["pixels"])
