@@ -223,11 +223,12 @@ def _write_minilm(path: Path) -> None:
 def traced(network: nn.Module, inputs: dict[str, Tensor], *, lengths: bool = False) -> Any:
     """The ONNX model, for any number of records, and with ``lengths`` any length too. Raises ``CannotExport`` with the reason."""
     onnx, file = _onnx(), BytesIO()
+    export: Any = torch.onnx.export  # its stub lacks files in memory, which this way of tracing takes
     axes = {name: {0: "records", **({1: "length"} if lengths else {})} for name in inputs}
     try:
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")  # of this way of tracing being the older one, and of branches that stay as they are
-            torch.onnx.export(
+            export(
                 network.eval(), tuple(inputs.values()), file, input_names=list(inputs), output_names=["vectors"],
                 dynamic_axes={**axes, "vectors": {0: "records"}}, opset_version=OPSET, do_constant_folding=False, dynamo=False,
             )  # fmt: skip
