@@ -90,8 +90,9 @@ def _export_texts(checkpoint: Checkpoint, folder: Path) -> Texts:
     words = next((part for part in parts if isinstance(part, WordIds)), None)
     head = copy.deepcopy(cast(nn.Module, encoder))
     for module in head.modules():
-        if isinstance(getattr(module, "bag", None), WordBag):
-            module.bag = _DenseBag(module.bag)
+        bag = getattr(module, "bag", None)
+        if isinstance(bag, WordBag):
+            module.bag = _DenseBag(bag)
     passages = torch.randn(RECORDS, encoder.passages, encoder.feature_dim)
     if words is not None:
         passages[..., -words.feature_dim :] = torch.arange(words.feature_dim) - 1.0
