@@ -137,7 +137,7 @@ def _export_places(checkpoint: Checkpoint, folder: Path) -> Places:
     if isinstance(encoder, ReadsEarthInputs):
         names, degrees = encoder.earth_inputs
         made = _made(encoder, lat, lon, degrees)
-        inputs = {name: made[name]().float() for name in names}
+        inputs: dict[str, Tensor] = {name: made[name]().float() for name in names}
         network = _Called(encoder, lambda module, *each: module.from_inputs(*each))
         _write(folder / "locations.onnx", network, inputs, checkpoint, "locations")
         return Places(inputs=names, degrees=degrees)
