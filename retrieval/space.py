@@ -137,6 +137,7 @@ class Space:
     @overload
     def encoder(self, modality: Literal["tiles"]) -> ImageEncoder: ...
     @overload
+    def encoder(self, modality: Modality) -> Encoder: ...
     def encoder(self, modality: Modality) -> Encoder:
         """The encoder itself, a module of torch."""
         return self.trained.encoder(modality)

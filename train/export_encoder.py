@@ -90,8 +90,9 @@ def _export_texts(checkpoint: Checkpoint, folder: Path) -> Texts:
     words = next((part for part in parts if isinstance(part, WordIds)), None)
     head = copy.deepcopy(cast(nn.Module, encoder))
     for module in head.modules():
-        if isinstance(getattr(module, "bag", None), WordBag):
-            module.bag = _DenseBag(module.bag)
+        bag = getattr(module, "bag", None)
+        if isinstance(bag, WordBag):
+            module.bag = _DenseBag(bag)
     passages = torch.randn(RECORDS, encoder.passages, encoder.feature_dim)
     if words is not None:
         passages[..., -words.feature_dim :] = torch.arange(words.feature_dim) - 1.0
@@ -136,7 +137,7 @@ def _export_places(checkpoint: Checkpoint, folder: Path) -> Places:
     if isinstance(encoder, ReadsEarthInputs):
         names, degrees = encoder.earth_inputs
         made = _made(encoder, lat, lon, degrees)
-        inputs = {name: made[name]().float() for name in names}
+        inputs: dict[str, Tensor] = {name: made[name]().float() for name in names}
         network = _Called(encoder, lambda module, *each: module.from_inputs(*each))
         _write(folder / "locations.onnx", network, inputs, checkpoint, "locations")
         return Places(inputs=names, degrees=degrees)
@@ -223,11 +224,12 @@ def _write_minilm(path: Path) -> None:
 def traced(network: nn.Module, inputs: dict[str, Tensor], *, lengths: bool = False) -> Any:
     """The ONNX model, for any number of records, and with ``lengths`` any length too. Raises ``CannotExport`` with the reason."""
     onnx, file = _onnx(), BytesIO()
+    export: Any = torch.onnx.export  # its stub lacks files in memory, which this way of tracing takes
     axes = {name: {0: "records", **({1: "length"} if lengths else {})} for name in inputs}
     try:
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")  # of this way of tracing being the older one, and of branches that stay as they are
-            torch.onnx.export(
+            export(
                 network.eval(), tuple(inputs.values()), file, input_names=list(inputs), output_names=["vectors"],
                 dynamic_axes={**axes, "vectors": {0: "records"}}, opset_version=OPSET, do_constant_folding=False, dynamo=False,
             )  # fmt: skip

@@ -56,7 +56,7 @@ class EarthInputs(NamedTuple):
     """What numpy computes of a place for the network of a location encoder (``train.nets.earth``): some of look, zonal and
     waves, in the network's order. ``degrees`` of the waves."""
 
-    names: tuple[str, ...]
+    names: tuple[Literal["look", "zonal", "waves"], ...]
     degrees: int
 
 

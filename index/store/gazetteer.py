@@ -34,14 +34,14 @@ def names_of(catalogue: Catalogue) -> NameIndex | None:
     state, folders = catalogue.state("locations"), derived_folders(catalogue.uri, "names")
     noted = _noted(folders, state) if state else None
     if noted is None:
-        noted = _made(catalogue, folders) or ""
+        noted = str(_made(catalogue, folders) or "")
         if state:
             with (
                 suppress(CatalogueError),
                 made_whole(writable_folder(folders) / _NOTE) as partial,
             ):  # without a note it takes longer
-                partial.write_text(json.dumps({"state": state, "folder": str(noted)}))
-    return NameIndex.open(Path(noted)) if str(noted) else None
+                partial.write_text(json.dumps({"state": state, "folder": noted}))
+    return NameIndex.open(Path(noted)) if noted else None
 
 
 def _noted(folders: list[Path], state: str) -> str | None:

@@ -13,8 +13,9 @@ from index.errors import CatalogueError, InputError, MissingExtraError, one_line
 from index.records import Modality, content_id
 from index.store.catalogue import Catalogue
 from train.data import REPORT, TRAINING, VALIDATION
-from train.text.articles import SENTENCE_CHARACTERS, TELLING_WORDS, whole_text
+from train.text.articles import TELLING_WORDS
 from train.text.masking import mask_names
+from train.text.passages import SENTENCE_CHARACTERS, whole_text
 from train.text.sentences import sentences
 
 MOST = 5_000  # held-out records of one modality: the first by id, which is random

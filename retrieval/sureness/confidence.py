@@ -75,9 +75,8 @@ class Confident:
 
     def __init__(self, cells: Cells, temperature: float, least_cosine: float | None = None) -> None:
         self.cells, self.temperature, self.least_cosine = cells, temperature, least_cosine
-        self.cell, self.stands = (
-            array_at(self._file(name), lambda at=at: self._standing[at]) for at, name in enumerate(("cell", "stands"))
-        )
+        self.cell = array_at(self._file("cell"), lambda: self._standing[0])
+        self.stands = array_at(self._file("stands"), lambda: self._standing[1])
 
     @classmethod
     def of(cls, cells: Cells, checkpoint: Checkpoint) -> Confident | None:

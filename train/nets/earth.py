@@ -61,8 +61,11 @@ class Pyramid:
     def _level(self, number: int) -> npt.NDArray[np.floating] | Pixels:
         while len(self._levels) <= number:
             finer = self._levels[-1]
-            quarters = [finer[:, row::2, column::2] for row in (0, 1) for column in (0, 1)]
-            self._levels.append(np.add.reduce([each.astype(np.float32) for each in quarters]) / np.float32(4))
+            first, *others = [finer[:, row::2, column::2] for row in (0, 1) for column in (0, 1)]
+            total = first.astype(np.float32)
+            for each in others:
+                total += each
+            self._levels.append(total / np.float32(4))
         return self._levels[number]
 
 
