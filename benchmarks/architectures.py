@@ -157,7 +157,7 @@ def one_run(
 def evaluate(out: Path, catalogue: Catalogue, modalities: tuple[str, ...], data: Path) -> dict[str, float]:
     from retrieval.space import Space
     from train.checkpoint import Checkpoint
-    from train.geolocation import geolocation_figures
+    from train.curve.geolocation import geolocation_figures
 
     space = Space(Checkpoint.open(out), catalogue, device="cpu")
     gallery_lat, gallery_lon = land(GALLERY)

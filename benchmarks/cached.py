@@ -30,7 +30,7 @@ def land_vectors(checkpoint: Any, points: int) -> tuple[npt.NDArray[np.float64],
     import torch
 
     from index.sources.grid import build
-    from train.geolocation import encode_locations
+    from train.curve.geolocation import encode_locations
 
     grid = build(points=points)
 

@@ -32,8 +32,8 @@ from retrieval.figures.held_out import gallery_in
 from retrieval.figures.measures import figures_of
 from retrieval.figures.placing import Placed, errors_km
 from train.checkpoint import Checkpoint
+from train.curve.geolocation import ACCURACY_KM, encode_locations, nearest, tfidf_nearest
 from train.encoders.text import minilm
-from train.geolocation import ACCURACY_KM, encode_locations, nearest, tfidf_nearest
 from train.probing.splits import INTERVAL_SIZES_DEG
 from train.text.articles import row_passages, whole_text
 from train.text.masking import mask_names

@@ -52,15 +52,15 @@ from retrieval.ranking.search import Ranked, Searcher
 from retrieval.sureness.confidence import Confidence, Confident
 from train.checkpoint import Checkpoint
 from train.config import ENCODER_OF, ENCODERS
-from train.light.encoders import LightEncoders
-from train.light.graph import FEW
-from train.light.rows import ROW_COLUMNS, vectors_of_rows
-from train.queries import QueryEncoders, Shown, Vectors
+from train.queries.encoders import QueryEncoders, Shown, Vectors
+from train.queries.light.encoders import LightEncoders
+from train.queries.light.graph import FEW
+from train.queries.light.rows import ROW_COLUMNS, vectors_of_rows
 from train.shipped import checkpoint_for
 
 if TYPE_CHECKING:  # torch comes with them
     from train.protocols import Encoder, ImageEncoder, LocationEncoder, TextEncoder
-    from train.trained import TorchEncoders
+    from train.queries.trained import TorchEncoders
 
 RunBy = Literal["auto", "torch"]
 STAGES = ("encode", "search", "read")  # of an answer: the query's vectors, the best rows, the records of these rows
@@ -146,7 +146,7 @@ class Space:
     def trained(self) -> TorchEncoders:
         """The encoders by torch, which an index is built with."""
         from train.precision import choose_device
-        from train.trained import TorchEncoders
+        from train.queries.trained import TorchEncoders
 
         return TorchEncoders(self.checkpoint, choose_device(self.device))
 

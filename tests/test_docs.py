@@ -19,8 +19,8 @@ from retrieval.asking import photo
 from tests.conftest import coarse_tile
 from tests.stac_world import Invented, files_of, served
 from tests.worlds import DARK_LAND, write_geotiff
+from train.batching.sampling import SamplingOptions
 from train.config import TrainConfig
-from train.sampling import SamplingOptions
 from ui.cli.main import app, main
 from ui.server import security, uploads
 

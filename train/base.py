@@ -13,12 +13,12 @@ from index.errors import CheckpointError, ConfigError
 from index.records import MODALITIES, Modality
 from index.registry import Component
 from index.store.catalogue import Catalogue
+from train.batching.sampling import FEWEST_OF_AN_OCCASION, SamplingOptions
 from train.checkpoint import Checkpoint
 from train.config import ENCODER_OF, ENCODERS, Base, TrainConfig
 from train.data import TRAINING
 from train.objective.architecture import Architecture
 from train.objective.contrast import ContrastOptions
-from train.sampling import FEWEST_OF_AN_OCCASION, SamplingOptions
 
 TOWER = "spectral"  # for tiles: small enough to learn in minutes on a CPU
 ELSEWHERE = 1024  # random places as further negatives: without them tiles of one region are told apart, but not from other regions

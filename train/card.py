@@ -9,7 +9,7 @@ from index.errors import CheckpointError
 from index.files import made_whole
 from index.records import MODALITIES
 from index.store.catalogue import Catalogue
-from train.batches import Records
+from train.batching.batches import Records
 from train.checkpoint import Card, Checkpoint, Origin, TextConfidence
 from train.config import TrainConfig
 from train.data import TRAINING

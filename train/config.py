@@ -10,8 +10,8 @@ from index.errors import ConfigError
 from index.records import Modality
 from index.registry import Component, resolve
 from index.settings import Settings
+from train.batching.sampling import SamplingOptions
 from train.objective.teacher import TeacherOptions
-from train.sampling import SamplingOptions
 
 ENCODER_OF: dict[Modality, str] = {"locations": "location", "articles": "text", "tiles": "image"}  # field of a configuration
 ENCODERS = {"location": "train.encoders.location", "text": "train.encoders.text", "image": "train.encoders.image"}

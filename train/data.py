@@ -9,7 +9,7 @@ from torch import nn
 from index.errors import CatalogueError
 from index.records import MODALITIES, Modality
 from index.store.catalogue import Catalogue
-from train.batches import Records
+from train.batching.batches import Records
 from train.image.tiles import tile_records
 from train.protocols import encoder_of
 from train.text.articles import article_records

@@ -21,8 +21,8 @@ import numpy.typing as npt
 from index.errors import CheckpointError, InputError
 from index.records import Modality
 from train.checkpoint import Checkpoint
-from train.light.encoders import LightEncoders
-from train.queries import QueryEncoders, Shown, Vectors
+from train.queries.encoders import QueryEncoders, Shown, Vectors
+from train.queries.light.encoders import LightEncoders
 from train.shipped import shipped_model
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Encoder:
         """The encoder of one modality as a module of torch, with its weights."""
         import torch
 
-        from train.trained import TorchEncoders
+        from train.queries.trained import TorchEncoders
 
         module: nn.Module = TorchEncoders(self.checkpoint, torch.device("cpu")).encoder(modality)  # type: ignore[assignment]
         return module

@@ -22,7 +22,9 @@ from index.progress import Progress, Quiet
 from index.records import MODALITIES, Modality, content_id
 from index.store.catalogue import Catalogue
 from train.base import open_base, unchanged_weights
-from train.batches import Batch, Records
+from train.batching.batches import Batch, Records
+from train.batching.sampling import check_sources, sampler_of
+from train.batching.streams import Stream, generator, torch_seed
 from train.card import describe, with_base, write_card
 from train.checkpoint import MODEL_FILE, Checkpoint, Progressed, load_training, save_model, save_training
 from train.config import TrainConfig
@@ -35,8 +37,6 @@ from train.objective.distillation import Distillation
 from train.objective.gradcache import backward_in_chunks
 from train.precision import choose_device
 from train.protocols import encoder_of
-from train.sampling import check_sources, sampler_of
-from train.streams import Stream, generator, torch_seed
 
 MAX_GRADIENT_NORM = 1.0
 LONGEST_WAIT = timedelta(days=2)  # of the other processes while the first encodes all texts; torch gives up after 10 or 30 minutes

@@ -5,7 +5,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from train.queries import Reads
+from train.queries.encoders import Reads
 from train.text.reading import language_names, unread_scripts
 
 SHOWN_CHARACTERS = 60

@@ -36,7 +36,7 @@ from retrieval.figures.results import GAP, WITH_INTERVAL, ResultRows, Row
 from retrieval.ranking.gap import Side, measure_gap
 from retrieval.space import Space
 from train.checkpoint import Checkpoint
-from train.geolocation import encode_locations
+from train.curve.geolocation import encode_locations
 from train.probing.geo_bias import geo_bias
 from train.probing.results import kept_vectors, load_features
 

@@ -12,8 +12,8 @@ from index.store.catalogue import Catalogue
 from retrieval.figures.held_out import ARTICLES, HeldOut
 from retrieval.figures.lookup import Rule, look_up
 from retrieval.figures.placing import Placed, place_at, place_by
+from train.curve.geolocation import tfidf_nearest
 from train.encoders.text import minilm
-from train.geolocation import tfidf_nearest
 from train.protocols import TextEncoder
 from train.text.articles import Features, cached_features
 

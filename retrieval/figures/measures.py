@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from retrieval.figures.placing import Placed
-from train.geolocation import ACCURACY_KM
+from train.curve.geolocation import ACCURACY_KM
 from train.probing.probes import block_draws, interval_of
 from train.probing.splits import MIN_TEST, enough_blocks
 

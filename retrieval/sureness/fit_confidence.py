@@ -33,8 +33,8 @@ from retrieval.heat.heat import best_cosines
 from retrieval.heat.mass import probability_mass
 from retrieval.sureness.confidence import CELLS
 from train.checkpoint import Checkpoint, TextConfidence
+from train.curve.geolocation import encode_locations
 from train.data import REPORT, VALIDATION
-from train.geolocation import encode_locations
 from train.protocols import TextEncoder
 from train.text.articles import query_passages, whole_text
 from train.text.masking import mask_names

@@ -9,7 +9,7 @@ import pytest
 from benchmarks import cached as cached_module
 from benchmarks.cached import kept
 from benchmarks.text_to_place import Answers, Texts, most_central, report, weighted_median
-from train.geolocation import tfidf_nearest
+from train.curve.geolocation import tfidf_nearest
 
 
 def articles(rows: list[tuple[str, str, float, float]], continent: str = "Africa") -> Texts:

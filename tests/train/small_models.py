@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from index.registry import load
-from train.batches import Batch
+from train.batching.batches import Batch
 from train.image.context import UNKNOWN
 from train.image.tiles import TileBatch, TileGroup
 from train.objective.architecture import Architecture

@@ -40,10 +40,10 @@ from tests.train.small_worlds import (
 from train.card import CARD_FILE
 from train.checkpoint import MODEL_FILE, TRAINING_FILE, Checkpoint
 from train.config import TrainConfig
+from train.curve.geolocation import encode_locations, nearest
 from train.curve.history import HISTORY_FILE
 from train.curve.validate import score, validate
 from train.data import REPORT, VALIDATION, held_out_records
-from train.geolocation import encode_locations, nearest
 from train.image.tiles import read_tiles, tile_records
 from train.loop import Result, _fabric, _optimizer, learning_rate_factor, train
 from train.model import build_model

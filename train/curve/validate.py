@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 
 from index.geo import fibonacci_sphere
-from train.batches import Records
-from train.geolocation import ACCURACY_KM, encode_locations, geolocation_figures, nearest, recall_at
+from train.batching.batches import Records
+from train.curve.geolocation import ACCURACY_KM, encode_locations, geolocation_figures, nearest, recall_at
 from train.objective.architecture import Architecture
 from train.protocols import encoder_of
 

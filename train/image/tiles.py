@@ -17,7 +17,7 @@ from index.imagery.pixels import decode_pixels
 from index.records import Modality
 from index.store.catalogue import Catalogue
 from index.store.vectors import FeatureCache
-from train.batches import Chances, Records
+from train.batching.batches import Chances, Records
 from train.image.context import UNKNOWN, context_of, month_of, still_known
 from train.image.hidden_bands import OftenShown, often_shown, still_shown
 from train.image.prepared import TILE_COLUMNS

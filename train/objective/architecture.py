@@ -11,11 +11,11 @@ from torch import Tensor, nn
 
 from index.geo import uniform_on_sphere
 from index.records import Modality
-from train.batches import Batch
+from train.batching.batches import Batch
+from train.batching.streams import Stream, generator
 from train.objective.contrast import ContrastOptions, PlaceQueue
 from train.objective.distributed import gather_rows
 from train.objective.losses import Targets, on_sphere
-from train.streams import Stream, generator
 
 TOWERS: tuple[Modality, ...] = ("articles", "tiles")
 

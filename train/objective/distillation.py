@@ -19,9 +19,9 @@ from index.geo import fibonacci_sphere
 from index.places.packaged import LAND_SHARE, is_land
 from index.progress import Progress
 from index.registry import load
+from train.batching.streams import Stream, generator
 from train.objective.teacher import TeacherOptions
 from train.protocols import LocationEncoder
-from train.streams import Stream, generator
 
 CHUNK = 4096
 

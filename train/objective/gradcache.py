@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from train.batches import Batch
+from train.batching.batches import Batch
 from train.objective.architecture import Architecture, Bound
 
 Chunk = Callable[[], Batch]

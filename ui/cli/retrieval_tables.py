@@ -8,7 +8,7 @@ from rich.table import Table
 from retrieval.figures.held_out import ALL
 from retrieval.figures.measures import BEATS, EQUALLY, RECALL_K
 from retrieval.figures.results import GAP, Row
-from train.geolocation import ACCURACY_KM
+from train.curve.geolocation import ACCURACY_KM
 from ui.console import out, plain
 
 NONE = "—"

@@ -1,7 +1,7 @@
 """The texts of a question that the model cannot read are said, each in a sentence."""
 
 from retrieval.asking.notes import reading_notes
-from train.queries import Reads
+from train.queries.encoders import Reads
 from train.text import minilm, use
 
 ENGLISH, MANY = Reads(minilm.LANGUAGES, minilm.SCRIPTS), Reads(use.LANGUAGES, use.SCRIPTS)

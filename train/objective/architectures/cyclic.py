@@ -18,10 +18,10 @@ from torch import Tensor, nn
 from index.errors import ConfigError
 from index.geo import uniform_on_sphere
 from index.records import Modality
+from train.batching.streams import Stream, generator
 from train.objective.architecture import TOWERS, Architecture, Bound
 from train.objective.contrast import Contrast, ContrastOptions
 from train.objective.distributed import rank, world_size
-from train.streams import Stream, generator
 
 
 class Options(ContrastOptions):

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from index.settings import Settings
 from train.checkpoint import Checkpoint, build_encoder
-from train.geolocation import encode_locations
+from train.curve.geolocation import encode_locations
 from train.probing.features._features import Degrees, Vectors, through
 from train.protocols import LocationEncoder
 

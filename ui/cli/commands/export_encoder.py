@@ -19,7 +19,7 @@ def export_encoder(
     """Write the encoders of a model as ONNX graphs, after comparing each with torch: searches then run without torch. The weights
     stay in the model's file."""
     from train.checkpoint import Checkpoint
-    from train.export_encoder import export_encoders
+    from train.queries.export import export_encoders
 
     written, exported = export_encoders(Checkpoint.open(checkpoint), folder)
     if as_json:

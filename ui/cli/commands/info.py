@@ -44,7 +44,7 @@ def info(catalogue: CatalogueFlag = DEFAULT_CATALOGUE, as_json: JsonFlag = False
 def _used_model(catalogue: Path) -> tuple[Path | None, str]:
     """The folder of the model that is used if none is named, None if there is none, and a sentence about it."""
     from train.checkpoint import Checkpoint
-    from train.light.encoders import LightEncoders
+    from train.queries.light.encoders import LightEncoders
     from train.shipped import checkpoint_for, name_of
 
     try:

@@ -1,4 +1,4 @@
-"""Graphs of a model's encoders for ``train.light``: traced by torch, without weights, and compared with torch before they count.
+"""Graphs of a model's encoders for ``light``: traced by torch, without weights, and compared with torch before they count.
 
 A weight that the model's file holds becomes an input of the graph under its own name. What the file does not hold, as a frozen
 network of others, stays in the graph.
@@ -28,16 +28,16 @@ from train.checkpoint import Checkpoint
 from train.config import ENCODER_OF, ENCODERS
 from train.image.context import UNKNOWN
 from train.image.prepared import SeesOneSize
-from train.light.encoders import LightEncoders
-from train.light.exported import FILE, Exported, Places, Sensor, Texts, writable_of
 from train.precision import choose_device
 from train.protocols import ImageEncoder, LocationEncoder, ReadsContext, ReadsEarthInputs, SaysWhatItReads
-from train.queries import Shown, Vectors
+from train.queries.encoders import Shown, Vectors
+from train.queries.light.encoders import LightEncoders
+from train.queries.light.exported import FILE, Exported, Places, Sensor, Texts, writable_of
+from train.queries.trained import TorchEncoders
 from train.text import minilm
 from train.text.hashed_words import WordIds
 from train.text.text_head import TextHead
 from train.text.word_bag import WordBag
-from train.trained import TorchEncoders
 from train.weights.tensors import mapped_tensors
 from train.weights.torchvision_cpu import tolerate_missing_operators
 

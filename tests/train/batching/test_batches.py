@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from train.batches import Chances, Records
+from train.batching.batches import Chances, Records
 
 
 def made(chosen: npt.NDArray[np.int64], chances: Chances | None) -> Any:

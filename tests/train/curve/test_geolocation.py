@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from tests.train.small_worlds import REGIONS
+from train.curve.geolocation import encode_locations, geolocation_figures, nearest, recall_at, tfidf_nearest
 from train.encoders.location import sh_siren
-from train.geolocation import encode_locations, geolocation_figures, nearest, recall_at, tfidf_nearest
 
 EQUATOR_KM_PER_DEG = 111.3195  # WGS84: 2 pi x 6378.137 / 360
 

@@ -8,9 +8,9 @@ import numpy as np
 from index.errors import InputError
 from train.image.prepared import BandInput, known_sensor, prepared
 from train.image.taken import taken
-from train.light.exported import Sensor
-from train.light.graph import Graph
-from train.queries import Shown, Vectors, unit
+from train.queries.encoders import Shown, Vectors, unit
+from train.queries.light.exported import Sensor
+from train.queries.light.graph import Graph
 from train.weights.tensors import Arrays
 
 CHUNK = 64

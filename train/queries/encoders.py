@@ -1,4 +1,4 @@
-"""What a search needs of a model's encoders, in numpy: ``train.light`` has it by onnxruntime, ``train.trained`` by torch."""
+"""What a search needs of a model's encoders, in numpy: ``light`` has it by onnxruntime, ``trained`` by torch."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

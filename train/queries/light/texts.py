@@ -8,9 +8,9 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from train.light.exported import Texts
-from train.light.graph import Graph
-from train.queries import Vectors, unit
+from train.queries.encoders import Vectors, unit
+from train.queries.light.exported import Texts
+from train.queries.light.graph import Graph
 from train.text import minilm, use
 from train.text.hashed_words import WordIds
 from train.text.passages import passages_of

@@ -6,10 +6,10 @@ import numpy as np
 import numpy.typing as npt
 
 from index.threads import once
-from train.light.exported import Places
-from train.light.graph import Graph
 from train.nets import earth
-from train.queries import Vectors, unit
+from train.queries.encoders import Vectors, unit
+from train.queries.light.exported import Places
+from train.queries.light.graph import Graph
 from train.weights.tensors import Arrays
 
 CHUNK = 4096  # places at once: the hidden layers of more would take hundreds of megabytes

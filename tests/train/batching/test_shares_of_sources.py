@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from index.errors import ConfigError
-from train.sampling import Sampler, SamplingOptions, check_sources, sampler_of, weights
+from train.batching.sampling import Sampler, SamplingOptions, check_sources, sampler_of, weights
 
 LAT, LON = [10.0, 10.1, 10.2, 40.0, -40.0], [10.0, 10.1, 10.2, 60.0, -60.0]
 SOURCES = ["names", "names", "names", "wiki", "wiki"]

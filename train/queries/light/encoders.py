@@ -1,4 +1,4 @@
-"""A model's encoders by onnxruntime: ``train.queries.QueryEncoders`` without torch."""
+"""A model's encoders by onnxruntime: ``train.queries.encoders.QueryEncoders`` without torch."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import numpy.typing as npt
 from index.errors import CheckpointError
 from index.records import Modality
 from index.threads import once
-from train.light.exported import Exported, exported_of
-from train.light.places import LightPlaces
-from train.light.texts import LightTexts
-from train.light.tiles import LightTiles
-from train.queries import Reads, Shown, Vectors
+from train.queries.encoders import Reads, Shown, Vectors
+from train.queries.light.exported import Exported, exported_of
+from train.queries.light.places import LightPlaces
+from train.queries.light.texts import LightTexts
+from train.queries.light.tiles import LightTiles
 from train.weights.tensors import Arrays, mapped_tensors
 
 RUNTIME = "onnxruntime"

@@ -11,7 +11,7 @@ import pytest
 from index.errors import ConfigError
 from index.geo import block_of, cell_of, fibonacci_sphere, great_circle_km, uniform_on_sphere
 from index.places.continents import continent_of
-from train.sampling import Sampler, SamplingOptions, sampler_of, weights
+from train.batching.sampling import Sampler, SamplingOptions, sampler_of, weights
 
 SEEDS = {"seed": 3, "branch": 0}
 KINDS = ("any", "one_each", "grouped")

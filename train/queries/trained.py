@@ -1,4 +1,4 @@
-"""A model's encoders by torch: the oracle of ``train.light``, and what an index is built with."""
+"""A model's encoders by torch: the oracle of ``train.queries.light``, and what an index is built with."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from train.checkpoint import Checkpoint
 from train.image.context import context_of
 from train.image.tiles import PreparedTile, group_tiles, tile_batch
 from train.protocols import Encoder, ImageEncoder, LocationEncoder, SaysWhatItReads, TextEncoder
-from train.queries import Reads, Shown, Vectors
+from train.queries.encoders import Reads, Shown, Vectors
 from train.text.articles import article_batch, text_passages
 
 

@@ -14,16 +14,16 @@ from index.geo import fibonacci_sphere
 from index.imagery.sensors import SENSORS
 from train.checkpoint import Checkpoint
 from train.encode import Encoder
-from train.export_encoder import _compare
-from train.light.encoders import LightEncoders
-from train.light.exported import FILE, FOLDER, exported_of
 from train.nets import earth
 from train.nets.harmonics import real_harmonics
 from train.nets.pictures import PictureOptions, Pictures
 from train.nets.zonal import zonal
-from train.queries import Shown
+from train.queries.encoders import Shown
+from train.queries.export import _compare
+from train.queries.light.encoders import LightEncoders
+from train.queries.light.exported import FILE, FOLDER, exported_of
+from train.queries.trained import TorchEncoders
 from train.shipped import shipped_model
-from train.trained import TorchEncoders
 from train.weights.tensors import mapped_tensors
 
 TEXTS = [

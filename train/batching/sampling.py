@@ -19,7 +19,7 @@ from index.errors import ConfigError
 from index.geo import Degrees, block_of, cell_of
 from index.places.continents import continent_of
 from index.settings import Settings
-from train.streams import Stream, generator
+from train.batching.streams import Stream, generator
 
 Rows = npt.NDArray[np.int64]
 FEWEST_OF_AN_OCCASION = 16
@@ -74,7 +74,7 @@ class Sampler:
         return len(self._count)
 
     def draw(self, size: int, *, seed: int, step: int, branch: int = 0) -> Rows:
-        """``size`` different rows (all, shuffled, if there are fewer). ``branch`` separates the modalities (``train.streams``).
+        """``size`` different rows (all, shuffled, if there are fewer). ``branch`` separates the modalities (``streams``).
 
         ``any``: one after the other by weight. ``one_each``: the same, but each drawn record removes its cell, so that two can be
         near only across a border of cells. Once no cell is left, the missing ones are drawn from all that remain. ``grouped``: size

@@ -12,8 +12,8 @@ from index.records import Article, Place
 from index.store.catalogue import Catalogue
 from index.store.ingest import ingest
 from tests.train.small_worlds import ListSource, fill, region_articles, region_tiles, tiny_config
+from train.batching.streams import Stream, generator, torch_seed
 from train.loop import train
-from train.streams import Stream, generator, torch_seed
 
 pytest.importorskip("mpl_toolkits.basemap_data", reason="a teacher needs the [demo] extra")
 

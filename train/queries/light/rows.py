@@ -5,7 +5,7 @@ import pyarrow as pa
 from index.imagery.pixels import decode_pixels
 from index.records import Modality
 from train.image.prepared import TILE_COLUMNS
-from train.queries import QueryEncoders, Shown, Vectors
+from train.queries.encoders import QueryEncoders, Shown, Vectors
 from train.text.passages import ARTICLE_COLUMNS, whole_text
 
 # The columns of a record's row that its vector is made from.
