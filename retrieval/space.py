@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -14,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from index.errors import CatalogueError, InputError
+from index.errors import CatalogueError, InputError, MissingExtraError
 from index.geo import geodesic_km
 from index.imagery.sensors import SENSORS, Sensor
 from index.places.country_names import as_written, near_names
@@ -144,7 +145,9 @@ class Space:
 
     @once
     def trained(self) -> TorchEncoders:
-        """The encoders by torch, which an index is built with."""
+        """The encoders by torch, which an index is built with. Raises ``MissingExtraError`` where there is no torch."""
+        if find_spec("torch") is None:
+            raise MissingExtraError("this needs torch, which is not installed here; run `pip install placebind`")
         from train.precision import choose_device
         from train.queries.trained import TorchEncoders
 

@@ -4,13 +4,15 @@ modality; ``encoder_of`` returns it with its own type."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal, NamedTuple, Protocol, TypeGuard, cast, overload, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeGuard, cast, overload, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
-from torch import Tensor, nn
 
 from index.records import Modality
+
+if TYPE_CHECKING:  # who only asks needs no torch
+    from torch import Tensor, nn
 
 
 class _Weights(Protocol):

@@ -112,15 +112,13 @@ class Told:
 
     def open_workspaces(self) -> None:
         """Make the catalogues known to page and routes, and load their models while the first visitor is on the way."""
-        import torch
-
         from ui.server.uploads import Uploads
         from ui.server.workspace import Workspace, Workspaces
         from ui.server.workspace import serve as make_known
 
         # Visitors are answered side by side: threads of each for itself would fight for the cores (a short text takes 13 ms with
-        # one thread, 31 with four), and a model takes part in every question only for moments.
-        torch.set_num_threads(max(1, (os.cpu_count() or 1) // 4))
+        # one thread, 31 with four), and a model takes part in every question only for moments. Read when torch is loaded, if it is.
+        os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // 4)))
         uploads = Uploads(cache_folder() / "uploads")
         workspaces = [Workspace(name, catalogue, self.checkpoint, uploads) for name, catalogue in self.folders.items()]
         make_known(Workspaces(workspaces))
