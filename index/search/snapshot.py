@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
@@ -232,7 +232,8 @@ def open_snapshot(catalogue: Catalogue, modality: Modality, dtype: Dtype = "floa
     if versions and snapshot.folder and os.access(snapshot.folder, os.W_OK):
         (snapshot.folder / SHOWN).unlink(missing_ok=True)  # of an earlier version
         if len(snapshot) <= SHOWN_UP_TO_ROWS:
-            write_shown(snapshot.folder / SHOWN, dataset, snapshot.row_ids)
+            with suppress(CatalogueError):  # without it hits take longer; another process may just have removed the folder
+                write_shown(snapshot.folder / SHOWN, dataset, snapshot.row_ids)
         note(snapshot.folder.parent, Current(versions, dataset.version, text, name))
     return snapshot
 

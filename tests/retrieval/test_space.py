@@ -49,7 +49,8 @@ def test_four_first_questions_at_once_load_everything_once(world, monkeypatch):
     monkeypatch.setattr(Searcher, "__init__", slowly_build)
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(space.search, ["snow"] * 4))
-    assert sorted(loaded) == ["articles", "locations"]
+    assert "articles" in loaded
+    assert len(loaded) == len(set(loaded)), "positions are read from a file where an earlier question left one"
     assert sorted(opened) == ["articles", "locations", "tiles"]
     assert len({tuple(hit.id for hit in answer) for answer in answers}) == 1
 
@@ -136,7 +137,8 @@ def test_with_a_filter_the_best_place_the_distances_and_the_confidence_are_of_th
     answer, heat = space.search("snow and ice", k=3, filter={"bbox": box}), space.heat("snow and ice")
     lat, lon = heat.cells.places.T
     allowed = np.flatnonzero((lat < 10) & (np.abs(lon) <= 60))
-    best = Place(*heat.cells.places[allowed[heat.scores[allowed].argmax()]].tolist())
+    at_lat, at_lon = heat.cells.places[allowed[heat.scores[allowed].argmax()]].tolist()
+    best = Place(lat=at_lat, lon=at_lon)
     assert everywhere.origin.lat == 70
     assert answer.origin == best
     for hit in answer:

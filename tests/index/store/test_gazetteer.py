@@ -69,7 +69,7 @@ def test_a_catalogue_that_took_the_dump_knows_its_names_and_again_after_more(dum
     again = names_of(catalogue)
     assert again is not None
     assert meant(again, "afterwards") == ["Later (town)"]
-    assert len(list((tmp_path / "world" / "_derived" / "names").iterdir())) == 1
+    assert len([each for each in (tmp_path / "world" / "_derived" / "names").iterdir() if each.is_dir()]) == 1
 
 
 @pytest.mark.skipif(not names_are_known(), reason="needs the [demo] extra")

@@ -111,7 +111,7 @@ def test_regions_and_the_coast_are_filters_of_an_address(visitor) -> None:
 def test_a_heat_map_reads_coordinates_and_leaves_constraints_in_words(visitor) -> None:
     heat = visitor.get("/api/v1/heat", params={"text": "70.5 N, 10.5 E"}).json()
     assert heat["notes"] == ["'70.5 N, 10.5 E' was read as 70.5 N, 10.5 E (decimal degrees)"]
-    assert heat["name"] == visitor.get("/api/v1/heat", params={"lat": 70.5, "lon": 10.5}).json()["name"]
+    assert heat["peaks"] == visitor.get("/api/v1/heat", params={"lat": 70.5, "lon": 10.5}).json()["peaks"]
     assert visitor.get("/api/v1/heat", params={"text": "snow in Africa"}).json()["notes"] == []
 
 

@@ -126,7 +126,7 @@ def test_a_full_disk_is_said_and_leaves_no_half_file(catalogue: Catalogue, monke
         disk.setattr(library, "write_index", full)
         with pytest.raises(CatalogueError, match=r"cannot save the search index at .*No space left on device"):
             answers(snapshot)
-    assert sorted(os.listdir(snapshot.folder or "")) == ["fragments.json", "rows.arrow", "vectors.npy"]
+    assert sorted(os.listdir(snapshot.folder or "")) == ["fragments.json", "rows.arrow", "shown.arrow", "vectors.npy"]
     answers(snapshot)
 
 
