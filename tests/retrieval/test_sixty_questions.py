@@ -91,8 +91,8 @@ COORDINATES = [
     ("8FVC9G8F+6X", 47.3655, 8.5249, 2),
     ("17T 630084 4833438", 43.64256, -79.38714, 2),
 ]
-# What the list found and nobody has mended yet: a name that is spelt so elsewhere, letters that changed places, and the smaller of two
-# towns of one name because the model is warmer there.
+# What the list found and nobody has mended yet: a name that is spelt so elsewhere, letters that changed places, and the smaller of
+# two towns of one name because the model is warmer there.
 WRONG = ("Philadelfia", "Buenos Aries", "Paris in the United States")
 ALL = [*NAMES, *MISSPELT, *LANGUAGES, *NOTHING_NAMED, *CONDITIONS, *COORDINATES]
 

@@ -21,7 +21,8 @@ def test_every_answer_is_that_of_a_committed_version(
     append(Catalogue.open(folder, create=True), 0, FIRST)
     log.write_text(f"{FIRST}\n")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.retrieval.ranking.hammering"])  # its imports are slow: once for all
+    # Imports are slow: once for all.
+    context.set_forkserver_preload(["tests.retrieval.ranking.hammering", "lance", "lancedb"])
     with ProcessPoolExecutor(readers + 1, context) as pool:
         writer = pool.submit(write, folder, log, seconds)
         crowd = [pool.submit(read, folder, log, seconds, BACKENDS[seed % len(BACKENDS)], seed) for seed in range(readers)]
