@@ -23,8 +23,10 @@ def test_an_ambiguous_name_is_a_chip_that_is_changed_and_clicked_away_and_the_an
     assert round(question.meant[0].place.lat) == 39
     expect(visit.page.get_by_role("button", name=re.compile("^Vienna → Vienna, Virginia"))).to_be_visible()
     expect(hit).not_to_have_text(austria)  # it is so many km from another place
-    visit.page.get_by_role("button", name=re.compile("^Vienna → Vienna, Virginia")).click()
-    visit.page.get_by_role("button", name=captions.NO_PLACE).click()
+    no_place = visit.page.get_by_role("button", name=captions.NO_PLACE)
+    if not no_place.is_visible():  # what the chip opens stays open where the chip does
+        visit.page.get_by_role("button", name=re.compile("^Vienna → Vienna, Virginia")).click()
+    no_place.click()
     question = visit.asked(lambda question: question.meant and question.meant[0].place is None)
     assert [meant.name for meant in question.meant] == ["Vienna"]
     expect(visit.page.get_by_role("button", name=re.compile("^Vienna → "))).to_have_count(0)
