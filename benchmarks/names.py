@@ -144,6 +144,9 @@ def main() -> None:
     tables = {path.stem: pd.read_parquet(path).fillna({"title": ""}) for path in (asked.texts, *asked.also)}
     known = _drawn(tables[asked.texts.stem].query("split == 'train'"), asked.articles)
     rows = {name: _drawn(held_out(table, asked.slice), asked.count) for name, table in tables.items()}
+    for name, found in rows.items():
+        if found.empty:
+            parser.error(f"{name} has no text of the slice {asked.slice}: nothing in it is held out")
     page = "\n".join(report(ways, rows, known, asked.cities)) + "\n"
     if asked.out:
         asked.out.write_text(page, encoding="utf-8")
