@@ -233,12 +233,16 @@ def _run(app: Any, listener: socket.socket, when_ready: Callable[[], None]) -> N
     config = uvicorn.Config(
         app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=GOODBYE_S, ws="websockets-sansio"
     )
-    server = _Server(config, when_ready)
+    run_until_stopped(_Server(config, when_ready), listener)
+    remark("stopped")
+
+
+def run_until_stopped(server: uvicorn.Server, listener: socket.socket) -> None:
+    """Raises ``CatalogueError`` where the server cannot start."""
     with suppress(KeyboardInterrupt):  # raised after a proper shutdown; not where SIGINT was ignored, in the background of a script
         server.run(sockets=[listener])
     if not server.started:
         raise CatalogueError("the server could not start; what is above says why")
-    remark("stopped")
 
 
 def _say_hello(address: str, open_browser: bool) -> None:

@@ -8,7 +8,6 @@ import os
 import signal
 import socket
 from collections.abc import Sequence
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,11 +19,10 @@ from starlette.responses import RedirectResponse
 from starlette.routing import Route
 from uvicorn.supervisors import Multiprocess
 
-from index.errors import CatalogueError
 from ui.console import remark
 from ui.server.addresses import API, DOCS, here, set_base
 from ui.server.observed import FOLDER, LOGS
-from ui.server.serve import Told, address_of, listen, own_middleware, own_routes
+from ui.server.serve import Told, address_of, listen, own_middleware, own_routes, run_until_stopped
 
 LAST_ANSWERS_S = 30  # for requests under way when the server stops
 START_S = 60  # that a process may take until it answers whether it is alive
@@ -68,17 +66,12 @@ def api_app(told: Told) -> Starlette:
 
 
 def _run_here(config: uvicorn.Config, listener: socket.socket) -> None:
-    server = uvicorn.Server(config)
-
     def stop(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
     # uvicorn raises the signal again when it has shut down properly, which ends the process as if it had been killed.
     before = signal.signal(signal.SIGTERM, stop)
     try:
-        with suppress(KeyboardInterrupt):
-            server.run(sockets=[listener])
+        run_until_stopped(uvicorn.Server(config), listener)
     finally:
         signal.signal(signal.SIGTERM, before)
-    if not server.started:
-        raise CatalogueError("the server could not start; what is above says why")
