@@ -16,6 +16,7 @@ from index.geo import chord_km, chord_of_km, unit_xyz
 from index.places.coast import sea_km
 from index.places.continents import ANTARCTIC_LAT
 from index.places.countries import LAND_REACH_KM, SEA_REACH_KM
+from index.places.elevation import elevation_m
 from index.places.name_index import NameIndex
 from index.places.packaged import is_land
 from index.places.regions import code_of_region
@@ -68,6 +69,11 @@ class Whereabouts:
     def sea_km(self) -> npt.NDArray[np.float64]:
         """[N]: how far the points are from the sea."""
         return sea_km(*self.places.T)
+
+    @once
+    def elevation_m(self) -> npt.NDArray[np.float64]:
+        """[N]: how high the ground is, in metres above the sea; NaN where that is not known."""
+        return elevation_m(*self.places.T)
 
     @once
     def _xyz(self) -> npt.NDArray[np.float64]:

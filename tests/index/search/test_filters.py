@@ -139,6 +139,7 @@ def test_tiles_whose_time_overlaps_the_days(tiles: Snapshot, dates: Any, expecte
             "inside": st.sampled_from(["Asia", ["Africa", "Canada", "Antarctica"]]),
             "outside": st.sampled_from(["Antarctica", ["Russia", "Africa"]]),
             "coast_km": st.sampled_from([100, 900]),
+            "elevation_m": st.sampled_from(["500/", "/1000", "100/2000"]),
             "where": st.sampled_from(["lat > -70 OR lon > 0", "lon < 150"]),
         },
     )
@@ -191,6 +192,9 @@ def test_a_condition_over_columns_that_are_not_there_is_refused_by_name(articles
         ({"countries": "Fiji"}, {"countries": ["Fiji"]}),
         ({"inside": "afrika"}, {"inside": ["Africa"]}),
         ({"outside": ["DE", "Deutschland"]}, {"outside": "Germany"}),
+        ({"elevation_m": "2000/"}, {"elevation_m": (2000, None)}),
+        ({"elevation_m": "-5/1e3"}, {"elevation_m": [-5.0, "1000"]}),
+        ({"elevation_m": ""}, {}),
         ({"dates": "2021-06-01/"}, {"dates": ("2021-06-01", None)}),
         ({"dates": "2021-06-01"}, {"dates": (date(2021, 6, 1), date(2021, 6, 1))}),
     ],

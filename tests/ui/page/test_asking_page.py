@@ -28,7 +28,8 @@ SETTINGS = {
     "apart_km": 12.5,
     "filter": {
         "bbox": "-80,-170,80,170", "polygon": {"type": "Polygon", "coordinates": [[[-90, -80], [90, -80], [0, 80]]]},
-        "near": "0,0,15000", "inside": ["Africa"], "outside": ["Egypt"], "coast_km": 50, "countries": ["Norway"],
+        "near": "0,0,15000", "inside": ["Africa"], "outside": ["Egypt"], "coast_km": 50, "elevation_m": "0/4000",
+        "countries": ["Norway"],
         "sources": "a", "licences": "b", "splits": ["train"], "sensors": "sentinel2",
         "dates": "2021-06-01/", "where": "lat < 90",
     },
@@ -178,8 +179,8 @@ def test_what_a_link_holds_in_words_is_read_too(visit) -> None:
 
 def test_what_stays_words_is_a_warning_that_comes_once(visit) -> None:
     shown = visit()
-    shown.text_input(key="words").set_value("snow above 2,000 m").run()
-    said = [each.value for kind in ("caption", "warning") for each in shown.get(kind) if "no elevations" in each.value]
+    shown.text_input(key="words").set_value("snow above 120 m").run()
+    said = [each.value for kind in ("caption", "warning") for each in shown.get(kind) if "height of something else" in each.value]
     assert len(said) == 1
 
 

@@ -43,6 +43,9 @@ def search(
     inside: Annotated[list[str] | None, typer.Option(help="only in this continent or country; may be repeated")] = None,
     outside: Annotated[list[str] | None, typer.Option(help="not in this continent or country; may be repeated")] = None,
     coast_km: Annotated[float | None, typer.Option(help="only so near to the sea")] = None,
+    elevation_m: Annotated[
+        str | None, typer.Option(help="only where the ground is so high: least/most metres, as 2000/ or 500/1500")
+    ] = None,
     country: Annotated[
         list[str] | None, typer.Option(help="only of this country, by what the records say; may be repeated")
     ] = None,
@@ -77,6 +80,7 @@ def search(
         "inside": inside,
         "outside": outside,
         "coast_km": coast_km,
+        "elevation_m": elevation_m,
         "countries": country,
         "dates": dates,
         "where": where,

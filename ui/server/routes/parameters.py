@@ -107,6 +107,7 @@ class Asked(Subject):
     inside: list[str] = Field([], description="only in this continent or country, by position; may be repeated")
     outside: list[str] = Field([], description="not in this continent or country, by position; may be repeated")
     coast_km: float | None = Field(None, gt=0, allow_inf_nan=False, description="only so near to the sea")
+    elevation_m: str | None = Field(None, description="only where the ground is so high: least/most metres, as 2000/")
     countries: list[str] = Field([], description="only of this country, by what the records say; may be repeated")
     sources: list[str] = Field([], description="only of this source; may be repeated")
     licences: list[str] = Field([], description="only under this licence; may be repeated")

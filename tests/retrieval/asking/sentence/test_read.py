@@ -87,6 +87,13 @@ CONSTRAINTS: dict[str, tuple[str, dict[str, Any]]] = {  # a text: the words that
     "sheep south of 38.123456° S": ("sheep", {"bbox": "-90,-180,-38.123456,180"}),
     "villages within 20 km of the sea": ("villages", {"coast_km": 20}),
     "villages near the coast of Chile": ("villages", {"coast_km": 50, "inside": "Chile"}),
+    "villages above 2,000 m": ("villages", {"elevation_m": "2000/"}),
+    "villages over 2500 metres above sea level": ("villages", {"elevation_m": "2500/"}),
+    "rice below 100 m asl": ("rice", {"elevation_m": "/100"}),
+    "towns higher than 10,000 ft": ("towns", {"elevation_m": "3048/"}),
+    "forests between 1,000 and 2,000 m": ("forests", {"elevation_m": "1000/2000"}),
+    "forests above 1,000 m but below 2,000 m of altitude": ("forests", {"elevation_m": "1000/2000"}),
+    "salt flats below sea level": ("salt flats", {"elevation_m": "/-10"}),
     "forests north of 60°": ("forests", {"bbox": "60,-180,90,180"}),
     "fields west of 100° W and south of 40°N": ("fields", {"bbox": "-90,-180,40,-100"}),
     "reefs between 10°S and 10°N": ("reefs", {"bbox": "-10,-180,10,180"}),
@@ -106,7 +113,8 @@ ORDINARY = [
     "pop. 12,345, 67,890", "192.168.0.1", "24/7", "20 km north, 30 km east", "5 north, 6 east", "48.2, 16.4, 150", "10 N, 5 S",
     "section 12 N, 4 E of the book",
     "geohash system", "dog", "C++ towers", "22TKR4455 car", "north of 60", "temperatures north of 40°C",
-    "deserts between 10 and 20 km wide", "trees over 100 m tall", "near the sea wall", "near the Sea of Japan",
+    "deserts between 10 and 20 km wide", "trees over 100 m tall", "peaks over 3,000 m high", 
+    "wells below 600 m of rock", "between 2 and 3 m", "waves above 5 m", "near the sea wall", "near the Sea of Japan",
     "near the coast of Dalmatia", "a town by the sea", "tacos in Mexico City", "museum in New Mexico",
     "houses in Holland, Michigan", "life in us", "hotel in Island Bay", "Peru's coast in summer", "monastery in central Africa",
     "north of Vienna", "within 5 minutes of Lima", "lakes within 50 km of a volcano", "lakes within 50 km of nice beaches",
@@ -132,7 +140,9 @@ UNCLEAR = {
     "https://www.openstreetmap.org/node/123": "does not state a position",
     "castles in Georgia": "the country Georgia or the state",
     "temples in Korea": "South Korea or North Korea",
-    "villages above 2,000 m": "no elevations",
+    "trees above 120 m": "the height of something else",
+    "peaks above 8,000 m": "nowhere so high",
+    "farms not above 2,000 m": "only regions and hemispheres can be excluded",
     "fields west of 100°": "100° E or W",
     "forests south of 60°": "60° N or S",
     "lakes within 50 km of Xyzzy": "no town of this name",
@@ -282,3 +292,9 @@ def test_parts_may_not_become_too_many() -> None:
     asked = Question(parts=tuple(Part.of(f"ice near {lat}.5 N, 18.5 E") for lat in range(20)))
     with pytest.raises(InputError, match="at most 32 parts, with the places in its texts it has 40"):
         read_question(asked)
+
+
+def test_a_height_that_contradicts_the_one_before_stays_words() -> None:
+    reading = read_sentence("snow above 3,000 m and below 1,000 m")
+    assert reading.filter == {"elevation_m": "3000/"}
+    assert "no height is in both" in reading.notes[1]
