@@ -4,8 +4,8 @@
     NameIndex.open(folder).rows_of(keys)
 
 The arrays are mapped into memory, so a process holds only what it touches. A name is a 64-bit key (``index.places.spelling``). For
-misspelt names every known name of a larger place is stored under itself and under each spelling with one letter left out; the word
-asked for is looked up with up to two letters left out (symmetric deletion), and rapidfuzz compares the few that meet.
+misspelt names every larger place is stored under its name and the sound of its name, and under each of both with one letter left
+out; the word asked for is looked up with up to two letters left out (symmetric deletion), and rapidfuzz compares the few that meet.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ import numpy.typing as npt
 
 from index.files import made_whole
 from index.geo import unit_xyz
-from index.places.spelling import key_of, plain_name
+from index.places.spelling import key_of, plain_name, sounded
 from index.threads import once
 
 SPELT_BY_FAME = 5_000  # the misspelt names of smaller towns are not guessed: too many of them are one letter apart
 SHORTEST_GUESSED, SHORTEST_OF_TWO = 5, 7  # letters of a word that may have one or two errors
 LONGEST_GUESSED = 40  # of a longer one there are too many ways to leave two letters out
 SCALARS = ("lat", "lon", "people", "country", "continent", "region", "kind", "radius_km", "fame")
-FORMAT = 4  # increases when the files of an index change
+FORMAT = 5  # increases when the files of an index change
 _TABLES = "tables.json"
 Rows = npt.NDArray[np.int64]
 
@@ -136,17 +136,25 @@ class NameIndex:
         return {self.word("country" if self.word("kind", row) == "country" else "region", row): self.name(row) for row in rows}
 
     def spelt_like(self, plain: str) -> list[tuple[int, int]]:
-        """Rows of larger places whose own name is one or two errors away, with the number of errors, the fewest first."""
+        """Rows of larger places whose own name is one or two errors away, with the number of errors, the fewest first. 'f' for
+        'ph' is one error ('Philadelfia')."""
         from rapidfuzz.distance import OSA
 
         if not SHORTEST_GUESSED <= len(plain) <= LONGEST_GUESSED:
             return []
         most = 1 if len(plain) < SHORTEST_OF_TWO else 2
-        keys = np.unique(np.array([key_of(each) for each in _shortened(plain, most)], dtype=np.uint64))
+        forms = {plain, sounded(plain)}
+        keys = np.unique(np.array([key_of(each) for form in forms for each in _shortened(form, most)], dtype=np.uint64))
         first, last = (np.searchsorted(self.near_keys, keys, side) for side in ("left", "right"))
         rows = {int(row) for a, b in zip(first, last, strict=True) for row in self.near_places[a:b]}
-        errors = [(row, OSA.distance(plain, plain_name(self.name(row)), score_cutoff=most)) for row in rows]
-        return sorted(((row, count) for row, count in errors if 0 < count <= most), key=lambda each: (each[1], each[0]))
+        names = {row: plain_name(self.name(row)) for row in rows}
+
+        def errors(name: str) -> int:
+            pairs = ((plain, name), (sounded(plain), sounded(name)))
+            return max(1, min(OSA.distance(one, other, score_cutoff=most) for one, other in pairs))
+
+        counts = [(row, errors(name)) for row, name in names.items() if name != plain]
+        return sorted(((row, count) for row, count in counts if count <= most), key=lambda each: (each[1], each[0]))
 
 
 class _Writer:
@@ -173,7 +181,7 @@ class _Writer:
                 self._rows.append(row)
                 self._alternate.append(plain != own)
         if SHORTEST_GUESSED <= len(own) <= LONGEST_GUESSED and (entry.fame >= SPELT_BY_FAME or not entry.fame):
-            for key in {key_of(each) for each in _shortened(own, 1)}:
+            for key in {key_of(each) for form in {own, sounded(own)} for each in _shortened(form, 1)}:
                 self._near_keys.append(key)
                 self._near_rows.append(row)
 

@@ -73,6 +73,12 @@ def plain_name(name: str) -> str:
     return joined(words) if words else ""
 
 
+def sounded(plain: str) -> str:
+    """A plain name with one letter for one sound: 'filadelfia' for 'philadelphia'. More such rules (th, y, double letters) found
+    more wrong places than right ones."""
+    return plain.replace("ph", "f")
+
+
 def key_of(plain: str) -> int:
     """64 bits that stand for a plain name: among two million names no two are expected to share them."""
     return int.from_bytes(blake2b(plain.encode(), digest_size=8).digest(), "little")

@@ -24,6 +24,7 @@ SHORT_WORDS = 12  # of a text as people type it
 MOST_PLACES = 64  # that one name may mean, the best known
 MOST_GUESSED = 8
 LARGE_PEOPLE, HUGE_PEOPLE = 100_000, 1_000_000
+SEVERAL_PEOPLE = 250_000  # of a place whose name of several words is guessed: too many pairs of words are near a small one
 LOUD = 0.8  # share of capital letters in a text that is written in capitals alone
 # Larger than any town of their name.
 SEAS_AND_RANGES = listed(
@@ -150,7 +151,9 @@ def mentions_in(reading: Reading, gazetteers: Sequence[NameIndex]) -> list[Menti
         if mention.candidates:
             mentions.append(mention)
             taken = last
-    return sorted([*mentions, *_misspelt(reading, mentions, gazetteers)], key=lambda each: each.start)
+    guessed = list(_misspelt(reading, mentions, gazetteers))
+    inside = {number for each in guessed for number in range(each.first, each.last + 1)}
+    return sorted([*(each for each in mentions if each.first not in inside), *guessed], key=lambda each: each.start)
 
 
 def _once(candidates: Sequence[Candidate], gazetteers: Sequence[NameIndex]) -> list[Candidate]:
@@ -221,24 +224,38 @@ def _is_large(candidate: Candidate, gazetteers: Sequence[NameIndex]) -> bool:
 
 
 def _misspelt(reading: Reading, mentions: Sequence[Mention], gazetteers: Sequence[NameIndex]) -> Iterator[Mention]:
-    """Unknown words of a short text, guessed; in a longer text unknown names are more often other places than errors."""
+    """Unknown names of a short text, guessed, the longest first, of which a part may be known: 'Los Angelos'. In a longer text
+    unknown names are more often other places than errors."""
     if not reading.short:
         return
-    taken = {number for mention in mentions for number in range(mention.first, mention.last + 1)}
-    for number, word in enumerate(reading.words):
-        if number in taken or word.glued or not (reading.quiet or reading.capital(word)):
+    taken = {number for each in mentions for number in range(each.first, each.last + 1) if each.last > each.first}
+    known = {each.first for each in mentions}
+    for first, last in sorted(_spans(reading), key=lambda span: (span[0] - span[1], span[0])):
+        numbers = range(first, last + 1)
+        if not taken.isdisjoint(numbers) or (first == last and first in known):
             continue
-        if word.plain in ordinary_words() or word.plain in frequent_words():
-            continue
-        guesses = [
-            Candidate(at, row, False, errors)
-            for at, gazetteer in enumerate(gazetteers)
-            for row, errors in gazetteer.spelt_like(word.plain)
-        ]
-        if guesses:
-            fewest = min(guess.errors for guess in guesses)
-            largest = sorted(
-                (guess for guess in guesses if guess.errors == fewest),
-                key=lambda each: -int(gazetteers[each.index].columns["fame"][each.row]),
-            )
-            yield _mention(reading, number, number, word.plain, largest[:MOST_GUESSED], gazetteers)
+        if guesses := _guesses(reading, first, last, gazetteers):
+            taken.update(numbers)
+            yield _mention(reading, first, last, joined(reading.words[first : last + 1]), guesses, gazetteers)
+
+
+def _guesses(reading: Reading, first: int, last: int, gazetteers: Sequence[NameIndex]) -> list[Candidate]:
+    """The best known places whose name is spelt nearly as these words; none for words that are no misspelt name."""
+    words = reading.words[first : last + 1]
+    if any(word.glued or not (reading.quiet or reading.capital(word)) for word in (words[0], words[-1])):
+        return []
+    small = frequent_words() if reading.quiet or first == last else frozenset[str]()
+    if all(word.plain in ordinary_words() or word.plain in small for word in words):
+        return []
+    guesses = [
+        Candidate(at, row, False, errors)
+        for at, gazetteer in enumerate(gazetteers)
+        for row, errors in gazetteer.spelt_like(joined(words))
+        if first == last or gazetteer.columns["fame"][row] >= SEVERAL_PEOPLE
+    ]
+    fewest = min((guess.errors for guess in guesses), default=0)
+    largest = sorted(
+        (guess for guess in guesses if guess.errors == fewest),
+        key=lambda each: -int(gazetteers[each.index].columns["fame"][each.row]),
+    )
+    return largest[:MOST_GUESSED]
