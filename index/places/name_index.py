@@ -27,7 +27,7 @@ from index.places.spelling import key_of, plain_name, sounded
 from index.threads import once
 
 SPELT_BY_FAME = 5_000  # the misspelt names of smaller towns are not guessed: too many of them are one letter apart
-SHORTEST_GUESSED, SHORTEST_OF_TWO = 5, 7  # letters of a word that may have one or two errors
+SHORTEST_GUESSED, SHORTEST_OF_TWO = 5, 7  # letters of a name that may have one error, of a single word that may have two
 LONGEST_GUESSED = 40  # of a longer one there are too many ways to leave two letters out
 SCALARS = ("lat", "lon", "people", "country", "continent", "region", "kind", "radius_km", "fame")
 FORMAT = 5  # increases when the files of an index change
@@ -142,7 +142,7 @@ class NameIndex:
 
         if not SHORTEST_GUESSED <= len(plain) <= LONGEST_GUESSED:
             return []
-        most = 1 if len(plain) < SHORTEST_OF_TWO else 2
+        most = 1 if len(plain) < SHORTEST_OF_TWO or " " in plain else 2
         forms = {plain, sounded(plain)}
         keys = np.unique(np.array([key_of(each) for form in forms for each in _shortened(form, most)], dtype=np.uint64))
         first, last = (np.searchsorted(self.near_keys, keys, side) for side in ("left", "right"))

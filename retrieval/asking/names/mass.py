@@ -24,7 +24,7 @@ NARROWEST_KM = 20.0  # a text is seldom about the very point where the gazetteer
 REACH = 20.0  # a kernel is cut off at so many times its width
 BACKGROUND = 0.1  # at least; what a person chose is certain but for CHOSEN
 CHOSEN = 1e-3
-TRUST, BARE_TRUST = 1.0, 3.0  # in the names of a description, in bare names
+TRUST, BARE_TRUST = 1.0, 6.0  # in the names of a description, in bare names
 HELD = 0.1  # of its weight that a region keeps where the text also names a place inside it
 EVEN = ("country", "region", "continent")
 LEAST_PROBABILITY = 0.01
@@ -82,8 +82,8 @@ class Mass:
         for possible, share in self.places:
             for at, point in enumerate(points):
                 if possible.kind in EVEN:
-                    code = point.country if possible.kind == "country" else point.code
-                    density[at] += share * _even(possible) * (code == possible.code)
+                    around = {"country": point.country, "region": point.code, "continent": point.continent}
+                    density[at] += share * _even(possible) * (around[possible.kind] == possible.code)
                 else:
                     density[at] += share * float(_kernel(possible, distance_km(possible.place, point.place)))
         return points, np.log1p(density / self.background)

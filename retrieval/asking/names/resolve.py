@@ -82,6 +82,7 @@ class Possible:
     radius_km: float
     probability: float
     code: str = ""  # of a country ('AT'), region ('US-VA') or continent ('EU'), as ``Whereabouts`` knows them
+    continent: str = ""  # around a town, a country or a region: its code
 
     @property
     def label(self) -> str:
@@ -146,6 +147,7 @@ class _Candidates:
     kind: list[str]
     country: list[str]
     region: list[str]
+    continent: list[str]
     radius_km: Numbers
 
     @classmethod
@@ -161,7 +163,7 @@ class _Candidates:
 
         return cls(
             np.array([number for number, _ in pairs], np.int64), each, column("lat"), column("lon"), column("people"),
-            column("fame"), words("kind"), words("country"), words("region"), column("radius_km"),
+            column("fame"), words("kind"), words("country"), words("region"), words("continent"), column("radius_km"),
         )  # fmt: skip
 
     def __len__(self) -> int:
@@ -458,6 +460,7 @@ def _possible(all_of: _Candidates, chances: Numbers, number: int, gazetteers: Se
                 kind=all_of.kind[row], country=all_of.country[row], within=_parents(all_of, row, gazetteers),
                 people=int(all_of.people[row]), radius_km=float(all_of.radius_km[row]), probability=float(chances[row]),
                 code=all_of.country[row] if all_of.kind[row] == "country" else all_of.region[row],
+                continent=all_of.continent[row],
             )
         )  # fmt: skip
     return tuple(found)

@@ -71,6 +71,12 @@ def test_every_name_with_one_error_is_found_as_a_slow_comparison_finds_it(tmp_pa
         assert expected <= set(index.spelt_like(typed))
 
 
+def test_f_for_ph_is_one_error(tmp_path) -> None:
+    index = index_of(tmp_path, entry("Philippi", 90_000), entry("Filippa", 90_000))
+    assert index.spelt_like("filippi") == [(0, 1), (1, 1)]
+    assert index.spelt_like("phillippi") == [(0, 1), (1, 2)]
+
+
 def test_small_places_and_short_words_are_not_guessed(tmp_path) -> None:
     index = index_of(tmp_path, entry("Hamburg", 1_700_000), entry("Homburg", 800), entry("Oslo"))
     assert [index.name(row) for row, _ in index.spelt_like("hamburgg")] == ["Hamburg"]

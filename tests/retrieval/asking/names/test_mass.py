@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from index.geo import great_circle_km
-from index.places.name_index import NameIndex
+from index.places.name_index import Entry, NameIndex
 from index.places.whereabouts import Whereabouts
 from index.records import Place
 from retrieval.asking.names.added import Added, best_place
@@ -63,6 +63,28 @@ def test_the_density_of_a_town_is_that_of_its_formula(names, points) -> None:
 
 def test_a_country_that_holds_a_named_town_counts_little(names, points) -> None:
     assert log_density("Nordstadt, Norland", names, points)[2] < log_density("Norland", names, points)[2] - 1
+
+
+def test_a_continent_counts_at_the_towns_in_it_and_at_no_others(tmp_path) -> None:
+    of = {"kind": "town", "country": "SU", "people": 90_000}
+    entries = [
+        Entry(name="Australis", lat=-20, lon=20, kind="continent", region="AU", radius_km=30),
+        Entry(name="Kingstown", lat=-30, lon=20, continent="AU", **of),
+        Entry(name="Queenstown", lat=30, lon=20, continent="BO", **of),
+    ]
+    NameIndex.build(tmp_path / "names", entries)
+    names = NameIndex.open(tmp_path / "names")
+
+    mass = mass_of("Kingstown, Queenstown, Australis", names)
+    share = {place.name: share for place, share in mass.places}
+    towns, values = mass.at_points()
+    (continent,) = (place for place, _ in mass.places if place.kind == "continent")
+    assert {each.name for each in towns} == {"Kingstown", "Queenstown"}
+    even = {"Kingstown": LAND_KM2 / (np.pi * continent.radius_km**2), "Queenstown": 0.0}
+    for town, value in zip(towns, values, strict=True):
+        own = share[town.name] * LAND_KM2 / (np.pi * NARROWEST_KM**2)
+        expected = np.log1p((own + share["Australis"] * even[town.name]) / mass.background)
+        assert value == pytest.approx(expected, rel=1e-6)
 
 
 def test_a_text_without_names_has_no_mass(names) -> None:
