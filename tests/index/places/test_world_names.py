@@ -76,7 +76,8 @@ QUERIES = {
     "Mt. Everest": "Mount Everest, Nepal",
     "karst towers and bamboo rafts": "", "Of course the reading was nice.": "", "a valley in the Alps": "Alps",
     "salt flat": "",
-    "salt flat in the Andes": "Andes", "coral island in the Pacific": "Pacific", "fjords": "", "delta": "", "lagoons": "", "the shore of lake thun": "",
+    "salt flat in the Andes": "Andes", "coral island in the Pacific": "Pacific", "fjords": "", "delta": "",
+    "lagoons": "", "the shore of lake thun": "",
 }  # fmt: skip
 
 
