@@ -23,7 +23,7 @@ from train.probing.evaluation import FLOORS, Evaluated, Plan, evaluate, features
 from train.probing.features._features import Features
 from train.probing.features.inputs import build as inputs
 from train.probing.features.placebind import build as placebind
-from train.probing.paired import Difference
+from train.probing.paired import LEARNING, Difference
 from train.probing.results import NotRun, Row, averaged
 from train.probing.splits import SPLITS, split_of
 from train.shipped import shipped_model
@@ -77,7 +77,8 @@ def learning(found: Evaluated, shipped: str) -> Iterator[str]:
         yield f"\n## Split: {split}\n"
         yield "| task | best other floor | inputs | untrained | shipped | learning adds | GeoCLIP |"
         yield "|---|---|---|---|---|---|---|"
-        adds = {each.row.task: each for each in found.differences if each.row.split == split and each.row.features == shipped}
+        of_split = (each for each in found.differences if each.title == LEARNING and each.row.split == split)
+        adds = {each.row.task: each for each in of_split if each.row.features == shipped}
         for task in dict.fromkeys(row.task for row in rows if row.split == split):
             by_name = {row.features: row for row in rows if (row.task, row.split) == (task, split)}
             if shipped in by_name:

@@ -6,7 +6,7 @@ the same units, so where no place is named the sum is the cosine itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,7 @@ import numpy.typing as npt
 from index.places.whereabouts import Whereabouts
 from index.records import Place
 from retrieval.asking.names.mass import Mass
-from retrieval.asking.names.resolve import Allowed
+from retrieval.asking.names.resolve import Allowed, Possible
 
 PLAIN_TEMPERATURE = 0.05  # of a model without one
 Floats = npt.NDArray[np.float32]
@@ -79,13 +79,21 @@ def best_place(
     allowed: Allowed | None = None,
 ) -> Place:
     """Where the joined density is greatest: the best indexed point, with its ``score``, or a named town between such points, if a
-    filter ``allowed`` it. ``cosines_near`` are those of the indexed points nearest to some places."""
+    filter ``allowed`` it. ``cosines_near`` are those of the indexed points nearest to some places. A bare name of a town is that
+    town: a model of descriptions cannot choose between places of one name, and a smaller one has the denser mass."""
+    named = mass.likeliest
+    if mass.bare and named.kind == "town" and (allowed is None or allowed(*_axes([named])).all()):
+        return named.place
     towns, density = mass.at_points()
     if not towns:
         return best
     scores = cosines_near([town.place for town in towns]) + added.temperature * added.trust * density
     if allowed is not None:
-        lat, lon = (np.array([getattr(town.place, axis) for town in towns]) for axis in ("lat", "lon"))
-        scores = np.where(allowed(lat, lon), scores, -np.inf)
+        scores = np.where(allowed(*_axes(towns)), scores, -np.inf)
     first = int(np.argmax(scores))
     return towns[first].place if scores[first] >= score else best
+
+
+def _axes(places: Sequence[Possible]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Latitudes and longitudes."""
+    return np.array([each.place.lat for each in places]), np.array([each.place.lon for each in places])

@@ -24,7 +24,7 @@ NARROWEST_KM = 20.0  # a text is seldom about the very point where the gazetteer
 REACH = 20.0  # a kernel is cut off at so many times its width
 BACKGROUND = 0.1  # at least; what a person chose is certain but for CHOSEN
 CHOSEN = 1e-3
-TRUST, BARE_TRUST = 1.0, 6.0  # in the names of a description, in bare names
+TRUST, BARE_TRUST = 1.0, 3.0  # in the names of a description, in bare names
 HELD = 0.1  # of its weight that a region keeps where the text also names a place inside it
 EVEN = ("country", "region", "continent")
 LEAST_PROBABILITY = 0.01
@@ -34,11 +34,13 @@ Rows = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Mass:
-    """Places with their shares of the mass; ``background`` is the rest. ``trust``: the power of this density beside the model's."""
+    """Places with their shares of the mass; ``background`` is the rest. ``trust``: the power of this density beside the model's.
+    ``bare``: the text says nothing beside the names."""
 
     places: tuple[tuple[Possible, float], ...]
     background: float
     trust: float = 1.0
+    bare: bool = False
 
     @classmethod
     def of(cls, names: Sequence[Named], text: str) -> Mass | None:
@@ -57,7 +59,12 @@ class Mass:
         scale = min(told, 1 - least) / total
         beside = described(words_of(text), [(named.start, named.end) for named in names])
         trust = TRUST + (BARE_TRUST - TRUST) * (1 - beside)
-        return cls(tuple((possible, share * scale) for possible, share in places), 1 - total * scale, trust)
+        return cls(tuple((possible, share * scale) for possible, share in places), 1 - total * scale, trust, beside == 0)
+
+    @property
+    def likeliest(self) -> Possible:
+        """What has the largest share."""
+        return max(self.places, key=lambda each: each[1])[0]
 
     def log_density(self, whereabouts: Whereabouts) -> tuple[Rows, Floats]:
         """The points near or inside named places, ascending, and the logarithm of the density at each over the background's, above

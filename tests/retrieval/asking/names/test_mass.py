@@ -122,7 +122,7 @@ def test_bare_names_are_trusted_more_than_names_in_a_description(names) -> None:
 
 
 def test_the_best_place_is_the_named_town_or_the_best_point_where_that_is_better(names, points) -> None:
-    mass = mass_of("Nordstadt", names)
+    mass = mass_of("moss near Nordstadt", names)
     added, other = Added.of(mass, points, 0.1), Place(lat=10, lon=-150)
 
     def cosines(value: float):
@@ -138,3 +138,17 @@ def test_points_lie_in_the_country_of_the_nearest_town(points) -> None:
     assert points.inside("region", "XX-1").tolist() == []
     rows, km = points.near(Place(lat=60, lon=10), 150)
     assert dict(zip(rows.tolist(), km.round().tolist(), strict=True)) == {0: 0, 1: 100}
+
+
+def test_a_bare_name_of_a_town_is_that_town_wherever_the_model_is_warm(names, points) -> None:
+    """Of three Springfields the largest is meant; the model is warm at another one."""
+    elsewhere = Place(lat=62.0, lon=10.4)
+
+    def answered(text: str, allowed=None) -> Place:
+        mass = mass_of(text, names)
+        added = Added.of(mass, points, 0.01)
+        return best_place(elsewhere, 9.0, mass, added, lambda places: np.zeros(len(places)), allowed)
+
+    assert answered("Springfield") == Place(lat=-30.0, lon=20.0)
+    assert answered("moss and birches on the hills near Springfield") == elsewhere
+    assert answered("Springfield", lambda lat, lon: lat > 0) == elsewhere
