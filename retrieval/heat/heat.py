@@ -97,7 +97,7 @@ class Heat:
         """
         if count < 1 or not min_km > 0:
             raise InputError(f"expected at least 1 peak and a distance above 0 km, got {count} and {min_km} km")
-        return [self._peak(row) for row in _peak_rows(self.cells, self.scores, count, min_km)]
+        return [self._peak(row) for row in peak_rows(self.cells, self.scores, count, min_km)]
 
     def mass(self, temperature: float, *, by_area: bool = True) -> npt.NDArray[np.float64]:
         """The probability [N] of each cell at the model's temperature, weighted by its area unless told not to."""
@@ -141,7 +141,7 @@ def best_cosines(vectors: npt.NDArray[Any], queries: npt.NDArray[np.floating]) -
     return best
 
 
-def _peak_rows(cells: Cells, cosines: Scores, count: int, min_km: float) -> list[int]:
+def peak_rows(cells: Cells, cosines: Scores, count: int, min_km: float) -> list[int]:
     """Rows of the peaks, best first, ties by row. The best remaining cell hides all within ``min_km``: being worse, none is a peak.
 
     Each search for the best is a pass over all cells (0.1 ms for a million), and a few dozen passes cost far less than sorting

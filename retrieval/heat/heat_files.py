@@ -1,8 +1,10 @@
 """Heat as files: a GeoTIFF for a geographic information system, a PNG to look at. Complete or not written at all."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from index.errors import InputError
 from index.files import CHOOSE_ANOTHER, made_whole
@@ -15,15 +17,21 @@ MAX_TAG_CHARACTERS = 1000
 
 
 def write_heat_geotiff(heat: Heat, path: Path, grid: WorldGrid, *, query: str) -> None:
-    """A cloud-optimised GeoTIFF in EPSG:4326, float32, NaN for no data; band 1 holds cosines, band 2 percentiles.
+    """``write_geotiff`` with cosines in band 1 and percentiles in band 2.
 
-    Tags: PLACEBIND_QUERY (``query`` as text, at most 1,000 characters) and PLACEBIND_MODEL (digest). Raises ``MissingExtraError``
-    without rasterio, ``InputError`` where the file cannot be written.
+    Tags: PLACEBIND_QUERY (``query`` as text, at most 1,000 characters) and PLACEBIND_MODEL (digest).
     """
+    tags = {"PLACEBIND_QUERY": query, "PLACEBIND_MODEL": heat.cells.model_digest}
+    write_geotiff(path, grid, {scale: heat.raster(grid, scale) for scale in BANDS}, tags)
+
+
+def write_geotiff(path: Path, grid: WorldGrid, bands: Mapping[str, npt.NDArray[np.float32]], tags: Mapping[str, str]) -> None:
+    """A cloud-optimised GeoTIFF in EPSG:4326, float32, NaN for no data, with these bands [H, W] by name. Raises
+    ``MissingExtraError`` without rasterio, ``InputError`` where the file cannot be written."""
     rasterio = import_rasterio()
     profile = {
         "driver": "COG",
-        "count": len(BANDS),
+        "count": len(bands),
         "height": grid.height,
         "width": grid.width,
         "dtype": "float32",
@@ -36,10 +44,10 @@ def write_heat_geotiff(heat: Heat, path: Path, grid: WorldGrid, *, query: str) -
     }
     with rasterio.MemoryFile() as memory:
         with memory.open(**profile) as file:
-            for number, scale in enumerate(BANDS, start=1):
-                file.write(heat.raster(grid, scale), number)
-            file.descriptions = BANDS
-            file.update_tags(PLACEBIND_QUERY=_printable(query), PLACEBIND_MODEL=heat.cells.model_digest)
+            for number, values in enumerate(bands.values(), start=1):
+                file.write(values, number)
+            file.descriptions = tuple(bands)
+            file.update_tags(**{name: _printable(value) for name, value in tags.items()})
         _save(path, memory.read())
 
 

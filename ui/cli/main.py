@@ -13,6 +13,7 @@ from ui.cli.asking import Asking
 from ui.cli.commands import indexing, ingest
 from ui.cli.commands.calibrate import calibrate
 from ui.cli.commands.check import check
+from ui.cli.commands.classify import classify
 from ui.cli.commands.demo import demo
 from ui.cli.commands.doctor import doctor
 from ui.cli.commands.evaluate import evaluate
@@ -70,6 +71,7 @@ app.command()(train)
 app.add_typer(indexing.app, name="index")
 app.command(cls=Asking)(search)
 app.command(cls=Asking)(heat)
+app.command()(classify)
 app.command()(locate)
 app.command()(evaluate)
 app.command()(info)
