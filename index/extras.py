@@ -26,6 +26,7 @@ EXTRA_OF = {  # the extra that brings a module, "" for PlaceBind itself: an envi
     "airportsdata": "demo",
     "babel": "demo",
     "rapidfuzz": "demo",
+    "mcp": "mcp",
     "lancedb": "",
     "geopandas": "",
     "pyogrio": "",

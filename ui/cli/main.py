@@ -21,6 +21,7 @@ from ui.cli.commands.export_encoder import export_encoder
 from ui.cli.commands.heat import heat
 from ui.cli.commands.info import info
 from ui.cli.commands.locate import locate
+from ui.cli.commands.mcp import mcp
 from ui.cli.commands.open_map import open_map
 from ui.cli.commands.search import search
 from ui.cli.commands.serve import serve
@@ -79,6 +80,7 @@ app.command()(check)
 app.command()(doctor)
 app.command(name="ui")(open_map)
 app.command()(serve)
+app.command()(mcp)
 app.command()(demo)
 app.command()(calibrate)
 app.command()(export_encoder)
