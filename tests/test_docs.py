@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 import sys
 import tomllib
 from pathlib import Path
@@ -18,7 +19,7 @@ from index.sources.geotiff_tiles import write_tile
 from retrieval.asking import photo
 from tests.conftest import coarse_tile
 from tests.stac_world import Invented, files_of, served
-from tests.worlds import DARK_LAND, write_geotiff
+from tests.worlds import DARK_LAND, write_csv, write_geotiff
 from train.batching.sampling import SamplingOptions
 from train.config import TrainConfig
 from ui.cli.main import app, main
@@ -182,6 +183,21 @@ def test_the_commands_of_the_page_on_searching_run(world, tmp_path, monkeypatch,
         run(monkeypatch, command)
         assert capsys.readouterr().out, command
     assert {path.name for path in tmp_path.iterdir()} == {"hits.geojson", "snow.png", "snow.tif"}
+
+
+def test_the_page_on_teaching_a_class_runs(world, tmp_path, monkeypatch, capsys):
+    """On a copy of the tests' world, as saving labels changes it."""
+    shutil.copytree(world.folder, tmp_path / "world")
+    monkeypatch.chdir(tmp_path)
+    places = [(70, 10, "+"), (70, 90, "+"), (5, 10, "-"), (5, 90, "-")]
+    write_csv(tmp_path / "saltflats.csv", [{"lat": lat, "lon": lon, "label": label} for lat, lon, label in places])
+    page = ROOT / "docs" / "labels.md"
+    for command in commands(page):
+        run(monkeypatch, f"{command} --catalogue world --width 64")
+    assert "a label would tell most at" in capsys.readouterr().out
+    (code,) = blocks(page, "python")
+    exec(compile(code, "docs/labels.md", "exec"), {})
+    assert "(256, 512)" in capsys.readouterr().out
 
 
 def test_the_python_of_the_page_on_searching_runs(world, tmp_path, monkeypatch, capsys):

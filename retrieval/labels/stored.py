@@ -31,7 +31,8 @@ def save_labels(catalogue: Catalogue, name: str, labels: Labels) -> int:
     """The number of the new version. Raises ``InputError`` for a name that no table can have."""
     checked_name(name)
     rows = [{"lat": lat, "lon": lon, "label": label} for (lat, lon), label in zip(labels.places, labels.classes, strict=True)]
-    table = catalogue.db.create_table(_PREFIX + name, data=pa.Table.from_pylist(rows, schema=_SCHEMA), mode="overwrite")
+    mode = "overwrite" if name in label_sets(catalogue) else "create"
+    table = catalogue.db.create_table(_PREFIX + name, data=pa.Table.from_pylist(rows, schema=_SCHEMA), mode=mode)
     return int(table.version)
 
 
