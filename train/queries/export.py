@@ -18,7 +18,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from index.errors import CheckpointError, ConfigError, MissingExtraError, one_line
+from index.errors import CheckpointError, ConfigError, one_line
+from index.extras import extra
 from index.files import made_whole
 from index.geo import fibonacci_sphere
 from index.imagery.sensors import SENSORS
@@ -203,13 +204,14 @@ def _write(path: Path, network: nn.Module, inputs: dict[str, Tensor], checkpoint
 def _write_minilm(path: Path) -> None:
     """MiniLM up to the mean over its word pieces; its weights are inputs too, from the package's file."""
     tolerate_missing_operators()
-    from transformers import BertModel
-    from transformers.utils import logging
-
+    transformers = extra("transformers")
+    logging = extra("transformers.utils").logging
     logging.disable_progress_bar()
     logging.set_verbosity_error()  # it would list the weights that a mean does not need
     folder = minilm.weights_file().parent
-    bert = BertModel.from_pretrained(folder, local_files_only=True, use_safetensors=True, attn_implementation="eager").eval()
+    bert = transformers.BertModel.from_pretrained(
+        folder, local_files_only=True, use_safetensors=True, attn_implementation="eager"
+    ).eval()
 
     def mean(module: Any, pieces: Tensor, mask: Tensor) -> Tensor:
         states, weight = module(input_ids=pieces, attention_mask=mask).last_hidden_state, mask[..., None].float()
@@ -223,7 +225,7 @@ def _write_minilm(path: Path) -> None:
 
 def traced(network: nn.Module, inputs: dict[str, Tensor], *, lengths: bool = False) -> Any:
     """The ONNX model, for any number of records, and with ``lengths`` any length too. Raises ``CannotExport`` with the reason."""
-    onnx, file = _onnx(), BytesIO()
+    onnx, file = extra("onnx"), BytesIO()
     export: Any = torch.onnx.export  # its stub lacks files in memory, which this way of tracing takes
     axes = {name: {0: "records", **({1: "length"} if lengths else {})} for name in inputs}
     try:
@@ -241,7 +243,7 @@ def traced(network: nn.Module, inputs: dict[str, Tensor], *, lengths: bool = Fal
 def without_weights(model: Any, stored: Mapping[str, npt.DTypeLike]) -> bytes:
     """The same graph with every weight of the ``stored`` names as an input. One in half precision that is only looked up in stays
     so; all others are given in single precision."""
-    onnx = _onnx()
+    onnx = extra("onnx")
     graph, kept = model.graph, []
     for weight in graph.initializer:
         name = weight.name.removeprefix("encoder.")
@@ -264,14 +266,6 @@ def without_weights(model: Any, stored: Mapping[str, npt.DTypeLike]) -> bytes:
     del graph.initializer[:]
     graph.initializer.extend(kept)
     return cast(bytes, model.SerializeToString())
-
-
-def _onnx() -> Any:
-    try:
-        import onnx
-    except ImportError as error:
-        raise MissingExtraError("exporting an encoder needs the package onnx; run `pip install 'placebind[export]'`") from error
-    return onnx
 
 
 def _compare(checkpoint: Checkpoint, light: LightEncoders) -> None:
