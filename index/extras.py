@@ -6,7 +6,7 @@ from typing import Any
 
 from index.errors import MissingExtraError
 
-EXTRA_OF = {  # the extra that brings a module; torch comes with PlaceBind itself, but an environment that only asks has none
+EXTRA_OF = {  # the extra that brings a module, "" for PlaceBind itself: an environment that only asks lacks some of its packages
     "torch": "train",
     "timm": "train",
     "open_clip": "train",
@@ -26,6 +26,10 @@ EXTRA_OF = {  # the extra that brings a module; torch comes with PlaceBind itsel
     "airportsdata": "demo",
     "babel": "demo",
     "rapidfuzz": "demo",
+    "lancedb": "",
+    "geopandas": "",
+    "pyogrio": "",
+    "streamlit": "",
 }
 
 

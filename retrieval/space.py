@@ -211,7 +211,7 @@ class Space:
             return sensor, sensor.rgb
         found = []
         if self.catalogue.has("tiles"):
-            tiles = self.catalogue.table("tiles").to_lance()
+            tiles = self.catalogue.dataset("tiles")
             found = tiles.to_table(columns=["bands"], filter=f"sensor = '{sensor.name}'", limit=1)["bands"].to_pylist()
         return sensor, tuple(found[0]) if found else sensor.bands
 

@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from index.errors import CatalogueError, NotHereError
+from index.extras import extra
 from index.records import MODALITIES, Modality
 from index.store.contention import persistently
 from index.store.manifest import SCHEMA_KEY, SCHEMA_VERSION
@@ -79,9 +80,7 @@ class Catalogue:
     @once
     def db(self) -> Any:
         """The LanceDB connection."""
-        import lancedb
-
-        return lancedb.connect(self.uri, read_consistency_interval=timedelta(0))
+        return extra("lancedb").connect(self.uri, read_consistency_interval=timedelta(0))
 
     def names(self) -> list[str]:
         """All tables, also those that cache features."""
