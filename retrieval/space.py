@@ -56,7 +56,6 @@ from train.checkpoint import Checkpoint
 from train.config import ENCODER_OF, ENCODERS
 from train.queries.encoders import QueryEncoders, Shown, Vectors
 from train.queries.light.encoders import LightEncoders
-from train.queries.light.graph import FEW
 from train.queries.light.rows import ROW_COLUMNS, vectors_of_rows
 from train.shipped import checkpoint_for
 
@@ -65,6 +64,7 @@ if TYPE_CHECKING:  # torch comes with them
     from train.queries.trained import TorchEncoders
 
 RunBy = Literal["auto", "torch"]
+FEW = 16  # records that torch's way to an accelerator is not worth for
 STAGES = ("encode", "search", "read")  # of an answer: the query's vectors, the best rows, the records of these rows
 READ_CHARACTERS = 65_536  # of a query: more than any text tower sees; a megabyte would take seconds to cut into tokens
 
