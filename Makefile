@@ -15,7 +15,7 @@ FRONT := ui/node_modules/.package-lock.json
 
 .PHONY: demo test test-all check docs wheel-smoke chromium nginx clean
 
-# Where everything is installed, that is kept.
+# Where everything is installed, that is kept. Python compiles what is imported at its first use: all at once takes half a minute.
 demo: $(if $(wildcard $(INSTALLED)),$(INSTALLED),$(FOR_DEMO)) $(FRONT)
 	$(BIN)/placebind demo
 	$(BIN)/placebind ui
@@ -52,8 +52,8 @@ $(INSTALLED): pyproject.toml constraints.txt | $(VENV)
 	touch $@
 
 $(FOR_DEMO): pyproject.toml constraints.txt $(wildcard requirements/*.txt) | $(VENV)
-	$(PIP) install -c constraints.txt -r requirements/demo.txt hatchling editables
-	$(PIP) install --no-deps -r requirements/bare.txt
+	$(PIP) install --no-compile -c constraints.txt -r requirements/demo.txt hatchling editables
+	$(PIP) install --no-compile --no-deps -r requirements/bare.txt
 	$(PIP) install --no-deps --no-build-isolation -e .
 	touch $@
 
