@@ -5,8 +5,8 @@
 Medians of five runs in processes of their own; the first of each is not counted, as it fills caches. Torch's way is measured in the
 same run, in turns with ours. CPU seconds stand beside the wall clock, which on a busy machine measures the neighbours.
 
-Each is measured once more beside two processes that compute without end. On two cores one thread then has a fair share of two thirds
-of a core; what waits for several threads of its own takes much longer.
+Each is measured once more beside two processes that compute without end. On two cores one thread then has a fair share of two
+thirds of a core; what waits for several threads of its own takes much longer.
 """
 
 import argparse

@@ -51,6 +51,7 @@ def test_records_are_ingested_indexed_and_found_and_training_says_what_it_needs(
     said = placebind("train", "--steps", "1", code=2)
     assert said.strip().endswith("run `pip install 'placebind[train]'`"), said
     assert len(said.strip().splitlines()) == 1
+    assert run(packages[name], world.parent, "doctor").count("placebind[train]") >= 1
 
 
 def test_the_list_for_servers_answers_by_meaning_words_and_place(packages: dict[str, Path], world: Path) -> None:

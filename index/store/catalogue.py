@@ -69,8 +69,10 @@ class Catalogue:
             )
         try:
             catalogue = cls(uri)
-            if create or not local:
+            if not local:
                 _ = catalogue.db
+            elif create:
+                Path(uri).mkdir(parents=True, exist_ok=True)
             if not create and not any(catalogue.has(modality) for modality in MODALITIES):
                 raise CatalogueError(f"{uri} holds no PlaceBind tables; fill it with `placebind ingest … --catalogue {uri}`")
         except OSError as error:
