@@ -30,6 +30,8 @@ EXTRA_OF = {  # the extra that brings a module, "" for PlaceBind itself: an envi
     "geopandas": "",
     "pyogrio": "",
     "streamlit": "",
+    "folium": "",
+    "mwparserfromhell": "",
 }
 
 

@@ -2,13 +2,14 @@
 
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import httpx
 import pytest
 
 from index.store.catalogue import Catalogue
-from tests.lean import base, environment, environment_variables, listed, run
+from tests.lean import ROOT, base, environment, environment_variables, listed, run
 from tests.worlds import articles, catalogue_with, locations, tile, write_csv
 
 TRAINING = ("transformers", "sentence_transformers", "lightning_fabric", "sklearn", "joblib")
@@ -33,6 +34,36 @@ def test_the_base_has_no_package_of_training_and_the_lists_have_no_torch(package
     for name in ("encode", "serve"):
         assert not [each for each in ("torch", "lancedb", "pandas", *TRAINING) if (packages[name] / each).exists()]
     assert not [each for each in ("torch", "transformers") if (packages["demo"] / each).exists()]
+
+
+@pytest.mark.parametrize(
+    ("name", "wings"),
+    [
+        ("base", "index train retrieval ui"),
+        ("demo", "index.store index.search index.places train.queries.light train.encode retrieval.asking retrieval.ranking retrieval.heat retrieval.atlas ui.page "
+                 "ui.server ui.cli.commands"),
+    ],
+)  # fmt: skip
+def test_every_module_is_imported_without_what_only_some_of_its_work_needs(
+    name: str, wings: str, packages: dict[str, Path], tmp_path: Path
+) -> None:
+    program = (
+        "import importlib, pkgutil, sys\n"
+        "tops = [importlib.import_module(name) for name in sys.argv[1].split()]\n"
+        "names = [each.name for top in tops for each in pkgutil.walk_packages(getattr(top, '__path__', []), top.__name__ + '.')]\n"
+        "[importlib.import_module(each) for each in names if not each.endswith('__main__')]"
+    )
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", program, wings], cwd=tmp_path, env=environment_variables(packages[name], tmp_path), text=True,
+        capture_output=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_range_is_the_same_in_the_lists_and_in_pyproject() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    known = {*project["dependencies"], *(line for extra in project["optional-dependencies"].values() for line in extra)}
+    assert {*listed("demo.txt"), *listed("bare.txt")} <= known
 
 
 @pytest.mark.parametrize("name", ["base", "demo"])

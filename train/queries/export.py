@@ -30,7 +30,7 @@ from train.config import ENCODER_OF, ENCODERS
 from train.image.context import UNKNOWN
 from train.image.prepared import SeesOneSize
 from train.precision import choose_device
-from train.protocols import ImageEncoder, LocationEncoder, ReadsContext, ReadsEarthInputs, SaysWhatItReads
+from train.protocols import HasAppearance, ImageEncoder, LocationEncoder, ReadsContext, ReadsEarthInputs, SaysWhatItReads
 from train.queries.encoders import Shown, Vectors
 from train.queries.light.encoders import LightEncoders
 from train.queries.light.exported import FILE, Exported, Places, Sensor, Texts, writable_of
@@ -135,15 +135,16 @@ class _DenseBag(nn.Module):
 def _export_places(checkpoint: Checkpoint, folder: Path) -> Places:
     encoder = checkpoint.encoder("locations", torch.device("cpu"))
     lat, lon = (torch.from_numpy(each) for each in fibonacci_sphere(RECORDS))
+    apart = encoder.appearance_dim if isinstance(encoder, HasAppearance) else 0
     if isinstance(encoder, ReadsEarthInputs):
         names, degrees = encoder.earth_inputs
         made = _made(encoder, lat, lon, degrees)
         inputs: dict[str, Tensor] = {name: made[name]().float() for name in names}
         network = _Called(encoder, lambda module, *each: module.from_inputs(*each))
         _write(folder / "locations.onnx", network, inputs, checkpoint, "locations")
-        return Places(inputs=names, degrees=degrees)
+        return Places(inputs=names, degrees=degrees, appearance_dim=apart)
     _write(folder / "locations.onnx", cast(nn.Module, encoder), {"lat": lat, "lon": lon}, checkpoint, "locations")
-    return Places()
+    return Places(appearance_dim=apart)
 
 
 def _made(encoder: Any, lat: Tensor, lon: Tensor, degrees: int) -> dict[str, Callable[[], Tensor]]:
