@@ -1,4 +1,4 @@
-# make demo   installs everything, builds the embedded default and serves the map
+# make demo   installs what the demo needs, builds the embedded default and serves the map
 # make test   installs everything and runs the tests, those in a browser included
 # make check  lint, types, layers and the documentation;  make test-all  the slow and network tests too
 # make docs   the documentation's site in build/site, offline
@@ -7,6 +7,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 INSTALLED := $(VENV)/.installed
+FOR_DEMO := $(VENV)/.installed-demo
 
 # A process for each core, in each one thread: torch's own threads would fight with the other process for the cores.
 TESTS := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --dist loadfile
@@ -14,7 +15,8 @@ FRONT := ui/node_modules/.package-lock.json
 
 .PHONY: demo test test-all check docs wheel-smoke chromium nginx clean
 
-demo: $(INSTALLED) $(FRONT)
+# Where everything is installed, that is kept. Python compiles what is imported at its first use: all at once takes half a minute.
+demo: $(if $(wildcard $(INSTALLED)),$(INSTALLED),$(FOR_DEMO)) $(FRONT)
 	$(BIN)/placebind demo
 	$(BIN)/placebind ui
 
@@ -45,11 +47,19 @@ wheel-smoke: $(INSTALLED)
 	cd build/wheel && $(WHEEL) ingest grid --points 500 --catalogue world && $(WHEEL) index build --catalogue world && \
 	$(WHEEL) search "salt flat in the Andes" -k 1 --catalogue world | grep "km .* of"
 
-$(INSTALLED): pyproject.toml constraints.txt
+$(INSTALLED): pyproject.toml constraints.txt | $(VENV)
+	$(PIP) install -c constraints.txt -e '.[cpu,raster,demo,train,scale,docs,dev]'
+	touch $@
+
+$(FOR_DEMO): pyproject.toml constraints.txt $(wildcard requirements/*.txt) | $(VENV)
+	$(PIP) install --no-compile -c constraints.txt -r requirements/demo.txt hatchling editables
+	$(PIP) install --no-compile --no-deps -r requirements/bare.txt
+	$(PIP) install --no-deps --no-build-isolation -e .
+	touch $@
+
+$(VENV):
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "PlaceBind needs Python 3.11 or newer, this is " + sys.version'
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) install -c constraints.txt -e '.[cpu,raster,demo,scale,docs,dev]'
-	touch $@
 
 # Leaflet and the like. Without npm the map takes them from a CDN.
 $(FRONT): ui/package-lock.json

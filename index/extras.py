@@ -26,6 +26,8 @@ EXTRA_OF = {  # the extra that brings a module, "" for PlaceBind itself: an envi
     "airportsdata": "demo",
     "babel": "demo",
     "rapidfuzz": "demo",
+    "pvlib": "demo",
+    "h5py": "demo",
     "mcp": "mcp",
     "lancedb": "",
     "geopandas": "",

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from index.extras import extra
 from index.records import Hit, Modality, Place
 from retrieval.asking.names.resolve import Named
 from retrieval.asking.query import QueryVectors
@@ -55,8 +56,7 @@ class Answer:
 
     def to_geodataframe(self) -> Any:
         """All hits as a ``geopandas.GeoDataFrame`` of points in EPSG:4326, one row per hit."""
-        import geopandas
-
+        geopandas = extra("geopandas")
         rows = [hit.as_dict() for hit in self]
         points = geopandas.points_from_xy([row["lon"] for row in rows], [row["lat"] for row in rows])
         return geopandas.GeoDataFrame(rows, geometry=points, crs="EPSG:4326")

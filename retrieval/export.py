@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from index.errors import InputError, one_line
+from index.extras import extra
 from index.files import CHOOSE_ANOTHER, made_whole
 from index.records import Hit, Place
 
@@ -112,7 +113,7 @@ def as_cell(value: Any) -> Any:
 
 def _write_geoparquet(hits: Sequence[Hit], path: Path, origin: Origin, vectors: Vectors | None) -> None:
     """As geopandas writes it; Arrow then adds the column and the key, for which geopandas has no option."""
-    import geopandas
+    geopandas = extra("geopandas")
     import pyarrow as pa
     import pyarrow.parquet as pq
 

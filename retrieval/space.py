@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
-from importlib.util import find_spec
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from index.errors import CatalogueError, InputError, MissingExtraError
+from index.errors import CatalogueError, InputError
+from index.extras import extra, is_installed
 from index.geo import geodesic_km
 from index.imagery.sensors import SENSORS, Sensor
 from index.places.country_names import as_written, near_names
@@ -55,7 +56,6 @@ from train.checkpoint import Checkpoint
 from train.config import ENCODER_OF, ENCODERS
 from train.queries.encoders import QueryEncoders, Shown, Vectors
 from train.queries.light.encoders import LightEncoders
-from train.queries.light.graph import FEW
 from train.queries.light.rows import ROW_COLUMNS, vectors_of_rows
 from train.shipped import checkpoint_for
 
@@ -64,6 +64,7 @@ if TYPE_CHECKING:  # torch comes with them
     from train.queries.trained import TorchEncoders
 
 RunBy = Literal["auto", "torch"]
+FEW = 16  # records that torch's way to an accelerator is not worth for
 STAGES = ("encode", "search", "read")  # of an answer: the query's vectors, the best rows, the records of these rows
 READ_CHARACTERS = 65_536  # of a query: more than any text tower sees; a megabyte would take seconds to cut into tokens
 
@@ -145,9 +146,8 @@ class Space:
 
     @once
     def trained(self) -> TorchEncoders:
-        """The encoders by torch, which an index is built with. Raises ``MissingExtraError`` where there is no torch."""
-        if find_spec("torch") is None:
-            raise MissingExtraError("this needs torch, which is not installed here; run `pip install placebind`")
+        """The encoders by torch. Raises ``MissingExtraError`` where there is no torch."""
+        extra("torch")
         from train.precision import choose_device
         from train.queries.trained import TorchEncoders
 
@@ -211,16 +211,22 @@ class Space:
             return sensor, sensor.rgb
         found = []
         if self.catalogue.has("tiles"):
-            tiles = self.catalogue.table("tiles").to_lance()
+            tiles = self.catalogue.dataset("tiles")
             found = tiles.to_table(columns=["bands"], filter=f"sensor = '{sensor.name}'", limit=1)["bands"].to_pylist()
         return sensor, tuple(found[0]) if found else sensor.bands
 
     def embed_records(self, modality: Modality, ids: Sequence[str]) -> Vectors:
-        """Unit vectors [N, dim] float32 of records in the catalogue, in the order of ``ids``. A few are embedded as a question is;
-        more by torch, as an index is, with the features that the catalogue has cached."""
-        if len(ids) <= FEW and self.encoders(modality).runs_by != "torch":
-            return vectors_of_rows(self.encoders(modality), modality, self.catalogue.rows(modality, ids, ROW_COLUMNS[modality]))
-        return self.trained.records(self.catalogue, modality, ids)
+        """Unit vectors [N, dim] float32 of records in the catalogue, in the order of ``ids``, by what embeds questions; many at a
+        time by torch where that has an accelerator. Torch uses the features that the catalogue has cached."""
+        encoders = self.encoders(modality)
+        if encoders.runs_by == "torch" or (len(ids) > FEW and self._has_accelerator):
+            return self.trained.records(self.catalogue, modality, ids)
+        return vectors_of_rows(encoders, modality, self.catalogue.rows(modality, ids, ROW_COLUMNS[modality]))
+
+    @once
+    def _has_accelerator(self) -> bool:
+        """Whether torch has one. It is not imported if it is a build for CPUs: that takes two seconds."""
+        return is_installed("torch") and "+cpu" not in version("torch") and bool(extra("torch").cuda.is_available())
 
     def embed_rows(self, modality: Modality, rows: pa.Table) -> Vectors:
         """Unit vectors [N, dim] float32 of records as rows with ``ROW_COLUMNS``, by torch. It reads nothing from the catalogue and

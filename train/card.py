@@ -10,13 +10,11 @@ from index.files import made_whole
 from index.records import MODALITIES
 from index.store.catalogue import Catalogue
 from train.batching.batches import Records
-from train.checkpoint import Card, Checkpoint, Origin, TextConfidence
+from train.checkpoint import CARD_FILE, Card, Checkpoint, Origin, TextConfidence
 from train.config import TrainConfig
 from train.data import TRAINING
 from train.objective.architecture import TOWERS, Architecture
 from train.protocols import encoder_of
-
-CARD_FILE = "MODEL_CARD.md"
 
 
 def describe(

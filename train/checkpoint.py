@@ -33,6 +33,7 @@ if TYPE_CHECKING:  # who only reads the card, as every search does, needs no tor
 
 MODEL_FILE = "model.safetensors"
 TRAINING_FILE = "training.safetensors"
+CARD_FILE = "MODEL_CARD.md"  # what ``train.card`` writes beside it
 _HEADER = "placebind"
 _TEXT_SCALE = "contrasts.articles.log_scale"
 

@@ -18,6 +18,7 @@ from typing import Any
 import torch
 
 from index.errors import CheckpointError, ConfigError, one_line
+from index.extras import extra
 from index.progress import Progress, Quiet
 from index.records import MODALITIES, Modality, content_id
 from index.store.catalogue import Catalogue
@@ -297,9 +298,7 @@ def _digest(records: Sequence[Records]) -> str:
 
 def _fabric(config: TrainConfig) -> Any:
     """Raises ``ConfigError`` if the machine does not have such devices, or not enough."""
-    from lightning_fabric import Fabric
-    from lightning_fabric.strategies import DDPStrategy
-
+    fabric, strategies = extra("lightning_fabric"), extra("lightning_fabric.strategies")
     processes = os.environ.get("WORLD_SIZE", "1") if "TORCHELASTIC_RUN_ID" in os.environ else None
     if processes and int(processes) != config.devices:  # each would train the whole by itself, into the same folder
         raise ConfigError(f"torchrun started {processes} processes, devices is {config.devices}; give --devices {processes}")
@@ -307,12 +306,12 @@ def _fabric(config: TrainConfig) -> Any:
     # A tower whose modality is not in the step has no gradient; buffers (the queue) are the same everywhere without being
     # exchanged.
     several: dict[str, Any] = (
-        {"strategy": DDPStrategy(find_unused_parameters=True, broadcast_buffers=False, timeout=LONGEST_WAIT)}
+        {"strategy": strategies.DDPStrategy(find_unused_parameters=True, broadcast_buffers=False, timeout=LONGEST_WAIT)}
         if config.devices > 1
         else {}
     )
     try:
-        return Fabric(accelerator=device.type, devices=config.devices if device.index is None else [device.index], **several)
+        return fabric.Fabric(accelerator=device.type, devices=config.devices if device.index is None else [device.index], **several)
     except (RuntimeError, ValueError) as error:
         raise ConfigError(
             f"cannot train with device={config.device}, devices={config.devices} on this machine ({one_line(error)})"

@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 import numpy as np
 import numpy.typing as npt
 
-from index.errors import InputError, MissingExtraError, SourceError
+from index.errors import InputError, SourceError
+from index.extras import extra
 from index.http import RETRIED_STATUS, Client
 from index.imagery.stac import Tokens, check_http
 
@@ -66,7 +67,7 @@ class Cogs:
         return self._window(self.tokens.sign(href, refused=signed), epsg, bounds)  # a token may expire early
 
     def _window(self, href: str, epsg: int, bounds: tuple[float, float, float, float]) -> npt.NDArray[Any]:
-        errors = _rasterio().errors
+        errors = extra("rasterio").errors
         try:
             return self._read(href, epsg, bounds)
         except errors.RasterioError:
@@ -81,7 +82,7 @@ class Cogs:
             raise Unreadable(f"{_shown(href)}: not a readable GeoTIFF ({why}); report it to the provider", lasting=True) from None
 
     def _read(self, href: str, epsg: int, bounds: tuple[float, float, float, float]) -> npt.NDArray[Any]:
-        rasterio = _rasterio()
+        rasterio = extra("rasterio")
         # The driver is named so that a file cannot make GDAL open something else (a VRT, say, that points anywhere).
         path = f"/vsicurl/{href}{self._fresh.get(href, '')}"
         with (
@@ -155,11 +156,3 @@ def _shown(href: str) -> str:
     """The address without its signature, which must not appear in a report."""
     parts = urlsplit(href)
     return f"{parts.scheme}://{parts.netloc}{parts.path}"
-
-
-def _rasterio() -> Any:
-    try:
-        import rasterio
-    except ImportError as error:
-        raise MissingExtraError("Sentinel-2 scenes need rasterio; run `pip install 'placebind[raster]'`") from error
-    return rasterio

@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from index.errors import InputError, MissingExtraError, one_line
+from index.errors import InputError, one_line
+from index.extras import extra
 from index.geo import wrap_lon
 from index.imagery.sensors import SENTINEL2
 from index.records import Place, Tile
@@ -59,12 +60,8 @@ class Window(NamedTuple):
 
 def import_rasterio() -> Any:
     """rasterio, which is an extra."""
-    try:
-        import rasterio
-        import rasterio.warp
-    except ImportError as error:
-        raise MissingExtraError("rasters need rasterio; run `pip install 'placebind[raster]'`") from error
-    return rasterio
+    extra("rasterio.warp")
+    return extra("rasterio")
 
 
 @contextmanager

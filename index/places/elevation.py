@@ -7,9 +7,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from index.errors import MissingExtraError
+from index.extras import extra, missing
 from index.geo import Degrees
-from index.places.packaged import package
 
 PER_DEG = 12
 _STEP_M, _LOWEST_M, _SEA_LEVEL, _NOTHING = 28, -450, 16, 255  # a byte of the map
@@ -50,6 +49,6 @@ def _read() -> npt.NDArray[np.uint8]:
     for folder in spec.submodule_search_locations or () if spec else ():
         path = Path(folder) / "data" / "Altitude.h5"
         if path.is_file():
-            with package("h5py").File(path) as opened:
+            with extra("h5py").File(path) as opened:
                 return np.array(opened["Altitude"])
-    raise MissingExtraError("this needs the package pvlib; run `pip install 'placebind[demo]'`")
+    raise missing("pvlib")

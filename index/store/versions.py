@@ -27,7 +27,7 @@ class Version:
 
 def versions_of(catalogue: Catalogue, modality: Modality, newest: int | None = None) -> list[Version]:
     """The versions that can still be read, oldest first; if ``newest`` is given, only that many and the tagged ones."""
-    dataset = catalogue.table(modality).to_lance()
+    dataset = catalogue.dataset(modality)
     names: dict[int, list[str]] = {}
     for tag, said in dataset.tags.list().items():
         names.setdefault(said["version"], []).append(tag)

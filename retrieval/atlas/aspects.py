@@ -10,31 +10,31 @@ import numpy.typing as npt
 
 from index.errors import InputError
 from retrieval.atlas.components import CHUNK
-from train.protocols import HasAppearance, LocationEncoder
 
 Aspect = Literal["whole", "appearance", "identity"]
 ASPECTS: tuple[Aspect, ...] = get_args(Aspect)
 
 
-def aspects_of(encoder: LocationEncoder) -> tuple[Aspect, ...]:
-    return ASPECTS if isinstance(encoder, HasAppearance) else ("whole",)
+def aspects_of(appearance_dim: int) -> tuple[Aspect, ...]:
+    """Of vectors of which so many numbers are the appearance; 0 if nothing is kept apart."""
+    return ASPECTS if appearance_dim else ("whole",)
 
 
-def vectors_of(aspect: Aspect, vectors: npt.NDArray[Any], encoder: LocationEncoder) -> npt.NDArray[Any]:
+def vectors_of(aspect: Aspect, vectors: npt.NDArray[Any], appearance_dim: int) -> npt.NDArray[Any]:
     """Of vectors [N, D] of unit norm the columns of one aspect, each row divided by its length again; the whole as it is.
 
     A row of the index is divided by the length of the whole, to which the identity adds. Without another division the same
-    appearance would have other colours where the identity is longer. Raises ``InputError`` for an aspect that the encoder lacks.
+    appearance would have other colours where the identity is longer. Raises ``InputError`` for an aspect that
+    the encoder lacks.
     """
     if aspect == "whole":
         return vectors
-    if not isinstance(encoder, HasAppearance):
+    if not appearance_dim:
         raise InputError(
-            f"'{aspect}' needs a location encoder that keeps appearance and identity apart, and this model's is "
-            f"{type(encoder).__name__}; choose 'whole', or a model with the location encoder nested"
+            f"'{aspect}' needs a location encoder that keeps appearance and identity apart, and this model's does not; choose "
+            "'whole', or a model with the location encoder nested"
         )
-    first = encoder.appearance_dim
-    return _directions(vectors[:, :first] if aspect == "appearance" else vectors[:, first:])
+    return _directions(vectors[:, :appearance_dim] if aspect == "appearance" else vectors[:, appearance_dim:])
 
 
 def _directions(vectors: npt.NDArray[Any]) -> npt.NDArray[Any]:

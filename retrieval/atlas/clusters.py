@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from index.errors import InputError
+from index.extras import extra
 from index.geo import chord_km, unit_xyz
 from index.records import Place
 from index.search.snapshot import Snapshot
@@ -103,10 +104,9 @@ def distinct_colours(count: int) -> npt.NDArray[np.uint8]:
 
 
 def _k_means(vectors: npt.NDArray[Any], count: int, seed: int) -> npt.NDArray[np.int32]:
-    from sklearn.cluster import MiniBatchKMeans
-
     rows = some_rows(len(vectors), MAX_FITTED, np.random.default_rng(seed))
-    model = MiniBatchKMeans(count, batch_size=BATCH, n_init=STARTS, random_state=seed).fit(vectors[rows].astype(np.float32))
+    model = extra("sklearn.cluster").MiniBatchKMeans(count, batch_size=BATCH, n_init=STARTS, random_state=seed)
+    model.fit(vectors[rows].astype(np.float32))
     return in_chunks(vectors, model.predict).astype(np.int32)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from index.errors import InputError
+from index.extras import extra
 from retrieval.atlas.lab import lab_to_srgb
 
 MAX_FITTED = 100_000  # vectors that the axes are fitted on; the others are only projected
@@ -31,11 +32,9 @@ class Components:
 
 def components_of(vectors: npt.NDArray[Any], *, seed: int = 0) -> Components:
     """Of vectors [N, D]. Raises ``InputError`` for fewer than 4 of them, or of fewer than 3 dimensions."""
-    from sklearn.decomposition import PCA
-
     if len(vectors) < 4 or vectors.shape[1] < 3:
         raise InputError(f"three components need at least 4 vectors of 3 dimensions, got {vectors.shape}; index more locations")
-    pca = PCA(3, svd_solver="covariance_eigh").fit(_some(vectors, seed))
+    pca = extra("sklearn.decomposition").PCA(3, svd_solver="covariance_eigh").fit(_some(vectors, seed))
     scores = in_chunks(vectors, pca.transform)
     return Components(scores, tuple(pca.explained_variance_ratio_.tolist()), colours_of(scores))
 

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from index.errors import InputError
+from index.extras import extra
 from index.records import MODALITIES, Modality
 from index.search.snapshot import Snapshot
 from retrieval.atlas.components import some_rows
@@ -68,18 +69,14 @@ def _seen_from_mean(snapshot: Snapshot, rows: npt.NDArray[np.int64]) -> Floats:
 
 
 def _pca(vectors: Floats) -> Floats:
-    from sklearn.decomposition import PCA
-
-    return np.asarray(PCA(2, svd_solver="covariance_eigh").fit_transform(vectors))
+    return np.asarray(extra("sklearn.decomposition").PCA(2, svd_solver="covariance_eigh").fit_transform(vectors))
 
 
 def _tsne(vectors: Floats, seed: int) -> Floats:
     """van der Maaten and Hinton 2008, initialised with the principal components, which keeps the large shape (Kobak and Berens
     2019). The vectors have unit norm, so Euclidean distances rank like cosines."""
-    from sklearn.manifold import TSNE
-
     perplexity = min(PERPLEXITY, (len(vectors) - 1) / 3)
-    return np.asarray(TSNE(init="pca", perplexity=perplexity, random_state=seed).fit_transform(vectors))
+    return np.asarray(extra("sklearn.manifold").TSNE(init="pca", perplexity=perplexity, random_state=seed).fit_transform(vectors))
 
 
 def _fitted(xy: Floats) -> Floats:

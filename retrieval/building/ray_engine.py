@@ -33,7 +33,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from index import errors
-from index.errors import CheckpointError, ConfigError, MissingExtraError, PlaceBindError, one_line
+from index.errors import CheckpointError, ConfigError, PlaceBindError, one_line
+from index.extras import extra
 from index.progress import Progress
 from index.records import Modality, check_unit_vectors
 from index.store.catalogue import Catalogue
@@ -202,12 +203,10 @@ def _checkpoint_here(folder: Path, model_digest: str) -> Checkpoint:
 
 
 def _join_cluster() -> None:
-    try:
-        import lance_ray  # noqa: F401
-        import ray
-        import ray.data
-    except ImportError as error:
-        raise MissingExtraError(f"the engine ray needs {error.name}; run `pip install 'placebind[scale]'`") from error
+    for name in ("lance_ray", "ray.data"):
+        extra(name)
+    import ray
+
     if ray.is_initialized():
         return
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray would report usage to its makers

@@ -1,4 +1,4 @@
-"""Words instead of meaning: BM25 over titles and texts by LanceDB, in rows of a snapshot, to be fused with vector hits.
+"""Words instead of meaning: BM25 over titles and texts by Lance, in rows of a snapshot, to be fused with vector hits.
 
 Vectors find similar texts and miss names; words find names and miss paraphrases (``retrieval.ranking.fuse``).
 """
@@ -29,7 +29,7 @@ def build_text_index(catalogue: Catalogue) -> dict[Modality, tuple[str, ...]]:
     present = [modality for modality in MODALITIES if catalogue.count(modality)]
     for modality in present:
         table = catalogue.table(modality)
-        indexed = _indexed(table)
+        indexed = _indexed(table.to_lance())
         for column in COLUMNS[modality]:
             if column not in indexed:
                 with writing(f"the words of the {modality} could not be indexed"):
@@ -48,7 +48,7 @@ def text_hits(snapshot: Snapshot, query: str, n: int, rows: Rows | None = None) 
     if not query.strip():
         raise InputError("the query text is empty; say what to look for")
     with snapshot.reading():
-        indexed, count = _indexed(snapshot.table), int(snapshot.table.count_rows())
+        indexed, count = _indexed(snapshot.dataset), int(snapshot.dataset.count_rows())
     if not indexed.issuperset(COLUMNS[snapshot.modality]):
         raise CatalogueError(
             f"the words of the {snapshot.modality} are not indexed; run `placebind index build` and open the space again"
@@ -66,14 +66,13 @@ def text_hits(snapshot: Snapshot, query: str, n: int, rows: Rows | None = None) 
 
 def _search(snapshot: Snapshot, query: str, n: int) -> tuple[Rows, Scores]:
     """The ``n`` best of the whole table, best first, ties by id; row -1 for a record that has no vector."""
-    from lancedb.query import BooleanQuery, MatchQuery, Occur
+    from lance.query import BooleanQuery, MatchQuery, Occur
 
     words = " ".join(dict.fromkeys(query[:QUERY_CHARACTERS].split())).encode("utf-8", "replace").decode()
-    match: Any = MatchQuery  # mypy does not see the defaults of its fields
-    either = [(Occur.SHOULD, match(words, column)) for column in COLUMNS[snapshot.modality]]
+    either = BooleanQuery([(Occur.SHOULD, MatchQuery(words, column)) for column in COLUMNS[snapshot.modality]])
     with snapshot.reading():
-        search = snapshot.table.search(BooleanQuery(either), query_type="fts").select(["id", "_score"])
-        found = search.limit(n).to_arrow().sort_by([("_score", "descending"), ("id", "ascending")])
+        found = snapshot.dataset.to_table(columns=["id", "_score"], full_text_query=either, limit=n)
+    found = found.sort_by([("_score", "descending"), ("id", "ascending")])
     rows = np.array([_row_of(snapshot, id_) for id_ in found["id"].to_pylist()], dtype=np.int64)
     return rows, found["_score"].to_numpy().astype(np.float32)
 
@@ -85,9 +84,9 @@ def _row_of(snapshot: Snapshot, id_: str) -> int:
         return -1
 
 
-def _indexed(table: Any) -> set[str]:
+def _indexed(dataset: Any) -> set[str]:
     """The columns with an index of words."""
-    return {each.columns[0] for each in table.list_indices() if each.index_type == "FTS"}
+    return {each.field_names[0] for each in dataset.describe_indices() if each.index_type == "Inverted"}
 
 
 def _words() -> Any:

@@ -14,8 +14,7 @@ from index.records import Modality
 from index.store.catalogue import Catalogue
 from tests.train.small_worlds import Interrupted, StopAfter, fill, region_articles, tile, tiny_config
 from train.base import ELSEWHERE, HIDDEN_SHARE, settings_from
-from train.card import CARD_FILE
-from train.checkpoint import MODEL_FILE, Card, Checkpoint, TextConfidence, save_model
+from train.checkpoint import CARD_FILE, MODEL_FILE, Card, Checkpoint, TextConfidence, save_model
 from train.config import TrainConfig
 from train.loop import Result, train
 from train.model import build_model

@@ -9,8 +9,8 @@ from index.records import Article, Place
 from index.store.catalogue import Catalogue
 from index.store.ingest import ingest
 from tests.train.small_worlds import REGIONS, TILES_PER_SENSOR, ListSource, fill, region_articles, region_tiles, tiny_config
-from train.card import CARD_FILE, card_text, write_card
-from train.checkpoint import Card, Checkpoint, Origin, save_model
+from train.card import card_text, write_card
+from train.checkpoint import CARD_FILE, Card, Checkpoint, Origin, save_model
 from train.loop import train
 from train.model import build_model
 

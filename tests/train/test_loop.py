@@ -37,8 +37,7 @@ from tests.train.small_worlds import (
     region_tiles,
     tiny_config,
 )
-from train.card import CARD_FILE
-from train.checkpoint import MODEL_FILE, TRAINING_FILE, Checkpoint
+from train.checkpoint import CARD_FILE, MODEL_FILE, TRAINING_FILE, Checkpoint
 from train.config import TrainConfig
 from train.curve.geolocation import encode_locations, nearest
 from train.curve.history import HISTORY_FILE

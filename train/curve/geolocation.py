@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from index.extras import extra
 from index.geo import geodesic_km
 from train.protocols import LocationEncoder
 
@@ -57,9 +58,7 @@ def encode_locations(encoder: LocationEncoder, lat: Degrees, lon: Degrees, chunk
 def tfidf_nearest(train_texts: Sequence[str], texts: Sequence[str]) -> tuple[npt.NDArray[np.int64], Degrees]:
     """The floor for text to location: row of the training article most similar by TF-IDF, for each text, and its cosine. A text
     without a word in common with any has the cosine 0, and its row means nothing."""
-    from sklearn.feature_extraction.text import TfidfVectorizer
-
-    vectorizer = TfidfVectorizer(sublinear_tf=True, stop_words="english")
+    vectorizer = extra("sklearn.feature_extraction.text").TfidfVectorizer(sublinear_tf=True, stop_words="english")
     known = vectorizer.fit_transform(train_texts).T.tocsr()  # transposed once, not for each text
     cosines = ((vectorizer.transform([text]) @ known).toarray()[0] for text in texts)
     best = [(int(row.argmax()), float(row.max())) for row in cosines]

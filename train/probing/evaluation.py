@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from index.errors import InputError, MissingExtraError, SourceError
+from index.extras import extra
 from index.progress import Progress, Quiet
 from index.registry import load
 from train.probing.features._features import REGISTRY as FEATURES
@@ -203,18 +204,20 @@ def _encoded(cells: Sequence[Cell], results: ResultsFolder, progress: Progress) 
 
 def _predicted(cells: Sequence[Cell], progress: Progress, workers: int) -> Iterator[tuple[Cell, list[Values], float]]:
     """Each cell as soon as all its folds are predicted, with the seconds that took."""
-    from joblib import Parallel, delayed, parallel_config  # type: ignore[import-untyped]
+    joblib = extra("joblib")
     from threadpoolctl import threadpool_limits
 
     waiting: dict[int, dict[int, tuple[Values, float]]] = {number: {} for number in range(len(cells))}
     jobs = (
-        delayed(_one_fold)(number, place, cell.vectors, cell.key.probe, cell.task.kind, cell.labelled.target, fold, cell.groups)
+        joblib.delayed(_one_fold)(
+            number, place, cell.vectors, cell.key.probe, cell.task.kind, cell.labelled.target, fold, cell.groups
+        )
         for number, cell in enumerate(cells)
         for place, fold in enumerate(cell.folds)
     )
     # One worker is this process: the threads of its linear algebra have to be limited here.
-    with parallel_config(backend="loky", inner_max_num_threads=1), threadpool_limits(1):
-        for number, place, said, seconds in Parallel(n_jobs=workers, return_as="generator_unordered")(jobs):
+    with joblib.parallel_config(backend="loky", inner_max_num_threads=1), threadpool_limits(1):
+        for number, place, said, seconds in joblib.Parallel(n_jobs=workers, return_as="generator_unordered")(jobs):
             waiting[number][place] = (said, seconds)
             progress.advance(1)
             if len(waiting[number]) == len(cells[number].folds):

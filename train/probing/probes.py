@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from index.errors import ConfigError
+from index.extras import extra
 from index.geo import chord_km
 from train.probing.ridge import ridge_predictions
 from train.probing.splits import LEAST_BLOCKS, Fold, Rows
@@ -128,22 +129,20 @@ def block_draws(blocks: int) -> npt.NDArray[np.int64]:
 
 def _parts(kind: Kind, labels: Values) -> list[Rows]:
     """RANGE's parts: consecutive rows, or for classes such that each part has its share of every class."""
-    from sklearn.model_selection import KFold, StratifiedKFold
-
+    selection = extra("sklearn.model_selection")
     if kind == "regression":
-        return [held for _, held in KFold(RIDGE_PARTS[kind]).split(labels)]
+        return [held for _, held in selection.KFold(RIDGE_PARTS[kind]).split(labels)]
     most = int(np.unique(labels, return_counts=True)[1].max())  # scikit-learn refuses more parts than the largest class has points
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The least populated class")  # RANGE's parts lack some classes too
-        return [held for _, held in StratifiedKFold(min(RIDGE_PARTS[kind], most)).split(labels, labels)]
+        return [held for _, held in selection.StratifiedKFold(min(RIDGE_PARTS[kind], most)).split(labels, labels)]
 
 
 def _inner_parts(groups: Rows) -> list[Rows]:
     """Whole groups in ``INNER_PARTS`` parts; of fewer groups than parts, consecutive rows."""
-    from sklearn.model_selection import GroupKFold, KFold
-
+    selection = extra("sklearn.model_selection")
     enough = len(np.unique(groups)) >= INNER_PARTS
-    parts = GroupKFold(INNER_PARTS).split(groups, groups=groups) if enough else KFold(INNER_PARTS).split(groups)
+    parts = selection.GroupKFold(INNER_PARTS).split(groups, groups=groups) if enough else selection.KFold(INNER_PARTS).split(groups)
     return [held for _, held in parts]
 
 
@@ -164,9 +163,8 @@ def _doubled(first: int, below: int) -> list[int]:
 
 
 def _estimator(name: str, kind: Kind, count: int) -> Any:
-    from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
-
-    neighbours = KNeighborsRegressor if kind == "regression" else KNeighborsClassifier
+    known = extra("sklearn.neighbors")
+    neighbours = known.KNeighborsRegressor if kind == "regression" else known.KNeighborsClassifier
     if name == "knn":
         return neighbours(min(NEIGHBOURS, count))
     if name == "idw":
@@ -181,18 +179,16 @@ def _inverse_km(chords: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def _mlp(kind: Kind, count: int) -> Any:
-    from sklearn.compose import TransformedTargetRegressor
-    from sklearn.neural_network import MLPClassifier, MLPRegressor
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
+    make_pipeline, scaler = extra("sklearn.pipeline").make_pipeline, extra("sklearn.preprocessing").StandardScaler
+    networks = extra("sklearn.neural_network")
     settings: dict[str, Any] = {
         "hidden_layer_sizes": MLP_LAYERS, "learning_rate_init": MLP_RATE, "alpha": 0.0, "batch_size": count,
         "max_iter": MLP_STEPS, "n_iter_no_change": MLP_STEPS, "random_state": 0,
     }  # fmt: skip
     if kind == "classification":
-        return make_pipeline(StandardScaler(), MLPClassifier(**settings))
-    return make_pipeline(StandardScaler(), TransformedTargetRegressor(MLPRegressor(**settings), transformer=StandardScaler()))
+        return make_pipeline(scaler(), networks.MLPClassifier(**settings))
+    scaled = extra("sklearn.compose").TransformedTargetRegressor(networks.MLPRegressor(**settings), transformer=scaler())
+    return make_pipeline(scaler(), scaled)
 
 
 @dataclass(frozen=True)

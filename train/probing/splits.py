@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from index.errors import ConfigError, InputError
+from index.extras import extra
 from index.geo import block_of, cell_of, chord_of_km, unit_xyz
 from index.places.continents import NAMES
 
@@ -99,13 +100,11 @@ class Block:
 
     def folds(self, points: Points) -> list[Fold]:
         """Raises ``InputError`` for fewer than ten points, or all in fewer than five blocks."""
-        from sklearn.model_selection import GroupKFold
-
         count, blocks = _enough(points), blocks_of(points.lat, points.lon, self.size_deg, self.size_km)
         found = len(np.unique(blocks))
         if found < FOLDS:
             raise InputError(f"{self.name}: the points lie in {found} blocks, {FOLDS} are needed; give a smaller size")
-        parts = GroupKFold(FOLDS).split(np.zeros(count), groups=blocks)
+        parts = extra("sklearn.model_selection").GroupKFold(FOLDS).split(np.zeros(count), groups=blocks)
         return [_fold(f"blocks {number}", test, points, self.buffer_km) for number, (_, test) in enumerate(parts)]
 
 

@@ -42,6 +42,11 @@ class QueryEncoders(Protocol):
         """None if the text tower does not say."""
         ...
 
+    @property
+    def appearance_dim(self) -> int:
+        """How many of a place's first numbers are its appearance; 0 where the encoder keeps nothing apart."""
+        ...
+
     def texts(self, wholes: Sequence[str], texts: Sequence[str]) -> Vectors:
         """``wholes`` as they are, and sentences out of ``texts`` beside them if the tower reads sentences."""
         ...

@@ -18,7 +18,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from index.errors import CheckpointError, ConfigError, MissingExtraError, one_line
+from index.errors import CheckpointError, ConfigError, one_line
+from index.extras import extra
 from index.files import made_whole
 from index.geo import fibonacci_sphere
 from index.imagery.sensors import SENSORS
@@ -29,7 +30,7 @@ from train.config import ENCODER_OF, ENCODERS
 from train.image.context import UNKNOWN
 from train.image.prepared import SeesOneSize
 from train.precision import choose_device
-from train.protocols import ImageEncoder, LocationEncoder, ReadsContext, ReadsEarthInputs, SaysWhatItReads
+from train.protocols import HasAppearance, ImageEncoder, LocationEncoder, ReadsContext, ReadsEarthInputs, SaysWhatItReads
 from train.queries.encoders import Shown, Vectors
 from train.queries.light.encoders import LightEncoders
 from train.queries.light.exported import FILE, Exported, Places, Sensor, Texts, writable_of
@@ -134,15 +135,16 @@ class _DenseBag(nn.Module):
 def _export_places(checkpoint: Checkpoint, folder: Path) -> Places:
     encoder = checkpoint.encoder("locations", torch.device("cpu"))
     lat, lon = (torch.from_numpy(each) for each in fibonacci_sphere(RECORDS))
+    apart = encoder.appearance_dim if isinstance(encoder, HasAppearance) else 0
     if isinstance(encoder, ReadsEarthInputs):
         names, degrees = encoder.earth_inputs
         made = _made(encoder, lat, lon, degrees)
         inputs: dict[str, Tensor] = {name: made[name]().float() for name in names}
         network = _Called(encoder, lambda module, *each: module.from_inputs(*each))
         _write(folder / "locations.onnx", network, inputs, checkpoint, "locations")
-        return Places(inputs=names, degrees=degrees)
+        return Places(inputs=names, degrees=degrees, appearance_dim=apart)
     _write(folder / "locations.onnx", cast(nn.Module, encoder), {"lat": lat, "lon": lon}, checkpoint, "locations")
-    return Places()
+    return Places(appearance_dim=apart)
 
 
 def _made(encoder: Any, lat: Tensor, lon: Tensor, degrees: int) -> dict[str, Callable[[], Tensor]]:
@@ -203,13 +205,14 @@ def _write(path: Path, network: nn.Module, inputs: dict[str, Tensor], checkpoint
 def _write_minilm(path: Path) -> None:
     """MiniLM up to the mean over its word pieces; its weights are inputs too, from the package's file."""
     tolerate_missing_operators()
-    from transformers import BertModel
-    from transformers.utils import logging
-
+    transformers = extra("transformers")
+    logging = extra("transformers.utils").logging
     logging.disable_progress_bar()
     logging.set_verbosity_error()  # it would list the weights that a mean does not need
     folder = minilm.weights_file().parent
-    bert = BertModel.from_pretrained(folder, local_files_only=True, use_safetensors=True, attn_implementation="eager").eval()
+    bert = transformers.BertModel.from_pretrained(
+        folder, local_files_only=True, use_safetensors=True, attn_implementation="eager"
+    ).eval()
 
     def mean(module: Any, pieces: Tensor, mask: Tensor) -> Tensor:
         states, weight = module(input_ids=pieces, attention_mask=mask).last_hidden_state, mask[..., None].float()
@@ -223,7 +226,7 @@ def _write_minilm(path: Path) -> None:
 
 def traced(network: nn.Module, inputs: dict[str, Tensor], *, lengths: bool = False) -> Any:
     """The ONNX model, for any number of records, and with ``lengths`` any length too. Raises ``CannotExport`` with the reason."""
-    onnx, file = _onnx(), BytesIO()
+    onnx, file = extra("onnx"), BytesIO()
     export: Any = torch.onnx.export  # its stub lacks files in memory, which this way of tracing takes
     axes = {name: {0: "records", **({1: "length"} if lengths else {})} for name in inputs}
     try:
@@ -241,7 +244,7 @@ def traced(network: nn.Module, inputs: dict[str, Tensor], *, lengths: bool = Fal
 def without_weights(model: Any, stored: Mapping[str, npt.DTypeLike]) -> bytes:
     """The same graph with every weight of the ``stored`` names as an input. One in half precision that is only looked up in stays
     so; all others are given in single precision."""
-    onnx = _onnx()
+    onnx = extra("onnx")
     graph, kept = model.graph, []
     for weight in graph.initializer:
         name = weight.name.removeprefix("encoder.")
@@ -264,14 +267,6 @@ def without_weights(model: Any, stored: Mapping[str, npt.DTypeLike]) -> bytes:
     del graph.initializer[:]
     graph.initializer.extend(kept)
     return cast(bytes, model.SerializeToString())
-
-
-def _onnx() -> Any:
-    try:
-        import onnx
-    except ImportError as error:
-        raise MissingExtraError("exporting an encoder needs the package onnx; run `pip install 'placebind[export]'`") from error
-    return onnx
 
 
 def _compare(checkpoint: Checkpoint, light: LightEncoders) -> None:

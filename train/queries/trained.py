@@ -16,7 +16,7 @@ from index.threads import lock_of
 from train.checkpoint import Checkpoint
 from train.image.context import context_of
 from train.image.tiles import PreparedTile, group_tiles, tile_batch
-from train.protocols import Encoder, ImageEncoder, LocationEncoder, SaysWhatItReads, TextEncoder
+from train.protocols import Encoder, HasAppearance, ImageEncoder, LocationEncoder, SaysWhatItReads, TextEncoder
 from train.queries.encoders import Reads, Shown, Vectors
 from train.text.articles import article_batch, text_passages
 
@@ -48,6 +48,11 @@ class TorchEncoders:
     def reads(self) -> Reads | None:
         tower = self.encoder("articles")
         return Reads(tower.languages, tower.scripts) if isinstance(tower, SaysWhatItReads) else None
+
+    @property
+    def appearance_dim(self) -> int:
+        encoder = self.encoder("locations")
+        return encoder.appearance_dim if isinstance(encoder, HasAppearance) else 0
 
     def texts(self, wholes: Sequence[str], texts: Sequence[str]) -> Vectors:
         return self._passages(*text_passages(self.encoder("articles"), wholes, texts))

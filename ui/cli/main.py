@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from index.errors import PlaceBindError
+from index.extras import not_installed
 from ui.cli.asking import Asking
 from ui.cli.commands import indexing, ingest
 from ui.cli.commands.calibrate import calibrate
@@ -58,6 +59,12 @@ def main() -> None:
         app()
     except PlaceBindError as error:
         err.print(f"[bold red]error:[/] {plain(str(error))}", soft_wrap=True)
+        sys.exit(2)
+    except ModuleNotFoundError as error:
+        lacking = not_installed(error)
+        if lacking is None:
+            raise
+        err.print(f"[bold red]error:[/] {plain(str(lacking))}", soft_wrap=True)
         sys.exit(2)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -63,7 +63,7 @@ class Atlas:
     @property
     def aspects(self) -> tuple[Aspect, ...]:
         """Those that the vectors of the locations have."""
-        return aspects_of(self.space.encoder("locations"))
+        return aspects_of(self.space.encoders("locations").appearance_dim)
 
     def components(self, aspect: Aspect = "whole") -> Components:
         made: Components = self._kept.get(("components", aspect), lambda: components_of(self._vectors(aspect)))
@@ -102,7 +102,7 @@ class Atlas:
             return self._jobs[method]
 
     def _vectors(self, aspect: Aspect) -> npt.NDArray[Any]:
-        return vectors_of(aspect, self.space.cells.vectors, self.space.encoder("locations"))
+        return vectors_of(aspect, self.space.cells.vectors, self.space.encoders("locations").appearance_dim)
 
     def _measure_resolution(self, seed: int = 0) -> Resolution:
         """At locations of the catalogue drawn by the area they stand for, so that neither towns nor the sea count more than

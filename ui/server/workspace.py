@@ -167,8 +167,8 @@ def served() -> Workspaces:
 
 def _version(catalogue: Catalogue) -> str:
     """Changes whenever a table does, and where another catalogue takes the place of this one: Lance names data files at random."""
-    tables = [(modality, catalogue.db.open_table(modality)) for modality in MODALITIES if catalogue.has(modality)]
-    return " ".join(f"{modality}:{table.version}:{Fragments.of(table.to_lance()).digest}" for modality, table in tables)
+    tables = [(modality, catalogue.dataset(modality)) for modality in MODALITIES if catalogue.has(modality)]
+    return " ".join(f"{modality}:{table.version}:{Fragments.of(table).digest}" for modality, table in tables)
 
 
 def _commits(catalogue: Path) -> tuple[int, ...]:

@@ -17,7 +17,8 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import Field
 
-from index.errors import CatalogueError, MissingExtraError, one_line
+from index.errors import CatalogueError, one_line
+from index.extras import extra
 from index.files import made_whole
 from index.search.backends._ranking import ROUNDING, Vectors, check_queries, rank
 from index.search.backends.exact import ExactSearch
@@ -68,7 +69,7 @@ class FaissSearch:
     def __init__(self, snapshot: Snapshot, options: Options, factory: str) -> None:
         self.snapshot = snapshot
         self.options = options
-        self._faiss = _library()
+        self._faiss = extra("faiss")
         self._index = _load_or_train(self._faiss, snapshot, options, factory)
         self._is_ivf = factory.startswith("IVF")
         self._nprobe = options.nprobe or (_nprobe(snapshot.dim, int(self._index.nlist)) if self._is_ivf else 1)
@@ -138,7 +139,7 @@ def _factory(snapshot: Snapshot, options: Options, kind: str) -> str:
     if kind == "hnsw":
         return f"HNSW{options.links}_SQ8"
     lists = min(options.lists or 2 ** round(math.log2(len(snapshot)) / 2), len(snapshot))
-    if options.gpu and _has_gpu(_library()):
+    if options.gpu and _has_gpu(extra("faiss")):
         return f"IVF{lists},SQfp16"
     sizes = [size for size in (4, 2, 1) if snapshot.dim % size == 0]  # dimensions to a code
     parts = next((snapshot.dim // size for size in sizes if snapshot.dim // size >= _CODES), snapshot.dim)
@@ -196,15 +197,6 @@ def _add(index: Any, snapshot: Snapshot) -> None:
 
 def _float32(snapshot: Snapshot, rows: Rows | slice) -> Vectors:
     return np.ascontiguousarray(snapshot.vectors[rows], dtype=np.float32)
-
-
-def _library() -> ModuleType:
-    try:
-        import faiss
-    except ImportError as error:
-        raise MissingExtraError("this backend needs FAISS; run `pip install 'placebind[cpu]'` or `'placebind[gpu]'`") from error
-    library: ModuleType = faiss
-    return library
 
 
 def _has_gpu(faiss: ModuleType) -> bool:

@@ -1,8 +1,5 @@
 """The appearance and the identity of invented vectors, by hand."""
 
-from types import SimpleNamespace
-from typing import Any
-
 import numpy as np
 import pytest
 
@@ -10,9 +7,8 @@ from index.errors import InputError
 from retrieval.atlas import aspects
 from retrieval.atlas.aspects import aspects_of, vectors_of
 from tests.worlds import unit
-from train.encoders.location import sh_siren
 
-THREE_AND_TWO: Any = SimpleNamespace(appearance_dim=3)  # an encoder of which nothing else is read
+THREE_AND_TWO = 3  # of five numbers are the appearance
 VECTORS = unit([(0, 3, 4, 5, 12), (0, 0, 2, 6, 8), (1, 2, 2, 0, 0)])
 
 
@@ -41,11 +37,8 @@ def test_a_matrix_is_read_chunk_by_chunk_and_keeps_its_precision(monkeypatch: py
 
 
 def test_an_encoder_that_keeps_nothing_apart_has_the_whole_alone() -> None:
-    encoder = sh_siren.build(degrees=4, hidden=8, dim=5)
-    assert aspects_of(encoder) == ("whole",)
+    assert aspects_of(0) == ("whole",)
     assert aspects_of(THREE_AND_TWO) == ("whole", "appearance", "identity")
-    assert vectors_of("whole", VECTORS, encoder) is VECTORS
-    with pytest.raises(
-        InputError, match=r"'identity' needs a location encoder that keeps .* apart, and this model's is \w+; choose"
-    ):
-        vectors_of("identity", VECTORS, encoder)
+    assert vectors_of("whole", VECTORS, 0) is VECTORS
+    with pytest.raises(InputError, match=r"'identity' needs a location encoder .*, and this model's does not; choose"):
+        vectors_of("identity", VECTORS, 0)

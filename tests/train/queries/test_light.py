@@ -57,6 +57,10 @@ def test_texts_have_the_vectors_of_torch(light: LightEncoders, oracle: TorchEnco
     assert light.reads == oracle.reads
 
 
+def test_both_know_how_much_of_a_place_is_its_appearance(light: LightEncoders, oracle: TorchEncoders) -> None:
+    assert light.appearance_dim == oracle.appearance_dim == 128
+
+
 def test_a_text_has_one_vector_alone_and_among_many(light: LightEncoders) -> None:
     many = light.texts(TEXTS * 4, TEXTS * 4)  # by all threads
     np.testing.assert_allclose(many[: len(TEXTS)], np.concatenate([light.texts([text], [text]) for text in TEXTS]), atol=2e-5)

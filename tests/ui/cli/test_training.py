@@ -12,8 +12,7 @@ import pytest
 from index.errors import ConfigError, InputError
 from index.store.catalogue import Catalogue
 from tests.train.small_worlds import fill, region_articles, region_tiles
-from train.card import CARD_FILE
-from train.checkpoint import MODEL_FILE, Checkpoint
+from train.checkpoint import CARD_FILE, MODEL_FILE, Checkpoint
 from train.compare import TABLE_FILE, Variant
 from train.config import TrainConfig
 from train.curve.history import HISTORY_FILE

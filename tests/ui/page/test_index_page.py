@@ -5,7 +5,7 @@ from pathlib import Path
 from streamlit.testing.v1 import AppTest
 
 from tests.conftest import fill
-from train.card import CARD_FILE
+from train.checkpoint import CARD_FILE
 from ui.page.plain import plain
 from ui.server.uploads import Uploads
 from ui.server.workspace import Workspace, Workspaces

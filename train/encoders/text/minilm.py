@@ -16,6 +16,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from index.extras import extra
 from train.precision import choose_device
 from train.text.minilm import BATCH, FEATURE_DIM, LANGUAGES, SCRIPTS, WEIGHTS_SHA256, tokenizer, weights_file
 from train.text.text_head import HeadOptions
@@ -62,10 +63,9 @@ class MiniLM(TextTower):
     def _backbone(self) -> tuple[Any, Any]:
         """The tokenizer and the network, kept out of what is trained and saved."""
         tolerate_missing_operators()
-        from transformers import BertModel
-        from transformers.utils import logging
-
+        transformers = extra("transformers")
+        logging = extra("transformers.utils").logging
         logging.disable_progress_bar()  # for a load that takes a tenth of a second
         folder = weights_file().parent
-        bert = BertModel.from_pretrained(folder, local_files_only=True, use_safetensors=True, dtype=torch.float32)
+        bert = transformers.BertModel.from_pretrained(folder, local_files_only=True, use_safetensors=True, dtype=torch.float32)
         return tokenizer(), bert.eval().to(choose_device("auto"))

@@ -15,6 +15,7 @@ import torch
 from pydantic import Field
 
 from index.errors import CheckpointError, one_line
+from index.extras import extra
 from train.precision import choose_device
 from train.text.text_head import HeadOptions
 from train.text.text_tower import PublishedTextTower
@@ -101,12 +102,12 @@ def _digest(folder: Path, prompt: str) -> str:
 def _load(folder: Path) -> Any:
     tolerate_missing_operators()
     from safetensors import SafetensorError
-    from sentence_transformers import SentenceTransformer
-    from transformers.utils import logging
 
+    model = extra("sentence_transformers").SentenceTransformer
+    logging = extra("transformers.utils").logging
     logging.disable_progress_bar()
     try:
-        return SentenceTransformer(
+        return model(
             str(folder),
             device=choose_device("auto").type,
             local_files_only=True,

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from index.extras import extra
 from index.files import cache_folder
 from train.probing.tasks._files import loader, table
 from train.probing.tasks._task import Labelled, LabelOptions, Task, TaskUnavailableError
@@ -36,10 +37,10 @@ def by_scikit_learn(*, download: bool) -> Callable[[], Labelled]:
     """Through scikit-learn, which pins the archive's SHA-256 and keeps the table in a folder of ours."""
 
     def load() -> Labelled:
-        from sklearn.datasets import fetch_california_housing
-
         try:
-            found = fetch_california_housing(data_home=str(cache_folder() / "labels"), download_if_missing=download)
+            found = extra("sklearn.datasets").fetch_california_housing(
+                data_home=str(cache_folder() / "labels"), download_if_missing=download
+            )
         except OSError as error:
             remedy = (
                 "put california_housing.csv or housing.csv into the folder of --labels, or add --download where there is a network"

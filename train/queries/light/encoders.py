@@ -40,6 +40,10 @@ class LightEncoders:
         said = self.exported.articles
         return Reads(said.languages, said.scripts) if said and said.scripts else None
 
+    @property
+    def appearance_dim(self) -> int:
+        return self.exported.locations.appearance_dim if self.exported.locations else 0
+
     def texts(self, wholes: Sequence[str], texts: Sequence[str]) -> Vectors:
         return self._texts.vectors(wholes, texts)
 

@@ -29,10 +29,12 @@ class Texts(Settings):
 
 
 class Places(Settings):
-    """``inputs``: some of look, zonal, waves; without any the graph reads latitude and longitude."""
+    """``inputs``: some of look, zonal, waves; without any the graph reads latitude and longitude. ``appearance_dim``: see
+    ``QueryEncoders``."""
 
     inputs: tuple[Literal["look", "zonal", "waves"], ...] = ()
     degrees: int = 0
+    appearance_dim: int = 0
 
 
 class Sensor(Settings):

@@ -4,7 +4,6 @@ onnxruntime would copy weights that are part of a graph, and those that it is gi
 second for MiniLM). As inputs they stay where they are; the fusions that need constants are not missed.
 """
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,6 @@ from train.weights.tensors import Arrays
 
 TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(double)": np.float64,
          "tensor(int64)": np.int64, "tensor(bool)": np.bool_}  # fmt: skip
-FEW = 16  # records at once: one thread is quicker than waking the others
 
 
 class Graph:
@@ -27,20 +25,15 @@ class Graph:
     def __init__(self, path: Path, weights: Arrays) -> None:
         self.path, self._weights = path, weights
 
-    def run(self, count: int, **inputs: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-        """The only output, for ``count`` records: a few by one thread, more by all. What a graph does not read it is not given."""
-        session = self._alone if count <= FEW else self._together
+    def run(self, **inputs: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+        """The only output, by one thread; many threads may ask (``side_by_side``). What a graph does not read it is not given."""
         read = {name: inputs[name] for name in self._inputs if name in inputs}
-        result: npt.NDArray[np.float32] = session.run(None, {**read, **self._constants})[0]
+        result: npt.NDArray[np.float32] = self._session.run(None, {**read, **self._constants})[0]
         return result
 
     @once
-    def _alone(self) -> Any:
-        return open_session(self.path, 1)
-
-    @once
-    def _together(self) -> Any:
-        return open_session(self.path, int(os.environ.get("OMP_NUM_THREADS") or 0))  # 0: a thread for each core
+    def _session(self) -> Any:
+        return open_session(self.path)
 
     @once
     def _constants(self) -> Mapping[str, npt.NDArray[Any]]:
@@ -49,16 +42,15 @@ class Graph:
 
     @once
     def _inputs(self) -> Mapping[str, str]:
-        return {each.name: each.type for each in self._alone.get_inputs()}
+        return {each.name: each.type for each in self._session.get_inputs()}
 
 
-def open_session(path: Path, threads: int) -> Any:
-    """Threads do not spin while they wait, which would take the time of others on a busy machine. Raises ``CheckpointError``."""
+def open_session(path: Path) -> Any:
+    """Raises ``CheckpointError``."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.intra_op_num_threads, options.inter_op_num_threads = 1, 1
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
     options.log_severity_level = 3
     try:

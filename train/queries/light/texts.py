@@ -1,21 +1,24 @@
 """Texts without torch: frozen parts side by side, then the head of the model as a graph."""
 
 from collections.abc import Sequence
-from functools import cached_property
 from pathlib import Path
+from threading import Lock
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from index.threads import once
 from train.queries.encoders import Vectors, unit
 from train.queries.light.exported import Texts
 from train.queries.light.graph import Graph
+from train.queries.light.side_by_side import side_by_side
 from train.text import minilm, use
 from train.text.hashed_words import WordIds
 from train.text.passages import passages_of
 from train.weights.tensors import Arrays, mapped_tensors
 
+CHUNK = 8  # texts at once: more are slower each, for what they take no longer fits into a core's cache
 Features = npt.NDArray[np.float32]
 
 
@@ -33,11 +36,24 @@ class LightTexts:
     def vectors(self, wholes: Sequence[str], texts: Sequence[str]) -> Vectors:
         split = passages_of(wholes, texts, self.said.passages - 1)
         strings = [passage for passages in split for passage in passages]
-        found = np.concatenate([part.features(strings) for part in self._parts], axis=1)
+        found = self._features(strings)
         present = np.arange(self.said.passages)[None, :] < np.array([len(passages) for passages in split])[:, None]
         features = np.zeros((*present.shape, found.shape[1]), np.float32)
         features[present] = found
-        return unit(self._head.run(len(wholes), passages=features, present=present))
+        return unit(self._head.run(passages=features, present=present))
+
+    def _features(self, strings: Sequence[str]) -> Features:
+        """[N, F], of all parts side by side. Strings of similar length go together, so that little is padded."""
+        order = np.argsort([-len(each) for each in strings], kind="stable")
+
+        def made(chunk: slice) -> Features:
+            rows = [strings[row] for row in order[chunk]]
+            return np.concatenate([part.features(rows) for part in self._parts], axis=1)
+
+        found = np.concatenate(side_by_side(made, len(strings), CHUNK))
+        features = np.empty_like(found)
+        features[order] = found
+        return features
 
 
 class MiniLM:
@@ -47,30 +63,29 @@ class MiniLM:
         self._file = graph
 
     def features(self, texts: Sequence[str]) -> Features:
-        order = sorted(range(len(texts)), key=lambda row: len(texts[row]), reverse=True)
-        vectors = np.empty((len(texts), minilm.FEATURE_DIM), np.float32)
-        for start in range(0, len(order), minilm.BATCH):
-            rows = order[start : start + minilm.BATCH]
-            cut = self._tokenizer.encode_batch([texts[row] for row in rows])
-            pieces, mask = (np.array([getattr(each, name) for each in cut], np.int64) for name in ("ids", "attention_mask"))
-            vectors[rows] = self._graph.run(len(rows), pieces=pieces, mask=mask)
-        return unit(vectors)
+        cut = self._tokenizer.encode_batch(texts)
+        pieces, mask = (np.array([getattr(each, name) for each in cut], np.int64) for name in ("ids", "attention_mask"))
+        return unit(self._graph.run(pieces=pieces, mask=mask))
 
-    @cached_property
+    @once
     def _tokenizer(self) -> Any:
         return minilm.tokenizer()
 
-    @cached_property
+    @once
     def _graph(self) -> Graph:
         return Graph(self._file, mapped_tensors(minilm.weights_file()))
 
 
 class Use:
-    """Features [N, 512] of unit norm."""
+    """Features [N, 512] of unit norm. One thread at a time: the package limits the threads of the whole process meanwhile."""
+
+    def __init__(self) -> None:
+        self._turn = Lock()
 
     def features(self, texts: Sequence[str]) -> Features:
-        return unit(self._backbone.encode(list(texts)))
+        with self._turn:
+            return unit(self._backbone.encode(list(texts)))
 
-    @cached_property
+    @once
     def _backbone(self) -> Any:
         return use.backbone()

@@ -14,8 +14,7 @@ from index.store.inventory import Inventory, inventory_of
 from index.store.versions import versions_of
 from retrieval.building.build import build_index
 from retrieval.building.verify import verify
-from train.card import CARD_FILE
-from train.checkpoint import Checkpoint
+from train.checkpoint import CARD_FILE, Checkpoint
 from train.shipped import CARD_FILE as SHIPPED_CARD
 from train.shipped import name_of
 from ui.page import captions

@@ -39,7 +39,7 @@ def status(given: Annotated[OfCatalogue, Query()]) -> dict[str, Any]:
 
 
 def _table(catalogue: Catalogue, modality: Modality) -> dict[str, Any]:
-    table, manifest = catalogue.table(modality), manifest_of(catalogue, modality)
+    table, manifest = catalogue.dataset(modality), manifest_of(catalogue, modality)
     stale, unlearnt = waiting(catalogue, modality)
     return {"rows": table.count_rows(), "stale": stale, "unlearnt": unlearnt, "version": table.version, **_manifest(manifest)}
 
@@ -53,7 +53,7 @@ def _manifest(manifest: Manifest | None) -> dict[str, Any]:
 def _versions() -> dict[str, str]:
     """Of what is installed: a server needs no torch."""
     found = {}
-    for name in ("placebind", "streamlit", "lancedb", "onnxruntime", "torch"):
+    for name in ("placebind", "streamlit", "lancedb", "pylance", "onnxruntime", "torch"):
         with suppress(PackageNotFoundError):
             found[name] = version(name)
     return found
