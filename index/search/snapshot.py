@@ -36,6 +36,7 @@ from index.search.current import (
     shown,
     write_shown,
 )
+from index.search.cosines import Cosines
 from index.search.growth import COLUMNS, Fragments, arrow, grow, mapped, numbers, put, write_rows
 from index.search.growth import allocate as _allocate
 from index.store.catalogue import Catalogue
@@ -164,6 +165,11 @@ class Snapshot:
         at = np.searchsorted(self.row_ids, row_ids, sorter=order).clip(max=max(len(self) - 1, 0))
         rows: Rows = order[at] if len(self) else np.empty(0, np.int64)
         return rows[self.row_ids[rows] == row_ids] if len(self) else rows
+
+    @once
+    def cosines(self) -> Cosines:
+        """Of queries with all vectors, those of the last queries at hand."""
+        return Cosines(self.vectors)
 
     @once
     def whereabouts(self) -> Whereabouts:
