@@ -25,6 +25,7 @@ from index.errors import CatalogueError, InputError, one_line
 from index.files import made_whole, remove
 from index.places.whereabouts import Whereabouts
 from index.records import Embeddings, Modality
+from index.search.cosines import Cosines
 from index.search.current import COLUMNS as SHOWN_COLUMNS
 from index.search.current import (
     SHOWN,
@@ -36,7 +37,6 @@ from index.search.current import (
     shown,
     write_shown,
 )
-from index.search.cosines import Cosines
 from index.search.growth import COLUMNS, Fragments, arrow, grow, mapped, numbers, put, write_rows
 from index.search.growth import allocate as _allocate
 from index.store.catalogue import Catalogue

@@ -70,7 +70,7 @@ class FaissSearch:
         self.options = options
         self._faiss = _library()
         self._index = _load_or_train(self._faiss, snapshot, options, factory)
-        self._is_ivf = factory.startswith("IVF")
+        self._is_ivf, self._is_flat = factory.startswith("IVF"), factory.startswith("SQ")
         self._nprobe = options.nprobe or (_nprobe(snapshot.dim, int(self._index.nlist)) if self._is_ivf else 1)
         self._on_gpu = self._is_ivf and options.gpu and _has_gpu(self._faiss)
         if self._on_gpu:
@@ -112,6 +112,8 @@ class FaissSearch:
             given["sel"] = self._faiss.IDSelectorBitmap(len(allowed), self._faiss.swig_ptr(bits))
         if self._is_ivf:
             parameters = self._faiss.SearchParametersIVF(nprobe=self._widened_nprobe(widen), **given)
+        elif self._is_flat:
+            parameters = self._faiss.SearchParameters(**given)
         else:
             effort = max(count, math.ceil(self.options.ef_search * widen))
             parameters = self._faiss.SearchParametersHNSW(efSearch=min(effort, len(self.snapshot)), **given)
