@@ -102,7 +102,7 @@ class GivenVectors:
         rng = np.random.default_rng(0)
         self._centres = rng.standard_normal((max(10, rows // ROWS_PER_CLUSTER), dim), dtype=np.float32)
         self._noise = NOISE * rng.standard_normal((WRITE_ROWS, dim), dtype=np.float32)
-        self.card = SimpleNamespace(config=TrainConfig.parse({"dim": dim}, where="benchmark"))
+        self.card = SimpleNamespace(config=TrainConfig.parse({"dim": dim}, where="benchmark"), sensors=())
 
     def learnt(self, modality: Modality) -> bool:
         return True
