@@ -1,9 +1,10 @@
 """Approximate search with FAISS: candidates by quantised vectors in memory, their order by exact cosines from the snapshot.
 
 Facebook AI Similarity Search (Douze et al., arXiv 2401.08281), MIT. ``ivf`` looks into the ``nprobe`` lists nearest to the query
-and compares 4-bit product-quantised codes; ``hnsw`` walks a graph (Malkov and Yashunin, arXiv 1603.09320): faster to search, but
-eight times as slow to build. The index is trained once and saved next to the snapshot, whose name carries the model and the
-content. The float32 vectors are not saved again (as FAISS' own RFlat would); they are read from the snapshot.
+and compares codes of 8 bits for each number, or 4 bits for several; ``hnsw`` walks a graph (Malkov and Yashunin, arXiv
+1603.09320): faster to search, but eight times as slow to build. The index is trained once and saved next to the snapshot, whose
+name carries the model and the content. The float32 vectors are not saved again (as FAISS' own RFlat would); they are read from the
+snapshot.
 
 With a GPU build of FAISS the lists lie on the GPU, as float16: the 4-bit codes are for CPUs. None of our tests has run on a GPU
 yet.
@@ -40,12 +41,15 @@ _SEED = 0
 class Options(Settings):
     """``kind`` auto: flat up to 20,000 rows, ivf above. ``refine``: how many candidates for each hit get exact cosines.
 
+    ``codes`` of ivf: "4bit" takes a sixth of the memory of "int8" and finds far less where rows lie as densely as places do.
+
     ``lists`` of ivf: if not given the power of two nearest to the square root of the number of rows, so that an index that grows
     keeps its lists until it has four times as many rows. ``nprobe`` (if not given 16, and more below 256 dimensions) and
     ``ef_search`` trade time for recall; under a filter they grow with what it leaves out.
     """
 
     kind: Literal["auto", "flat", "ivf", "hnsw"] = "auto"
+    codes: Literal["int8", "4bit"] = "int8"
     lists: int | None = Field(default=None, ge=1)
     nprobe: int | None = Field(default=None, ge=1)
     links: int = Field(default=32, ge=2)
@@ -142,6 +146,8 @@ def _factory(snapshot: Snapshot, options: Options, kind: str) -> str:
     lists = min(options.lists or 2 ** round(math.log2(len(snapshot)) / 2), len(snapshot))
     if options.gpu and _has_gpu(_library()):
         return f"IVF{lists},SQfp16"
+    if options.codes == "int8":
+        return f"IVF{lists},SQ8"
     sizes = [size for size in (4, 2, 1) if snapshot.dim % size == 0]  # dimensions to a code
     parts = next((snapshot.dim // size for size in sizes if snapshot.dim // size >= _CODES), snapshot.dim)
     return f"IVF{lists},PQ{parts}x4fs"
