@@ -161,7 +161,7 @@ def test_few_dimensions_have_finer_codes(tmp_path: Path, dim: int, codes: int) -
 
 @pytest.mark.parametrize(
     ("dim", "lists", "nprobe"),
-    [(512, 1024, 16), (512, 2048, 16), (256, 512, 16), (128, 256, 32), (64, 512, 64), (64, 1024, 128), (32, 2048, 512)],
+    [(512, 1024, 64), (512, 2048, 64), (256, 512, 64), (128, 256, 64), (64, 512, 64), (64, 1024, 128), (32, 2048, 512)],
 )
 def test_more_lists_are_looked_into_where_there_are_few_dimensions(dim: int, lists: int, nprobe: int) -> None:
     assert faiss._nprobe(dim, lists) == nprobe
