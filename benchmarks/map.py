@@ -45,7 +45,7 @@ MIB = 2**20
 WATCH = """() => {
   const hit = () => [...document.querySelectorAll('*')].map(host => host.shadowRoot?.querySelector('.hit')).find(Boolean);
   const tiles = () => [...document.querySelector('iframe').contentDocument.querySelectorAll("img[src*='/api/v1/heat/']")];
-  const name = tile => tile?.src.split('/')[5];
+  const name = tile => tile?.src.match(/heat.([0-9a-f]+)/)[1];
   const [oldHit, oldHeat] = [hit(), name(tiles()[0])];
   window.painted = new Promise(done => document.addEventListener('keydown', () => {
     const [start, taken] = [performance.now(), {}];

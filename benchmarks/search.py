@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ from rich.table import Table
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from index.records import BBox, Done, Location, Modality, Place, Rejected
-from index.search.backends import exact, faiss, lancedb
+from index.search.backends import exact, faiss, int8, lancedb
 from index.search.filters import Filter
 from index.search.snapshot import Snapshot, open_snapshot
 from index.store.catalogue import Catalogue
@@ -225,18 +225,19 @@ def raw_lancedb(snapshot: Snapshot) -> dict[str, Ask]:
 
 def ours(snapshot: Snapshot, hnsw: bool) -> dict[str, Ask]:
     """The backends through the planner, as ``placebind search`` uses them."""
-    oracle = exact.build(snapshot=snapshot)
     options = {"nprobe": NPROBE, "refine": REFINE, "ef_search": EF}
     kinds = ("ivf", "hnsw") if hnsw else ("ivf",)
-    backends: dict[str, Any] = {"ours, exact": oracle}
+    backends: dict[str, Any] = {"ours, exact": exact.build(snapshot=snapshot)}
+    backends["ours, faiss 4bit"] = faiss.build(snapshot=snapshot, kind="ivf", codes="4bit", **options)
     for kind in kinds:
         backends[f"ours, faiss {kind}"] = timed(
             f"ours, faiss {kind}", len(snapshot), lambda kind=kind: faiss.build(snapshot=snapshot, kind=kind, **options)
         )
+    backends["ours, int8"] = int8.build(snapshot=snapshot)
     backends["ours, lancedb"] = lancedb.build(snapshot=snapshot)
 
     def contestant(backend: Any) -> Ask:
-        planner = Planner(snapshot, backend, oracle)
+        planner = Planner(snapshot, backend, exact.build(snapshot=replace(snapshot)))  # whose cosines are its own
         return lambda query, box: planner.search(query, K, Filter.parse({"bbox": box}, where="benchmark") if box else None).rows[0]
 
     return {name: contestant(backend) for name, backend in backends.items()}

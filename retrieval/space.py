@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
@@ -66,6 +66,7 @@ if TYPE_CHECKING:  # torch comes with them
 RunBy = Literal["auto", "torch"]
 FEW = 16  # records that torch's way to an accelerator is not worth for
 STAGES = ("encode", "search", "read")  # of an answer: the query's vectors, the best rows, the records of these rows
+TEXTS_KEPT = 64
 READ_CHARACTERS = 65_536  # of a query: more than any text tower sees; a megabyte would take seconds to cut into tokens
 
 
@@ -177,7 +178,12 @@ class Space:
         if any(not text.strip() for text in texts):
             raise InputError("the query text is empty; say what to look for")
         read = [text[:READ_CHARACTERS] for text in texts]
-        return self.encoders("articles").texts(read, read)
+        return self._embed_text(read[0])[None].copy() if len(read) == 1 else self.encoders("articles").texts(read, read)
+
+    @once
+    def _embed_text(self) -> Callable[[str], Vectors]:
+        """[D], of one text; the last ones are remembered, as a text's answer is followed by its heat map."""
+        return lru_cache(TEXTS_KEPT)(lambda text: self.encoders("articles").texts([text], [text])[0])
 
     def embed_places(self, lat: npt.ArrayLike, lon: npt.ArrayLike) -> Vectors:
         """Unit vectors [N, dim] float32 of points in WGS84 degrees, each [N]."""
@@ -343,7 +349,10 @@ class Space:
     def cells(self) -> Cells:
         """The locations as cells of a heat map."""
         snapshot = self.searcher("locations").snapshot
-        return Cells(snapshot.vectors, snapshot.places, model_digest=self.checkpoint.digest, folder=snapshot.folder)
+        return Cells(
+            snapshot.vectors, snapshot.places, model_digest=self.checkpoint.digest, folder=snapshot.folder,
+            cosines=snapshot.cosines,
+        )  # fmt: skip
 
     @once
     def bridge(self) -> Bridge:

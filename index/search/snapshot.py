@@ -25,6 +25,7 @@ from index.errors import CatalogueError, InputError, one_line
 from index.files import made_whole, remove
 from index.places.whereabouts import Whereabouts
 from index.records import Embeddings, Modality
+from index.search.cosines import Cosines
 from index.search.current import COLUMNS as SHOWN_COLUMNS
 from index.search.current import (
     SHOWN,
@@ -164,6 +165,11 @@ class Snapshot:
         at = np.searchsorted(self.row_ids, row_ids, sorter=order).clip(max=max(len(self) - 1, 0))
         rows: Rows = order[at] if len(self) else np.empty(0, np.int64)
         return rows[self.row_ids[rows] == row_ids] if len(self) else rows
+
+    @once
+    def cosines(self) -> Cosines:
+        """Of queries with all vectors, those of the last queries at hand."""
+        return Cosines(self.vectors)
 
     @once
     def whereabouts(self) -> Whereabouts:

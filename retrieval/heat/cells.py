@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from index.errors import InputError
 from index.geo import chord_km, chord_of_km, fibonacci_sphere, unit_xyz
+from index.search.cosines import Cosines
 from index.threads import once
 from retrieval.heat.grids import Grid, MercatorTile
 
@@ -32,7 +33,7 @@ class Cells:
 
     A pixel farther than ``reach_km`` from every cell has no data (the sea); the default closes the gaps between neighbours. A pixel
     larger than that has data where a cell may lie in it. What is made of the places alone is written to ``folder``, if there is
-    one. Raises ``InputError`` where shapes do not match or are empty.
+    one. ``cosines`` are the snapshot's, if others use them too. Raises ``InputError`` where shapes do not match or are empty.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class Cells:
         reach_km: float | None = None,
         model_digest: str = "",
         folder: Path | None = None,
+        cosines: Cosines | None = None,
     ) -> None:
         if vectors.ndim != 2 or places.shape != (len(vectors), 2) or not len(vectors):
             raise InputError(f"expected vectors [N, D] and places [N, 2] of at least one cell, got {vectors.shape}, {places.shape}")
@@ -50,6 +52,7 @@ class Cells:
             raise InputError(f"the reach of a cell must be more than 0 km, got {reach_km}")
         self.vectors, self.places, self.model_digest = vectors, places, model_digest
         self._reach_km, self.folder = reach_km, folder
+        self.cosines = cosines or Cosines(vectors)
         self._on_worlds = lru_cache(WORLDS_KEPT)(self._rows_on)
         self._on_tiles = lru_cache(TILES_KEPT)(self._rows_on)
 

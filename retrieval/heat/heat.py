@@ -7,7 +7,6 @@
 Files are written by ``retrieval.heat.heat_files``.
 """
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -17,7 +16,8 @@ import numpy.typing as npt
 from index.errors import InputError
 from index.geo import chord_of_km
 from index.records import Place
-from index.threads import once, thread_count
+from index.search.cosines import product
+from index.threads import once
 from retrieval.asking.names.added import Added
 from retrieval.asking.names.resolve import Named
 from retrieval.heat.cells import Cells
@@ -28,8 +28,7 @@ from retrieval.ranking.percentile import percentiles_among
 
 Scores = npt.NDArray[np.float32]
 Scale = Literal["cosine", "percentile", "probability"]
-COSINES = 2**22  # of several queries at a time: 16 MiB
-CHUNK = 4096  # rows: float16 ones are widened and used while in the cache
+NUMBERS = 2**22  # at a time, of widened vectors or of the cosines of several queries: 16 MiB
 
 
 @dataclass(frozen=True)
@@ -110,7 +109,9 @@ class Heat:
 
 def heat_of(cells: Cells, queries: npt.NDArray[np.floating], temperature: float | None = None, added: Added | None = None) -> Heat:
     """Score every cell for a query vector [D] of unit norm, or for several [Q, D]: the best of them counts."""
-    return Heat(cells, best_cosines(cells.vectors, queries), temperature, added)
+    asked = checked(cells.vectors, queries)
+    cosines = cells.cosines.of(asked[0]) if len(asked) == 1 else best_cosines(cells.vectors, asked)
+    return Heat(cells, cosines, temperature, added)
 
 
 def best_cosines(vectors: npt.NDArray[Any], queries: npt.NDArray[np.floating]) -> Scores:
@@ -118,27 +119,23 @@ def best_cosines(vectors: npt.NDArray[Any], queries: npt.NDArray[np.floating]) -
 
     Raises ``InputError`` for queries of another size, or with NaN.
     """
+    asked = checked(vectors, queries)
+    if len(asked) == 1:
+        return product(vectors, asked[0])
+    best = np.empty(len(vectors), dtype=np.float32)
+    rows = max(1, NUMBERS // max(asked.shape))
+    for start in range(0, len(vectors), rows):
+        chunk = vectors[start : start + rows].astype(np.float32, copy=False)
+        best[start : start + rows] = (chunk @ asked.T).max(axis=1)
+    return best
+
+
+def checked(vectors: npt.NDArray[Any], queries: npt.NDArray[np.floating]) -> Scores:
+    """Queries [Q, D] for the vectors [N, D]. Raises ``InputError`` for queries of another size, or with NaN."""
     asked = np.atleast_2d(np.asarray(queries, dtype=np.float32))
     if asked.ndim != 2 or asked.shape[1] != vectors.shape[1] or not len(asked) or not np.isfinite(asked).all():
         raise InputError(f"expected finite queries of {vectors.shape[1]} numbers, got an array of {np.shape(queries)}")
-    best = np.empty(len(vectors), dtype=np.float32)
-    if vectors.dtype == np.float32:  # BLAS is as fast as memory, with as many threads as it was given
-        if len(asked) == 1:
-            return vectors @ asked[0]
-        rows = max(1, COSINES // len(asked))
-        for start in range(0, len(vectors), rows):
-            best[start : start + rows] = (vectors[start : start + rows] @ asked.T).max(axis=1)
-        return best
-
-    def score(start: int) -> None:
-        chunk = vectors[start : start + CHUNK].astype(np.float32)
-        # Not BLAS: its own threads would compete with ours for the cores.
-        each = [np.einsum("nd,d->n", chunk, query) for query in asked]
-        np.maximum.reduce(each, out=best[start : start + CHUNK])
-
-    with ThreadPoolExecutor(thread_count()) as pool:
-        list(pool.map(score, range(0, len(vectors), CHUNK)))
-    return best
+    return asked
 
 
 def peak_rows(cells: Cells, cosines: Scores, count: int, min_km: float) -> list[int]:

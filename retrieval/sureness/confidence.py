@@ -94,8 +94,7 @@ class Confident:
         around, sizes = unit_xyz(best.lat, best.lon), np.bincount(self.cell)
         far = self._xyz @ around < np.cos(FINE_KM / MEAN_RADIUS_KM)
         fine = np.flatnonzero(~far[self.cell])
-        cosines_far = best_cosines(self._vectors, query)
-        cosines_fine = best_cosines(self.cells.vectors[fine].astype(np.float32), query)
+        cosines_far, cosines_fine = self._cosines(np.asarray(query, np.float32), fine)
         top = max(float(cosines_far[far].max(initial=-1)), float(cosines_fine.max(initial=-1)))
         areas = self._areas
         if allowed is not None:
@@ -114,6 +113,13 @@ class Confident:
         named = added is not None and added.background < 0.5
         nowhere = None if self.least_cosine is None else bool(not named and top < self.least_cosine)
         return Confidence(near[0], near[1], smallest_area(mass, SHARE, areas) * EARTH_KM2, nowhere)
+
+    def _cosines(self, query: npt.NDArray[np.float32], fine: Rows) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """With what stands for others [C], and with the locations that all count [n]."""
+        whole = self.cells.cosines.known(query)  # of a search that compared all locations
+        if whole is not None:
+            return whole[self.stands], whole[fine]
+        return best_cosines(self._vectors, query), best_cosines(self.cells.vectors[fine].astype(np.float32), query)
 
     def _factor(self, added: Added) -> npt.NDArray[np.float64]:
         """[C]: how many times likelier the named places make each group: the mean over its locations, as a town is narrower."""

@@ -68,9 +68,14 @@ class ExactSearch:
         """The cosines [Q, n] of all rows, or of these."""
         vectors = self.snapshot.vectors
         chunks: Iterable[npt.NDArray[Any]]
-        if rows is None or len(rows) > _GATHER_BELOW * len(vectors):
+        of_all = rows is None or len(rows) > _GATHER_BELOW * len(vectors)
+        if of_all and len(queries) == 1:
+            cosines = self.snapshot.cosines.of(queries[0])[None]
+            return cosines if rows is None else cosines[:, rows]
+        if of_all:
             chunks, count = [vectors] if vectors.dtype == np.float32 else _slices(vectors), len(vectors)
         else:
+            assert rows is not None
             chunks, count = (vectors[part] for part in _slices(rows)), len(rows)
         scores = np.empty((len(queries), count), np.float32)
         start = 0

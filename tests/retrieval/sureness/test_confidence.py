@@ -142,3 +142,16 @@ def test_a_text_is_as_sure_as_with_all_cells(world: World, fits: int) -> None:
     shares = cells.area_shares * np.exp((vectors[:, 0] - 1) / 0.05)
     near = great_circle_km(*places[fits, :, None], *places.T)[0] <= 200
     assert found.within_200_km == pytest.approx(shares[near].sum() / shares.sum(), abs=0.05)
+
+
+def test_confidence_is_the_same_from_cosines_that_a_search_left_behind() -> None:
+    rng = np.random.default_rng(0)
+    vectors = rng.standard_normal((300, 8)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    places = np.stack([rng.uniform(-60, 60, 300), rng.uniform(-180, 180, 300)], axis=1)
+    alone, after = (Confident(Cells(vectors, places), 0.05) for _ in range(2))
+    after.cells.cosines.of(vectors[7])
+    best = Place(lat=float(places[7, 0]), lon=float(places[7, 1]))
+    ours, theirs = after(vectors[7], best), alone(vectors[7], best)
+    assert (ours.within_200_km, ours.within_750_km) == pytest.approx((theirs.within_200_km, theirs.within_750_km))
+    assert ours.area_km2 == pytest.approx(theirs.area_km2)

@@ -1,3 +1,4 @@
+import asyncio
 import json
 import signal
 import socket
@@ -125,6 +126,23 @@ def test_a_port_in_use_is_said_in_a_sentence(world, run) -> None:
 def test_an_address_of_another_machine_cannot_be_listened_on() -> None:
     with pytest.raises(InputError, match="--host"):
         listen("192.0.2.1", 0)
+
+
+def test_the_body_of_an_answer_does_not_wait_until_its_head_is_acknowledged() -> None:
+    async def sends_at_once() -> bool:
+        taken = asyncio.Queue[int]()
+        with listen("127.0.0.1", 0) as listener:
+
+            async def visited(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+                accepted = writer.get_extra_info("socket")
+                taken.put_nowait(accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+                writer.close()
+
+            async with await asyncio.start_server(visited, sock=listener):
+                with socket.create_connection(listener.getsockname()):
+                    return bool(await asyncio.wait_for(taken.get(), 10))
+
+    assert asyncio.run(sends_at_once())
 
 
 def test_no_catalogue_is_said_before_anything_is_started(tmp_path) -> None:

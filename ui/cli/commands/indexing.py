@@ -10,7 +10,7 @@ from rich.filesize import decimal
 from ui.cli.flags import DEFAULT_CATALOGUE, CatalogueFlag, CheckpointFlag, JsonFlag, kind_named
 from ui.console import ProgressBars, out, print_json, remark
 
-BackendFlag = Annotated[str, typer.Option(help="auto, exact, faiss or lancedb")]
+BackendFlag = Annotated[str, typer.Option(help="auto, exact, faiss, int8 or lancedb")]
 TableFlag = Annotated[str | None, typer.Option("--in", help="articles, tiles or locations; default: all")]
 TagArgument = Annotated[str, typer.Argument(help="the name of the tag")]
 EngineFlag = Annotated[str, typer.Option(help="what embeds: local (this process) or ray (a cluster; needs the extra scale)")]

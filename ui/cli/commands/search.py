@@ -61,7 +61,7 @@ def search(
         bool, typer.Option("--explain", help="say for each hit what every part of the query adds, and which place it is near")
     ] = False,
     k: Annotated[int, typer.Option("-k", min=1, max=1000, help="hits of each kind")] = 5,
-    backend: Annotated[str, typer.Option(help="auto, exact, faiss or lancedb")] = "auto",
+    backend: Annotated[str, typer.Option(help="auto, exact, faiss, int8 or lancedb")] = "auto",
     export: Annotated[Path | None, typer.Option(help="write the hits to this .geojson, .parquet or .csv file")] = None,
     catalogue: CatalogueFlag = DEFAULT_CATALOGUE,
     checkpoint: CheckpointFlag = None,

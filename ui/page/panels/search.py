@@ -36,7 +36,6 @@ def render(workspace: Workspace) -> None:
         _ask(workspace)
     with st.sidebar:
         other = _other(served(), workspace)
-        share = show_filters(workspace, HEAT_SHARES)
     question = asking.current()
     asking.tell_address()
     if not workspace.space.manifests:
@@ -44,11 +43,24 @@ def render(workspace: Workspace) -> None:
     elif question is None:
         above.info(captions.TOUR)
     sides = [workspace] if other is None else [workspace, other]
+    # Hits come first: the controls and the map take as long again, and stand above what comes after them by their slots.
+    drawn = []
     for name, column, side in zip(("main", "other"), maps.columns(len(sides)), sides, strict=False):
         with column:
             if other is not None:
                 st.subheader(plain(side.name), anchor=False)
-            _side(name, side, question, share, follows=other is not None)
+            upon, below = st.container(), st.container()
+            answer = _answer(name, side, question)
+        drawn.append((name, side, answer, upon, below))
+    with st.sidebar:
+        share = show_filters(workspace, HEAT_SHARES)
+    for name, side, answer, upon, below in drawn:
+        heat = _heat_address(side, question, share) if question and answer else ""
+        with upon:
+            _map(name, heat, answer, follows=other is not None)
+        if question and answer:
+            with below:
+                _below_map(side, question, answer.stages_ms, share if heat else 0)
 
 
 def _other(workspaces: Workspaces, workspace: Workspace) -> Workspace | None:
@@ -103,32 +115,36 @@ def _take_picture(workspace: Workspace) -> None:
         remember_title(name, sent.name)
 
 
-def _side(name: str, workspace: Workspace, question: Question | None, share: int, *, follows: bool) -> None:
-    """The map of one catalogue with heat and hits."""
+def _answer(name: str, workspace: Workspace, question: Question | None) -> Answer | None:
+    """What one catalogue answers, with its hits; None where nothing is asked or can be answered."""
+    if question is None:
+        return None
     try:
-        answer = workspace.answer(question) if question else None
-        heat = _heat_address(workspace, question, share) if question else ""
+        answer = workspace.answer(question)
     except PlaceBindError as error:
         st.error(plain(str(error)))
-        answer, heat = None, ""
+        return None
+    for note in answer.notes:
+        if note not in asking.read():  # those are above the map
+            st.warning(plain(note))
+    if name == "main":
+        show_names(answer.names)
+    if answer.confidence:
+        (st.warning if answer.confidence.nowhere else st.caption)(plain(answer.confidence.sentence))
+    _remember_titles(answer)
+    if wanted := show_hits(name, answer, workspace.name):
+        asking.refine(wanted[0], more=wanted[1])
+        st.rerun()
+    return answer
+
+
+def _map(name: str, heat: str, answer: Answer | None, *, follows: bool) -> None:
+    """The map of one catalogue, with heat and hits if there are any."""
     touched = world_map(
         name, overlays=[heat] if heat else [], marks=_marks(answer), areas=_areas(), background=st.session_state.get("background"),
         follows=follows,
     )  # fmt: skip
     _take_touch(touched)
-    if question and answer:
-        for note in answer.notes:
-            if note not in asking.read():  # those are above the map
-                st.warning(plain(note))
-        if name == "main":
-            show_names(answer.names)
-        if answer.confidence:
-            (st.warning if answer.confidence.nowhere else st.caption)(plain(answer.confidence.sentence))
-        _below_map(workspace, question, answer.stages_ms, share if heat else 0)
-        _remember_titles(answer)
-        if wanted := show_hits(name, answer, workspace.name):
-            asking.refine(wanted[0], more=wanted[1])
-            st.rerun()
 
 
 def _heat_address(workspace: Workspace, question: Question, share: int) -> str:

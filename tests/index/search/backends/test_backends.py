@@ -11,7 +11,7 @@ import pytest
 
 from index.errors import CatalogueError, ConfigError, InputError
 from index.records import BBox
-from index.search.backends import exact, faiss, lancedb
+from index.search.backends import exact, faiss, int8, lancedb
 from index.search.snapshot import Snapshot, open_snapshot
 from index.store.catalogue import Catalogue
 from index.store.ingest import ingest
@@ -45,10 +45,17 @@ def lance_over(snapshot: Snapshot, **options: Any) -> Any:
         return lancedb.build(snapshot=snapshot, **options)
 
 
+def int8_over(snapshot: Snapshot, **options: Any) -> Any:
+    with pytest.MonkeyPatch.context() as small:
+        small.setattr(int8, "FLAT_BELOW_ROWS", 100)
+        return int8.build(snapshot=snapshot, **options)
+
+
 BACKENDS: dict[str, Build] = {
     "exact": lambda snapshot: exact.build(snapshot=snapshot),
     "ivf": lambda snapshot: faiss.build(snapshot=snapshot, kind="ivf"),
     "hnsw": lambda snapshot: faiss.build(snapshot=snapshot, kind="hnsw"),
+    "int8": int8_over,
     "lancedb": lance_over,
 }
 

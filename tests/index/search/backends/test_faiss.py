@@ -50,14 +50,14 @@ def test_an_index_is_trained_once_and_saved_beside_the_snapshot(catalogue: Catal
     snapshot = open_snapshot(catalogue, "locations")
     first = answers(snapshot)
     assert answers(open_snapshot(catalogue, "locations")) == first
-    assert trainings == ["IVF32,PQ16x4fs"]  # the power of two nearest to the square root of 600, and a code for each dimension
-    assert saved(snapshot) == ["IVF32-PQ16x4fs.faiss"]
+    assert trainings == ["IVF32,SQ8"]  # the power of two nearest to the square root of 600
+    assert saved(snapshot) == ["IVF32-SQ8.faiss"]
 
 
 def test_each_kind_has_a_file_of_its_own(catalogue: Catalogue, trainings: list[str]) -> None:
     snapshot = open_snapshot(catalogue, "locations")
     answers(snapshot), answers(snapshot, kind="hnsw", links=8), answers(snapshot, lists=5)
-    assert saved(snapshot) == ["HNSW8_SQ8-ef80.faiss", "IVF32-PQ16x4fs.faiss", "IVF5-PQ16x4fs.faiss"]
+    assert saved(snapshot) == ["HNSW8_SQ8-ef80.faiss", "IVF32-SQ8.faiss", "IVF5-SQ8.faiss"]
     assert len(trainings) == 3
 
 
@@ -139,7 +139,7 @@ def test_an_index_beside_a_folder_that_cannot_be_written_to_goes_to_the_cache(
     first = answers(snapshot)
     assert answers(snapshot) == first
     assert (saved(snapshot), len(trainings)) == ([], 1)
-    assert [path.name for path in (tmp_path / "cache").rglob("*.faiss")] == ["IVF32-PQ16x4fs.faiss"]
+    assert [path.name for path in (tmp_path / "cache").rglob("*.faiss")] == ["IVF32-SQ8.faiss"]
 
 
 @pytest.mark.parametrize("dim", [6, 7])
@@ -147,7 +147,7 @@ def test_a_dimension_that_four_does_not_divide_is_coded_in_smaller_parts(tmp_pat
     world = catalogue_with(tmp_path / "odd", locations=locations(300))
     index_with(world, "locations", clustered(300, dim))
     snapshot = open_snapshot(world, "locations")
-    found = faiss.build(snapshot=snapshot, kind="ivf").search(np.array(snapshot.vectors[:20]), 5)[0]
+    found = faiss.build(snapshot=snapshot, kind="ivf", codes="4bit").search(np.array(snapshot.vectors[:20]), 5)[0]
     assert found[:, 0].tolist() == list(range(20))
 
 
@@ -155,13 +155,13 @@ def test_a_dimension_that_four_does_not_divide_is_coded_in_smaller_parts(tmp_pat
 def test_few_dimensions_have_finer_codes(tmp_path: Path, dim: int, codes: int) -> None:
     world = catalogue_with(tmp_path / "codes", locations=locations(20))
     index_with(world, "locations", clustered(20, dim))
-    factory = faiss._factory(open_snapshot(world, "locations"), faiss.Options(gpu=False), "ivf")
+    factory = faiss._factory(open_snapshot(world, "locations"), faiss.Options(gpu=False, codes="4bit"), "ivf")
     assert factory == f"IVF4,PQ{codes}x4fs"
 
 
 @pytest.mark.parametrize(
     ("dim", "lists", "nprobe"),
-    [(512, 1024, 16), (512, 2048, 16), (256, 512, 16), (128, 256, 32), (64, 512, 64), (64, 1024, 128), (32, 2048, 512)],
+    [(512, 1024, 64), (512, 2048, 64), (256, 512, 64), (128, 256, 64), (64, 512, 64), (64, 1024, 128), (32, 2048, 512)],
 )
 def test_more_lists_are_looked_into_where_there_are_few_dimensions(dim: int, lists: int, nprobe: int) -> None:
     assert faiss._nprobe(dim, lists) == nprobe
