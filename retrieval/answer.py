@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from html import escape
 from typing import Any
 
 from index.extras import extra
 from index.records import Hit, Modality, Place
+from index.references import web_address
 from retrieval.asking.names.resolve import Named
 from retrieval.asking.query import QueryVectors
 from retrieval.asking.question import Question
@@ -61,5 +63,21 @@ class Answer:
         points = geopandas.points_from_xy([row["lon"] for row in rows], [row["lat"] for row in rows])
         return geopandas.GeoDataFrame(rows, geometry=points, crs="EPSG:4326")
 
+    def _repr_html_(self) -> str:
+        """As Jupyter shows it: a table of the hits. Titles are of the catalogue, so they are escaped, and only web addresses are
+        links."""
+        said = [self.query, *self.notes, *(named.sentence for named in self.names)]
+        head = "".join(f"<th>{name}</th>" for name in ("#", "kind", "score", "km", "position", "title"))
+        rows = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in _cells(hit))}</tr>" for hit in self)
+        return f"<p>{'<br>'.join(map(escape, said))}</p><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+
     def _why(self, hit: Hit) -> dict[str, Any]:
         return {"why": self.why[hit.id].as_dict()} if hit.id in self.why else {}
+
+
+def _cells(hit: Hit) -> tuple[str, ...]:
+    title = escape(hit.title or hit.id)
+    if web_address(hit.url):
+        title = f'<a href="{escape(hit.url)}" rel="noreferrer">{title}</a>'
+    km = "" if hit.distance_km is None else f"{hit.distance_km:,.0f}"
+    return (str(hit.rank), hit.modality, f"{hit.score:.3f}", km, escape(str(hit.place)), title)

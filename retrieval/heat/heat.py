@@ -22,7 +22,7 @@ from retrieval.asking.names.added import Added
 from retrieval.asking.names.resolve import Named
 from retrieval.heat.cells import Cells
 from retrieval.heat.colours import png, shade
-from retrieval.heat.grids import Grid, MercatorTile
+from retrieval.heat.grids import Grid, MercatorTile, WorldGrid
 from retrieval.heat.mass import probability_mass
 from retrieval.ranking.percentile import percentiles_among
 
@@ -84,6 +84,10 @@ class Heat:
     def png(self, grid: Grid, *, transparent_below: float = 0.0, scale: Scale = "percentile") -> bytes:
         """The percentiles (or ``outside``) as a picture; no data, and values below ``transparent_below``, are transparent."""
         return png(shade(self.raster(grid, scale) / 100, transparent_below=transparent_below / 100))
+
+    def _repr_png_(self) -> bytes:
+        """As Jupyter shows it: the best tenth of the cells on the whole Earth."""
+        return self.png(WorldGrid(720, 360), transparent_below=90.0)
 
     def tile_png(self, z: int, x: int, y: int, *, transparent_below: float = 0.0, scale: Scale = "percentile") -> bytes:
         """The 256 px web tile z/x/y, as ``png``. Raises ``InputError`` for a tile that does not exist."""

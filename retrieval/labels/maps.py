@@ -17,7 +17,7 @@ from index.records import Place
 from index.threads import once
 from retrieval.heat.cells import Cells
 from retrieval.heat.colours import png, shade
-from retrieval.heat.grids import Grid, MercatorTile
+from retrieval.heat.grids import Grid, MercatorTile, WorldGrid
 from retrieval.heat.heat import peak_rows
 from retrieval.labels.classifier import BACKGROUND, Classifier, Vectors
 from retrieval.labels.labels import YES, Labels
@@ -91,6 +91,10 @@ class Taught:
     def png(self, grid: Grid, what: str = "", *, transparent_below: float = 0.5) -> bytes:
         """As a picture; no data, and values below ``transparent_below``, are transparent."""
         return png(shade(self.raster(grid, what), transparent_below=transparent_below))
+
+    def _repr_png_(self) -> bytes:
+        """As Jupyter shows it: the first class where it is likelier than not."""
+        return self.png(WorldGrid(720, 360))
 
     def tile_png(self, z: int, x: int, y: int, what: str = "", *, transparent_below: float = 0.5) -> bytes:
         """The 256 px web tile z/x/y. Raises ``InputError`` for a tile that does not exist."""

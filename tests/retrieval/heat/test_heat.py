@@ -126,3 +126,7 @@ def test_half_way_around_the_world_there_is_room_for_one_peak() -> None:
 def test_no_peaks_or_no_distance_are_refused(count: int, min_km: float) -> None:
     with pytest.raises(InputError, match="at least 1 peak"):
         along_the_equator(0.1, 0.2).peaks(count, min_km=min_km)
+
+
+def test_a_notebook_shows_heat_as_a_picture() -> None:
+    assert heat_of(sphere_of(50), unit_xyz(48.2, 16.4))._repr_png_().startswith(b"\x89PNG")
