@@ -162,7 +162,7 @@ def test_the_panel_counts_the_records_of_each_country(tmp_path: Path, monkeypatc
     places = [location("A", country="Chad"), location("B", lat=1.0, country="Chad"), location("C", lat=2.0)]
     catalogue_with(tmp_path / "world", locations=places)
     panels.cache_clear()
-    assert [panel.TITLE for panel in panels().values()] == ["Search", "Names", "Atlas", "Index", "Countries"]
+    assert [panel.TITLE for panel in panels().values()] == ["Search", "Names", "Classes", "Atlas", "Index", "Countries"]
     workspace = Workspace("world", tmp_path / "world", None, Uploads(tmp_path / "uploads"))
     monkeypatch.setattr("ui.server.workspace._served", Workspaces([workspace]))
     monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])

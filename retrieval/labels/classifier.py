@@ -43,16 +43,16 @@ class Classifier:
     model: Any
 
     @classmethod
-    def fit(cls, labels: Labels, vectors: Vectors, background: Vectors) -> Classifier:
+    def fit(cls, labels: Labels, vectors: Vectors, background: Vectors, *, plain: bool = False) -> Classifier:
         """``vectors`` [N, D] are those of the labels' places, ``background`` [B, D] those of random places: they say what is
-        usual, and stand against a class that has no other. Raises ``InputError`` for shapes that do not fit, ``MissingExtraError``
-        without scikit-learn."""
+        usual, and stand against a class that has no other. ``plain`` neither chooses a penalty nor calibrates.
+        Raises ``InputError`` for shapes that do not fit, ``MissingExtraError`` without scikit-learn."""
         if vectors.ndim != 2 or len(vectors) != len(labels) or background.ndim != 2 or background.shape[1] != vectors.shape[1]:
             raise InputError(f"expected a vector for each of {len(labels)} labels, got {vectors.shape} beside {background.shape}")
         mean = background.mean(axis=0, dtype=np.float64).astype(np.float32)
         scale = float(np.sqrt(np.mean((background - mean) ** 2))) or 1.0
         names, notes = labels.classes, []
-        blocks = enough_blocks(*labels.places.T)
+        blocks = None if plain else enough_blocks(*labels.places.T)
         if len(set(names)) == 1:
             other = NO if names[0] != NO else YES
             notes.append(f"all labels are '{names[0]}', so {len(background):,} random places count as '{other}'")

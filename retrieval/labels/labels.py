@@ -16,7 +16,7 @@ from index.errors import InputError, one_line
 from index.files import CHOOSE_ANOTHER, made_whole
 from index.records import Place
 from index.tables.located import CSV, PARQUET, LocatedRow, located_rows, open_table, position_of
-from index.tables.values import text
+from index.tables.values import as_mapping, json_value, text
 from index.threads import once
 
 YES, NO = "yes", "no"  # of + and −
@@ -80,6 +80,12 @@ class Labels:
     def _last(self) -> dict[tuple[float, float], str]:
         return {(each.place.lat, each.place.lon): each.label for each in self.examples}
 
+    @classmethod
+    def from_geojson(cls, document: Any, column: str = "", where: str = "labels") -> Labels:
+        """Points with their class in the property ``column``, else 'label' or 'class'; ``where`` is how errors name the
+        document."""
+        return cls(tuple(_from_geojson(document, column, where)))
+
     def as_geojson(self) -> dict[str, Any]:
         features = [
             {
@@ -99,7 +105,7 @@ def read_labels(path: Path, column: str = "") -> Labels:
     Raises ``InputError``, also for a row without a position: a label is no guess.
     """
     if path.suffix.lower() in (".geojson", ".json"):
-        return Labels(tuple(_from_geojson(path, column)))
+        return Labels.from_geojson(_document(path), column, str(path))
     if path.suffix.lower() in (*CSV, *PARQUET):
         return Labels(tuple(_from_table(path, column)))
     raise InputError(f"{path}: labels are a .geojson, .csv or .parquet file; convert it first")
@@ -111,34 +117,36 @@ def write_labels(labels: Labels, path: Path) -> None:
         partial.write_text(json.dumps(labels.as_geojson(), ensure_ascii=False), encoding="utf-8")
 
 
-def _from_geojson(path: Path, column: str) -> Iterable[Label]:
-    features = _features(path)
+def _from_geojson(document: Any, column: str, where: str) -> Iterable[Label]:
+    features = _features(document, where)
     column = column or next((name for name in _COLUMNS if any(name in (each.get("properties") or {}) for each in features)), "")
     for number, feature in enumerate(features, start=1):
         geometry, properties = feature.get("geometry") or {}, feature.get("properties") or {}
         if geometry.get("type") != "Point":
-            raise InputError(f"{path}: feature {number} is {geometry.get('type')}, labels are points; take the middle of a shape")
+            raise InputError(f"{where}: feature {number} is {geometry.get('type')}, labels are points; take the middle of a shape")
         try:
             lon, lat = (float(each) for each in geometry["coordinates"][:2])
             place = Place(lat=lat, lon=lon)
         except (KeyError, TypeError, ValueError, InputError) as error:
-            raise InputError(f"{path}: feature {number} has no position in degrees: {one_line(error)}") from None
-        yield Label(place, _class_of(properties.get(column), path, f"feature {number}") if column else YES)
+            raise InputError(f"{where}: feature {number} has no position in degrees: {one_line(error)}") from None
+        yield Label(place, _class_of(properties.get(column), f"{where}: feature {number}") if column else YES)
 
 
-def _features(path: Path) -> list[dict[str, Any]]:
+def _document(path: Path) -> Any:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise InputError(f"{path}: at most {MAX_BYTES // 2**20} MiB; draw some of the labels")
-        document = json.loads(path.read_text(encoding="utf-8-sig"))
-        features = document["features"] if document["type"] == "FeatureCollection" else [document]
-        if not all(isinstance(each, dict) for each in features):
-            raise TypeError("a feature is no object")
+        return json_value(path.read_bytes())
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise InputError(f"{path}: expected a GeoJSON FeatureCollection of points: {one_line(error)}") from None
-    return list(features)
+
+
+def _features(document: Any, where: str) -> list[dict[str, Any]]:
+    said = as_mapping(document)
+    features = said.get("features") if said.get("type") == "FeatureCollection" else [document]
+    if not isinstance(features, list) or not all(isinstance(each, dict) and each.get("type") == "Feature" for each in features):
+        raise InputError(f"{where}: expected a GeoJSON FeatureCollection of points")
+    return features
 
 
 def _from_table(path: Path, column: str) -> Iterable[Label]:
@@ -148,7 +156,7 @@ def _from_table(path: Path, column: str) -> Iterable[Label]:
         raise InputError(f"{path}: there is no column '{name[:40]}'; choose from {', '.join(table.names)[:300]}")
     position = position_of(table, lat="", lon="", geometry="", crs="", plane=False)
     for row in located_rows(table, position, [name] if name else []):
-        yield Label(_placed(row, path), _class_of(_values(row, path)[name], path, f"row {row.number}") if name else YES)
+        yield Label(_placed(row, path), _class_of(_values(row, path)[name], f"{path}: row {row.number}") if name else YES)
 
 
 def _values(row: LocatedRow, path: Path) -> Any:
@@ -164,11 +172,11 @@ def _placed(row: LocatedRow, path: Path) -> Place:
         raise InputError(f"{path}: row {row.number}: {error}") from None
 
 
-def _class_of(value: Any, path: Path, where: str) -> str:
+def _class_of(value: Any, where: str) -> str:
     try:
         said = "" if isinstance(value, float) and np.isnan(value) else text(value, "a label").strip()
     except InputError as error:
-        raise InputError(f"{path}: {where}: {error}") from None
+        raise InputError(f"{where}: {error}") from None
     if not said:
-        raise InputError(f"{path}: {where} has no label; leave the row out or fill it in")
+        raise InputError(f"{where} has no label; leave the row out or fill it in")
     return {"+": YES, "-": NO, "−": NO, "true": YES, "false": NO, "1": YES, "0": NO}.get(said.lower(), said)

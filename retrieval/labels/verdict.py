@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -58,9 +59,9 @@ def verdict_of(labels: Labels, vectors: Vectors, background: Vectors) -> Verdict
     assert blocks is not None
     folds = list(_folds(blocks))
 
-    def learnt(train: Rows, test: Rows) -> Names:
+    def learnt(train: Rows, test: Rows, plain: bool = False) -> Names:
         some = Labels(tuple(labels.examples_at(train)))
-        return np.array(Classifier.fit(some, vectors[train], background).predict(vectors[test]))
+        return np.array(Classifier.fit(some, vectors[train], background, plain=plain).predict(vectors[test]))
 
     def nearest(train: Rows, test: Rows) -> Names:
         from scipy.spatial import cKDTree
@@ -68,7 +69,7 @@ def verdict_of(labels: Labels, vectors: Vectors, background: Vectors) -> Verdict
         return np.asarray(names[train][cKDTree(unit_xyz(*places[train].T)).query(unit_xyz(*places[test].T))[1]])
 
     accuracy, floor = _score(folds, names, learnt), _score(folds, names, nearest)
-    curve = tuple(_curve(folds, names, learnt, accuracy))
+    curve = tuple(_curve(folds, names, partial(learnt, plain=True), accuracy))
     return Verdict(accuracy, floor, chance, len(labels), found, curve, _sentence(accuracy, floor, chance, len(labels), found))
 
 

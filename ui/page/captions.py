@@ -99,3 +99,18 @@ MEASURED = "What the tiles measured"
 MODEL_CARD, MANIFESTS = "Model card", "Manifests of the index"
 BUILD, BUILD_HELP = "Build what is missing", "Embeds the records that have no vector yet; can be stopped and resumed"
 BUILT = "New vectors: {what}."
+
+CLASSES = "Classes"
+CLASSES_HELP = "Mark places that are what you look for and places that are not. The map shows where else it is."
+CLASSES_CLICK = "A click on the map is"
+CLASSES_SIGN = {"yes": "+ an example", "no": "− a counter-example"}
+CLASSES_OPEN, CLASSES_FILE, CLASSES_SAVED = "Open labels", "A file of labels", "Labels saved in the catalogue"
+CLASSES_COUNT = "{count} labels"
+CLASSES_TOO_MANY = "the page teaches with {most:,} labels, these are {count:,}; use `placebind classify` for all of them"
+CLASSES_SHOWN = "Shown where '{label}' is likelier than not; the brighter, the likelier."
+CLASSES_NEXT = "A label would tell most at:"
+CLASSES_PLACE, CLASSES_NOW = "Place", "Likeliest now"
+CLASSES_MAP, CLASSES_LABELS = "GeoTIFF", "Labels"
+CLASSES_NO_LOCATIONS = (
+    "Classes are drawn on locations, and none are indexed here: `placebind ingest grid`, then `placebind index build`."
+)

@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from index.errors import ConfigError, InputError, NotHereError, PlaceBindError
 from ui.server import front
 from ui.server.addresses import API, DOCS, api, here
-from ui.server.routes import atlas, heat, locate, pictures, search, status
+from ui.server.routes import atlas, classes, heat, locate, pictures, search, status
 from ui.server.routes.common import PROBLEMS
 from ui.server.security import Rules
 from ui.server.turns import RETRY_AFTER_S, TooBusyError
@@ -42,7 +42,7 @@ def build_api(rules: Rules) -> FastAPI:
     app = FastAPI(
         title="PlaceBind", version=version("placebind"), description=_DESCRIPTION, docs_url=None, redoc_url=None, responses=PROBLEMS
     )
-    for each in (search, locate, heat, pictures, status, atlas):
+    for each in (search, locate, heat, classes, pictures, status, atlas):
         app.include_router(each.router)
     app.add_exception_handler(PlaceBindError, _expected)
     app.add_exception_handler(RequestValidationError, _not_valid)

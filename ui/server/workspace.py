@@ -7,6 +7,7 @@ finished build, an append) and opens the new one for the next question; who is b
 from __future__ import annotations
 
 import hashlib
+import json
 import threading
 import time
 from collections.abc import Sequence
@@ -17,10 +18,13 @@ from index.records import MODALITIES
 from index.search.filters import Filter
 from index.search.growth import Fragments
 from index.store.catalogue import Catalogue, is_object_store
+from index.tables.values import json_value
 from retrieval import Space
 from retrieval.answer import Answer
 from retrieval.asking.question import Question
 from retrieval.heat.heat import Heat
+from retrieval.labels.labels import Labels
+from retrieval.labels.maps import Taught, teach
 from train.shipped import checkpoint_for
 from ui.server.kept_files import KeptFiles
 from ui.server.observed import observe_stages
@@ -28,6 +32,7 @@ from ui.server.recent import Recent
 from ui.server.uploads import Uploads
 
 ANSWERS_KEPT = 256
+TAUGHT_KEPT = 8  # of a million cells and two classes 12 MiB each
 HEATS_KEPT = 16  # of a million cells 4 MiB each, with percentiles and order up to 20
 # A heat that was dropped is made again from its question, by any process of the server: 4,000 short ones, or 16 of a book each.
 QUESTIONS_KEPT_BYTES = 16 * 2**20
@@ -48,6 +53,8 @@ class Workspace:
         self._answers = Recent[Answer](ANSWERS_KEPT)
         self._heats = Recent[Heat](HEATS_KEPT)
         self._questions = KeptFiles(uploads.folder.with_name("questions"), QUESTIONS_KEPT_BYTES, digits=16)
+        self._taught = Recent[Taught](TAUGHT_KEPT)
+        self._labels = KeptFiles(uploads.folder.with_name("labels"), QUESTIONS_KEPT_BYTES, digits=16)
 
     @property
     def checkpoint_folder(self) -> Path:
@@ -124,6 +131,19 @@ class Workspace:
         if link is None:
             raise NotHereError("this heat map is not kept any more; ask again")
         return Question.from_link(link.decode())
+
+    def class_name(self, labels: Labels) -> str:
+        """The name under which ``taught`` finds what these labels teach: 16 hexadecimal digits."""
+        return self._labels.add(json.dumps(labels.as_geojson()).encode())
+
+    def taught(self, name: str) -> Taught:
+        """Raises ``NotHereError`` for a name that was never given or is forgotten, and what ``teach`` raises."""
+        kept = self._labels.read(name)
+        if kept is None:
+            raise NotHereError("these labels are not kept any more; send them again")
+        space, version = self.current()
+        labels = Labels.from_geojson(json_value(kept))
+        return self._taught.get((version, name), lambda: teach(space.cells, space.embed_places, labels))
 
 
 class Workspaces:

@@ -34,7 +34,7 @@ HARMLESS = {
 }  # fmt: skip
 # Streamlit looks for its server at the page's own address before it looks at the root.
 LOOKED_FOR = re.compile(
-    r"Failed to load resource: .* 404 \(Not Found\) \(http://localhost:\d+/(atlas|locate|tables)/_stcore/(health|host-config)\)"
+    r"Failed to load resource: .* 404 \(Not Found\) \(http://localhost:\d+/(atlas|classes|locate|tables)/_stcore/(health|host-config)\)"
 )
 
 

@@ -146,6 +146,33 @@ class Heat(Body):
     ms: float
 
 
+class Verdict(Body):
+    accuracy: float | None = Field(
+        description="share right in blocks held out whole, each class weighing the same; null: too few labels"
+    )
+    nearest: float | None = Field(description="the same for the class of the nearest label")
+    chance: float
+    labels: int
+    blocks: int
+    curve: list[tuple[int, float]] = Field(description="number of labels, and the share right after learning from so many")
+    sentence: str
+
+
+class Unsure(Point):
+    label: str = Field(description="the likeliest class there")
+    probability: float
+
+
+class Taught(Body):
+    name: str = Field(description="of what was taught, in the other routes")
+    tiles: str = Field(description="address of its web tiles; {z}, {x} and {y} are to be filled in")
+    classes: list[str]
+    notes: list[str]
+    verdict: Verdict
+    next: list[Unsure] = Field(description="where another label would tell most")
+    ms: float
+
+
 class Upload(Body):
     name: str = Field(description="what to ask with, as `image`")
     bytes: int
