@@ -4,6 +4,7 @@ Sentinel-2 pixels are stored as uint16 surface or top-of-atmosphere reflectance 
 removed (ESA, Sentinel-2 Products Specification Document 14.9); 0 means no data.
 """
 
+import math
 import re
 from dataclasses import dataclass
 
@@ -26,6 +27,11 @@ class Sensor:
     white: float
     often: tuple[tuple[str, ...], ...]
     pixel_m: tuple[float, float]
+
+    def octaves_off(self, pixel_m: float) -> float:
+        """How often a pixel would have to be halved or doubled to be one of this sensor; 0 if it may be one."""
+        low, high = self.pixel_m
+        return math.log2(max(low / pixel_m, pixel_m / high, 1.0))
 
 
 SENTINEL2 = Sensor(
