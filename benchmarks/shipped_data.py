@@ -166,11 +166,9 @@ def pictures(coarse: Path, folder: Path) -> Path:
 def _paste_tiles(globe: Image.Image, mbtiles: Path) -> None:
     """Web mercator -> plate carree. Within one tile rows are spread evenly, which is off by less than a pixel."""
     around, side = TILES_AROUND * TILE_PX, globe.width // TILES_AROUND
-    edges = 90 - np.arange(globe.height + 1) * 180 / globe.height
-    sine = np.sin(np.radians(np.clip(edges, -85.05, 85.05)))
-    down = (0.5 - np.log((1 + sine) / (1 - sine)) / (4 * np.pi)) * around  # pixel row of each edge
+    down = down_in_mercator(90 - np.arange(globe.height + 1) * 180 / globe.height) * around  # pixel row of each edge
     centre = (down[:-1] + down[1:]) / 2
-    with sqlite3.connect(f"file:{mbtiles}?mode=ro", uri=True) as tiles:
+    with opened_tiles(mbtiles) as tiles:
         for column, row, body in tiles.execute("select tile_column, tile_row, tile_data from tiles where zoom_level = 7"):
             top = (TILES_AROUND - 1 - row) * TILE_PX
             rows = np.flatnonzero((centre >= top) & (centre < top + TILE_PX))
@@ -180,6 +178,16 @@ def _paste_tiles(globe: Image.Image, mbtiles: Path) -> None:
             with Image.open(io.BytesIO(body)) as tile:
                 small = tile.convert("RGB").resize((side, len(rows)), Image.Resampling.BOX, box=box)
             globe.paste(small, (column * side, int(rows[0])))
+
+
+def opened_tiles(mbtiles: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"file:{mbtiles}?mode=ro", uri=True)
+
+
+def down_in_mercator(lat: np.ndarray) -> np.ndarray:
+    """How far down a web mercator map these latitudes are, 0 its northern and 1 its southern edge."""
+    sine = np.sin(np.radians(np.clip(lat, -85.05, 85.05)))
+    return np.asarray(0.5 - np.log((1 + sine) / (1 - sine)) / (4 * np.pi))
 
 
 def chip_table(data: Path, out: Path) -> Path:
