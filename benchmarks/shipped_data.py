@@ -44,6 +44,7 @@ KIND_ROWS = 400  # of each kind
 SPECTRUM = ["B02", "B03", "B04", "B05", "B06", "B07", "B08", "B11", "B12"]
 SPREAD_CHIPS = "eurosat_ms_100"  # the others are of one city or county each: they would teach that texture means Buenos Aires
 TILES = "Sentinel-2 tiles of several sources"  # a few of each, which are too few to be told apart from each other
+SCALES = "benchmarks.shipped_scales"  # the one source here that index/sources has not
 FINE_PX = 14_080  # 110 columns for each of the 128 tiles around the globe
 TILE_PX, TILES_AROUND = 256, 128
 
@@ -79,6 +80,11 @@ def tiles(data: Path, made: Path, towns: int, grid: int) -> Sources:
         ("geotiff_tiles", {"paths": (data / "s2_tiles/geotiff",), "table": tile_table(data, made / "s2_tiles.csv")}),
         ("blue_marble", {"towns": towns, "grid": grid}),
     ]
+
+
+def scales(data: Path, towns: int, grid: int) -> Sources:
+    """Coarse NASA tiles, and those of further scales and another edition."""
+    return [("blue_marble", {"towns": towns, "grid": grid}), (SCALES, {"data": data})]
 
 
 def files_of_teachers(data: Path, made: Path, geoclip: Path) -> dict[str, str]:

@@ -50,7 +50,7 @@ SENTINEL2 = Sensor(
 
 NASA_COARSE = Sensor(
     name="nasa_coarse",
-    title="NASA Blue Marble with ETOPO1 relief, 7.4 km/px",
+    title="NASA Blue Marble, perhaps with ETOPO1 relief",
     bands=("red", "green", "blue", "relief"),
     scale=1 / 255,
     mean=(0.35, 0.36, 0.32, 0.55),
@@ -58,7 +58,7 @@ NASA_COARSE = Sensor(
     rgb=("red", "green", "blue"),
     white=1.0,
     often=(("red", "green", "blue"),),
-    pixel_m=(500, 15_000),  # Blue Marble in all its sizes
+    pixel_m=(500, 25_000),  # Blue Marble in all its sizes, and averaged down as far as the shipped model has learnt it
 )
 
 SENSORS = {sensor.name: sensor for sensor in (SENTINEL2, NASA_COARSE)}
