@@ -4,11 +4,11 @@
 
 First positions and texts are learnt together, beside teachers that know places everywhere; then a tower for each sensor is bound to
 these positions (`placebind train --from … --only tiles`), and the towers are put together as `by_sensor`. The tower of coarse NASA
-tiles goes on with further scales and then goes back a part of the way (``go_between``). WORK gets the catalogues `texts`, `tiles`
-and `scales`, and the checkpoints `positions`, `sentinel2`, `nasa_coarse`, `nasa_coarse_scales`, `nasa_coarse_both` and, the model,
-`checkpoint`; each step resumes where it was stopped. At last `placebind calibrate --checkpoint WORK/checkpoint --catalogue
-WORK/texts --overwrite` fits its confidence. FOLDER is the unpacked wheel of the PyPI package geoclip, whose location encoder is one
-of the teachers. benchmarks/shipped_data.py makes what is needed from ../shared/data.
+tiles goes on with further scales, in two steps. WORK gets the catalogues `texts`, `tiles` and `scales`, a checkpoint for each
+training (`positions`, `sentinel2`, `nasa_coarse`, those of scales named as their settings) and `checkpoint`, the model; each step
+resumes where it was stopped. At last `placebind calibrate --checkpoint WORK/checkpoint --catalogue WORK/texts --overwrite` fits its
+confidence. FOLDER is the unpacked wheel of the PyPI package geoclip, whose location encoder is one of the teachers.
+benchmarks/shipped_data.py makes what is needed from ../shared/data.
 
 Nothing is read from the held-out 5 degree blocks but names of towns, with --strict not even these, and the coarse tiles of 7.4 km a
 pixel, which are of the whole Earth. The figures of unseen blocks are measured with such a model.
@@ -36,8 +36,9 @@ TOWERS = {  # sensor -> the settings of its tower's training
     "sentinel2": Path(__file__).with_name("shipped_model_tiles.toml"),
     "nasa_coarse": Path(__file__).with_name("shipped_model_coarse.toml"),
 }
-SCALES = Path(__file__).with_name("shipped_model_scales.toml")  # with which the tower of nasa_coarse goes on
-SHARE = 0.6  # of the way from the one to the other; chosen on `val` (docs/experiments.md)
+SCALES = [  # with which the tower of nasa_coarse goes on, one after the other
+    Path(__file__).with_name(f"{name}.toml") for name in ("shipped_model_scales", "shipped_model_scales_last")
+]
 TOWER = "encoders.tiles."
 TOWNS = 105_000  # with 45,000 whole American articles were placed worse (docs/experiments.md)
 TOWN_TILES, GRID_TILES = 8_000, 30_000
@@ -67,24 +68,12 @@ def main() -> None:
             for sensor, file in TOWERS.items():
                 train(TrainConfig.load(file, tuple(asked.set_tiles), defaults=base), tiles, work / sensor, progress=bars)
             scales = _catalogue(work / "scales", shipped_data.scales(asked.data, TOWN_TILES, GRID_TILES), bars)
-            base = settings_from(Checkpoint.open(work / "nasa_coarse"), "tiles", scales)
-            settings = TrainConfig.load(SCALES, tuple(asked.set_tiles), defaults=base)
-            train(settings, scales, work / "nasa_coarse_scales", progress=bars)
-            go_between(
-                *(Checkpoint.open(work / name) for name in ("nasa_coarse", "nasa_coarse_scales")), SHARE, work / "nasa_coarse_both"
-            )
-            towers = {"sentinel2": work / "sentinel2", "nasa_coarse": work / "nasa_coarse_both"}
+            coarse = work / "nasa_coarse"
+            for file in SCALES:
+                base, coarse = settings_from(Checkpoint.open(coarse), "tiles", scales), work / file.stem
+                train(TrainConfig.load(file, tuple(asked.set_tiles), defaults=base), scales, coarse, progress=bars)
+            towers = {"sentinel2": work / "sentinel2", "nasa_coarse": coarse}
             put_together({sensor: Checkpoint.open(folder) for sensor, folder in towers.items()}, work / "checkpoint")
-
-
-def go_between(before: Checkpoint, after: Checkpoint, share: float, out: Path) -> None:
-    """A model whose tower is this share of the way from ``before`` to ``after``, which went on from it, weight by weight. It keeps
-    most of what both have learnt (Wortsman et al. 2022, arXiv:2109.01903)."""
-    first = before.weights(TOWER)
-    tower = {
-        f"{TOWER}{name}": first[name].float().lerp(last.float(), share).to(last) for name, last in after.weights(TOWER).items()
-    }
-    save_model(out, after.weights() | tower, after.card)
 
 
 def put_together(towers: Mapping[str, Checkpoint], out: Path) -> None:

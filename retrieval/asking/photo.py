@@ -133,8 +133,8 @@ def _read_tiff(given: Path | bytes, content: bytes) -> Tile | Photo:
         if set(COLOURS) <= set(names):
             colours = values[[names.index(colour) for colour in COLOURS]]
         where = georeference_of(raster)
-        placed = {"place": where.centre, "pixel_m": where.pixel_m} if where else {}
-        return Photo(pixels=_shown(colours, raster.dataset_mask(out_shape=shape)), **placed)
+        shown = _shown(colours, raster.dataset_mask(out_shape=shape))
+        return Photo(pixels=shown, place=where and where.centre, pixel_m=where and where.pixel_m)
 
 
 def _tile(given: Path | bytes) -> Tile:
