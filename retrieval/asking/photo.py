@@ -134,7 +134,7 @@ def _read_tiff(given: Path | bytes, content: bytes) -> Tile | Photo:
             colours = values[[names.index(colour) for colour in COLOURS]]
         where = georeference_of(raster)
         shown = _shown(colours, raster.dataset_mask(out_shape=shape))
-        return Photo(pixels=shown, place=where and where.centre, pixel_m=where and where.pixel_m)
+        return Photo(pixels=shown, place=where.centre if where else None, pixel_m=where.pixel_m if where else None)
 
 
 def _tile(given: Path | bytes) -> Tile:
