@@ -44,6 +44,7 @@ KIND_ROWS = 400  # of each kind
 SPECTRUM = ["B02", "B03", "B04", "B05", "B06", "B07", "B08", "B11", "B12"]
 SPREAD_CHIPS = "eurosat_ms_100"  # the others are of one city or county each: they would teach that texture means Buenos Aires
 TILES = "Sentinel-2 tiles of several sources"  # a few of each, which are too few to be told apart from each other
+SCALES = "benchmarks.shipped_scales"  # the one source here that index/sources has not
 FINE_PX = 14_080  # 110 columns for each of the 128 tiles around the globe
 TILE_PX, TILES_AROUND = 256, 128
 
@@ -79,6 +80,11 @@ def tiles(data: Path, made: Path, towns: int, grid: int) -> Sources:
         ("geotiff_tiles", {"paths": (data / "s2_tiles/geotiff",), "table": tile_table(data, made / "s2_tiles.csv")}),
         ("blue_marble", {"towns": towns, "grid": grid}),
     ]
+
+
+def scales(data: Path, towns: int, grid: int) -> Sources:
+    """Coarse NASA tiles, and those of further scales and another edition."""
+    return [("blue_marble", {"towns": towns, "grid": grid}), (SCALES, {"data": data})]
 
 
 def files_of_teachers(data: Path, made: Path, geoclip: Path) -> dict[str, str]:
@@ -166,11 +172,9 @@ def pictures(coarse: Path, folder: Path) -> Path:
 def _paste_tiles(globe: Image.Image, mbtiles: Path) -> None:
     """Web mercator -> plate carree. Within one tile rows are spread evenly, which is off by less than a pixel."""
     around, side = TILES_AROUND * TILE_PX, globe.width // TILES_AROUND
-    edges = 90 - np.arange(globe.height + 1) * 180 / globe.height
-    sine = np.sin(np.radians(np.clip(edges, -85.05, 85.05)))
-    down = (0.5 - np.log((1 + sine) / (1 - sine)) / (4 * np.pi)) * around  # pixel row of each edge
+    down = down_in_mercator(90 - np.arange(globe.height + 1) * 180 / globe.height) * around  # pixel row of each edge
     centre = (down[:-1] + down[1:]) / 2
-    with sqlite3.connect(f"file:{mbtiles}?mode=ro", uri=True) as tiles:
+    with opened_tiles(mbtiles) as tiles:
         for column, row, body in tiles.execute("select tile_column, tile_row, tile_data from tiles where zoom_level = 7"):
             top = (TILES_AROUND - 1 - row) * TILE_PX
             rows = np.flatnonzero((centre >= top) & (centre < top + TILE_PX))
@@ -180,6 +184,16 @@ def _paste_tiles(globe: Image.Image, mbtiles: Path) -> None:
             with Image.open(io.BytesIO(body)) as tile:
                 small = tile.convert("RGB").resize((side, len(rows)), Image.Resampling.BOX, box=box)
             globe.paste(small, (column * side, int(rows[0])))
+
+
+def opened_tiles(mbtiles: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"file:{mbtiles}?mode=ro", uri=True)
+
+
+def down_in_mercator(lat: np.ndarray) -> np.ndarray:
+    """How far down a web mercator map these latitudes are, 0 its northern and 1 its southern edge."""
+    sine = np.sin(np.radians(np.clip(lat, -85.05, 85.05)))
+    return np.asarray(0.5 - np.log((1 + sine) / (1 - sine)) / (4 * np.pi))
 
 
 def chip_table(data: Path, out: Path) -> Path:

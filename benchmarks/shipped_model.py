@@ -3,14 +3,15 @@
     python -m benchmarks.shipped_model WORK --geoclip FOLDER [--strict] [--data ../shared/data] [--set steps=2400 ...]
 
 First positions and texts are learnt together, beside teachers that know places everywhere; then a tower for each sensor is bound to
-these positions (`placebind train --from … --only tiles`), and the towers are put together as `by_sensor`. WORK gets two catalogues,
-`texts` and `tiles`, and the checkpoints `positions`, `sentinel2`, `nasa_coarse` and `checkpoint`, the model; each step resumes
-where it was stopped. At last `placebind calibrate
---checkpoint WORK/checkpoint --catalogue WORK/texts --overwrite` fits its confidence. FOLDER is the unpacked wheel of the PyPI
-package geoclip, whose location encoder is one of the teachers. benchmarks/shipped_data.py makes what is needed from ../shared/data.
+these positions (`placebind train --from … --only tiles`), and the towers are put together as `by_sensor`. The tower of coarse NASA
+tiles goes on with further scales, in two steps. WORK gets the catalogues `texts`, `tiles` and `scales`, a checkpoint for each
+training (`positions`, `sentinel2`, `nasa_coarse`, those of scales named as their settings) and `checkpoint`, the model; each step
+resumes where it was stopped. At last `placebind calibrate --checkpoint WORK/checkpoint --catalogue WORK/texts --overwrite` fits its
+confidence. FOLDER is the unpacked wheel of the PyPI package geoclip, whose location encoder is one of the teachers.
+benchmarks/shipped_data.py makes what is needed from ../shared/data.
 
-Nothing is read from the held-out 5 degree blocks but names of towns; with --strict not even these. The figures of unseen blocks
-are measured with such a model.
+Nothing is read from the held-out 5 degree blocks but names of towns, with --strict not even these, and the coarse tiles of 7.4 km a
+pixel, which are of the whole Earth. The figures of unseen blocks are measured with such a model.
 """
 
 import argparse
@@ -20,6 +21,7 @@ from pathlib import Path
 import torch
 
 from benchmarks import shipped_data
+from benchmarks.shipped_scales import Scales
 from index.registry import load
 from index.store.catalogue import Catalogue
 from index.store.ingest import ingest
@@ -34,6 +36,9 @@ TOWERS = {  # sensor -> the settings of its tower's training
     "sentinel2": Path(__file__).with_name("shipped_model_tiles.toml"),
     "nasa_coarse": Path(__file__).with_name("shipped_model_coarse.toml"),
 }
+SCALES = [  # with which the tower of nasa_coarse goes on, one after the other
+    Path(__file__).with_name(f"{name}.toml") for name in ("shipped_model_scales", "shipped_model_scales_last")
+]
 TOWER = "encoders.tiles."
 TOWNS = 105_000  # with 45,000 whole American articles were placed worse (docs/experiments.md)
 TOWN_TILES, GRID_TILES = 8_000, 30_000
@@ -60,9 +65,15 @@ def main() -> None:
         if asked.only != "positions":
             tiles = _catalogue(work / "tiles", shipped_data.tiles(asked.data, work / "made", TOWN_TILES, GRID_TILES), bars)
             base = settings_from(Checkpoint.open(work / "positions"), "tiles", tiles)
-            for sensor, settings in TOWERS.items():
-                train(TrainConfig.load(settings, tuple(asked.set_tiles), defaults=base), tiles, work / sensor, progress=bars)
-            put_together({sensor: Checkpoint.open(work / sensor) for sensor in TOWERS}, work / "checkpoint")
+            for sensor, file in TOWERS.items():
+                train(TrainConfig.load(file, tuple(asked.set_tiles), defaults=base), tiles, work / sensor, progress=bars)
+            scales = _catalogue(work / "scales", shipped_data.scales(asked.data, TOWN_TILES, GRID_TILES), bars)
+            coarse = work / "nasa_coarse"
+            for file in SCALES:
+                base, coarse = settings_from(Checkpoint.open(coarse), "tiles", scales), work / file.stem
+                train(TrainConfig.load(file, tuple(asked.set_tiles), defaults=base), scales, coarse, progress=bars)
+            towers = {"sentinel2": work / "sentinel2", "nasa_coarse": coarse}
+            put_together({sensor: Checkpoint.open(folder) for sensor, folder in towers.items()}, work / "checkpoint")
 
 
 def put_together(towers: Mapping[str, Checkpoint], out: Path) -> None:
@@ -95,14 +106,14 @@ def _filled_in(settings: str, where: dict[str, str]) -> str:
     return settings
 
 
-def _catalogue(folder: Path, sources: list[tuple[str, dict[str, object]]], bars: ProgressBars) -> Catalogue:
+def _catalogue(folder: Path, sources: shipped_data.Sources, bars: ProgressBars) -> Catalogue:
     """Filled once; what was ingested before is not read again."""
     catalogue, done = Catalogue.open(folder, create=True), folder / "ingested.txt"
     finished = done.read_text().splitlines() if done.is_file() else []
     for number, (name, options) in enumerate(sources):
         if f"{number} {name}" in finished:
             continue
-        source = load("index.sources", name).build(**options)
+        source = Scales(**options) if name == shipped_data.SCALES else load("index.sources", name).build(**options)
         bars.start(f"ingest {name}", source.total)
         ingest(catalogue, source, bars.advance)
         finished.append(f"{number} {name}")

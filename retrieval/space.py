@@ -190,8 +190,8 @@ class Space:
         return self.encoders("locations").places(lat, lon)
 
     def embed_images(self, images: Sequence[Tile | Photo]) -> Vectors:
-        """Unit vectors [N, dim] float32. A photo is read as the first sensor that the model was trained on. Raises ``InputError``
-        for a sensor that the model was not trained on."""
+        """Unit vectors [N, dim] float32. A photo is read as a sensor that the model was trained on (``Photo.camera``). Raises
+        ``InputError`` for a sensor that the model was not trained on."""
         learnt = self.checkpoint.card.sensors
         for image in images:
             sensor = image.sensor if isinstance(image, Tile) else "a photo"
@@ -205,21 +205,20 @@ class Space:
     def _shown(self, image: Tile | Photo) -> Shown:
         if isinstance(image, Tile):
             return Shown(image.pixels, image.bands, image.sensor, image.level, image.date)
-        measured = image.measured_by(*self._camera)
+        sensor = image.camera([SENSORS[name] for name in self.checkpoint.card.sensors])
+        measured = image.measured_by(sensor, self._photographed(sensor))
         return Shown(measured.pixels, measured.bands, measured.sensor)
 
-    @once
-    def _camera(self) -> tuple[Sensor, tuple[str, ...]]:
-        """The sensor that photos are assumed to be from, and the bands that they get. A model trained with missing bands
-        gets the colours alone, another model all bands that tiles here have, as far as there are any."""
-        sensor = SENSORS[self.checkpoint.card.sensors[0]]
+    def _photographed(self, sensor: Sensor) -> tuple[str, ...]:
+        """The bands that a photo gets as of this sensor. A model trained with missing bands gets the colours alone, another model
+        all bands that tiles here have, as far as there are any."""
         if self.checkpoint.card.config.few_bands_share:
-            return sensor, sensor.rgb
+            return sensor.rgb
         found = []
         if self.catalogue.has("tiles"):
             tiles = self.catalogue.dataset("tiles")
             found = tiles.to_table(columns=["bands"], filter=f"sensor = '{sensor.name}'", limit=1)["bands"].to_pylist()
-        return sensor, tuple(found[0]) if found else sensor.bands
+        return tuple(found[0]) if found else sensor.bands
 
     def embed_records(self, modality: Modality, ids: Sequence[str]) -> Vectors:
         """Unit vectors [N, dim] float32 of records in the catalogue, in the order of ``ids``, by what embeds questions; many at a

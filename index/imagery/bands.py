@@ -29,6 +29,7 @@ _CENTRES_NM = dict(
 )  # between those of the satellites, which differ by some nanometres
 _NEAR_NM = 12  # B08 (836) and B8A (865) are 29 apart; beyond 1,000 nm three times as much
 LANDSAT_M = 30
+EXAMPLE = ("B02", "B03", "…")  # of bands to be named
 _ESA = re.compile(r"(?:S2\w*_|T\d\d[A-Z]{3}_\w*)?(B\d\d|B8A)(?:_(?:10|20|60)m)?(?:_\d)?", re.IGNORECASE)
 _UNPADDED = re.compile(r"B(\d{1,2}|8A)(?:, central wavelength .*)?")  # as Earth Engine, SNAP and GDAL's driver write them
 _COUNTED = re.compile(r"(?:b|band|bandname|channel|layer)?[ _.-]*0*(\d+)", re.IGNORECASE)
@@ -48,12 +49,11 @@ class Choice:
 def choose_bands(raster: Any, stated: Sequence[str], pixel_m: float) -> Choice:
     """The bands of a raster with pixels of ``pixel_m`` on the ground; ``stated`` names its layers. Raises ``InputError``."""
     choice = _named(raster, stated, pixel_m)
-    low, high = choice.sensor.pixel_m
-    if not low <= pixel_m <= high:
-        remedy = "warp it with gdalwarp -tr 10 10" if choice.sensor is SENTINEL2 else "name its bands with --bands B04,B03,…"
+    if choice.sensor.octaves_off(pixel_m):
+        low, high = choice.sensor.pixel_m
         raise InputError(
-            f"pixels of {pixel_m:.3g} m are not {choice.sensor.title} (expected {low:g} to {high:g} m); leave it out if it is "
-            f"of another sensor, else {remedy}"
+            f"pixels of {_metres(pixel_m)} m are not {choice.sensor.title} (expected {_metres(low)} to {_metres(high)} m); "
+            f"leave it out if it is of another sensor, else {_remedy(choice.sensor, pixel_m)}"
         )
     if choice.sensor is SENTINEL2 and not stated and round(pixel_m) == LANDSAT_M:
         raise InputError(
@@ -61,6 +61,24 @@ def choose_bands(raster: Any, stated: Sequence[str], pixel_m: float) -> Choice:
             "else name its bands with --bands B02,B03,…"
         )
     return choice
+
+
+def _metres(length: float) -> str:
+    return f"{length:,.0f}" if length >= 100 else f"{length:.3g}"
+
+
+def _is_coarse(pixel_m: float) -> bool:
+    """Whether colours with such pixels are a coarse picture's rather than Sentinel-2's."""
+    return NASA_COARSE.octaves_off(pixel_m) < SENTINEL2.octaves_off(pixel_m)
+
+
+def _remedy(sensor: Sensor, pixel_m: float) -> str:
+    """For a file whose bands are the sensor's and whose pixels are not."""
+    if sensor is NASA_COARSE:
+        return f"resample it to pixels of {_metres(min(max(pixel_m, sensor.pixel_m[0]), sensor.pixel_m[1]))} m with gdalwarp -tr"
+    if _is_coarse(pixel_m):
+        return f"name the colours of a coarse picture with --bands {','.join(NASA_COARSE.rgb)}"
+    return "warp it with gdalwarp -tr 10 10"
 
 
 def _named(raster: Any, stated: Sequence[str], pixel_m: float) -> Choice:
@@ -77,7 +95,7 @@ def _named(raster: Any, stated: Sequence[str], pixel_m: float) -> Choice:
             _check_cirrus(raster, layers)
     sensor, names = _sensor(names, pixel_m)
     if sensor is None:
-        raise _unknown(said, "")
+        raise _unknown(said, "", NASA_COARSE.rgb if _is_coarse(pixel_m) else EXAMPLE)
     place = {name: layer for layer, name in reversed(list(zip(layers, names, strict=True))) if name}
     left_out = [each or "?" for each, name in zip(stated or said, names, strict=False) if not name]
     assumed += [f"layers left out: {','.join(left_out)[:200]}"] if left_out else []
@@ -164,8 +182,7 @@ def _stated(name: str) -> str:
 def _sensor(names: Sequence[str], pixel_m: float) -> tuple[Sensor | None, list[str]]:
     """The sensor of these names, and the names as that sensor spells them."""
     known = {name for name in names if name}
-    low, high = NASA_COARSE.pixel_m
-    if known and known <= set(NASA_COARSE.bands) and ("relief" in known or low <= pixel_m <= high):
+    if known and known <= set(NASA_COARSE.bands) and ("relief" in known or _is_coarse(pixel_m)):
         return NASA_COARSE, list(names)
     bands = [COMMON_NAMES.get(name, name) for name in names]
     present = {band for band in bands if band}
@@ -182,8 +199,8 @@ def _check_cirrus(raster: Any, layers: Sequence[int]) -> None:
         )
 
 
-def _unknown(said: Sequence[str], why: str) -> InputError:
+def _unknown(said: Sequence[str], why: str, example: Sequence[str] = EXAMPLE) -> InputError:
     shown = ", ".join(each or "?" for each in said)[:300]
     return InputError(
-        f"cannot tell the bands of this {len(said)}-band file (it says: {shown}); {why}name them with --bands B02,B03,…"
+        f"cannot tell the bands of this {len(said)}-band file (it says: {shown}); {why}name them with --bands {','.join(example)}"
     )

@@ -74,10 +74,10 @@ def georeference(raster: Any, stated_crs: str = "", file: Path | None = None) ->
     return Georeference(crs, bounds, centre_of(bounds, crs), _pixel_m(crs, x, y, a, e), from_south=e > 0, from_east=a < 0)
 
 
-def place_of(raster: Any) -> Place | None:
-    """The centre of a picture that needs no place; None if it states no reliable one."""
+def georeference_of(raster: Any) -> Georeference | None:
+    """Of a picture that needs no place; None if it states no reliable one."""
     try:
-        return georeference(raster).centre
+        return georeference(raster)
     except InputError:
         return None
 

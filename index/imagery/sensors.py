@@ -4,6 +4,7 @@ Sentinel-2 pixels are stored as uint16 surface or top-of-atmosphere reflectance 
 removed (ESA, Sentinel-2 Products Specification Document 14.9); 0 means no data.
 """
 
+import math
 import re
 from dataclasses import dataclass
 
@@ -27,6 +28,11 @@ class Sensor:
     often: tuple[tuple[str, ...], ...]
     pixel_m: tuple[float, float]
 
+    def octaves_off(self, pixel_m: float) -> float:
+        """How often a pixel would have to be halved or doubled to be one of this sensor; 0 if it may be one."""
+        low, high = self.pixel_m
+        return math.log2(max(low / pixel_m, pixel_m / high, 1.0))
+
 
 SENTINEL2 = Sensor(
     name="sentinel2",
@@ -44,7 +50,7 @@ SENTINEL2 = Sensor(
 
 NASA_COARSE = Sensor(
     name="nasa_coarse",
-    title="NASA Blue Marble with ETOPO1 relief, 7.4 km/px",
+    title="NASA Blue Marble, perhaps with ETOPO1 relief",
     bands=("red", "green", "blue", "relief"),
     scale=1 / 255,
     mean=(0.35, 0.36, 0.32, 0.55),
@@ -52,7 +58,7 @@ NASA_COARSE = Sensor(
     rgb=("red", "green", "blue"),
     white=1.0,
     often=(("red", "green", "blue"),),
-    pixel_m=(500, 15_000),  # Blue Marble in all its sizes
+    pixel_m=(500, 25_000),  # Blue Marble in all its sizes, and averaged down as far as the shipped model has learnt it
 )
 
 SENSORS = {sensor.name: sensor for sensor in (SENTINEL2, NASA_COARSE)}

@@ -128,7 +128,8 @@ def read_tile(file: Path | bytes, options: Options | None = None, facts: dict[st
         pixels = np.ma.filled(values, 0)
     else:
         raise InputError(
-            f"bands {', '.join(choice.bands)} of {choice.sensor.title} have 8 bits, these {values.dtype}; name others with --bands"
+            f"bands {', '.join(choice.bands)} of {choice.sensor.title} have 8 bits, these {values.dtype}; "
+            "make them bytes with gdal_translate -ot Byte -scale, or name others with --bands"
         )
     pixels[:, empty] = 0
     facts = {"source": path.parent.name, "title": path.stem, **{key: value for key, value in facts.items() if value}}

@@ -8,7 +8,7 @@ import struct
 import threading
 import warnings
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from io import BytesIO
@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from index.errors import InputError, one_line
 from index.imagery.bands import layer_names
-from index.imagery.georeference import place_of
+from index.imagery.georeference import georeference_of
 from index.imagery.raster import import_rasterio
 from index.imagery.sensors import Sensor
 from index.records import Place, Tile
@@ -54,11 +54,19 @@ class Measured:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Photo:
-    """Colours [3, H, W] uint8 as a screen shows them; a pixel that is 0 in all three is no data. Few state a ``place``."""
+    """Colours [3, H, W] uint8 as a screen shows them; a pixel that is 0 in all three is no data. Few state a ``place``; those do
+    say how large a pixel of the file is on the ground, ``pixel_m``."""
 
     pixels: npt.NDArray[np.uint8]
     title: str = ""
     place: Place | None = None
+    pixel_m: float | None = None
+
+    def camera(self, learnt: Sequence[Sensor]) -> Sensor:
+        """The sensor that it is read as: of those ``learnt`` the one with such pixels, or nearest to it. Where the picture says
+        nothing of its scale it is the first."""
+        pixel_m = self.pixel_m
+        return learnt[0] if pixel_m is None else min(learnt, key=lambda sensor: sensor.octaves_off(pixel_m))
 
     def measured_by(self, sensor: Sensor, bands: tuple[str, ...]) -> Measured:
         """What these bands of the sensor would have measured. Red, green and blue follow by undoing the display. Other bands are
@@ -124,7 +132,9 @@ def _read_tiff(given: Path | bytes, content: bytes) -> Tile | Photo:
         colours = values[:3] if raster.count > 2 else values[:1].repeat(3, axis=0)
         if set(COLOURS) <= set(names):
             colours = values[[names.index(colour) for colour in COLOURS]]
-        return Photo(pixels=_shown(colours, raster.dataset_mask(out_shape=shape)), place=place_of(raster))
+        where = georeference_of(raster)
+        shown = _shown(colours, raster.dataset_mask(out_shape=shape))
+        return Photo(pixels=shown, place=where.centre if where else None, pixel_m=where.pixel_m if where else None)
 
 
 def _tile(given: Path | bytes) -> Tile:

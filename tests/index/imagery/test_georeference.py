@@ -19,7 +19,7 @@ pytest.importorskip("rasterio", reason="needs the [raster] extra")
 import rasterio
 from rasterio.control import GroundControlPoint
 
-from index.imagery.georeference import Georeference, georeference, place_of
+from index.imagery.georeference import Georeference, georeference, georeference_of
 
 SIDE = 8
 DEGREES = "EPSG:4326"
@@ -137,7 +137,7 @@ def test_nothing_is_placed_by_the_numbers_of_its_pixels(tmp_path: Path, stated: 
     with pytest.raises(InputError, match=r"does not say where it lies|names no coordinate system"):
         placed(path, stated)
     with rasterio.open(path) as raster:
-        assert place_of(raster) is None
+        assert georeference_of(raster) is None
 
 
 @pytest.mark.parametrize("suffix", [".tfw", ".TFW", ".tifw", ".wld"])

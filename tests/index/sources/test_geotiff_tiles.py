@@ -157,6 +157,28 @@ def test_a_nasa_picture_stays_in_bytes(tmp_path: Path) -> None:
     assert first_pixel(found) == {"red": 255, "green": 20, "blue": 30, "relief": 10}
 
 
+@pytest.mark.parametrize("pixel", [500, 1200, 2500, 7400, 20_000])
+def test_a_coarse_picture_in_colours_needs_no_relief_whatever_its_scale(tmp_path: Path, pixel: float) -> None:
+    found = read(write_geotiff(tmp_path / "a.tif", {"Red": 255, "Green": 20, "Blue": 30}, dtype="uint8", pixel=1.001 * pixel))
+    assert (found.sensor, first_pixel(found)) == ("nasa_coarse", {"red": 255, "green": 20, "blue": 30})
+
+
+@pytest.mark.parametrize("layers", [[90, 80, 70], {"B04": 90, "B03": 80, "B02": 70}], ids=["unnamed", "as Sentinel-2"])
+def test_a_coarse_picture_without_names_of_colours_is_refused_with_these(tmp_path: Path, layers: Any) -> None:
+    path = write_geotiff(tmp_path / "a.tif", layers, dtype="uint8", pixel=1200)
+    with pytest.raises(InputError, match="with --bands red,green,blue"):
+        read(path)
+    assert read(path, bands=("red", "green", "blue")).sensor == "nasa_coarse"
+
+
+@pytest.mark.parametrize(("pixel", "allowed"), [(300, 500), (90_000, NASA_COARSE.pixel_m[1])])
+def test_colours_finer_or_coarser_than_those_of_coarse_pictures_are_to_be_resampled_to_these(
+    tmp_path: Path, pixel: float, allowed: float
+) -> None:
+    with pytest.raises(InputError, match=rf"are not NASA .* resample it to pixels of {allowed:,.0f} m"):
+        read(write_geotiff(tmp_path / "a.tif", {"Red": 90, "Green": 80, "Blue": 70}, dtype="uint8", pixel=pixel))
+
+
 def test_reflectance_called_red_green_blue_and_nir_at_10_m_is_sentinel_2_and_keeps_all_four(tmp_path: Path) -> None:
     # Read as a NASA picture every pixel would be white, and the near infrared lost.
     found = read(write_geotiff(tmp_path / "a.tif", {"Red": 400, "Green": 300, "Blue": 1200, "NIR": 2800}))

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from index.errors import InputError
-from index.imagery.sensors import NASA_COARSE, SENTINEL2
+from index.imagery.sensors import NASA_COARSE, SENTINEL2, Sensor
 from index.records import Place, Tile
 from retrieval.asking import photo
 from retrieval.asking.parts import Part
@@ -312,6 +312,25 @@ def test_a_missing_file_and_one_that_is_a_folder_are_named(tmp_path: Path) -> No
             Part.of(path).read()
 
 
+@pytest.mark.parametrize(("pixel", "sensor"), [(0.2, SENTINEL2), (10, SENTINEL2), (150, SENTINEL2), (1200, NASA_COARSE)])
+def test_a_picture_that_says_how_large_its_pixels_are_is_read_as_of_the_sensor_with_such_pixels(
+    tmp_path: Path, pixel: float, sensor: Sensor
+) -> None:
+    read = read_image(write_geotiff(tmp_path / "map.tif", RED, dtype="uint8", pixel=pixel))
+    assert isinstance(read, Photo)
+    assert read.camera([SENTINEL2, NASA_COARSE]) == read.camera([NASA_COARSE, SENTINEL2]) == sensor
+    assert read.camera([SENTINEL2]) == SENTINEL2, "a model that knows no other"
+
+
+def test_a_picture_that_says_nothing_of_its_scale_is_read_as_of_the_first_sensor() -> None:
+    read = read_image(file_of(picture(RED)))
+    assert isinstance(read, Photo)
+    assert [read.camera(learnt).name for learnt in ([SENTINEL2, NASA_COARSE], [NASA_COARSE, SENTINEL2])] == [
+        "sentinel2",
+        "nasa_coarse",
+    ]
+
+
 # In a trained world
 
 
@@ -356,6 +375,19 @@ def test_a_model_that_learnt_to_do_without_bands_is_given_the_colours_alone(worl
     colours = space.embed_images([replace(tile, pixels=tile.pixels[:3], bands=("red", "green", "blue"))])
     np.testing.assert_allclose(space.embed_images([read]), colours, atol=1e-6)
     assert np.abs(colours - with_mean).max() > 0.01
+
+
+def test_a_coarse_picture_with_a_place_is_not_taken_for_sentinel_2_by_a_model_that_reads_both(world: World, tmp_path: Path) -> None:
+    space = Space.open(world.checkpoint, world.folder)
+    card = space.checkpoint.card
+    both = card.model_copy(
+        update={"sensors": ("sentinel2", "nasa_coarse"), "config": card.config.model_copy(update={"few_bands_share": 0.15})}
+    )
+    tile = coarse_tile(Place(lat=70.0, lon=10.0), 230, 99)
+    colours = replace(tile, pixels=tile.pixels[:3], bands=("red", "green", "blue"))
+    read = read_image(write_geotiff(tmp_path / "snow.tif", tile.pixels[:3], side=tile.pixels.shape[1], dtype="uint8", pixel=7400))
+    space = Space(replace(space.checkpoint, card=both), space.catalogue)
+    np.testing.assert_allclose(space.embed_images([read]), space.embed_images([colours]), atol=1e-6)
 
 
 def test_photos_words_and_tiles_ask_together(space: Space, world: World) -> None:
