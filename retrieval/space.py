@@ -427,7 +427,7 @@ class Space:
                     rank=rank, modality=modality, id=record["id"], title=record["title"], place=place, score=float(score),
                     percentile=float(percentile),
                     distance_km=float(geodesic_km(origin.lat, origin.lon, place.lat, place.lon)) if origin else None,
-                    url=record["url"], country=record["country"], snippet=record["snippet"],
+                    url=record["url"], country=record["country"], snippet=record["snippet"], own=record["own"],
                 )
             )  # fmt: skip
         return hits
