@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -39,6 +39,7 @@ from index.search.current import (
 )
 from index.search.growth import COLUMNS, Fragments, arrow, grow, mapped, numbers, put, write_rows
 from index.search.growth import allocate as _allocate
+from index.search.sql import columns_in
 from index.store.catalogue import Catalogue
 from index.store.derived import derived_folders, newest_first, sweep, writable_folder
 from index.store.manifest import MANIFEST_KEY, Manifest
@@ -120,6 +121,18 @@ class Snapshot:
             own = [described(field) for field in own_fields(dataset.schema, self.modality)]
             raise InputError(f"{why}; own columns are {', '.join(own)}" if own else why) from error
         return np.sort(self.rows_at(found))
+
+    def lacks(self, condition: str, among: Collection[str]) -> bool:
+        """Whether a condition uses one of these names of columns that the table does not have."""
+        return bool(columns_in(condition, among) - {name.casefold() for name in self.columns})
+
+    @once
+    def columns(self) -> tuple[str, ...]:
+        """The names of the table's columns, also own ones. There are none in a snapshot without a table."""
+        if self.catalogue is None:
+            return ()
+        with self.reading():
+            return tuple(self.dataset.schema.names)
 
     def values(self, column: str) -> frozenset[str]:
         """The different texts in a column without ''. There are none in a snapshot without a table."""

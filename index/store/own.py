@@ -16,12 +16,15 @@ from index.records import Modality
 from index.store.catalogue import SCHEMAS, Catalogue
 from index.store.contention import persistently
 from index.store.vector_column import VECTOR
+from index.tables.own import DATE, TEXT, TIME, WORDS
 
 # What the tables hold, what Lance adds to rows and what a hit says beside them in a file: all in lower case.
 OUR_NAMES = frozenset(name for schema in SCHEMAS.values() for name in schema.names) | {
     VECTOR, "_rowid", "_rowaddr", "_rowoffset", "_distance", "_score", "_relevance_score",
     "rank", "modality", "score", "percentile", "distance_km", "link", "snippet", "why", "geometry", "own",
 }  # fmt: skip
+
+_LITERALS = {DATE: ", as date '2024-01-31'", TIME: ", as timestamp '2024-01-31 12:00:00'"}
 
 
 def own_fields(schema: pa.Schema, modality: Modality) -> list[pa.Field]:
@@ -30,9 +33,9 @@ def own_fields(schema: pa.Schema, modality: Modality) -> list[pa.Field]:
 
 
 def described(field: pa.Field) -> str:
-    """'`height m` (int64)', as a condition has to write the name."""
+    """'`height m` (integers)', as a condition has to write the name."""
     plain = field.name.isidentifier() and field.name.isascii()
-    return f"{field.name if plain else f'`{field.name}`'} ({field.type})"
+    return f"{field.name if plain else f'`{field.name}`'} ({WORDS.get(field.type, field.type)}{_LITERALS.get(field.type, '')})"
 
 
 def check_own(catalogue: Catalogue, modality: Modality, own: Mapping[str, pa.DataType]) -> None:
@@ -67,8 +70,10 @@ def _lacking(schema: pa.Schema, modality: Modality, own: Mapping[str, pa.DataTyp
                 f"the {modality} have a column '{field.name}'; keep this one as that with --keep '{name}={field.name}'"
             )
         if field.type != kind:
+            stored, given = (WORDS.get(each, each) for each in (field.type, kind))
+            as_text = f", or keep it as text with --keep '{name}:text'" if field.type == TEXT else ""
             raise InputError(
-                f"the {modality} have a column '{name}' of the type {field.type}, here it is of {kind}; "
-                f"rename it with --keep '{name}=NAME'{', or keep it as text with :text' if field.type == pa.string() else ''}"
+                f"the column '{name}' of the {modality} holds {stored}, here it holds {given}; "
+                f"rename this one with --keep '{name}=NAME'{as_text}"
             )
     return [pa.field(name, kind) for name, kind in own.items() if name.casefold() not in there]

@@ -31,7 +31,7 @@ _NO_NAME = re.compile(r"[.`\x00-\x1f\x7f]")  # Lance takes a dot for a field in 
 # As programs write numbers: 007 and +43 1 are no numbers, but codes, and lose something if they are read as such.
 _FORMS = {
     WHOLE: re.compile(r"-?(?:0|[1-9][0-9]{0,17})"),
-    NUMBER: re.compile(r"-?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,2})?"),
+    NUMBER: re.compile(r"-?(?:(?:0|[1-9][0-9]{0,17})(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,2})?"),
     TRUTH: re.compile(r"true|false", re.IGNORECASE),
     DATE: re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}"),
     TIME: re.compile(
