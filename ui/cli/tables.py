@@ -47,6 +47,9 @@ def print_info(catalogue: str, tables: dict[str, Any], statistics: Sequence[Band
         stale = f" ({facts['stale']} to do: placebind index append)" if facts["stale"] else ""
         table.add_row(name, f"{facts['rows']:,}", f"{facts['indexed']:,}{stale}", (facts["model"] or "—")[:8])
     out.print(table)
+    for name, facts in tables.items():
+        if facts["own"]:
+            out.print(f"own columns of the {name}: {plain(', '.join(facts['own']))}", soft_wrap=True)
     if statistics:
         _print_statistics(statistics)
 

@@ -401,7 +401,7 @@ def test_several_files_agree_on_a_type(tmp_path: Path) -> None:
     found, _ = read(*files[:2], keep=("m",))
     assert [each.own["m"] for each in found] == [1.0, 1.5]
     assert [type(each.own["m"]) for each in found] == [float, float]
-    with pytest.raises(InputError, match="the column 'm' holds text, in .* it holds floats; keep it as text"):
+    with pytest.raises(InputError, match=r"the column 'm' holds text, in .* it holds floats; keep it as text"):
         build(paths=files, keep=("m",))
     found, _ = read(*files, keep=("m:text",))
     assert [each.own["m"] for each in found] == ["1", "1.5", "high"]

@@ -321,8 +321,9 @@ def test_a_geojson_with_lists_and_structures_keeps_the_rest(tmp_path: Path) -> N
     source = build(paths=[path], keep=("all",))
     assert source.own == {"open": pa.bool_(), "since": pa.date32()}
     assert [said.split(": ", 1)[1] for said in source.remarks] == [
-        "the column 'tags' is left out: it holds lists; leave it out", "the column 'more' is left out: it holds structures; leave it out"
-    ]  # fmt: skip
+        f"the column '{name}' is left out: it holds {what}; leave it out"
+        for name, what in (("tags", "lists"), ("more", "structures"))
+    ]
     (found,) = source.records()
     assert found.own == {"open": True, "since": date(1999, 5, 1)}
 
