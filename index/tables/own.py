@@ -157,8 +157,7 @@ def guessed_types(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> 
     empty = set(columns)
     for row in rows:
         for column, kinds in possible.items():
-            said = (row.get(column) or "").strip()
-            if said:
+            if kinds and (said := (row.get(column) or "").strip()):
                 empty.discard(column)
                 kinds[:] = [kind for kind in kinds if _has_form(said, kind)]
     return {column: pa.null() if column in empty else next(iter(kinds), TEXT) for column, kinds in possible.items()}

@@ -1,5 +1,9 @@
 """Own columns in a table: a later ingest may bring more of them, no row changes, and no snapshot depends on them."""
 
+import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime
@@ -17,6 +21,7 @@ from index.store.ingest import BATCH_ROWS, ingest
 from index.store.inventory import inventory_of
 from index.store.upkeep import optimize_table
 from index.store.vectors import begin_vectors, finish_vectors, write_vectors
+from tests.index.disturbed import AFTER, BEFORE, articles_with_own_columns, world_for
 from tests.worlds import Listed, article, catalogue_with, clustered, contents, index_with, location, locations, tile
 
 BEDS = {"beds": pa.int64()}
@@ -121,6 +126,23 @@ def test_an_ingest_that_died_ends_as_if_nothing_had_happened_when_it_is_repeated
         again, report = ingested(tmp_path / f"{at}", huts(1, 2, 3, 4, 5), BEDS)
         assert contents(again, "locations") == contents(whole, "locations")
         assert report.remarks == []
+
+
+def test_an_ingest_that_is_killed_leaves_an_index_that_answers_and_ends_the_same_when_repeated(tmp_path: Path) -> None:
+    steps = ["before add_columns", "after add_columns", "before execute", "after execute", ""]  # the last one is not killed
+    world_for("ingest", tmp_path / "world")
+    folders = [Path(shutil.copytree(tmp_path / "world", tmp_path / f"{at}")) for at in range(len(steps))]
+    arguments = [part for folder, step in zip(folders, steps, strict=True) for part in ("own", str(folder), step)]
+    done = subprocess.run([sys.executable, "-m", "tests.index.disturbed", *arguments], capture_output=True, text=True)
+    killed = [line for line in done.stdout.splitlines() if line.startswith("ended")]
+    assert killed == [f"ended with {-signal.SIGKILL}"] * 4 + ["ended with 0"], done.stderr
+    whole = contents(Catalogue.open(folders[-1]), "articles")
+    assert sum(row["number"] is not None for row in whole) == AFTER - BEFORE
+    for folder in folders:
+        snapshot = open_snapshot(Catalogue.open(folder), "articles")
+        assert (len(snapshot), len(snapshot.shown(range(BEFORE)))) == (BEFORE, BEFORE)
+        articles_with_own_columns(Catalogue.open(folder))
+        assert contents(Catalogue.open(folder), "articles") == whole
 
 
 def test_ingests_at_the_same_time_may_bring_different_columns(tmp_path: Path) -> None:
