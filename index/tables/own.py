@@ -49,7 +49,8 @@ class Own:
     type: pa.DataType
 
     def read(self, value: Any) -> OwnValue:
-        """A cell's value; None for an empty one and for NaN. Raises ``InputError`` for a value that is not of the type."""
+        """A cell's value; None for an empty one and for NaN. Raises ``InputError`` for a value that is not of the type, and
+        ``UnicodeError`` for half a character."""
         if isinstance(value, bytes):
             value = text(value, self.column)
         said = value.strip() if isinstance(value, str) else value
@@ -58,7 +59,9 @@ class Own:
         if self.type == NUMBER:
             return _finite(number(said, self.column, unit=""), self.column)
         if self.type == TEXT:
-            return text(value, self.column)
+            whole = text(value, self.column)
+            whole.encode()  # half a character is a fault of its row
+            return whole
         try:
             return _READ[self.type](said)
         except (ValueError, TypeError, KeyError):

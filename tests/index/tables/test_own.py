@@ -11,8 +11,10 @@ import pyarrow.parquet
 import pytest
 
 from index.errors import InputError
+from index.records import Rejected
 from index.tables.csv_table import CsvTable
 from index.tables.own import Own, agreed, guessed_types, kind_of, own_columns, types_of
+from index.tables.rows import record_or_rejection
 
 TYPES: dict[str, pa.DataType] = {
     "beds": pa.int32(), "height": pa.decimal128(6, 2), "tags": pa.list_(pa.string()), "bbox": pa.struct([("xmin", pa.float64())]),
@@ -123,6 +125,12 @@ def test_a_value_is_read_as_the_type_of_its_column(kind: pa.DataType, given: Seq
 def test_a_value_of_another_type_is_a_fault_of_its_row(kind: pa.DataType, value: Any) -> None:
     with pytest.raises(InputError, match=r"^x "):
         Own("x", "x", kind).read(value)
+
+
+def test_half_a_character_costs_its_row() -> None:
+    rejected = record_or_rejection(lambda: Own("x", "x", pa.string()).read("half \ud83d"), "row 1", "correct it")
+    assert isinstance(rejected, Rejected)
+    assert "not valid Unicode" in rejected.why
 
 
 def test_integers_in_one_file_and_floats_in_another_are_floats_and_other_types_are_refused() -> None:
