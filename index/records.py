@@ -4,8 +4,9 @@ Ids are content hashes, so the same record from a second ingest, another machine
 """
 
 import hashlib
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from numbers import Real
 from typing import Any, Literal, Protocol
 
@@ -18,6 +19,7 @@ from index.references import language_code, web_address, wikidata_id
 Modality = Literal["articles", "tiles", "locations"]
 MODALITIES: tuple[Modality, ...] = ("articles", "tiles", "locations")
 SPLITS = ("", "train", "val", "report", "test")
+OwnValue = int | float | str | bool | date | None  # of a column that only the user's file knows; a date may be a ``datetime``
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +78,7 @@ class Article:
 
     ``language`` is the code of the text (BCP 47, or as in the address of a Wikipedia), ``wikidata`` the item ('Q84') and ``image``
     the http(s) address of a picture; '' means not known. Raises ``InputError`` for other values; ``index.references`` has the
-    forms.
+    forms. ``own`` holds the columns that only the user's file knows, by name (``Source.own``); no id depends on them.
     """
 
     place: Place
@@ -90,6 +92,7 @@ class Article:
     language: str = ""
     wikidata: str = ""
     image: str = ""
+    own: Mapping[str, OwnValue] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         _check_texts(self, "title", "text", "url", "country", "source", "licence", "split", "language", "wikidata", "image")
@@ -125,6 +128,7 @@ class Location:
     other_names: str = ""
     people: str = ""
     region: str = ""
+    own: Mapping[str, OwnValue] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         _check_texts(self, "title", "url", "country", "kind", "source", "licence", "other_names", "people", "region")
@@ -159,6 +163,7 @@ class Tile:
     licence: str = ""
     split: str = ""
     assumed: str = ""
+    own: Mapping[str, OwnValue] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         if self.pixels.ndim != 3 or self.pixels.shape[0] != len(self.bands) or 0 in self.pixels.shape:
@@ -205,7 +210,8 @@ class Source(Protocol):
 
     A source whose records are expensive to get has a ``key``, which names the source and the request, and yields ``Done`` after
     each unit. A repeated ingest passes it the units that are already in the catalogue. A source without a key is read whole. A
-    source that guesses what a file means (its separator, its encoding) says so in ``remarks``, a list of lines.
+    source that guesses what a file means (its separator, its encoding) says so in ``remarks``, a list of lines. One whose records
+    have own columns gives their names and Arrow types in ``own``.
     """
 
     modality: Modality
@@ -215,10 +221,13 @@ class Source(Protocol):
     def records(self, finished: Container[str] = frozenset()) -> Iterator[Record | Rejected | Done]: ...
 
 
+_FACT_CHARACTERS = 80
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hit:
     """One answer. ``score`` is the cosine in [-1, 1], ``percentile`` the percentage of all records of its kind that it beats;
-    ``distance_km`` the geodesic to the place asked from, where there is one."""
+    ``distance_km`` the geodesic to the place asked from, where there is one; ``own`` has the record's own columns."""
 
     rank: int
     modality: Modality
@@ -231,6 +240,7 @@ class Hit:
     url: str = ""
     country: str = ""
     snippet: str = ""
+    own: Mapping[str, OwnValue] = field(default_factory=dict, hash=False)
 
     @property
     def link(self) -> str:
@@ -238,10 +248,28 @@ class Hit:
         lat, lon = f"{self.place.lat:.4f}", f"{self.place.lon:.4f}"
         return self.url or f"https://www.openstreetmap.org/?mlat={lat}&mlon={lon}#map=9/{lat}/{lon}"
 
+    @property
+    def own_facts(self) -> list[str]:
+        """What the own columns say, 'beds: 12' each, for people: long texts are cut, and what is not known is left out."""
+        known = {name: str(in_json(value)) for name, value in self.own.items() if value is not None}
+        return [
+            f"{name}: {said if len(said) <= _FACT_CHARACTERS else said[:_FACT_CHARACTERS] + '…'}" for name, said in known.items()
+        ]
+
     def as_dict(self) -> dict[str, Any]:
         flat = {name: getattr(self, name) for name in ("rank", "modality", "id", "title")}
         flat |= {"lat": self.place.lat, "lon": self.place.lon, "score": self.score, "percentile": self.percentile}
-        return flat | {"distance_km": self.distance_km, "link": self.link, "country": self.country, "snippet": self.snippet}
+        flat |= {"distance_km": self.distance_km, "link": self.link, "country": self.country, "snippet": self.snippet}
+        return flat | ({"own": {name: in_json(value) for name, value in self.own.items()}} if self.own else {})
+
+    def as_row(self) -> dict[str, Any]:
+        """The same as a row of a table: own columns stand beside the others, dates are dates."""
+        return {name: value for name, value in self.as_dict().items() if name != "own"} | dict(self.own)
+
+
+def in_json(value: OwnValue) -> int | float | str | bool | None:
+    """A date or time in ISO 8601; other values as they are."""
+    return value.isoformat() if isinstance(value, date) else value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -282,10 +310,11 @@ def _check_texts(record: object, *names: str) -> None:
 
 
 def bytes_in_memory(each: Record | Rejected | Done) -> int:
-    """What the pixels or the text of a record take, about; the rest is small."""
-    if isinstance(each, Tile):
-        return int(each.pixels.nbytes)
-    return len(each.text) if isinstance(each, Article) else 0
+    """What the pixels or the texts of a record take, about; the rest is small."""
+    if isinstance(each, Rejected | Done):
+        return 0
+    own = sum(len(value) for value in each.own.values() if isinstance(value, str))
+    return own + (int(each.pixels.nbytes) if isinstance(each, Tile) else len(each.text) if isinstance(each, Article) else 0)
 
 
 def content_id(*parts: str | bytes | memoryview) -> str:

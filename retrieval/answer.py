@@ -59,7 +59,7 @@ class Answer:
     def to_geodataframe(self) -> Any:
         """All hits as a ``geopandas.GeoDataFrame`` of points in EPSG:4326, one row per hit."""
         geopandas = extra("geopandas")
-        rows = [hit.as_dict() for hit in self]
+        rows = [hit.as_row() for hit in self]
         points = geopandas.points_from_xy([row["lon"] for row in rows], [row["lat"] for row in rows])
         return geopandas.GeoDataFrame(rows, geometry=points, crs="EPSG:4326")
 

@@ -1,5 +1,7 @@
 """Hits as a file for maps and tables: GeoJSON, GeoParquet or CSV, by the ending of its name; complete or not written at all.
 
+Own columns stand beside those of a hit, under their own names: in a GeoParquet file with their types, else dates in ISO 8601.
+
 A GeoParquet file says which space its hits come from: the file's key ``placebind`` holds JSON with ``query``, ``model_digest``,
 ``dim``, ``metric`` (of the column ``score``) and ``vector_column``, null where the vectors [dim] of the hits are not saved.
 Vectors from files with the same ``model_digest`` may be compared. ``vectors_of`` reads both back.
@@ -20,7 +22,7 @@ import numpy.typing as npt
 from index.errors import InputError, one_line
 from index.extras import extra
 from index.files import CHOOSE_ANOTHER, made_whole
-from index.records import Hit, Place
+from index.records import Hit, Place, in_json
 
 Vectors = npt.NDArray[np.float32]
 METADATA_KEY = "placebind"
@@ -89,7 +91,7 @@ def _write_geojson(hits: Sequence[Hit], path: Path, origin: Origin, vectors: Vec
             "type": "Feature",
             "id": hit.id,
             "geometry": {"type": "Point", "coordinates": [hit.place.lon, hit.place.lat]},
-            "properties": hit.as_dict(),
+            "properties": {name: in_json(value) for name, value in hit.as_row().items()},
         }
         for hit in hits
     ]
@@ -101,9 +103,10 @@ def _write_geojson(hits: Sequence[Hit], path: Path, origin: Origin, vectors: Vec
 def _write_csv(hits: Sequence[Hit], path: Path, origin: Origin, vectors: Vectors | None) -> None:
     """Texts that a spreadsheet would run as a formula (CWE-1236) get a leading ', as OWASP advises; numbers stay."""
     with path.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, fieldnames=_columns())
-        writer.writeheader()
-        writer.writerows({name: as_cell(value) for name, value in hit.as_dict().items()} for hit in hits)
+        names = [*_columns(), *_own(hits)]
+        writer = csv.writer(stream)
+        writer.writerow(map(as_cell, names))
+        writer.writerows([as_cell(in_json(row.get(name))) for name in names] for row in map(Hit.as_row, hits))
 
 
 def as_cell(value: Any) -> Any:
@@ -112,7 +115,7 @@ def as_cell(value: Any) -> Any:
 
 
 def _write_geoparquet(hits: Sequence[Hit], path: Path, origin: Origin, vectors: Vectors | None) -> None:
-    """As geopandas writes it; Arrow then adds the column and the key, for which geopandas has no option."""
+    """As geopandas writes it; Arrow then adds own columns, vectors and the key, for which geopandas has no option."""
     geopandas = extra("geopandas")
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -124,6 +127,8 @@ def _write_geoparquet(hits: Sequence[Hit], path: Path, origin: Origin, vectors: 
     buffer = BytesIO()
     frame.to_parquet(buffer)
     table = pq.read_table(buffer)
+    for name, values in _own(hits).items():
+        table = table.append_column(name, values)
     dim = origin.dim if vectors is None else vectors.shape[1]
     if vectors is not None:
         flat = pa.array(np.ascontiguousarray(vectors, dtype=np.float32).ravel())
@@ -137,6 +142,22 @@ def _write_geoparquet(hits: Sequence[Hit], path: Path, origin: Origin, vectors: 
 def _columns() -> list[str]:
     """The names of a hit's fields, in order."""
     return list(Hit(rank=1, modality="articles", id="", title="", place=Place(lat=0, lon=0), score=0).as_dict())
+
+
+def _own(hits: Sequence[Hit]) -> dict[str, Any]:
+    """The own columns of all hits as Arrow arrays, nothing where a kind of record does not have one. A column of several types, as
+    two kinds of records may have, is text."""
+    import pyarrow as pa
+
+    arrays = {}
+    for name in dict.fromkeys(name for hit in hits for name in hit.own):
+        values = [hit.own.get(name) for hit in hits]
+        kinds = {type(value) for value in values if value is not None}
+        if len(kinds) > 1 and kinds != {int, float}:
+            values = [None if value is None else str(in_json(value)) for value in values]
+        array = pa.array(values)
+        arrays[name] = array.cast(pa.string()) if array.type == pa.null() else array
+    return arrays
 
 
 GEOPARQUET = (".parquet", ".geoparquet")

@@ -263,7 +263,7 @@ class Space:
         times.append(time.perf_counter())
         if question.centred:
             vectors = centred_query(vectors, {modality: manifest.mean for modality, manifest in self.manifests.items()})
-        wanted = question.kinds or tuple(modality for modality in self.manifests if question.filter.fits(modality))
+        wanted = question.kinds or self._fitting(question.filter)
         if not wanted:
             raise CatalogueError(
                 f"nothing in {self.catalogue.uri} is indexed; run `placebind index build --catalogue {self.catalogue.uri}`"
@@ -425,6 +425,16 @@ class Space:
             why[hit.id] = Explanation(tuple(contributions(query, parts, lengths)), named)
         return why
 
+    def _fitting(self, asked: Filter) -> tuple[Modality, ...]:
+        """The kinds of records that have all columns of a filter; of a condition that no kind has them all for, every one, as the
+        error is then Lance's to explain."""
+        fitting = tuple(modality for modality in self.manifests if asked.fits(modality))
+        if not asked.where:
+            return fitting
+        snapshots = {modality: self.searcher(modality).snapshot for modality in fitting}
+        names = {name for snapshot in snapshots.values() for name in snapshot.columns}
+        return tuple(each for each in fitting if not snapshots[each].lacks(asked.where, names)) or fitting
+
     def _hits(self, modality: Modality, ranked: Ranked, *, origin: Place | None, skip: int) -> list[Hit]:
         records = self.searcher(modality).snapshot.shown(ranked.rows[skip:])
         found, hits = zip(records, ranked.scores[skip:], ranked.percentiles[skip:], strict=True), []
@@ -435,7 +445,7 @@ class Space:
                     rank=rank, modality=modality, id=record["id"], title=record["title"], place=place, score=float(score),
                     percentile=float(percentile),
                     distance_km=float(geodesic_km(origin.lat, origin.lon, place.lat, place.lon)) if origin else None,
-                    url=record["url"], country=record["country"], snippet=record["snippet"],
+                    url=record["url"], country=record["country"], snippet=record["snippet"], own=record["own"],
                 )
             )  # fmt: skip
         return hits

@@ -26,7 +26,7 @@ EQUATOR_AT_9_EAST = (500_000.0, 0.0)
 
 
 def article(
-    title: str = "Null Island", lat: float = 0.0, lon: float = 0.0, text: str = "A buoy in the sea.", **more: str
+    title: str = "Null Island", lat: float = 0.0, lon: float = 0.0, text: str = "A buoy in the sea.", **more: Any
 ) -> Article:
     return Article(place=Place(lat=lat, lon=lon), title=title, text=text, **more)
 
@@ -38,7 +38,7 @@ def articles(count: int) -> list[Article]:
     ]
 
 
-def location(title: str = "Null Island", lat: float = 0.0, lon: float = 0.0, **more: str) -> Location:
+def location(title: str = "Null Island", lat: float = 0.0, lon: float = 0.0, **more: Any) -> Location:
     return Location(place=Place(lat=lat, lon=lon), title=title, **more)
 
 
@@ -62,8 +62,16 @@ class Listed:
     With a ``key`` the list is one of units, each ending with its ``Done``; units that are in already are left out.
     """
 
-    def __init__(self, modality: Modality, records: Sequence[Record | Rejected | Done | BaseException], *, key: str = "") -> None:
+    def __init__(
+        self,
+        modality: Modality,
+        records: Sequence[Record | Rejected | Done | BaseException],
+        *,
+        key: str = "",
+        own: Mapping[str, pa.DataType] | None = None,
+    ) -> None:
         self.modality: Modality = modality
+        self.own = own or {}
         self.total: int | None = len(records)
         self.key = key
         self._records = records

@@ -222,7 +222,7 @@ class Scene:
         pixels = self.to_reflectance(counts)
         pixels[:, empty] = 0
         bounds, crs = self.stack.bounds(window), self.stack.crs
-        facts = self.facts | {"title": f"{self.facts['title']} (pixel {window.left}, {window.top})"}
+        facts: dict[str, Any] = self.facts | {"title": f"{self.facts['title']} (pixel {window.left}, {window.top})"}
         return Tile(
             place=centre_of(bounds, crs), pixels=pixels, bands=self.bands, sensor=SENTINEL2.name, crs=crs, bounds=bounds,
             valid=valid, **facts,

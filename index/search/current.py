@@ -23,13 +23,14 @@ from index.records import MODALITIES, Modality
 from index.store.catalogue import Catalogue
 from index.store.derived import derived_folders
 from index.store.manifest import Manifest
+from index.store.own import own_fields
 from index.store.vector_column import HAS_VECTOR
 from index.store.vectors import manifest_of
 
 SHOWN = "shown.arrow"
 SHOWN_UP_TO_ROWS = 300_000  # of a table; what hits show of a million takes hundreds of megabytes
 SNIPPET_CHARACTERS = 160
-COLUMNS = ("title", "url", "country")  # that a hit shows, with the beginning of an article's text as its snippet
+COLUMNS = ("title", "url", "country")  # that a hit shows, with own columns and the beginning of an article's text as its snippet
 
 
 @dataclass(frozen=True)
@@ -80,21 +81,28 @@ def manifests_at_hand(catalogue: Catalogue) -> dict[Modality, Manifest]:
     return found
 
 
-def write_shown(path: Path, dataset: Any, row_ids: Any) -> None:
+def write_shown(path: Path, dataset: Any, modality: Modality, row_ids: Any) -> None:
     """What hits show of the rows with these ids, in their order."""
-    wanted = [*COLUMNS, *(["text"] if "text" in dataset.schema.names else [])]
-    rows = dataset.to_table(columns=wanted, filter=HAS_VECTOR, with_row_id=True)
+    rows = dataset.to_table(columns=shown_columns(dataset, modality), filter=HAS_VECTOR, with_row_id=True)
     order = np.argsort(rows["_rowid"].to_numpy())
     at = order[np.searchsorted(rows["_rowid"].to_numpy(), row_ids, sorter=order)]
-    table = shown(rows.take(pa.array(at))).combine_chunks()
+    table = shown(rows.take(pa.array(at)).drop_columns(["_rowid"])).combine_chunks()
     with made_whole(path) as partial, pa.OSFile(str(partial), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
         writer.write_table(table)
 
 
+def shown_columns(dataset: Any, modality: Modality) -> list[str]:
+    """The columns of a table that ``shown`` needs."""
+    own = [field.name for field in own_fields(dataset.schema, modality)]
+    return [*COLUMNS, *own, *(["text"] if modality == "articles" else [])]
+
+
 def shown(rows: pa.Table) -> pa.Table:
-    """The columns of hits: ``COLUMNS`` and ``snippet``, the beginning of the text, '' where there is none."""
-    snippet = pc.utf8_slice_codeunits(rows["text"], 0, SNIPPET_CHARACTERS) if "text" in rows.column_names else [""] * len(rows)
-    return rows.select(COLUMNS).append_column("snippet", pa.chunked_array([snippet]) if isinstance(snippet, list) else snippet)
+    """What hits have of rows of ``shown_columns``: these, and in place of a text its beginning as ``snippet``, '' where none is."""
+    if "text" not in rows.column_names:
+        return rows.append_column("snippet", [[""] * len(rows)])
+    snippet = pc.utf8_slice_codeunits(rows["text"], 0, SNIPPET_CHARACTERS)
+    return rows.drop_columns(["text"]).append_column("snippet", snippet)
 
 
 def mapped_shown(path: Path, count: int) -> pa.Table | None:

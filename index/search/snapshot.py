@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -35,13 +35,16 @@ from index.search.current import (
     mapped_shown,
     note,
     shown,
+    shown_columns,
     write_shown,
 )
 from index.search.growth import COLUMNS, Fragments, arrow, grow, mapped, numbers, put, write_rows
 from index.search.growth import allocate as _allocate
+from index.search.sql import columns_in
 from index.store.catalogue import Catalogue
 from index.store.derived import derived_folders, newest_first, sweep, writable_folder
 from index.store.manifest import MANIFEST_KEY, Manifest
+from index.store.own import described, own_fields
 from index.store.vector_column import HAS_VECTOR, VECTOR, WRITE_ROWS
 from index.store.vectors import not_indexed
 from index.threads import once
@@ -115,8 +118,22 @@ class Snapshot:
         except (ValueError, OSError, RuntimeError) as error:
             if "not found:" in str(error).lower():  # a file, not a column
                 raise self._removed(error) from error
-            raise InputError(f"cannot filter the {self.modality} by '{sql[:80]}': {one_line(error)}") from error
+            why = f"cannot filter the {self.modality} by '{sql[:80]}': {one_line(error)}"
+            own = [described(field) for field in own_fields(dataset.schema, self.modality)]
+            raise InputError(f"{why}; own columns are {', '.join(own)}" if own else why) from error
         return np.sort(self.rows_at(found))
+
+    def lacks(self, condition: str, among: Collection[str]) -> bool:
+        """Whether a condition uses one of these names of columns that the table does not have."""
+        return bool(columns_in(condition, among) - {name.casefold() for name in self.columns})
+
+    @once
+    def columns(self) -> tuple[str, ...]:
+        """The names of the table's columns, also own ones. There are none in a snapshot without a table."""
+        if self.catalogue is None:
+            return ()
+        with self.reading():
+            return tuple(self.dataset.schema.names)
 
     def values(self, column: str) -> frozenset[str]:
         """The different texts in a column without ''. There are none in a snapshot without a table."""
@@ -142,17 +159,21 @@ class Snapshot:
         return found.take(pa.array(np.searchsorted(wanted, self.row_ids[rows])))
 
     def shown(self, rows: npt.ArrayLike) -> list[dict[str, Any]]:
-        """What hits show of the rows: id, lat, lon, title, url, country, and the beginning of a text as ``snippet``."""
+        """What hits show of the rows: id, lat, lon, title, url, country, the beginning of a text as ``snippet``, and ``own``, a
+        mapping of own columns."""
         rows = np.asarray(rows, dtype=np.int64)
         if self._shown is not None:
             found = self._shown.take(arrow(rows))
         else:
-            text = ["text"] if self.modality == "articles" else []
-            found = shown(self.take(rows, [*SHOWN_COLUMNS, *text]))
+            with self.reading():
+                columns = shown_columns(self.dataset, self.modality)
+            found = shown(self.take(rows, columns))
         ids, (lat, lon) = self.ids.take(arrow(rows)).to_pylist(), self.places[rows].T.tolist()
+        ours = (*SHOWN_COLUMNS, "snippet")
+        facts, own = found.select(ours).to_pylist(), found.drop_columns(list(ours)).to_pylist() or [{}] * len(rows)
         return [
-            {"id": id_, "lat": north, "lon": east, **record}
-            for id_, north, east, record in zip(ids, lat, lon, found.to_pylist(), strict=True)
+            {"id": id_, "lat": north, "lon": east, **record, "own": values}
+            for id_, north, east, record, values in zip(ids, lat, lon, facts, own, strict=True)
         ]
 
     @once
@@ -239,7 +260,7 @@ def open_snapshot(catalogue: Catalogue, modality: Modality, dtype: Dtype = "floa
         (snapshot.folder / SHOWN).unlink(missing_ok=True)  # of an earlier version
         if len(snapshot) <= SHOWN_UP_TO_ROWS:
             with suppress(CatalogueError):  # without it hits take longer; another process may just have removed the folder
-                write_shown(snapshot.folder / SHOWN, dataset, snapshot.row_ids)
+                write_shown(snapshot.folder / SHOWN, dataset, modality, snapshot.row_ids)
         note(snapshot.folder.parent, Current(versions, dataset.version, text, name))
     return snapshot
 

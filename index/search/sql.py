@@ -8,7 +8,7 @@ parentheses of ours, where text after a complete condition is an error. (Measure
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from index.errors import InputError
 
@@ -58,6 +58,16 @@ def checked_condition(sql: str) -> str:
     if depth:
         raise InputError(f"the condition '{sql[:80]}' lacks {depth} closing parentheses")
     return sql
+
+
+def columns_in(sql: str, among: Collection[str]) -> set[str]:
+    """Those of these column names, in lower case, that a checked condition uses; in date '2024-01-31' no column is meant."""
+    names = set()
+    for word in _WORD.finditer(sql):
+        name, follows = word.group(word.lastgroup) if word.lastgroup else "", sql[word.end() :].lstrip()
+        if word.lastgroup == "column" or not follows.startswith(("'", "(")):
+            names.add(name.casefold())
+    return names & {each.casefold() for each in among}
 
 
 def _unknown(sql: str, at: int) -> str:

@@ -6,12 +6,15 @@ uint16 reflectance x 10,000 without the offset of processing baseline 04.00. Lic
 """
 
 import re
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+import pyarrow as pa
 from pydantic import Field
 
 from index.errors import ConfigError, InputError
@@ -25,6 +28,8 @@ from index.imagery.reflectance import OffsetRule
 from index.imagery.sensors import SENTINEL2
 from index.records import Modality, Rejected, Tile, bytes_in_memory
 from index.settings import Settings
+from index.store.own import OUR_NAMES
+from index.tables.own import HELP, Own, guessed_types, own_columns, values_of
 from index.threads import read_ahead
 
 MAX_SIDE_PX = 2048
@@ -40,6 +45,7 @@ _STATEMENTS = ("bands", "crs", "scale", "offset")  # of a table, in place of the
 class Options(Settings):
     paths: tuple[Path, ...] = Field(description="GeoTIFF files, or folders that are searched for them", min_length=1)
     bands: tuple[str, ...] = Field((), description="band names in file order, for files without band descriptions")
+    keep: tuple[str, ...] = Field((), description=f"of --table: {HELP}")
     table: Path | None = Field(None, description="CSV with a column 'file' and any of: " + ", ".join(_TABLE_COLUMNS + _STATEMENTS))
     crs: str = Field("", description="coordinate system of files that name none, for example EPSG:32632")
     scale: float | None = Field(
@@ -83,7 +89,13 @@ class GeotiffTiles:
         self.options = options
         self.files = [file for path in options.paths for file in _tiffs(path)]
         self.total: int | None = len(self.files)
-        self.facts = _read_table(options.table) if options.table else {}
+        self.rows = _read_table(options.table) if options.table else {}
+        self.facts = {file: _facts(row) for file, row in self.rows.items()}
+        self.own_columns, self.remarks = _own(options, list(self.rows.values())) if options.keep else ((), [])
+
+    @property
+    def own(self) -> dict[str, pa.DataType]:
+        return {each.name: each.type for each in self.own_columns}
 
     def records(self, finished: Container[str] = frozenset()) -> Iterator[Tile | Rejected]:
         yield from read_ahead(self._record, self.files, bytes_in_memory)
@@ -92,7 +104,9 @@ class GeotiffTiles:
         facts = self.facts.get(file.name, {})
         try:
             told = {name: value for name, value in facts.items() if name not in _STATEMENTS}
-            return read_tile(file, self.options.of_file(facts), told)
+            row = self.rows.get(file.name)
+            own = values_of(self.own_columns, row) if row else {}
+            return replace(read_tile(file, self.options.of_file(facts), told), own=own)
         except InputError as error:
             return Rejected(where=str(file), why=str(error))
 
@@ -133,10 +147,10 @@ def read_tile(file: Path | bytes, options: Options | None = None, facts: dict[st
         )
     pixels[:, empty] = 0
     facts = {"source": path.parent.name, "title": path.stem, **{key: value for key, value in facts.items() if value}}
-    facts |= {"level": level, "date": date, "assumed": "; ".join((*choice.assumed, *stated))}
+    told: dict[str, Any] = {**facts, "level": level, "date": date, "assumed": "; ".join((*choice.assumed, *stated))}
     return Tile(
         place=where.centre, pixels=pixels, bands=choice.bands, sensor=choice.sensor.name, crs=where.crs.to_string(),
-        bounds=where.bounds, valid=float(1 - empty.mean()), **facts,
+        bounds=where.bounds, valid=float(1 - empty.mean()), **told,
     )  # fmt: skip
 
 
@@ -252,10 +266,24 @@ def _read_table(path: Path) -> dict[str, dict[str, str]]:
         raise InputError(f"{path}: not a readable CSV ({error})") from None
     if not rows or "file" not in rows[0]:
         raise InputError(f"{path}: needs a column 'file' with the name of each GeoTIFF")
-    facts = {}
+    by_file = {}
     for number, row in enumerate(rows, start=1):
         if not row["file"]:
             raise InputError(f"{path}: row {number} has nothing in the column 'file'; complete or delete it")
-        row["licence"] = row.get("licence") or row.get("license") or ""
-        facts[Path(row["file"]).name] = {key: row[key] for key in _TABLE_COLUMNS + _STATEMENTS if row.get(key)}
-    return facts
+        by_file[Path(row["file"]).name] = row
+    return by_file
+
+
+def _facts(row: dict[str, str]) -> dict[str, str]:
+    """What a row of the table says in the columns that a tile has a place for."""
+    known = {**row, "licence": row.get("licence") or row.get("license") or ""}
+    return {name: known[name] for name in _TABLE_COLUMNS + _STATEMENTS if known.get(name)}
+
+
+def _own(options: Options, rows: Sequence[dict[str, str]]) -> tuple[tuple[Own, ...], list[str]]:
+    """Raises ``InputError`` for a column that cannot be kept, and where there is no table."""
+    if not rows:
+        raise InputError("--keep is of columns of a table; give one with --table")
+    names = [name for name in rows[0] if name]  # under None csv has the fields of a row that is too long
+    used = {"file", "license", *_TABLE_COLUMNS, *_STATEMENTS}
+    return own_columns(names, partial(guessed_types, rows), options.keep, used=used, taken=OUR_NAMES, where=str(options.table))

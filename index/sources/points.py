@@ -5,23 +5,26 @@ stream in batches. Licence and citation are those of the file.
 """
 
 import re
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 from pydantic import Field
 
 from index.errors import InputError
 from index.places.country_names import name_of
 from index.records import Location, Modality, Place, Rejected
 from index.settings import Settings
+from index.store.own import OUR_NAMES
 from index.tables.columns import column
 from index.tables.geometry import agreed_crs, points_of, to_wgs84
 from index.tables.geonames_dump import LICENCE, NamedPlace, is_dump, places_of
 from index.tables.located import CSV, PARQUET, LocatedRow, Position, Table, located_rows, open_table, position_of
+from index.tables.own import HELP, Own, agreed, own_columns, types_of, values_of
 from index.tables.rows import record_or_rejection
 from index.tables.sniff import encoding_of
 from index.tables.values import text
@@ -45,6 +48,7 @@ class Options(Settings):
     country: str = Field("", description="column with the country; absent: country")
     kind: str = Field("", description="column with what it is (town, peak); absent: kind or type")
     licence: str = Field("", description="licence of the file")
+    keep: tuple[str, ...] = Field((), description=HELP)
 
 
 def build(**options: Any) -> "Points":
@@ -59,6 +63,7 @@ class _Layer:
     where: str
     crs: str
     columns: dict[str, str]
+    own: tuple[Own, ...]
     remarks: list[str]
     name: str = ""
     count: int | None = None
@@ -80,6 +85,7 @@ class _Table:
     table: Table
     position: Position
     columns: dict[str, str]
+    own: tuple[Own, ...]
 
     @property
     def path(self) -> Path:
@@ -98,7 +104,7 @@ class _Table:
         return self.table.remarks
 
     def rows(self) -> Iterator[LocatedRow]:
-        return located_rows(self.table, self.position, list(self.columns.values()))
+        return located_rows(self.table, self.position, [*self.columns.values(), *(each.column for each in self.own)])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,6 +113,7 @@ class _Dump:
 
     path: Path
     count: int | None = None
+    own: tuple[Own, ...] = ()
     remarks: tuple[str, ...] = ("read as GeoNames' dump: places that texts name, with all their names",)
 
     @property
@@ -120,9 +127,15 @@ class Points:
 
     def __init__(self, options: Options) -> None:
         self.options = options
-        self.layers = [layer for path in options.paths for layer in _layers(path, options)]
+        layers = [layer for path in options.paths for layer in _layers(path, options)]
+        own_of_layers = agreed([(layer.where, layer.own) for layer in layers])
+        self.layers = [replace(layer, own=own) for layer, own in zip(layers, own_of_layers, strict=True)]
         counts = [layer.count for layer in self.layers]
         self.total: int | None = None if None in counts else sum(count for count in counts if count is not None)
+
+    @property
+    def own(self) -> dict[str, pa.DataType]:
+        return {each.name: each.type for layer in self.layers for each in layer.own}
 
     @property
     def remarks(self) -> list[str]:
@@ -138,7 +151,7 @@ class Points:
             try:
                 for row in layer.rows():
                     last = row.number
-                    read = partial(self._location, row, layer.columns, layer.path.stem)
+                    read = partial(self._location, row, layer)
                     yield record_or_rejection(read, f"{layer.where}, row {row.number}", "correct or delete the row")
             except InputError as error:
                 why = f"the file is damaged from here on ({error}); repair or export it again"
@@ -155,12 +168,12 @@ class Points:
             why = f"the file is damaged from here on ({error}); download it again"
             yield Rejected(where=f"{dump.where}, line {last + 1}", why=why)
 
-    def _location(self, row: LocatedRow, columns: Mapping[str, str], file: str) -> Location:
+    def _location(self, row: LocatedRow, layer: _Layer | _Table) -> Location:
         if isinstance(row.values, InputError):
             raise row.values
-        said = {word: text(row.values[name], name) for word, name in columns.items()}
-        title = said.pop("name", "")
-        return Location(place=Place(lat=row.lat, lon=row.lon), title=title, source=file, licence=self.options.licence, **said)
+        said = {word: text(row.values[name], name) for word, name in layer.columns.items()}
+        facts = {"title": said.pop("name", ""), "source": layer.path.stem, "licence": self.options.licence, **said}
+        return Location(place=Place(lat=row.lat, lon=row.lon), own=values_of(layer.own, row.values), **facts)
 
 
 def _named_location(place: NamedPlace | InputError) -> Location:
@@ -178,11 +191,19 @@ def _layers(path: Path, options: Options) -> list[_Layer | _Table | _Dump]:
     if not path.is_file():
         raise InputError(f"{path}: no such file; give a {_KINDS}")
     if path.suffix.lower() == ".txt" and is_dump(path):
+        if options.keep:
+            raise InputError(f"{path}: GeoNames' dump has no columns to keep; leave --keep out")
         return [_Dump(path=path)]
     if path.suffix.lower() in CSV + PARQUET:
         table = open_table(path)
         position = position_of(table, lat=options.lat, lon=options.lon, geometry=options.geometry, crs=options.crs, plane=True)
-        return [_Table(table=table, position=position, columns=_columns(table.names, options, str(path)))]
+        columns = _columns(table.names, options, str(path))
+        own, left_out = own_columns(
+            table.names, partial(types_of, table), options.keep, used={*position.columns, *columns.values()}, taken=OUR_NAMES,
+            where=str(path),
+        )  # fmt: skip
+        table.remarks += left_out
+        return [_Table(table=table, position=position, columns=columns, own=own)]
     _check_format(path)
     import pyogrio  # type: ignore[import-untyped]
 
@@ -207,10 +228,23 @@ def _layer(path: Path, name: str, options: Options) -> _Layer:
         remarks.append(f"a GeoJSON is in WGS 84 unless it says otherwise; read as {options.crs}, as --crs says")
     if encoding:
         remarks.append(f"its .dbf names no encoding; read as {encoding}")
+    names = [str(field) for field in info["fields"]]
+    columns = _columns(names, options, where)
+    types = partial(_types, path, name, encoding)
+    own, left_out = own_columns(names, types, options.keep, used={*columns.values()}, taken=OUR_NAMES, where=where)
     return _Layer(
-        path=path, where=where, crs=agreed_crs(stated, options.crs, where), remarks=remarks, name=name, count=int(info["features"]),
-        columns=_columns([str(field) for field in info["fields"]], options, where), encoding=encoding,
+        path=path, where=where, crs=agreed_crs(stated, options.crs, where), remarks=remarks + left_out, name=name,
+        count=int(info["features"]), columns=columns, own=own, encoding=encoding,
     )  # fmt: skip
+
+
+def _types(path: Path, layer: str, encoding: str | None, columns: Sequence[str]) -> dict[str, pa.DataType]:
+    """As GDAL reads them, without reading a feature."""
+    import pyogrio
+
+    asked = {"layer": layer, "columns": sorted(columns), "encoding": encoding, "batch_size": 1, "use_pyarrow": True}
+    with pyogrio.open_arrow(path, **asked) as (_, reader):
+        return {column: reader.schema.field(column).type for column in columns}
 
 
 def _names_crs(path: Path) -> bool:
@@ -252,19 +286,18 @@ def _features(layer: _Layer) -> Iterator[LocatedRow]:
     import geopandas
     import pyogrio
 
-    number = 0
+    number, wanted = 0, sorted({*layer.columns.values(), *(each.column for each in layer.own)})
     with (
         _readable(layer.path),
         pyogrio.open_arrow(
-            layer.path, layer=layer.name, columns=sorted(layer.columns.values()), batch_size=BATCH_ROWS, use_pyarrow=True,
-            encoding=layer.encoding,
+            layer.path, layer=layer.name, columns=wanted, batch_size=BATCH_ROWS, use_pyarrow=True, encoding=layer.encoding
         ) as (meta, reader),
-    ):  # fmt: skip
+    ):
         geometry = meta["geometry_name"] or "wkb_geometry"
         for part in reader:
             x, y, problems = points_of(geopandas.GeoSeries.from_wkb(part[geometry].to_pylist(), on_invalid="ignore"))
             lat, lon = to_wgs84(x, y, layer.crs)
-            said = {name: _values(part[name]) for name in layer.columns.values()}
+            said = {name: _values(part[name]) for name in wanted}
             for at in range(part.num_rows):
                 number += 1
                 values = {name: of_column[at] for name, of_column in said.items()}

@@ -6,7 +6,7 @@ ingest can be repeated or interrupted and resumed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from operator import attrgetter
 from typing import Any
@@ -17,10 +17,11 @@ from index.errors import writing
 from index.imagery.pixels import encode_pixels
 from index.records import Article, Done, Location, Modality, Record, Rejected, Source, Tile, bytes_in_memory
 from index.slices import stored_split
-from index.store.catalogue import SCHEMAS, Catalogue
+from index.store.catalogue import SCHEMAS, Catalogue, rows_by_id
 from index.store.contention import persistently
 from index.store.manifest import MIGRATIONS_KEY, SCHEMA_KEY, SCHEMA_VERSION
 from index.store.migrations import MIGRATIONS, migrate, names_of
+from index.store.own import check_own, grow
 from index.store.reports import IngestReport
 from index.store.statistics import band_sums
 from index.store.unique import ids_are_unique, insert_new
@@ -41,11 +42,15 @@ def ingest(
 ) -> IngestReport:
     """Add the new records of a source. Every batch is committed at once, so an interrupted ingest resumes where it stopped.
 
-    Any number of ingests may run at a time. ``reject`` receives every rejection; the report has only the first ones.
+    Any number of ingests may run at a time. ``reject`` receives every rejection; the report has only the first ones. A row that is
+    there already keeps the own columns that it has, and a remark counts those that the source would fill in another way.
+
+    Raises ``InputError`` for own columns that do not fit the table, before anything is written.
     """
-    report = IngestReport()
+    report, own = IngestReport(), dict(getattr(source, "own", {}))
+    check_own(catalogue, source.modality, own)
     with writing(f"the {source.modality} could not be written"):
-        table = _ready(catalogue, source.modality)
+        table = _ready(catalogue, source.modality, own)
         finished = FinishedUnits(catalogue, table, source.key)
     batch: list[Record | Rejected | Done] = []
     size = 0
@@ -57,7 +62,7 @@ def ingest(
             if isinstance(each, Rejected):
                 report.reject(each)
                 reject(each)
-        _add(table, source.modality, [each for each in full if not isinstance(each, (Done, Rejected))], report)
+        _add(table, source.modality, own, [each for each in full if not isinstance(each, (Done, Rejected))], report)
         finished.add([each.unit for each in full if isinstance(each, Done)])
         read = sum(not isinstance(each, Done) for each in full)
         report.read += read
@@ -72,17 +77,24 @@ def ingest(
     finally:
         if batch:
             commit()  # also what a source had delivered before it failed or was interrupted
-    report.remarks = list(getattr(source, "remarks", ()))
+    report.remarks = [*getattr(source, "remarks", ()), *_unchanged(report)]
     if report.added:
         settle(table, source.modality, BATCH_ROWS[source.modality])
     return report
 
 
-def _ready(catalogue: Catalogue, modality: Modality) -> Any:
+def _unchanged(report: IngestReport) -> list[str]:
+    if not report.unchanged:
+        return []
+    return [f"rows stay as they were: {report.unchanged} have other values in their own columns, or none, than this source"]
+
+
+def _ready(catalogue: Catalogue, modality: Modality, own: Mapping[str, pa.DataType]) -> Any:
     """The table of one modality, created or updated if needed; another process may be doing the same."""
     persistently(lambda: _created(catalogue, modality))
     table = catalogue.table(modality)
     migrate(table, SCHEMAS[modality])
+    grow(table, modality, own)
     return table
 
 
@@ -96,14 +108,21 @@ def _created(catalogue: Catalogue, modality: Modality) -> None:
         table.to_lance().update_metadata({SCHEMA_KEY: str(SCHEMA_VERSION), **done})
 
 
-def _add(table: Any, modality: Modality, records: list[Record], report: IngestReport) -> None:
+def _add(table: Any, modality: Modality, own: Mapping[str, pa.DataType], records: list[Record], report: IngestReport) -> None:
     if not records:
         return
-    rows = pa.Table.from_pylist(_rows(records), schema=SCHEMAS[modality])
+    rows = pa.Table.from_pylist(_rows(records), schema=pa.schema([*SCHEMAS[modality], *own.items()]))
     with writing(f"the {modality} could not be written"):
         added = insert_new(table, rows)
+        report.unchanged += _differing(table.to_lance(), rows, [*own]) if own and added < len(rows) else 0
     report.added += added
     report.known += len(records) - added
+
+
+def _differing(dataset: Any, rows: pa.Table, own: Sequence[str]) -> int:
+    """How many of the rows the table holds with other values in these columns."""
+    stored = rows_by_id(dataset, rows["id"].to_pylist(), own).select(own).to_pylist()
+    return sum(there != given for there, given in zip(stored, rows.select(own).to_pylist(), strict=True))
 
 
 def _rows(records: Sequence[Record]) -> list[dict[str, Any]]:
@@ -117,7 +136,7 @@ def _rows(records: Sequence[Record]) -> list[dict[str, Any]]:
 
 
 def _row(id_: str, record: Record) -> dict[str, Any]:
-    row = {"id": id_, "lat": record.place.lat, "lon": record.place.lon}
+    row = {**record.own, "id": id_, "lat": record.place.lat, "lon": record.place.lon}
     row |= {name: getattr(record, name) for name in ("title", "url", "country", "source", "licence")}
     if isinstance(record, Location):
         return row | {name: getattr(record, name) for name in ("kind", "other_names", "people", "region")}

@@ -19,12 +19,14 @@ FIRST = 100  # rejections that are kept in memory: half a million took 987 MiB
 
 @dataclass
 class IngestReport:
-    """``rejected`` are the first of the ``skipped`` records; ``remarks`` say how the source read what its files do not state."""
+    """``rejected`` are the first of the ``skipped`` records; ``remarks`` say how the source read what its files do not state.
+    ``unchanged`` of the ``known`` ones have other values in their own columns than the source would give them."""
 
     read: int = 0
     added: int = 0
     known: int = 0
     skipped: int = 0
+    unchanged: int = 0
     rejected: list[Rejected] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
 

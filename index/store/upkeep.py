@@ -21,6 +21,7 @@ KEPT = timedelta(days=7)
 SMALL_BYTES = 8 * 2**20  # a smaller file is merged with others like it; this many new bytes are worth a segment of an index
 FEWEST = 4  # small files that are merged at once
 ONE_SEGMENT = 1_000_000  # more segments than an index ever has: all are merged
+EVERY_VERSION = 1_000_000_000  # more than there ever are: the number at hand is too low once another process has committed
 
 
 @dataclass(frozen=True)
@@ -137,5 +138,5 @@ def _remove_versions(dataset: Any, keep: timedelta) -> Any:
     """
     found, replaced = sorted(dataset.versions(), key=lambda each: each["version"]), datetime.now() - keep
     wanted = [old["version"] for old, new in pairwise(found) if new["timestamp"] <= replaced]
-    which = {"versions": wanted} if wanted else {"retain_versions": len(found)}  # Lance takes no empty list
+    which = {"versions": wanted} if wanted else {"retain_versions": EVERY_VERSION}  # Lance takes no empty list
     return dataset.cleanup_old_versions(**which, error_if_tagged_old_versions=False)

@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from functools import wraps
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from index.errors import writing
 from index.search.backends import faiss, lancedb
@@ -103,6 +105,14 @@ COMMANDS: dict[str, Callable[[Catalogue], None]] = {
 }
 
 
+def articles_with_own_columns(catalogue: Catalogue) -> None:
+    numbered = [replace(each, own={"number": number}) for number, each in enumerate(articles(AFTER))]
+    ingest(catalogue, Listed("articles", numbered, own={"number": pa.int64()}))
+
+
+OTHERS = {"own": articles_with_own_columns}  # in a world for "ingest"; tests/index/store/test_own.py
+
+
 def world_for(command: str, folder: Path) -> Catalogue:
     """A catalogue as it is before this command."""
     catalogue = catalogue_with(folder, articles=articles(BEFORE))
@@ -175,7 +185,7 @@ def run(command: str, folder: str, fatal: str) -> None:
     steps = Steps(folder, fatal)
     steps.watch()
     lancedb.FLAT_BELOW_ROWS = FLAT_BELOW_ROWS
-    COMMANDS[command](Catalogue.open(folder))
+    (COMMANDS | OTHERS)[command](Catalogue.open(folder))
     print("\n".join(steps.names), flush=True)
 
 

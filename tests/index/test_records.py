@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from datetime import date
 
 import numpy as np
 import pytest
@@ -366,3 +367,11 @@ def test_a_title_that_no_file_can_hold_or_that_is_no_text_is_refused(title: obje
 def test_a_rejection_that_quotes_half_a_character_can_be_saved() -> None:
     rejected = Rejected(where="page 'Half \ud83d'", why="\ud83d is no text")
     assert (rejected.where.encode(), rejected.why) == (b"page 'Half \\ud83d'", "\\ud83d is no text")
+
+
+def test_what_own_columns_say_is_short_and_leaves_out_what_is_not_known() -> None:
+    own = {"beds": 0, "open": False, "since": date(1999, 5, 1), "owner": None, "note": "x" * 81}
+    shown = hit(own=own)
+    assert shown.own_facts == ["beds: 0", "open: False", "since: 1999-05-01", f"note: {'x' * 80}…"]
+    assert shown.as_dict()["own"] == own | {"since": "1999-05-01"}
+    assert "own" not in hit().as_dict()

@@ -3,6 +3,7 @@
 import csv
 import json
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -152,3 +153,46 @@ def test_a_file_that_is_not_ours_is_refused(tmp_path: Path) -> None:
     for name in ("text.parquet", "other.parquet", "missing.parquet"):
         with pytest.raises(InputError, match=f"{name} is not a GeoParquet file from PlaceBind"):
             vectors_of(tmp_path / name)
+
+
+# Own columns
+
+OWN_HITS = [
+    replace(HITS[0], own={"beds": 12, "since": date(1999, 5, 1), "=code": "=1+1", "mixed": 7, "empty": None}),
+    replace(HITS[1], own={"mixed": "seven", "share": 0.5, "open": True}),
+]
+
+
+def test_own_columns_are_properties_of_a_feature(tmp_path: Path) -> None:
+    export_hits(OWN_HITS, tmp_path / "hits.geojson")
+    first, second = (each["properties"] for each in json.loads((tmp_path / "hits.geojson").read_text())["features"])
+    assert {name: first[name] for name in ("title", "beds", "since", "empty")} == {
+        "title": 'Suva, "Fiji"', "beds": 12, "since": "1999-05-01", "empty": None
+    }  # fmt: skip
+    assert (second["mixed"], second["share"], second["open"], "own" in second) == ("seven", 0.5, True, False)
+
+
+def test_own_columns_are_columns_of_a_csv_and_nothing_in_them_is_a_formula(tmp_path: Path) -> None:
+    export_hits(OWN_HITS, tmp_path / "hits.csv")
+    with (tmp_path / "hits.csv").open(newline="", encoding="utf-8") as stream:
+        first, second = csv.DictReader(stream)
+    own = ["beds", "since", "'=code", "mixed", "empty", "share", "open"]
+    assert [first[name] for name in own] == ["12", "1999-05-01", "'=1+1", "7", "", "", ""]
+    assert [second[name] for name in own] == ["", "", "", "seven", "", "0.5", "True"]
+
+
+def test_own_columns_have_their_type_in_a_geoparquet_and_are_text_where_two_kinds_disagree(tmp_path: Path) -> None:
+    export_hits(OWN_HITS, tmp_path / "hits.parquet", ORIGIN, VECTORS)
+    table = pq.read_table(tmp_path / "hits.parquet")
+    types = {
+        "beds": pa.int64(),
+        "since": pa.date32(),
+        "mixed": pa.string(),
+        "empty": pa.string(),
+        "share": pa.float64(),
+        "open": pa.bool_(),
+    }
+    assert {name: table.schema.field(name).type for name in types} == types
+    assert table["mixed"].to_pylist() == ["7", "seven"]
+    assert table["since"].to_pylist() == [date(1999, 5, 1), None]
+    assert len(geopandas.read_parquet(tmp_path / "hits.parquet")) == 2

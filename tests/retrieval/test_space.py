@@ -11,6 +11,7 @@ from index.geo import geodesic_km
 from index.records import Place
 from index.search.filters import Filter
 from index.sources.geotiff_tiles import write_tile
+from index.store.catalogue import Catalogue
 from retrieval import Space
 from retrieval.asking.how import How
 from retrieval.asking.parts import Part
@@ -277,6 +278,23 @@ def test_a_space_without_a_checkpoint_is_the_catalogues_own_or_the_shipped_one(o
     assert (shipped.checkpoint.path.parent, shipped.checkpoint.digest) == (tmp_path / "shipped", own.checkpoint.digest)
     with pytest.raises(CatalogueError, match="no catalogue was given"):
         Space.open()
+
+
+def test_a_condition_over_an_own_column_asks_only_those_who_have_it_and_hits_show_it(own_world):
+    table = Catalogue.open(own_world.folder).table("locations")
+    table.add_columns({"half lat": "lat / 2"})
+    space = Space.open(own_world.checkpoint, own_world.folder)
+    answer = space.search("snow and ice", filter=Filter.parse({"where": "`half lat` > 30"}), k=3)
+    assert [*answer.hits] == ["locations"]
+    assert [hit.own for hit in answer] == [{"half lat": hit.place.lat / 2} for hit in answer]
+    assert min(hit.place.lat for hit in answer) > 60
+    assert answer.as_dict()["hits"]["locations"][0]["own"] == answer.hits["locations"][0].own
+    assert answer.to_geodataframe()["half lat"].tolist() == [hit.place.lat / 2 for hit in answer]
+    assert "own" not in space.search("snow and ice", kinds=("articles",), k=1).as_dict()["hits"]["articles"][0]
+    with pytest.raises(InputError, match="No field named"):
+        space.search("snow and ice", filter=Filter.parse({"where": "`half lat` > 30"}), kinds=("articles",))
+    with pytest.raises(InputError, match="No field named hal"):
+        space.search("snow and ice", filter=Filter.parse({"where": "hal > 30"}))
 
 
 def test_a_country_is_known_by_any_name_and_one_that_no_record_is_in_is_said_with_what_may_be_meant(tmp_path, world):

@@ -33,7 +33,8 @@ def print_answer(answer: Answer) -> None:
         for hit in hits:
             distance = "" if hit.distance_km is None else f"{hit.distance_km:,.0f}"
             why = _as_text(answer.why[hit.id]) if hit.id in answer.why else ""
-            lines = [plain(hit.title or "—"), plain(_first_words(hit.snippet)), why, f"[dim]{plain(hit.link)}[/]"]
+            own = plain(" · ".join(hit.own_facts))
+            lines = [plain(hit.title or "—"), own, plain(_first_words(hit.snippet)), why, f"[dim]{plain(hit.link)}[/]"]
             shown = "\n".join(line for line in lines if line)
             beats = "" if hit.percentile is None else f"{hit.percentile:.1f} %"
             table.add_row(str(hit.rank), f"{hit.score:.3f}", beats, distance, _position(hit.place.lat, hit.place.lon), shown)
@@ -46,6 +47,9 @@ def print_info(catalogue: str, tables: dict[str, Any], statistics: Sequence[Band
         stale = f" ({facts['stale']} to do: placebind index append)" if facts["stale"] else ""
         table.add_row(name, f"{facts['rows']:,}", f"{facts['indexed']:,}{stale}", (facts["model"] or "—")[:8])
     out.print(table)
+    for name, facts in tables.items():
+        if facts["own"]:
+            out.print(f"own columns of the {name}: {plain(', '.join(facts['own']))}", soft_wrap=True)
     if statistics:
         _print_statistics(statistics)
 

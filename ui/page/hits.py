@@ -47,6 +47,7 @@ def _card(hit: Hit, catalogue: str, why: Explanation | None) -> dict[str, Any]:
         "rank": hit.rank,
         "title": hit.title or str(hit.place),
         "snippet": hit.snippet,
+        "own": hit.own_facts,
         "score": f"{hit.score:.3f}",
         "beats": "" if hit.percentile is None else captions.BEATS.format(percentile=hit.percentile),
         "distance": "" if hit.distance_km is None else f"{hit.distance_km:,.0f} km",

@@ -39,7 +39,7 @@ def test_what_hits_show_is_what_the_table_holds(tmp_path: Path) -> None:
     assert "dataset" not in vars(snapshot)
     columns = ["id", "lat", "lon", "title", "url", "country", "text"]
     for record, row in zip(shown, snapshot.take(rows, columns).to_pylist(), strict=True):
-        assert record == {**{name: row[name] for name in columns[:-1]}, "snippet": row["text"][:SNIPPET_CHARACTERS]}
+        assert record == {**{name: row[name] for name in columns[:-1]}, "snippet": row["text"][:SNIPPET_CHARACTERS], "own": {}}
 
 
 def test_a_commit_ends_what_was_noted(tmp_path: Path) -> None:

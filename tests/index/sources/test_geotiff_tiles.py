@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -327,6 +328,23 @@ def test_a_table_says_what_the_files_do_not(tmp_path: Path) -> None:
     assert (first.level, first.date, first.split, first.title, first.url) == ("L1C", "2019-05-06", "val", "a field", "http://x")
     assert (first.country, first.source, first.licence) == ("Austria", "atlas", "CC BY 4.0")
     assert (second.title, second.split, second.licence) == ("b", "", "")
+
+
+def test_a_table_gives_tiles_own_columns_with_their_type(tmp_path: Path) -> None:
+    files = [write_geotiff(tmp_path / f"{name}.tif", {"B04": 400 + at}) for at, name in enumerate("abc")]
+    rows = [
+        {"file": "a.tif", "crop": "rye", "yield": "6.5", "date": "2019-05-06"},
+        {"file": "b.tif", "crop": "", "yield": "7", "date": ""},
+    ]
+    table = write_csv(tmp_path / "facts.csv", rows)
+    source = build(paths=tuple(files), table=table, keep=("all",))
+    assert source.own == {"crop": pa.string(), "yield": pa.float64()}
+    expected = [{"crop": "rye", "yield": 6.5}, {"crop": None, "yield": 7.0}, {}]
+    assert [dict(each.own) for each in source.records() if isinstance(each, Tile)] == expected
+    with pytest.raises(InputError, match="PlaceBind uses the name 'date' itself; rename it with --keep 'date=NAME'"):
+        build(paths=tuple(files), table=table, keep=("date",))
+    with pytest.raises(InputError, match="--keep is of columns of a table; give one with --table"):
+        build(paths=tuple(files), keep=("crop",))
 
 
 def test_a_table_states_of_each_file_what_the_flags_state_of_all(tmp_path: Path) -> None:

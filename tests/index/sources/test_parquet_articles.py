@@ -1,6 +1,7 @@
 """Articles from Parquet and CSV files, whole and broken."""
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -365,3 +366,42 @@ def test_a_row_that_is_not_utf_8_as_the_others_are_costs_that_row_only(tmp_path:
 def test_no_file_at_all_is_refused() -> None:
     with pytest.raises(ConfigError, match="paths"):
         build(paths=())
+
+
+# Own columns
+
+
+def test_a_table_keeps_the_columns_that_are_asked_for_with_their_type(tmp_path: Path) -> None:
+    rows = [ACCRA | {"beds": 12, "since": "1999-05-01"}, SUVA | {"beds": 7, "since": ""}]
+    found, rejected = read(write_csv(tmp_path / "a.csv", rows), keep=("beds", "since=opened"))
+    assert [dict(each.own) for each in found] == [{"beds": 12, "opened": date(1999, 5, 1)}, {"beds": 7, "opened": None}]
+    assert rejected == []
+
+
+def test_a_parquet_file_states_its_types_and_all_leaves_out_lists_with_a_remark(tmp_path: Path) -> None:
+    table = pa.table({**{name: [value] for name, value in ACCRA.items()}, "code": ["007"], "tags": [["a"]], "share": [0.5]})
+    pyarrow.parquet.write_table(table, tmp_path / "a.parquet")
+    source = build(paths=[tmp_path / "a.parquet"], keep=("all",))
+    assert source.own == {"code": pa.string(), "share": pa.float64()}
+    assert source.remarks == [f"{tmp_path / 'a.parquet'}: the column 'tags' is left out: it holds lists; leave it out"]
+    assert [dict(each.own) for each in source.records() if isinstance(each, Article)] == [{"code": "007", "share": 0.5}]
+    with pytest.raises(InputError, match="the column 'tags' cannot be kept: it holds lists"):
+        build(paths=[tmp_path / "a.parquet"], keep=("tags",))
+
+
+def test_a_value_that_is_not_of_its_column_costs_its_row(tmp_path: Path) -> None:
+    table = pa.table({**{name: [value] * 2 for name, value in ACCRA.items()}, "share": [0.5, float("inf")]})
+    pyarrow.parquet.write_table(table, tmp_path / "a.parquet")
+    found, rejected = read(tmp_path / "a.parquet", keep=("share",))
+    assert (len(found), [each.why for each in rejected]) == (1, ["share must be a number, got 'inf'; correct or delete the row"])
+
+
+def test_several_files_agree_on_a_type(tmp_path: Path) -> None:
+    files = [write_csv(tmp_path / f"{n}.csv", [ACCRA | {"m": value}]) for n, value in enumerate(("1", "1.5", "high"))]
+    found, _ = read(*files[:2], keep=("m",))
+    assert [each.own["m"] for each in found] == [1.0, 1.5]
+    assert [type(each.own["m"]) for each in found] == [float, float]
+    with pytest.raises(InputError, match=r"the column 'm' holds text, in .* it holds floats; keep it as text"):
+        build(paths=files, keep=("m",))
+    found, _ = read(*files, keep=("m:text",))
+    assert [each.own["m"] for each in found] == ["1", "1.5", "high"]

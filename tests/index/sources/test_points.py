@@ -2,10 +2,12 @@
 
 import json
 import sqlite3
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import geopandas
+import pyarrow as pa
 import pytest
 import shapely
 
@@ -290,3 +292,44 @@ def test_other_files_are_refused_with_the_remedy(tmp_path: Path) -> None:
         build(paths=(tmp_path / "gone.csv",))
     with pytest.raises(ConfigError, match="unknown setting 'colour'"):
         build(paths=(tmp_path / "a.csv",), colour="red")
+
+
+# Own columns
+
+
+@pytest.mark.parametrize("ending", [*FORMATS, ".csv", ".parquet"])
+def test_every_format_keeps_own_columns_with_their_type(ending: str, tmp_path: Path) -> None:
+    columns: dict[str, list[Any]] = {"name": ["Alm", "Hof"], "beds": [12, 7], "share": [0.5, 1.25], "owner": ["Ö", None]}
+    path = tmp_path / f"huts{ending}"
+    if ending == ".csv":
+        write_csv(path, [{"lat": 47, "lon": 11, **{key: values[at] or "" for key, values in columns.items()}} for at in range(2)])
+    elif ending == ".parquet":
+        geopandas.GeoDataFrame(columns, geometry=[shapely.Point(11, 47)] * 2, crs="EPSG:4326").to_parquet(path)
+    else:
+        save(path, [shapely.Point(11, 47)] * 2, **columns)
+    source = build(paths=[path], keep=("beds", "share", "owner=who"))
+    assert source.own == {"beds": pa.int64(), "share": pa.float64(), "who": pa.string()}
+    expected = [{"beds": 12, "share": 0.5, "who": "Ö"}, {"beds": 7, "share": 1.25, "who": None}]
+    assert [dict(each.own) for each in source.records() if isinstance(each, Location)] == expected
+
+
+def test_a_geojson_with_lists_and_structures_keeps_the_rest(tmp_path: Path) -> None:
+    facts = {"name": "Alm", "open": True, "since": "1999-05-01", "tags": ["a"], "more": {"x": 1}}
+    feature = {"type": "Feature", "properties": facts, "geometry": {"type": "Point", "coordinates": [11, 47]}}
+    path = tmp_path / "huts.geojson"
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}))
+    source = build(paths=[path], keep=("all",))
+    assert source.own == {"open": pa.bool_(), "since": pa.date32()}
+    assert [said.split(": ", 1)[1] for said in source.remarks] == [
+        f"the column '{name}' is left out: it holds {what}; leave it out"
+        for name, what in (("tags", "lists"), ("more", "structures"))
+    ]
+    (found,) = source.records()
+    assert found.own == {"open": True, "since": date(1999, 5, 1)}
+
+
+def test_the_dump_of_geonames_has_no_columns_to_keep(tmp_path: Path) -> None:
+    dump = tmp_path / "AT.txt"
+    dump.write_text("\t".join(["1", "Wien", "Wien", "", "48.2", "16.4", "P", "PPLC", "AT", *[""] * 5, "7", "", "", "", ""]) + "\n")
+    with pytest.raises(InputError, match="GeoNames' dump has no columns to keep; leave --keep out"):
+        build(paths=[dump], keep=("all",))

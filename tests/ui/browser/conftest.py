@@ -7,6 +7,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from playwright.sync_api import Error, sync_playwright
 
@@ -16,10 +17,11 @@ from index.store.ingest import ingest
 from retrieval.building.build import build_index
 from tests.conftest import Records, World, coarse_tile
 from tests.ui.browser.visit import Visit, launch, serving
-from tests.worlds import article, catalogue_with, location
+from tests.worlds import Listed, article, catalogue_with, location
 from train.checkpoint import Checkpoint
 
 SHOT = '<img src=x onerror="window.__pwned=1"><script>window.__pwned=2</script>'
+OWN = "<b onclick=window·__pwned=6>"  # the name of an own column
 HOSTILE = {
     "markup": SHOT,
     "template": "`${window.__pwned=3}` \\${window.__pwned=4} {{window.__pwned}} %7B",
@@ -87,11 +89,16 @@ def _hostile(world: World, folder: Path) -> Path:
     named = list(zip(places, HOSTILE.items(), strict=True))
     articles = [
         Article(
-            place=place, title=text, text=f"{text} Snow and ice about {kind}.", country=countries[row % 2], url=f"javascript:{row}"
+            place=place,
+            title=text,
+            text=f"{text} Snow and ice about {kind}.",
+            country=countries[row % 2],
+            url=f"javascript:{row}",
+            own={OWN: text, "beds": row},
         )
         for row, (place, (kind, text)) in enumerate(named)
     ]
-    ingest(catalogue, Records("articles", articles))
+    ingest(catalogue, Listed("articles", articles, own={OWN: pa.string(), "beds": pa.int64()}))
     tile = coarse_tile(Place(lat=61.0, lon=20.0), 230, 7)
     ingest(catalogue, Records("tiles", [replace(tile, title=SHOT)]))
     ingest(catalogue, Records("locations", [location(text, place.lat, place.lon) for place, (_, text) in named]))

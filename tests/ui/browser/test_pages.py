@@ -5,7 +5,7 @@ from playwright.sync_api import expect
 
 from index.records import Place
 from retrieval.asking.question import Question
-from tests.ui.browser.conftest import HOSTILE, SHOT
+from tests.ui.browser.conftest import HOSTILE, OWN, SHOT
 from ui.page import captions
 from ui.page.atlas import captions as words_atlas
 
@@ -33,6 +33,13 @@ CONTRASTS = """root => {
     const [one, two] = [light(over(own, under)), light(under)];
     return [node.className || node.tagName, (Math.max(one, two) + 0.05) / (Math.min(one, two) + 0.05)]; });
 }"""
+
+
+def test_a_hit_shows_its_own_columns_as_the_text_they_are(visit):
+    visit.open(Question.of("snow and ice", k=60, filter={"where": "beds = 0"}), catalogue="hostile")
+    expect(visit.page.locator(".column")).to_have_count(1)  # no other kind of record has beds
+    expect(visit.hits("articles").locator(".own")).to_have_text(f"{OWN}: {SHOT} · beds: 0")
+    assert visit.page.evaluate(PWNED) is None
 
 
 def test_hostile_records_are_shown_as_the_text_they_are_and_run_nothing(visit):

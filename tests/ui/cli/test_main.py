@@ -277,6 +277,30 @@ def test_a_checkpoint_that_is_not_there_ends_the_command(run, world, command):
     assert "no finished checkpoint in /nope" in err
 
 
+def test_own_columns_are_kept_listed_asked_for_shown_and_exported(run, own_world, tmp_path):
+    file = tmp_path / "huts.csv"
+    file.write_text("name,lat,lon,beds,height m,tags\nNorth hut,70.5,10.5,12,1200.5,a b\nSouth hut,-70.5,10.5,4,,\n")
+    at = ("--catalogue", own_world.folder)
+    code, out, _ = run("ingest", "points", file, "--keep", "beds,height m,tags=marks", *at)
+    assert (code, "2 added" in out) == (0, True)
+    assert run("index", "append", *at)[0] == 0
+    assert "own columns of the locations: beds (integers), `height m` (floats), marks (text)" in run("info", *at)[1]
+    asked = ("search", "ice and snow", "--where", "beds > 3", "-k", 2, *at)
+    assert "beds: 12 · height m: 1200.5 · marks: a b" in run(*asked)[1]
+    _, out, _ = run(*asked, "--json", "--export", tmp_path / "hits.csv")
+    hits = json.loads(out)["hits"]
+    assert [*hits] == ["locations"]
+    assert {hit["title"]: hit["own"] for hit in hits["locations"]} == {
+        "North hut": {"beds": 12, "height m": 1200.5, "marks": "a b"}, "South hut": {"beds": 4, "height m": None, "marks": None}
+    }  # fmt: skip
+    assert pd.read_csv(tmp_path / "hits.csv").set_index("title")["beds"].to_dict() == {"North hut": 12, "South hut": 4}
+    one_line_error(run("ingest", "points", file, "--keep", "bedds", *at), "no column 'bedds' to keep", "name, lat, lon, beds")
+    one_line_error(
+        run("ingest", "points", file, "--keep", "tags=beds", *at), "'beds' of the locations holds integers", "text", "rename"
+    )
+    assert "findings" in json.loads(run("check", *at, "--json")[1])
+
+
 def test_an_export_that_no_format_has_is_refused_before_anything_is_searched(run, tmp_path):
     code, _, err = run("search", "snow", "--export", tmp_path / "hits.txt", "--catalogue", "/nowhere")
     assert code == 2

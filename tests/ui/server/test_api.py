@@ -328,6 +328,18 @@ def test_another_catalogue_in_the_same_place_is_seen(own_world, tmp_path, monkey
     assert served().get().version != version
 
 
+def test_hits_have_their_own_columns_also_in_a_file(own_world, tmp_path, monkeypatch) -> None:
+    lance.dataset(own_world.folder / "locations.lance").add_columns({"north": "lat > 0", "day": "date '1999-05-01'"})
+    visitor = open_to_visitors({"own": own_world.folder}, tmp_path, monkeypatch)
+    asked = {"text": SNOW, "where": "north AND day < date '2000-01-01'", "k": 2}
+    hits = visitor.get("/api/v1/search", params=asked).json()["hits"]
+    assert {kind: [hit["own"] for hit in found] for kind, found in hits.items()} == {
+        "locations": [{"north": True, "day": "1999-05-01"}] * 2
+    }
+    lines = visitor.get("/api/v1/export.csv", params=asked).text.splitlines()
+    assert [line.split(",")[-2:] for line in lines] == [["north", "day"], *[["True", "1999-05-01"]] * 2]
+
+
 def rewrite_alike(folder: Path) -> None:
     """The same Lance table from new files, with other titles, at the same version number."""
     table = lance.dataset(folder)

@@ -14,6 +14,7 @@ def info(catalogue: CatalogueFlag = DEFAULT_CATALOGUE, as_json: JsonFlag = False
     from index.records import MODALITIES
     from index.store.catalogue import Catalogue
     from index.store.inventory import waiting
+    from index.store.own import described, own_fields
     from index.store.vectors import manifest_of
 
     opened = Catalogue.open(catalogue)
@@ -28,6 +29,7 @@ def info(catalogue: CatalogueFlag = DEFAULT_CATALOGUE, as_json: JsonFlag = False
             "indexed": manifest.rows if manifest else 0,
             "stale": waiting(opened, modality)[0],
             "model": manifest.model_digest if manifest else None,
+            "own": [described(field) for field in own_fields(opened.dataset(modality).schema, modality)],
         }
     statistics = opened.band_statistics()
     used, about_model = _used_model(catalogue)

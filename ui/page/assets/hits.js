@@ -38,6 +38,7 @@ function card(hit, words, refine) {
   const head = element("div", "head");
   head.append(element("span", "rank", `${hit.rank}`), element("strong", "", hit.title));
   body.append(head);
+  if (hit.own.length) body.append(element("p", "own", hit.own.join(" · ")));
   if (hit.snippet) body.append(element("p", "snippet", hit.snippet));
   const facts = element("div", "facts");
   facts.append(element("span", "score", hit.score));

@@ -57,6 +57,7 @@ class Hit(Body):
     link: str
     country: str
     snippet: str
+    own: dict[str, bool | int | float | str | None] | None = Field(None, description="own columns of the record, where it has any")
     why: Why | None = None
 
 
