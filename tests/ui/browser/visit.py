@@ -150,6 +150,8 @@ class Visit:
         return self.page.locator(f'.column[data-modality="{modality}"] .hit' if modality else ".hit")
 
     def titles(self, modality: str) -> list[str]:
+        """Of the hits of a kind, once there are some."""
+        expect(self.hits(modality).first).to_be_visible()
         return self.hits(modality).locator("strong").all_text_contents()
 
     def close(self) -> None:
