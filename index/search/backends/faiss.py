@@ -34,7 +34,7 @@ _TRAINING_ROWS_PER_LIST = 256  # all that FAISS takes; a million rows of 512 dim
 # with 8 codes and 16 lists .46, with 32 codes and 256 lists .99.
 _CODES = 64
 _NPROBE, _MANY_DIMS, _FEW_LISTS = 16, 256, 512
-# A text is near no list in particular. Recall@10 of texts in a million real places: 16 and 32 lists .96, 64 .98.
+# A text is near no list in particular. Recall@10 of texts in a million real places: 16 lists .91, 64 .96 (benchmarks/codes.py).
 _LEAST_NPROBE = 64
 _CHUNK_ROWS = 65536
 _GPU_CANDIDATES = 2048  # FAISS cannot return more from a GPU
