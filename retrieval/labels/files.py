@@ -28,14 +28,15 @@ def write_map(taught: Taught, path: Path, grid: WorldGrid) -> None:
     a PNG shows the first class. Raises ``MissingExtraError`` without rasterio or geopandas, ``InputError`` where the file cannot be
     written."""
     check_ending(path)
+    if path.suffix.lower() == ".png":
+        with made_whole(path, InputError, CHOOSE_ANOTHER) as partial:
+            partial.write_bytes(taught.png(grid))
+        return
     bands = (*taught.classes, UNSURE)
     said = {"model_digest": taught.cells.model_digest, "labels": len(taught.labels), "verdict": taught.verdict.sentence}
     if path.suffix.lower() in (".tif", ".tiff"):
         tags = {f"PLACEBIND_{name.upper()}": str(value) for name, value in said.items()}
         write_geotiff(path, grid, {name: taught.raster(grid, name) for name in bands}, tags)
-    elif path.suffix.lower() == ".png":
-        with made_whole(path, InputError, CHOOSE_ANOTHER) as partial:
-            partial.write_bytes(taught.png(grid))
     else:
         _write_table(taught, path, bands, said)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +36,9 @@ class Suggestion:
     label: str
     probability: float
     uncertainty: float
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"lat": self.place.lat, "lon": self.place.lon, "label": self.label, "probability": self.probability}
 
 
 @dataclass(frozen=True)
@@ -77,12 +81,14 @@ class Taught:
 
     def values(self, what: str = "") -> Scores:
         """[N]: the probability of a class, or the uncertainty. Raises ``InputError`` for an unknown class."""
-        what = what or self.first
-        if what == UNSURE:
-            return self.uncertainty
-        if what not in self.classes:
+        what = self.named(what)
+        return self.uncertainty if what == UNSURE else np.ascontiguousarray(self.probabilities[:, self.classes.index(what)])
+
+    def named(self, what: str = "") -> str:
+        """What is to be shown: the first class, if nothing is said. Raises ``InputError`` for an unknown class."""
+        if what and what != UNSURE and what not in self.classes:
             raise InputError(f"there is no class '{what[:40]}'; choose from {', '.join(self.classes)} or {UNSURE}")
-        return np.ascontiguousarray(self.probabilities[:, self.classes.index(what)])
+        return what or self.first
 
     def raster(self, grid: Grid, what: str = "") -> Scores:
         """[H, W]: the value of the cell nearest to each pixel, NaN where none is in reach."""

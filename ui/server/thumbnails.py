@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from index.extras import extra
 from index.imagery.pixels import decode_pixels
 from index.imagery.sensors import SENSORS, Sensor
-from index.places.packaged import package
 from index.store.catalogue import Catalogue
 from retrieval.heat.colours import rgba_png
 
@@ -51,6 +51,6 @@ def _stretched(values: npt.NDArray[Any], has_data: Any, sensor: Sensor | None) -
 
 
 def _shrunk(rgba: Colours, side_px: int) -> Colours:
-    image = package("PIL.Image").fromarray(rgba)
+    image = extra("PIL.Image").fromarray(rgba)
     scale = side_px / max(image.size)
     return np.asarray(image.resize([max(1, round(side * scale)) for side in image.size]))

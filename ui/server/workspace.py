@@ -142,8 +142,11 @@ class Workspace:
         if kept is None:
             raise NotHereError("these labels are not kept any more; send them again")
         space, version = self.current()
-        labels = Labels.from_geojson(json_value(kept))
-        return self._taught.get((version, name), lambda: teach(space.cells, space.embed_places, labels))
+
+        def learn() -> Taught:
+            return teach(space.cells, space.embed_places, Labels.from_geojson(json_value(kept)))
+
+        return self._taught.get((version, name), learn)
 
 
 class Workspaces:

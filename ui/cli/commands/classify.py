@@ -51,10 +51,7 @@ def classify(
             {
                 "labels": len(given), "classes": taught.classes, "notes": taught.notes, "verdict": taught.verdict.as_dict(),
                 "file": str(out_file) if out_file else None, "version": saved,
-                "next": [
-                    {"lat": each.place.lat, "lon": each.place.lon, "label": each.label, "probability": each.probability}
-                    for each in suggested
-                ],
+                "next": [each.as_dict() for each in suggested],
             }
         )  # fmt: skip
         return

@@ -21,7 +21,7 @@ from ui.page.atlas.sheet import show_sheet
 from ui.page.map import Mark
 from ui.server.atlas import Job, atlas_of
 from ui.server.routes.atlas import clusters_address, components_address, umap_address
-from ui.server.routes.heat import tiles_address
+from ui.server.routes.common import tiles_address
 from ui.server.workspace import Workspace
 
 PLACE = "atlas-place"  # of the session: where the map was last clicked
@@ -72,7 +72,7 @@ def show_similar(workspace: Workspace) -> Shown:
         st.dataframe(rows, hide_index=True)
     else:
         st.caption(captions.SIMILAR_NONE)
-    return Shown([tiles_address(workspace, name)], [Mark(chosen, "articles", captions.SIMILAR_CHOSEN), *marks])
+    return Shown([tiles_address(workspace, f"heat/{name}")], [Mark(chosen, "articles", captions.SIMILAR_CHOSEN), *marks])
 
 
 def show_clusters(workspace: Workspace) -> Shown:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from urllib.parse import quote
 
 import streamlit as st
 
@@ -15,7 +16,8 @@ from ui.page import captions
 from ui.page.map import Kind, Mark, world_map
 from ui.page.plain import plain
 from ui.server.addresses import api
-from ui.server.routes.classes import MOST_LABELS, tiles_address
+from ui.server.routes.classes import MOST_LABELS
+from ui.server.routes.common import tiles_address
 from ui.server.workspace import Workspace
 
 TITLE, ORDER = captions.CLASSES, 7
@@ -41,7 +43,7 @@ def render(workspace: Workspace) -> None:
         if taught:
             _tell(workspace, *taught)
     with map_side:
-        overlays = [tiles_address(workspace, taught[0])] if taught else []
+        overlays = [tiles_address(workspace, f"classes/{taught[0]}")] if taught else []
         marks = [Mark(each.place, _KINDS.get(each.label, "articles"), each.label) for each in examples]
         touched = world_map(
             "classes", overlays=overlays, marks=marks, draw=False, background=st.session_state.get("background"), height_px=MAP_PX
@@ -139,6 +141,7 @@ def _tell(workspace: Workspace, name: str, taught: Taught) -> None:
         [{captions.CLASSES_PLACE: str(each.place), captions.CLASSES_NOW: each.label} for each in taught.next_places()],
         hide_index=True,
     )
+    beside = f"catalogue={quote(workspace.name)}"
     left, right = st.columns(2)
-    left.link_button(captions.CLASSES_MAP, api(f"/classes/{name}.tif?catalogue={workspace.name}"), width="stretch")
-    right.link_button(captions.CLASSES_LABELS, api(f"/classes/{name}.geojson?catalogue={workspace.name}"), width="stretch")
+    left.link_button(captions.CLASSES_MAP, api(f"/classes/{name}.tif?{beside}"), width="stretch")
+    right.link_button(captions.CLASSES_LABELS, api(f"/classes/{name}.geojson?{beside}"), width="stretch")

@@ -19,7 +19,7 @@ from ui.page.map import Mark, Touched, world_map
 from ui.page.names import show_names
 from ui.page.plain import code, plain
 from ui.server.addresses import api
-from ui.server.routes.heat import tiles_address
+from ui.server.routes.common import tiles_address
 from ui.server.workspace import Workspace, Workspaces, served
 
 TITLE, ORDER = captions.SEARCH, 0
@@ -151,7 +151,8 @@ def _heat_address(workspace: Workspace, question: Question, share: int) -> str:
     if "locations" not in workspace.space.manifests:
         return ""
     look = "&look=probability" if as_probability() else ""
-    return f"{tiles_address(workspace, workspace.heat_name(question))}&above={100 - share}{look}"
+    tiles = tiles_address(workspace, f"heat/{workspace.heat_name(question)}")
+    return f"{tiles}&above={100 - share}{look}"
 
 
 def _marks(answer: Answer | None) -> list[Mark]:

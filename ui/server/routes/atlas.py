@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from typing import Annotated
-from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import Field
@@ -11,9 +10,8 @@ from retrieval.atlas.aspects import Aspect
 from retrieval.atlas.clusters import MAX_CLUSTERS, MIN_CLUSTERS
 from retrieval.atlas.paint import Colours, painted_png
 from retrieval.heat.grids import MercatorTile
-from ui.server.addresses import api
 from ui.server.atlas import atlas_of
-from ui.server.routes.common import ASK_AGAIN, FOR_EVER, cached, files
+from ui.server.routes.common import ASK_AGAIN, FOR_EVER, cached, files, tiles_address
 from ui.server.routes.heat import Step
 from ui.server.routes.parameters import OfCatalogue
 from ui.server.turns import ATLAS
@@ -34,15 +32,15 @@ class OfAspect(OfVersion):
 
 def components_address(workspace: Workspace, aspect: Aspect = "whole") -> str:
     """Where a map finds the tiles: {z}, {x} and {y} are for it to fill in. Another version of the index has another address."""
-    return _address(workspace, "components", aspect=aspect)
+    return tiles_address(workspace, "atlas/components", aspect=aspect)
 
 
 def umap_address(workspace: Workspace, aspect: Aspect = "whole") -> str:
-    return _address(workspace, "umap", aspect=aspect)
+    return tiles_address(workspace, "atlas/umap", aspect=aspect)
 
 
 def clusters_address(workspace: Workspace, count: int) -> str:
-    return _address(workspace, f"clusters/{count}")
+    return tiles_address(workspace, f"atlas/clusters/{count}")
 
 
 @router.get(
@@ -82,11 +80,6 @@ def umap_tile(request: Request, z: Step, x: Step, y: Step, given: Annotated[OfAs
 def clusters_tile(request: Request, count: Count, z: Step, x: Step, y: Step, given: Annotated[OfVersion, Query()]) -> Response:
     """256 px in Web Mercator: the locations in the colours of their clusters; transparent at sea."""
     return _tile(request, MercatorTile(z, x, y), given, lambda: atlas_of(given.workspace).clusters(count).colours)
-
-
-def _address(workspace: Workspace, layer: str, **more: str) -> str:
-    beside = urlencode({"catalogue": workspace.name, "version": workspace.version, **more}, safe="", quote_via=quote)
-    return api(f"/atlas/{layer}/{{z}}/{{x}}/{{y}}.png?{beside}")
 
 
 def _tile(

@@ -14,13 +14,11 @@ from index.settings import Settings
 from retrieval.heat.grids import MercatorTile, WorldGrid
 from retrieval.labels.files import write_map
 from retrieval.labels.labels import MAX_CLASS_CHARACTERS, Label, Labels
-from ui.server.addresses import api
 from ui.server.routes import answers
-from ui.server.routes.common import ASK_AGAIN, FOR_EVER, attachment, cached, files
+from ui.server.routes.common import ASK_AGAIN, FOR_EVER, attachment, cached, files, tiles_address
 from ui.server.routes.heat import GEOTIFF, Sized, Step
 from ui.server.routes.parameters import OfCatalogue
 from ui.server.turns import EXPORTS, HEATS
-from ui.server.workspace import Workspace
 
 MOST_LABELS = 1_000  # the verdict takes some eighty fits
 router = APIRouter(prefix="/classes", tags=["classes"])
@@ -48,12 +46,6 @@ class Shown(OfCatalogue):
     version: str = Field("", max_length=64, description="of the index, from the address in `tiles`: such a tile never changes")
 
 
-def tiles_address(workspace: Workspace, name: str) -> str:
-    """Where a map finds the tiles; {z}, {x} and {y} are for it to fill in."""
-    beside = f"catalogue={quote(workspace.name, safe='')}&version={workspace.version}"
-    return api(f"/classes/{name}/{{z}}/{{x}}/{{y}}.png?{beside}")
-
-
 @router.post("", summary="Teach classes by examples", response_model=answers.Taught, dependencies=[HEATS.needed])
 def teach(asked: Annotated[ToTeach, Body()], given: Annotated[OfCatalogue, Query()]) -> dict[str, Any]:
     """A classifier on the vectors of the examples' places. `verdict` says how often it is right where whole blocks of the globe are
@@ -64,14 +56,11 @@ def teach(asked: Annotated[ToTeach, Body()], given: Annotated[OfCatalogue, Query
     taught = workspace.taught(name)
     return {
         "name": name,
-        "tiles": tiles_address(workspace, name),
+        "tiles": tiles_address(workspace, f"classes/{name}"),
         "classes": list(taught.classes),
         "notes": list(taught.notes),
         "verdict": taught.verdict.as_dict(),
-        "next": [
-            {"lat": each.place.lat, "lon": each.place.lon, "label": each.label, "probability": each.probability}
-            for each in taught.next_places()
-        ],
+        "next": [each.as_dict() for each in taught.next_places()],
         "ms": round(1000 * (time.perf_counter() - started), 2),
     }
 
@@ -87,8 +76,7 @@ def tile(request: Request, name: Name, z: Step, x: Step, y: Step, given: Annotat
     """256 px in Web Mercator. It never changes for a `version`, so that browsers keep it."""
     workspace, grid, now = given.workspace, MercatorTile(z, x, y), given.workspace.version
     taught = workspace.taught(name)
-    show = given.show or taught.first
-    taught.values(show)  # an unknown class is refused whether or not the browser has the tile
+    show = taught.named(given.show)  # an unknown class is refused whether or not the browser has the tile
     tag = f"{name}-{now}-{z}-{x}-{y}-{given.above:g}-{quote(show, safe='')}"
     keep = FOR_EVER if given.version == now else ASK_AGAIN
     return cached(request, lambda: taught.png(grid, show, transparent_below=given.above), "image/png", tag, keep)

@@ -3,10 +3,13 @@
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, urlencode
 
 from fastapi import Request, Response
 
+from ui.server.addresses import api
 from ui.server.routes.answers import Problem
+from ui.server.workspace import Workspace
 
 FOR_EVER = "private, max-age=31536000, immutable"
 ASK_AGAIN = "private, no-cache"
@@ -48,6 +51,12 @@ def cached(request: Request, make: Callable[[], bytes], media_type: str, tag: st
     if headers["ETag"] in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
     return Response(make(), media_type=media_type, headers=headers)
+
+
+def tiles_address(workspace: Workspace, layer: str, **more: str) -> str:
+    """Where a map finds the tiles of a layer; {z}, {x} and {y} are for it to fill in. A changed index has other addresses."""
+    beside = urlencode({"catalogue": workspace.name, "version": workspace.version, **more}, safe="", quote_via=quote)
+    return api(f"/{layer}/{{z}}/{{x}}/{{y}}.png?{beside}")
 
 
 def attachment(file: Path, media_type: str) -> Response:

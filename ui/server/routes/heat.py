@@ -4,7 +4,6 @@ import time
 from pathlib import Path as FilePath
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import quote
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import Field, model_validator
@@ -18,9 +17,8 @@ from retrieval.asking.question import MAX_PARTS, Question
 from retrieval.heat.colours import palette
 from retrieval.heat.grids import MercatorTile, WorldGrid
 from retrieval.heat.heat_files import write_heat_geotiff
-from ui.server.addresses import api
 from ui.server.routes import answers
-from ui.server.routes.common import ASK_AGAIN, FOR_EVER, attachment, cached, files
+from ui.server.routes.common import ASK_AGAIN, FOR_EVER, attachment, cached, files, tiles_address
 from ui.server.routes.parameters import ONLY_PARTS, HeatOfCatalogue, HeatOfSubject, OfCatalogue
 from ui.server.turns import EXPORTS, HEATS
 from ui.server.workspace import Workspace
@@ -77,12 +75,6 @@ class OnlyParts(Settings):
         if isinstance(given, dict) and (more := sorted(given.keys() - cls.model_fields.keys())):
             raise InputError(f"there is no '{more[0][:40]}' here{ONLY_PARTS}; it takes {', '.join(cls.model_fields)}")
         return given
-
-
-def tiles_address(workspace: Workspace, name: str) -> str:
-    """Where a map finds the tiles of a heat; {z}, {x} and {y} are for it to fill in. A changed index has other addresses."""
-    beside = f"catalogue={quote(workspace.name, safe='')}&version={workspace.version}"
-    return api(f"/heat/{name}/{{z}}/{{x}}/{{y}}.png?{beside}")
 
 
 @router.get(
@@ -163,7 +155,7 @@ def _drawn(workspace: Workspace, asked: OnlyParts, peaks: int) -> dict[str, Any]
     found = workspace.heat(name)
     return {
         "name": name,
-        "tiles": tiles_address(workspace, name),
+        "tiles": tiles_address(workspace, f"heat/{name}"),
         "notes": list(found.notes),
         "names": [named.as_dict() for named in found.names],
         "peaks": [

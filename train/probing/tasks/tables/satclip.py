@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from index.places.packaged import package
+from index.extras import extra
 from train.probing.tasks._files import Format, table
 from train.probing.tasks._points import COUNT
 from train.probing.tasks._table_task import Publication, TableTask, by_name
@@ -33,7 +33,7 @@ _COUNTED = table("population.csv", target="population", source="RANGE's points",
 
 def airfields() -> Labelled:
     """Heights of airfields, which the package gives in feet; 0 stands for both sea level and not known, so it is left out."""
-    found = [each for each in package("airportsdata").load().values() if each["elevation"]]
+    found = [each for each in extra("airportsdata").load().values() if each["elevation"]]
     lat, lon, feet = (np.array([each[name] for each in found], dtype=np.float64) for name in ("lat", "lon", "elevation"))
     return Labelled.of(lat, lon, feet * FOOT_M, "regression", "airfields of airportsdata").at_most(COUNT)
 
